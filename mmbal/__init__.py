@@ -1,0 +1,46 @@
+"""Measure and balance how much a multimodal network learns from each modality.
+
+Importing this package loads neither TensorFlow, Keras nor NumPy: plugin modules import
+their hook markers and descriptions from here. The training names below are loaded on
+first use.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mmbal.errors import ConfigError, DataFormatError, MmbalError, PluginError
+from mmbal.registry.component import Component, Recipe
+from mmbal.registry.hookspecs import API_VERSION, hookimpl
+
+if TYPE_CHECKING:
+    from mmbal.training.model import BalancedModel
+    from mmbal.training.network import FusionNetwork
+    from mmbal.training.strategy import Strategy
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "API_VERSION",
+    "BalancedModel",
+    "Component",
+    "ConfigError",
+    "DataFormatError",
+    "FusionNetwork",
+    "MmbalError",
+    "PluginError",
+    "Recipe",
+    "Strategy",
+    "hookimpl",
+]
+
+_LAZY = {
+    "BalancedModel": "mmbal.training.model",
+    "FusionNetwork": "mmbal.training.network",
+    "Strategy": "mmbal.training.strategy",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'mmbal' has no attribute {name!r}")

@@ -1,0 +1,41 @@
+"""Errors a user can act on. Everything else is a bug and keeps its traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class MmbalError(Exception):
+    """A mistake in what mmbal was given: printed as one line, exit code 2."""
+
+
+class ConfigError(MmbalError):
+    """A configuration key or value that is not legal; the message says where it stands."""
+
+
+class DataFormatError(MmbalError, ValueError):
+    """A data file that does not hold what its format promises; the message names the file."""
+
+
+class PluginError(MmbalError):
+    """A plugin that cannot be used.
+
+    Args:
+        plugin: name of the entry point.
+        distribution: the installed distribution it came from, with its version.
+        problem: what is wrong with it, in one line.
+    """
+
+    def __init__(self, plugin: str, distribution: str, problem: str) -> None:
+        super().__init__(f"plugin {plugin!r} of {distribution}: {problem}")
+        self.plugin = plugin
+        self.distribution = distribution
+        self.problem = problem
+
+
+def unknown(what: str, received: str, legal: Iterable[str]) -> str:
+    """Say that `received` is no legal `what`, with the nearest legal name and the whole list."""
+    names = sorted(legal)
+    near = get_close_matches(received, names, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    listing = ", ".join(names) if names else "none is installed"
+    return f"unknown {what} {received!r}{hint} (legal: {listing})"

@@ -1,0 +1,84 @@
+"""What a plugin offers, as light descriptions: nothing heavy is imported to list them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+if TYPE_CHECKING:
+    from mmbal.options import Options
+
+Kind = Literal["dataset", "architecture", "strategy", "evaluation", "callback"]
+KINDS: tuple[str, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class Component:
+    """One thing a plugin offers; its code is imported only when it is used.
+
+    What `factory` is called with, by kind (`options` is an instance of the options class):
+
+    - dataset: `factory(options)` -> `mmbal.data.DatasetSource`
+    - architecture: `factory(options, modalities, classes)` -> `mmbal.FusionNetwork`, where
+      `modalities` maps each name to its `mmbal.data.Modality` and `classes` is their number
+    - strategy: `factory(options)` -> `mmbal.Strategy`
+    - evaluation: `factory(options)` -> `mmbal.evaluation.Evaluation`
+    - callback: `factory(options)` -> `keras.callbacks.Callback`
+
+    Args:
+        kind: one of dataset, architecture, strategy, evaluation, callback.
+        name: what users type; unique within its kind.
+        summary: one line for listings.
+        factory: "package.module:callable".
+        options: "package.module:Class", a subclass of `mmbal.options.Options` in a module
+            that imports nothing heavy.
+        source: the paper it implements, or "".
+    """
+
+    kind: Kind
+    name: str
+    summary: str
+    factory: str
+    options: str = "mmbal.options:NoOptions"
+    source: str = ""
+
+    def options_class(self) -> "type[Options]":
+        """Import and return the options class."""
+        return resolve_name(self.options)  # type: ignore[no-any-return]
+
+    def build(self, options: "Options", *arguments: Any) -> Any:
+        """Import the factory and call it."""
+        return resolve_name(self.factory)(options, *arguments)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One experiment by name: what `mmbal run --plugin NAME` runs.
+
+    Args:
+        name: what users type.
+        summary: one line for listings.
+        dataset, architecture, strategy: component names.
+        epochs: passes over the training data.
+        batch_size: examples per step, over all devices.
+        optimizer: `name` of a Keras optimizer, `learning_rate` and its other arguments.
+        options: component kind ("dataset", "architecture", "strategy") to its options.
+        settings: further run settings, such as {"select": "loss"}.
+        source: the paper.
+        expected: the result to expect, as measured.
+        time: how long it takes, and on what.
+    """
+
+    name: str
+    summary: str
+    dataset: str
+    architecture: str
+    strategy: str
+    epochs: int
+    batch_size: int
+    optimizer: Mapping[str, Any]
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    expected: str = ""
+    time: str = ""

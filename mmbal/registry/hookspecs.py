@@ -1,0 +1,32 @@
+"""The whole plugin contract: two hooks, one module, one entry point.
+
+A plugin is a distribution with an entry point in the group `mmbal` that names a module.
+The module imports nothing heavier than `mmbal` and implements one or both hooks:
+
+    from mmbal import Component, hookimpl
+
+    @hookimpl
+    def mmbal_components():
+        return [Component("strategy", "mine", "what it does", "my_package.mine:Mine")]
+
+It may set `MMBAL_API = 1`, the plugin API version it was written for.
+"""
+
+import pluggy
+
+from mmbal.registry.component import Component, Recipe
+
+API_VERSION = 1
+
+hookspec = pluggy.HookspecMarker("mmbal")
+hookimpl = pluggy.HookimplMarker("mmbal")
+
+
+@hookspec
+def mmbal_components() -> list[Component]:  # type: ignore[empty-body]
+    """Return the datasets, architectures, strategies, evaluations and callbacks on offer."""
+
+
+@hookspec
+def mmbal_recipes() -> list[Recipe]:  # type: ignore[empty-body]
+    """Return the experiments on offer, runnable as `mmbal run --plugin NAME`."""
