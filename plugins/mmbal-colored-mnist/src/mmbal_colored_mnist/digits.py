@@ -1,0 +1,116 @@
+"""The handwritten digits inside scikit-learn, or a file of the same format.
+
+1,797 images of 8x8 pixels, gray levels 0..16: the test set of Alpaydin and Kaynak's
+"Optical Recognition of Handwritten Digits" (UCI, 1998). The file has one line per image:
+64 levels, row by row, and the label, separated by commas.
+"""
+
+import csv
+import gzip
+import io
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mmbal.errors import DataFormatError, MmbalError
+from mmbal_colored_mnist.images import GrayImages
+
+NAME = "digits.csv"
+SIDE = 8  # pixels
+LEVELS = 16
+COLUMNS = SIDE * SIDE + 1
+
+
+def embedded_digits() -> GrayImages:
+    """Return the images that scikit-learn carries; nothing is downloaded."""
+    from sklearn.datasets import load_digits  # two seconds, needed here only
+
+    data = load_digits()
+    return _scaled(np.asarray(data.images), np.asarray(data.target))
+
+
+def read_digits(folder: Path) -> GrayImages:
+    """Read digits.csv or digits.csv.gz in `folder`.
+
+    Raises:
+        DataFormatError: the first problem, and how many there are.
+    """
+    images, problems = inspect_digits(folder)
+    if problems or images is None:
+        more = len(problems) - 1
+        rest = f" ({more} more: see `mmbal data check`)" if more else ""
+        raise DataFormatError(problems[0] + rest)
+    return images
+
+
+def inspect_digits(folder: Path) -> tuple[GrayImages | None, list[str]]:
+    """Read the file as far as possible; return its images (None if unusable), all problems."""
+    try:
+        path, text = _text(folder)
+    except (MmbalError, OSError) as problem:
+        return None, [str(problem)]
+    rows: list[list[int]] = []
+    problems: list[str] = []
+    for number, cells in enumerate(csv.reader(io.StringIO(text)), start=1):
+        problem = _row_problem(cells)
+        if problem:
+            problems.append(f"{path}:{number}: {problem}")
+        elif cells:
+            rows.append([int(float(cell)) for cell in cells])
+    if not rows and not problems:
+        problems.append(f"{path}: holds no image")
+    if problems:
+        return None, problems
+    table = np.array(rows)
+    return _scaled(table[:, :-1].reshape(-1, SIDE, SIDE), table[:, -1]), []
+
+
+def write_digits(folder: Path, images: GrayImages) -> Path:
+    """Write 8x8 images with gray levels 0..255 as digits.csv.gz."""
+    levels = np.rint(images.images / (255 / LEVELS)).astype(np.int64).reshape(-1, SIDE * SIDE)
+    table = np.column_stack([levels, images.labels])
+    text = "".join(",".join(map(str, row)) + "\n" for row in table.tolist())
+    path = folder / f"{NAME}.gz"
+    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    return path
+
+
+def _scaled(levels: NDArray[Any], labels: NDArray[Any]) -> GrayImages:
+    images = np.rint(levels * (255 / LEVELS)).astype(np.uint8)
+    return GrayImages(images, labels.astype(np.int64))
+
+
+def _text(folder: Path) -> tuple[Path, str]:
+    plain, packed = folder / NAME, folder / f"{NAME}.gz"
+    if not plain.is_file() and not packed.is_file():
+        raise MmbalError(
+            f"{plain}: not found, plain or .gz; without --data-dir the digits inside "
+            "scikit-learn are used"
+        )
+    path = plain if plain.is_file() else packed
+    data = path.read_bytes()
+    try:
+        return path, (gzip.decompress(data) if path is packed else data).decode("ascii")
+    except UnicodeDecodeError as problem:
+        raise DataFormatError(f"{path}: not plain text ({problem.reason})") from problem
+    except (OSError, EOFError, zlib.error) as problem:
+        raise DataFormatError(f"{path}: not a valid gzip stream ({problem})") from problem
+
+
+def _row_problem(cells: list[str]) -> str | None:
+    if not cells:
+        return None  # a blank line
+    if len(cells) != COLUMNS:
+        return f"{len(cells)} columns, expected {COLUMNS} (64 levels and the label)"
+    for column, cell in enumerate(cells, start=1):
+        what, top = ("label", 9) if column == COLUMNS else ("level", LEVELS)
+        try:
+            value = float(cell)
+        except ValueError:
+            return f"{what} {cell!r} in column {column} is no number"
+        if not (value.is_integer() and 0 <= value <= top):
+            return f"{what} {cell} in column {column}, expected 0..{top}"
+    return None

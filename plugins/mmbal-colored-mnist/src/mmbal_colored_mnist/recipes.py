@@ -1,0 +1,60 @@
+"""One guided run for each dataset.
+
+Method: Wu, Jastrzębski, Cho, Geras, "Characterizing and overcoming the greedy nature of
+learning in multi-modal deep neural networks", ICML 2022, arXiv 2202.05306.
+Data: Kim, Kim, Kim, Kim, Kim, "Learning Not to Learn: Training Deep Neural Networks with
+Biased Data", CVPR 2019, arXiv 1812.10352.
+"""
+
+from typing import Any
+
+from mmbal import Recipe
+
+PROTOCOL = "Kim et al., Learning Not to Learn, CVPR 2019, arXiv 1812.10352"
+PAPER = (
+    "Wu, Jastrzębski, Cho, Geras, Characterizing and overcoming the greedy nature of learning "
+    "in multi-modal deep neural networks, ICML 2022, arXiv 2202.05306"
+)
+
+_MNIST: dict[str, Any] = {
+    "architecture": "mmtm-cnn",
+    "strategy": "guided",
+    "epochs": 10,
+    "batch_size": 128,
+    "optimizer": {"name": "sgd", "learning_rate": 0.1},
+    "options": {
+        "strategy": {"tolerance": 0.023, "window": 5, "warmup": 0, "update": "isolated"},
+    },
+    "source": PAPER,
+    "expected": "",
+    "time": "",
+}
+
+RECIPES = (
+    Recipe(
+        "colored-mnist",
+        "guided balancing of gray and coloured MNIST",
+        dataset="colored-mnist",
+        **_MNIST,
+    ),
+    Recipe(
+        "colored-fashion-mnist",
+        "guided balancing of gray and coloured Fashion-MNIST",
+        dataset="colored-fashion-mnist",
+        **_MNIST,
+    ),
+    Recipe(
+        "colored-digits",
+        "guided balancing of gray and coloured digits of scikit-learn; no download",
+        dataset="colored-digits",
+        architecture="mmtm-cnn",
+        strategy="guided",
+        epochs=24,
+        batch_size=32,
+        optimizer={"name": "adam", "learning_rate": 2e-3},
+        options={"strategy": {"tolerance": 0.115, "window": 10}},
+        source=PAPER,
+        expected="",
+        time="",
+    ),
+)
