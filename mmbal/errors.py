@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class MmbalError(Exception):
@@ -30,6 +31,19 @@ class PluginError(MmbalError):
         self.plugin = plugin
         self.distribution = distribution
         self.problem = problem
+
+
+class Interrupted(MmbalError):
+    """A run that was stopped by Ctrl-C after its record was made readable.
+
+    Args:
+        run: the folder of the record.
+        message: how far it came, in one line.
+    """
+
+    def __init__(self, run: Path, message: str) -> None:
+        super().__init__(message)
+        self.run = run
 
 
 def unknown(what: str, received: str, legal: Iterable[str]) -> str:

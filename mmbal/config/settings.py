@@ -1,20 +1,36 @@
 """The resolved configuration of a run, typed."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SerializeAsAny, model_validator
 
 from mmbal.options import Options
+
+OptimizerName = Literal[
+    "adadelta",
+    "adafactor",
+    "adagrad",
+    "adam",
+    "adamax",
+    "adamw",
+    "ftrl",
+    "lamb",
+    "lion",
+    "nadam",
+    "rmsprop",
+    "sgd",
+]
+OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 
 
 class Choice(Options):
     """A component by name with its (already validated) options."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
     name: str = Field(description="name of the component, see `mmbal plugins`")
-    options: Options = Field(description="its options, see `mmbal plugins show NAME`")
+    options: SerializeAsAny[Options] = Field(
+        description="its options, see `mmbal plugins show NAME`"
+    )
 
 
 class OptimizerSettings(Options):
@@ -22,24 +38,30 @@ class OptimizerSettings(Options):
 
     model_config = ConfigDict(extra="allow")
 
-    name: str = Field(default="sgd", description="a Keras optimizer: sgd, adam, adamw, rmsprop, …")
-    learning_rate: float = Field(default=0.01, gt=0, description="learning rate per step")
+    name: OptimizerName = Field(default="sgd", description="a Keras optimizer")
+    learning_rate: float = Field(
+        gt=0,
+        allow_inf_nan=False,
+        description="learning rate per step; by default Keras's own: 0.01 for sgd, else 0.001",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_rate(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "learning_rate" not in values:
+            rate = 0.01 if values.get("name", "sgd") == "sgd" else 0.001
+            return values | {"learning_rate": rate}
+        return values
 
     def arguments(self) -> dict[str, Any]:
         """Return everything but the name, as the optimizer's constructor takes it."""
         return self.model_dump(exclude={"name"})
 
 
-class RunConfig(Options):
-    """Everything that decides a run. Components carry their own options."""
+class RunSettings(Options):
+    """What a run has beside its components: plain values."""
 
     recipe: str = Field(description="name of the recipe")
-    dataset: Choice
-    architecture: Choice
-    strategy: Choice
-    optimizer: OptimizerSettings
-    evaluations: tuple[Choice, ...] = Field(default=(), description="scores taken at the end")
-    callbacks: tuple[Choice, ...] = Field(default=(), description="Keras callbacks of plugins")
     epochs: int = Field(ge=1, description="passes over the training data")
     batch_size: int = Field(ge=1, description="examples per step, over all devices")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of weights, order and strategy")
@@ -53,3 +75,14 @@ class RunConfig(Options):
     )
     log_every: int = Field(default=10, ge=1, description="steps per line of the journal")
     data_dir: Path | None = Field(default=None, description="folder of the dataset's files")
+
+
+class RunConfig(RunSettings):
+    """Everything that decides a run. Components carry their own options."""
+
+    dataset: Choice
+    architecture: Choice
+    strategy: Choice
+    optimizer: OptimizerSettings
+    evaluations: tuple[Choice, ...] = Field(default=(), description="scores taken at the end")
+    callbacks: tuple[Choice, ...] = Field(default=(), description="Keras callbacks of plugins")

@@ -1,0 +1,1 @@
+"""Names -> components: the plugin contract, discovery and the catalogue."""

@@ -1,0 +1,102 @@
+"""TOML files -> values, and the line that each key stands on."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mmbal.config.origin import Key, Origin
+from mmbal.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class TomlFile:
+    """A file's values and the line of each key, tables included."""
+
+    path: Path
+    values: Mapping[str, Any]
+    lines: Mapping[Key, int]
+
+    def origin(self, key: Key) -> Origin:
+        """Return where `key`, or the nearest table around it, stands."""
+        for length in range(len(key), 0, -1):
+            if key[:length] in self.lines:
+                return Origin("file", f"{self.path}:{self.lines[key[:length]]}")
+        return Origin("file", str(self.path))
+
+
+def read_file(path: Path) -> TomlFile:
+    """Read a TOML file; a `[provenance]` table, which records write, is left out.
+
+    Raises:
+        ConfigError: it cannot be read, or is not valid TOML.
+    """
+    import tomlkit
+    from tomlkit.exceptions import ParseError, TOMLKitError
+
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read {path}: it is not UTF-8 text") from error
+    try:
+        values = tomlkit.parse(text).unwrap()
+    except ParseError as error:
+        reason = str(error).rpartition(" at line ")[0]
+        raise ConfigError(f"{path}:{error.line}: not valid TOML: {reason}") from error
+    except TOMLKitError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    values.pop("provenance", None)
+    return TomlFile(path, values, _locate(text))
+
+
+def _locate(text: str) -> dict[Key, int]:
+    """Return the line of every key; tomlkit keeps no positions.
+
+    The text is cut into its statements: a statement ends with the first line at which it
+    parses on its own, which also holds for values that span lines.
+    """
+    lines: dict[Key, int] = {}
+    table: Key = ()
+    for number, statement in _statements(text):
+        keys = list(_keys(statement))
+        # `[table]` and `[[table]]` are the only statements that begin with a bracket.
+        if _is_header(statement):
+            table = keys[-1] if keys else ()
+            lines.setdefault(table, number)
+        else:
+            for key in keys:
+                lines.setdefault(table + key, number)
+    return lines
+
+
+def _statements(text: str) -> Iterator[tuple[int, Any]]:
+    """Yield the first line and the parsed form of each header and each `key = value`."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    begin, pending = 1, ""
+    for number, line in enumerate(text.split("\n"), start=1):
+        pending += line + "\n"
+        try:
+            statement = tomlkit.parse(pending)
+        except TOMLKitError:
+            continue
+        if statement:
+            yield begin, statement
+        begin, pending = number + 1, ""
+
+
+def _is_header(statement: Any) -> bool:
+    return bool(statement.as_string().lstrip().startswith("["))
+
+
+def _keys(values: Any, above: Key = ()) -> Iterator[Key]:
+    """Yield the keys of nested tables, outermost first."""
+    if isinstance(values, list) and values and isinstance(values[0], Mapping):
+        values = values[0]
+    if isinstance(values, Mapping):
+        for name, value in values.items():
+            yield (*above, str(name))
+            yield from _keys(value, (*above, str(name)))

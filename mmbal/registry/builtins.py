@@ -1,0 +1,38 @@
+"""What mmbal itself offers, through the same hooks as any plugin."""
+
+from mmbal.registry.component import Component, Recipe
+from mmbal.registry.hookspecs import hookimpl
+
+GREEDY = "Wu, Jastrzębski, Cho and Geras, ICML 2022, arXiv 2202.05306"
+
+
+@hookimpl
+def mmbal_components() -> list[Component]:
+    """Offer plain training and the two scores of every run."""
+    return [
+        Component(
+            "strategy",
+            "vanilla",
+            "joint training without balancing: the baseline",
+            "mmbal.training.strategy:vanilla",
+        ),
+        Component(
+            "evaluation",
+            "accuracy",
+            "accuracy and loss, fused and of each modality's own branch",
+            "mmbal.evaluation.accuracy:Accuracy",
+        ),
+        Component(
+            "evaluation",
+            "utilization",
+            "conditional utilization rate of each modality",
+            "mmbal.evaluation.utilization:Utilization",
+            source=GREEDY,
+        ),
+    ]
+
+
+@hookimpl
+def mmbal_recipes() -> list[Recipe]:
+    """Offer no experiment: those need a dataset, which plugins bring."""
+    return []
