@@ -1,0 +1,56 @@
+"""Files that are either wholly there or not at all."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from mmbal.errors import MmbalError
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Write `data` to `path` so that a reader sees the old file or the new one, never a part.
+
+    A process killed meanwhile leaves the old file and a hidden `.NAME.partial`, which the
+    next call removes.
+
+    Raises:
+        MmbalError: the file cannot be written; the old one is untouched.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with _locked(path.parent) as folder:
+            try:
+                _write_new(partial, data)
+                os.replace(partial, path)
+            except BaseException:
+                with suppress(OSError):
+                    partial.unlink()
+                raise
+            with suppress(OSError):  # not every file system can synchronise a folder
+                os.fsync(folder)
+    except OSError as error:
+        raise MmbalError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    # Removed first and created exclusively: a link planted under this name is not followed.
+    path.unlink(missing_ok=True)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    with open(file, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(file)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[int]:
+    """Keep two processes from sharing one temporary name; the kernel frees a dead one's lock."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,118 @@
+"""A run as plain values and NumPy arrays. Undefined numbers are NaN."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Status = Literal["finished", "interrupted", "unfinished"]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What happened in each training step, in order.
+
+    Args:
+        index: (step,) steps taken before this one in the run.
+        epoch: (step,) from 0.
+        loss: (step,) joint loss in nats.
+        isolated: (step,) index of the isolated branch, -1 in a regular step.
+        learning_speed: (step, modality) natural logarithm.
+        d_speed: (step,) imbalance, natural logarithm.
+    """
+
+    index: Integers
+    epoch: Integers
+    loss: Floats
+    isolated: Integers
+    learning_speed: Floats
+    d_speed: Floats
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """What was measured at the end of each epoch.
+
+    Args:
+        index: (epoch,) from 0.
+        step: (epoch,) steps taken by its end.
+        seconds: (epoch,) wall-clock time.
+        selected: (epoch,) its weights became the selected ones; the last such epoch counts.
+        learning_speed: (epoch, modality) natural logarithm.
+        d_speed: (epoch,) imbalance, natural logarithm.
+        rebalancing_steps: (epoch, modality) steps that isolated each branch.
+        train, validation: metric name to (epoch,) values.
+    """
+
+    index: Integers
+    step: Integers
+    seconds: Floats
+    selected: npt.NDArray[np.bool_]
+    learning_speed: Floats
+    d_speed: Floats
+    rebalancing_steps: Integers
+    train: Mapping[str, Floats] = field(default_factory=dict)
+    validation: Mapping[str, Floats] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class History:
+    """The training of a run, by step and by epoch."""
+
+    steps: Steps
+    epochs: Epochs
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything known about a run.
+
+    Args:
+        recipe, dataset, architecture, strategy: names.
+        seed: of weights, order and strategy.
+        epochs: asked for; `history.epochs` tells how many there are.
+        batch_size: examples per step, over all devices.
+        steps_per_epoch: None when unknown.
+        modalities: names in the order of the branches.
+        classes: names by label.
+        fingerprint: digest of the examples and their split.
+        started: ISO 8601 time.
+        history: by step and by epoch.
+        scores: (split, weights) to score name to value; split is train, validation or test,
+            weights are selected or last.
+        arrays: name to array of any shape, such as squeeze means.
+        config: the text of config.toml, "" when there was none.
+        status: "unfinished" when the journal has no end: the run was killed or still runs.
+        stop_reason: of an interrupted run.
+        seconds: wall-clock time, NaN without an end.
+        result: what `mmbal run --json` printed, {} without an end.
+        warnings: in order.
+        journal_bytes: bytes of the journal this record was built from.
+    """
+
+    recipe: str
+    dataset: str
+    architecture: str
+    strategy: str
+    seed: int
+    epochs: int
+    batch_size: int
+    steps_per_epoch: int | None
+    modalities: tuple[str, ...]
+    classes: tuple[str, ...]
+    fingerprint: str
+    started: str
+    history: History
+    scores: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
+    arrays: Mapping[str, Floats] = field(default_factory=dict)
+    config: str = ""
+    status: Status = "unfinished"
+    stop_reason: str = ""
+    seconds: float = float("nan")
+    result: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    journal_bytes: int = 0

@@ -1,0 +1,77 @@
+"""Fixtures shared by several folders of tests."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+EXAMPLE_CONFIG = 'recipe = "toy"\nseed = 0\n\n[strategy]\nname = "guided"\ntolerance = 0.5\n'
+
+
+def example_events(**changes: Any) -> list[dict[str, Any]]:
+    """Return a finished run of two epochs of four steps; `changes` go to its start event."""
+    start = {
+        "event": "start", "time": "2026-01-02T03:04:05+00:00", "schema": 1, "recipe": "toy",
+        "dataset": "digits", "architecture": "mmtm", "strategy": "guided", "seed": 0,
+        "epochs": 2, "batch_size": 8, "steps_per_epoch": 4, "modalities": ["gray", "color"],
+        "classes": ["zero", "one", "two"], "fingerprint": "c0ffee", **changes,
+    }  # fmt: skip
+    return [
+        start,
+        {"event": "steps", "epoch": 0, "first": 0, "loss": [2.0, 1.9, 1.8, None],
+         "isolated": [-1, -1, 1, 1],
+         "learning_speed": {"gray": [0.1, 0.2, 0.2, 0.2], "color": [0.5, 0.9, 0.9, 0.9]},
+         "d_speed": [-0.4, -0.7, -0.7, -0.7]},
+        {"event": "epoch", "epoch": 0, "step": 4, "train": {"loss": 1.9},
+         "validation": {"accuracy": 0.5, "accuracy/gray": 0.25, "accuracy/color": 0.5},
+         "learning_speed": {"gray": 0.2, "color": 0.9}, "d_speed": -0.7,
+         "rebalancing_steps": {"gray": 0, "color": 2}, "seconds": 1.5, "selected": True},
+        {"event": "warning", "text": "one thing"},
+        {"event": "steps", "epoch": 1, "first": 4, "loss": [1.6, 1.5], "isolated": [-1, -1],
+         "learning_speed": {"gray": [0.3, 0.3], "color": [0.8, 0.8]}, "d_speed": [-0.5, -0.5]},
+        {"event": "steps", "epoch": 1, "first": 6, "loss": [1.4, 1.3], "isolated": [-1, 0],
+         "learning_speed": {"gray": [0.4, 0.4], "color": [0.6, 0.6]}, "d_speed": [-0.2, -0.2]},
+        {"event": "epoch", "epoch": 1, "step": 8, "train": {"loss": 1.45},
+         "validation": {"accuracy": 0.75, "accuracy/gray": 0.5, "accuracy/color": 0.5},
+         "learning_speed": {"gray": 0.4, "color": 0.6}, "d_speed": -0.2,
+         "rebalancing_steps": {"gray": 1, "color": 0}, "seconds": 1.25, "selected": True},
+        {"event": "scores", "split": "test", "weights": "selected", "values": {
+            "accuracy": 0.7, "accuracy/gray": 0.4, "accuracy/color": 0.6, "loss": 1.1,
+            "utilization/gray": 0.25, "utilization/color": 0.75, "d_util": -0.5}},
+        {"event": "scores", "split": "test", "weights": "last", "values": {
+            "accuracy": 0.65, "accuracy/gray": 0.35, "accuracy/color": None, "loss": 1.2}},
+        {"event": "scores", "split": "validation", "weights": "selected", "values": {
+            "accuracy": 0.75, "accuracy/gray": 0.5, "accuracy/color": 0.5, "loss": 1.0}},
+        {"event": "array", "name": "squeeze_mean/mmtm_0/gray", "values": [1.0, 2.5]},
+        {"event": "array", "name": "squeeze_mean", "values": [[1.0, None], [3.0, 4.0]]},
+        {"event": "end", "seconds": 3.5, "result": {"run": "runs/toy", "steps": 8}},
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a run's folder and returns it."""
+
+    def write(
+        name: str = "run",
+        events: list[dict[str, Any]] | None = None,
+        config: str = EXAMPLE_CONFIG,
+        **changes: Any,
+    ) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        lines = example_events(**changes) if events is None else events
+        text = "".join(json.dumps(event) + "\n" for event in lines)
+        (folder / "journal.jsonl").write_text(text, encoding="utf-8")
+        (folder / "config.toml").write_text(config, encoding="utf-8")
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def events() -> list[dict[str, Any]]:
+    """Return the events of the example run."""
+    return example_events()
