@@ -1,0 +1,3 @@
+"""Settings of every test here and in plugins/: TensorFlow starts as mmbal starts it."""
+
+import mmbal.backend  # noqa: F401

@@ -1,0 +1,54 @@
+"""Carries the strategy's epoch hooks into Keras's callback protocol."""
+
+import warnings
+from typing import TYPE_CHECKING, Any
+
+import mmbal.backend  # noqa: F401
+import keras
+
+from mmbal.training.strategy import EpochPlan
+
+if TYPE_CHECKING:
+    from mmbal.training.model import BalancedModel
+
+
+class StrategyEpochs(keras.callbacks.Callback):
+    """Builds the strategy when training begins and applies the plans it makes per epoch."""
+
+    def __init__(self, model: "BalancedModel") -> None:
+        super().__init__()
+        self._balanced = model
+        self._warned = False
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Create the strategy's state, now that the network is built."""
+        self._balanced.prepare(self.params.get("steps"))
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Ask the strategy for a plan and apply it."""
+        model = self._balanced
+        self._apply(model.strategy.begin_epoch(epoch, model.context))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Hand the logs to the strategy, apply its plan, warn of undefined speeds."""
+        model = self._balanced
+        self._apply(model.strategy.end_epoch(epoch, logs or {}, model.context))
+        undefined = [k for k, v in (logs or {}).items() if k.startswith("learning_speed/") and v != v]
+        if undefined and not self._warned and len(model.network.modalities) > 1:
+            self._warned = True
+            names = ", ".join(name.removeprefix("learning_speed/") for name in undefined)
+            warnings.warn(
+                f"the learning speed of {names} is undefined (no update of its branch or of its "
+                "fusion yet); guided balancing stays regular while it is",
+                stacklevel=2,
+            )
+
+    def _apply(self, plan: EpochPlan | None) -> None:
+        if plan is None:
+            return
+        for group, factor in plan.learning_rates.items():
+            self._balanced.optimizer.set_multiplier(group, factor)
+        for variable, value in plan.weights:
+            variable.assign(value)
+        if plan.sampler is not None:
+            self._balanced.sampler.assign(plan.sampler)

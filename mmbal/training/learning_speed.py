@@ -1,0 +1,104 @@
+"""Conditional learning speed, measured inside the training graph."""
+
+from collections.abc import Mapping, Sequence
+
+import mmbal.backend  # noqa: F401
+import keras
+import tensorflow as tf
+
+from mmbal.training.network import VariableGroups, at_least_float32
+
+
+class LearningSpeed(tf.Module):
+    """Accumulated effective updates of the branches and of the fusion that feeds them.
+
+    The effective update of a group of variables at one step is ||G||^2 / ||theta||^2, both
+    sums over the whole group. The conditional learning speed of branch m is the natural
+    logarithm of the ratio of its accumulated updates: fusion variables over branch
+    variables. Only steps that count move the accumulators (regular ones).
+
+    Source: Wu, Jastrzębski, Cho, Geras, ICML 2022 (arXiv 2202.05306), section 4.
+
+    Args:
+        modalities: names in the order of the branches.
+        groups: what the network says of its variables.
+    """
+
+    def __init__(self, modalities: Sequence[str], groups: VariableGroups) -> None:
+        super().__init__(name="learning_speed")
+        partition = groups.partition()
+        self._atoms = [[id(v) for v in variables] for variables in partition.values()]
+        self._branch = _membership(partition, groups.branch, modalities)
+        self._fusion = _membership(partition, groups.fusion, modalities)
+        zeros = tf.zeros([len(modalities)], tf.float64)
+        self.branch_updates = tf.Variable(zeros, trainable=False, name="branch_updates")
+        self.fusion_updates = tf.Variable(zeros, trainable=False, name="fusion_updates")
+
+    def update(
+        self,
+        gradients: Sequence[tf.Tensor | None],
+        variables: Sequence[keras.Variable],
+        counts: tf.Tensor | bool,
+    ) -> tf.Tensor:
+        """Add this step's effective updates and return the speeds.
+
+        Args:
+            gradients: of the loss over the global batch, unscaled, one per variable.
+            variables: as they were before the optimizer's update.
+            counts: scalar bool, whether this step moves the accumulators.
+
+        Returns:
+            (modality,) float64 speeds in nats; NaN where a ratio is undefined.
+        """
+        squares = {
+            id(v): (_squared_norm(g), _squared_norm(tf.convert_to_tensor(v)))
+            for g, v in zip(gradients, variables, strict=True)
+        }
+        per_atom = tf.stack(
+            [tf.stack([tf.add_n(part) for part in zip(*map(squares.__getitem__, atom), strict=True)])
+             for atom in self._atoms]
+        )
+        for membership, total in (
+            (self._branch, self.branch_updates),
+            (self._fusion, self.fusion_updates),
+        ):
+            gradient, weight = tf.unstack(tf.linalg.matmul(membership, per_atom), axis=1)
+            step = tf.math.divide_no_nan(gradient, weight)
+            total.assign_add(tf.where(counts, step, tf.zeros_like(step)))
+        return self.speeds()
+
+    def speeds(self) -> tf.Tensor:
+        """Return the speeds so far, (modality,) float64 in nats, NaN where undefined."""
+        branch, fusion = tf.convert_to_tensor(self.branch_updates), tf.convert_to_tensor(
+            self.fusion_updates
+        )
+        ratio = tf.math.log(fusion / branch)
+        return tf.where(tf.math.is_finite(ratio), ratio, tf.constant(float("nan"), tf.float64))
+
+
+def imbalance(speeds: tf.Tensor) -> tf.Tensor:
+    """Return d_speed: s_0 - s_1 for two modalities, else the largest minus the smallest, nats."""
+    if speeds.shape[0] == 2:
+        return speeds[0] - speeds[1]
+    return tf.reduce_max(speeds) - tf.reduce_min(speeds)
+
+
+def _squared_norm(tensor: tf.Tensor | None) -> tf.Tensor:
+    if tensor is None:  # the variable took no part in this step
+        return tf.zeros([], tf.float64)
+    # l2_loss is half the squared norm in one fused kernel, without a squared copy.
+    return 2 * tf.cast(tf.nn.l2_loss(at_least_float32(tf.convert_to_tensor(tensor))), tf.float64)
+
+
+def _membership(
+    partition: Mapping[str, Sequence[keras.Variable]],
+    lists: Mapping[str, Sequence[keras.Variable]],
+    modalities: Sequence[str],
+) -> tf.Tensor:
+    """Return (modality, atom): 1 where the disjoint group serves the modality."""
+    served = {m: {id(v) for v in lists.get(m, ())} for m in modalities}
+    rows = [
+        [float(id(variables[0]) in served[m]) for variables in partition.values()]
+        for m in modalities
+    ]
+    return tf.constant(rows, tf.float64)

@@ -1,0 +1,202 @@
+"""A Keras model that trains a fusion network under a strategy and watches its balance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mmbal.backend  # noqa: F401
+import keras
+import tensorflow as tf
+
+from mmbal.training.epochs import StrategyEpochs
+from mmbal.training.learning_speed import LearningSpeed, imbalance
+from mmbal.training.network import FusionNetwork
+from mmbal.training.optimizer import GroupedOptimizer
+from mmbal.training.strategy import Context, Forward, Phase, Signals, Strategy
+from mmbal.training.trace import StepTrace
+
+KEEP = "__keep__"
+"""Key under which a sampler passes (batch, modality) keep masks along with the inputs."""
+
+
+class BalancedModel(keras.Model):
+    """Trains `network` with `strategy`, as any Keras model: compile, fit, evaluate, predict.
+
+    Inputs are `{modality: tensor}`, labels class indices (or whatever the loss takes);
+    `predict` returns the fused logits, (batch, classes). Beside the metrics that were asked
+    for, the logs hold `accuracy/MODALITY`, `learning_speed/MODALITY` and `d_speed`.
+
+    Example:
+
+        model = BalancedModel(network, Guided(tolerance=0.1))
+        model.compile(optimizer=keras.optimizers.Adam(1e-3))
+        model.fit({"image": images, "sound": sounds}, labels, epochs=5)
+
+    Args:
+        network: the branches and their fusion.
+        strategy: how to train; None for plain joint training.
+        seed: of the strategy's own random numbers.
+        trace_capacity: steps that `trace` remembers.
+    """
+
+    def __init__(
+        self,
+        network: FusionNetwork,
+        strategy: Strategy | None = None,
+        seed: int = 0,
+        trace_capacity: int = 1000,
+    ) -> None:
+        super().__init__(name="balanced_model")
+        self.network = network
+        self.strategy = strategy or Strategy()
+        self.strategy_seed = seed
+        self.trace = StepTrace(len(network.modalities), trace_capacity)
+        self.learning_speed: LearningSpeed | None = None
+        self.context: Context | None = None
+
+    def compile(
+        self,
+        optimizer: Any = "sgd",
+        loss: Any = None,
+        metrics: Sequence[Any] = ("accuracy",),
+        **options: Any,
+    ) -> None:
+        """Configure training as `keras.Model.compile` does.
+
+        Args:
+            optimizer: a Keras optimizer; every variable group gets a copy of it.
+            loss: applied to the logits of each branch; by default cross-entropy against
+                class indices.
+            metrics: of the fused logits.
+            **options: passed on to Keras.
+
+        Raises:
+            ValueError: the dtype policy is mixed_float16, which needs a loss scale;
+                mixed_bfloat16 does not.
+        """
+        if keras.mixed_precision.dtype_policy().name == "mixed_float16":
+            raise ValueError("precision must be float32, float64 or mixed_bfloat16")
+        loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        super().compile(optimizer=optimizer, loss=loss, metrics=list(metrics), **options)
+        # Keras wraps `loss` for its own bookkeeping; the branches need the bare one.
+        self._branch_loss = keras.losses.get(loss)
+        self._joint_loss = keras.metrics.Mean(name="loss")
+        sparse = isinstance(self._branch_loss, keras.losses.SparseCategoricalCrossentropy)
+        accuracy = (
+            keras.metrics.SparseCategoricalAccuracy if sparse else keras.metrics.CategoricalAccuracy
+        )
+        self._branch_accuracy = [accuracy(name=f"accuracy/{m}") for m in self.network.modalities]
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Return the fused logits, (batch, classes)."""
+        return self.network(_modalities_only(inputs), training=training).logits
+
+    def fit(self, *args: Any, callbacks: Any = None, **options: Any) -> Any:
+        """Train as `keras.Model.fit` does, calling the strategy's epoch hooks."""
+        hooks = StrategyEpochs(self)
+        return super().fit(*args, callbacks=[hooks, *(callbacks or ())], **options)
+
+    def prepare(self, steps_per_epoch: int | None = None, **offers: bool) -> Context:
+        """Check the strategy's requirements and create its state; called once, by `fit`.
+
+        Raises:
+            ValueError: the network or the run lacks what the strategy requires.
+        """
+        if self.context is None:
+            groups = self.network.partition()
+            self._check_requirements(offers)
+            self.context = Context(self.network, groups, self.strategy_seed, steps_per_epoch)
+            self.learning_speed = LearningSpeed(
+                self.network.modalities, self.network.variable_groups()
+            )
+            self.strategy.build(self.context)
+        if not isinstance(self.optimizer, GroupedOptimizer):
+            self.optimizer = GroupedOptimizer(self.optimizer, self.context.groups)
+        return self.context
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Run one step: forward, gradients, learning speeds, update, strategy."""
+        inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        for phase in self.strategy.phases():
+            plan = self._plan(inputs, labels, phase)
+            with tf.GradientTape(persistent=self._several_gradients) as tape:
+                outputs = self._forward(inputs, plan)
+                losses = self.strategy.losses(outputs, labels, weight, self._branch_loss, phase)
+            variables = self.network.trainable_variables
+            gradients = self.strategy.combine_gradients(tape, losses, variables, phase)
+            speeds = self.learning_speed.update(gradients, variables, plan.regular)
+            self.optimizer.apply(gradients, variables, active=plan.active, only=phase.groups)
+            self.strategy.after_step(Signals(speeds, losses, plan.regular))
+        loss = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
+        d_speed = imbalance(speeds)
+        self.trace.write(loss, _isolated(plan), speeds, d_speed)
+        balance = dict(zip(self._speed_names, tf.unstack(speeds), strict=True))
+        return self._track(inputs, labels, weight, outputs, loss) | balance | {"d_speed": d_speed}
+
+    def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """Evaluate one batch with normal gates."""
+        inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        outputs = self.network(_modalities_only(inputs), training=False)
+        losses = Strategy.losses(
+            self.strategy, outputs, labels, weight, self._branch_loss, Phase()
+        )
+        return self._track(inputs, labels, weight, outputs, tf.add_n(list(losses.values())))
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """The joint loss, the metrics of `compile` and one accuracy per modality."""
+        own = [self._joint_loss, *self._branch_accuracy] if self.compiled else []
+        compiled = [m for m in super().metrics if m is not self._loss_tracker and m not in own]
+        return own[:1] + compiled + own[1:]
+
+    def _plan(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, phase: Phase) -> Forward:
+        plan = self.strategy.forward(_modalities_only(inputs), labels, phase)
+        if plan.keep is None and KEEP in inputs:
+            plan = plan._replace(keep=inputs[KEEP])
+        return plan
+
+    def _forward(self, inputs: dict[str, tf.Tensor], plan: Forward) -> Any:
+        given = {"isolate": plan.isolate, "keep": plan.keep, "transform": plan.transform}
+        needed = {name: value for name, value in given.items() if value is not None}
+        return self.network(_modalities_only(inputs), training=True, **needed)
+
+    def _track(
+        self,
+        inputs: dict[str, tf.Tensor],
+        labels: tf.Tensor,
+        weight: tf.Tensor | None,
+        outputs: Any,
+        loss: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        self._joint_loss.update_state(loss, sample_weight=tf.shape(outputs.logits)[0])
+        for metric, modality in zip(self._branch_accuracy, self.network.modalities, strict=True):
+            metric.update_state(labels, outputs.unimodal[modality], sample_weight=weight)
+        fused: dict[str, tf.Tensor] = self.compute_metrics(
+            inputs, labels, outputs.logits, sample_weight=weight
+        )
+        return fused
+
+    @property
+    def _several_gradients(self) -> bool:
+        return self.strategy.requirements().several_gradients
+
+    @property
+    def _speed_names(self) -> list[str]:
+        return [f"learning_speed/{m}" for m in self.network.modalities]
+
+    def _check_requirements(self, offers: Mapping[str, bool]) -> None:
+        if self.strategy.requirements().sampler and not offers.get("sampler", False):
+            raise ValueError(
+                f"strategy {type(self.strategy).__name__} chooses its training examples; "
+                "train it with `mmbal run`, `fit` alone offers no sampler"
+            )
+
+
+def _modalities_only(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    return {name: tensor for name, tensor in inputs.items() if name != KEEP}
+
+
+def _isolated(plan: Forward) -> tf.Tensor:
+    """Return the index of the isolated modality, -1 for none."""
+    if plan.isolate is None:
+        return tf.constant(-1)
+    return tf.where(tf.reduce_any(plan.isolate), tf.argmax(tf.cast(plan.isolate, tf.int32)), -1)

@@ -1,0 +1,151 @@
+"""The architecture contract: what a fusion network offers to the trainer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import mmbal.backend  # noqa: F401  (decides how TensorFlow starts; before keras)
+import keras
+import tensorflow as tf
+
+
+class Outputs(NamedTuple):
+    """What one forward pass yields. `modality` axes follow `FusionNetwork.modalities`.
+
+    Attributes:
+        logits: fused prediction, (batch, classes), the mean of the unimodal logits.
+        unimodal: one (batch, classes) tensor per modality.
+        features: what enters each branch's classifier, one (batch, ..., channels) tensor
+            per modality.
+        squeezed: name of a fusion module to the summaries it saw, one (batch, channels)
+            tensor per modality.
+    """
+
+    logits: tf.Tensor
+    unimodal: dict[str, tf.Tensor]
+    features: dict[str, tf.Tensor]
+    squeezed: dict[str, tuple[tf.Tensor, ...]]
+
+
+@dataclass(frozen=True)
+class VariableGroups:
+    """The trainable variables of a network by what they serve.
+
+    Args:
+        branch: modality to the variables of its encoder and classifier (theta_m).
+        fusion: modality to the fusion variables that feed its branch (theta'_m); a variable
+            that feeds several branches stands in each of their lists.
+        shared: variables that belong to no single branch, such as a joint head.
+    """
+
+    branch: Mapping[str, Sequence[keras.Variable]]
+    fusion: Mapping[str, Sequence[keras.Variable]]
+    shared: Sequence[keras.Variable] = ()
+
+    def partition(self) -> dict[str, list[keras.Variable]]:
+        """Split into disjoint groups by membership: `branch/m`, `fusion/m`, `fusion/m+n`, `shared`.
+
+        Raises:
+            ValueError: a variable stands in a branch and in a fusion list.
+        """
+        members: dict[int, tuple[keras.Variable, dict[str, list[str]]]] = {}
+        for kind, lists in (("branch", self.branch), ("fusion", self.fusion)):
+            for modality, variables in lists.items():
+                for variable in variables:
+                    kinds = members.setdefault(id(variable), (variable, {}))[1]
+                    kinds.setdefault(kind, []).append(modality)
+        for variable in self.shared:
+            members.setdefault(id(variable), (variable, {}))[1]["shared"] = []
+        groups: dict[str, list[keras.Variable]] = {}
+        for variable, kinds in members.values():
+            if len(kinds) > 1:
+                raise ValueError(
+                    f"variable {variable.path!r} must belong to one kind of group, "
+                    f"received {sorted(kinds)}"
+                )
+            kind, modalities = next(iter(kinds.items()))
+            name = "/".join([kind, "+".join(modalities)] if modalities else [kind])
+            groups.setdefault(name, []).append(variable)
+        return groups
+
+
+class FusionNetwork(keras.Model):
+    """A network with one branch per modality and fusion modules between them.
+
+    Subclasses implement `call` and `variable_groups`. Nothing matches variables by name.
+
+    Args:
+        modalities: names of the modalities, in the order of the branches.
+        name: Keras name of the model.
+    """
+
+    def __init__(self, modalities: Sequence[str], name: str | None = None) -> None:
+        super().__init__(name=name)
+        if not modalities or len(set(modalities)) != len(modalities):
+            raise ValueError(f"modalities must be distinct names, received {list(modalities)}")
+        self.modalities = tuple(modalities)
+
+    def call(
+        self,
+        inputs: dict[str, tf.Tensor],
+        isolate: tf.Tensor | None = None,
+        keep: tf.Tensor | None = None,
+        blocked: dict[str, tuple[tf.Tensor, ...]] | None = None,
+        transform: Any = None,
+        training: bool = False,
+    ) -> Outputs:
+        """Run the branches and their fusion.
+
+        Args:
+            inputs: modality to a (batch, ...) tensor.
+            isolate: (modality,) bool; an isolated branch gets running means instead of what
+                the other modalities would tell it. None isolates nothing.
+            keep: (batch, modality), 1 where a modality is present and 0 where it is absent.
+                None keeps all.
+            blocked: as `Outputs.squeezed`, each a (channels,) training mean: every branch
+                sees its own summaries and these means in place of the others'.
+            transform: callable applied to `features` before the classifiers, or None.
+            training: whether running means move and dropout drops.
+        """
+        raise NotImplementedError
+
+    def variable_groups(self) -> VariableGroups:
+        """Return the trainable variables by what they serve; the network is built."""
+        raise NotImplementedError
+
+    def partition(self) -> dict[str, list[keras.Variable]]:
+        """Return `variable_groups().partition()` after checking that it covers the network.
+
+        Raises:
+            ValueError: a trainable variable belongs to no group, or a group holds a variable
+                that the network does not train.
+        """
+        groups = self.variable_groups().partition()
+        grouped = {id(v): v for variables in groups.values() for v in variables}
+        trained = {id(v): v for v in self.trainable_variables}
+        orphans = [v.path for key, v in trained.items() if key not in grouped]
+        if orphans:
+            raise ValueError(
+                f"{type(self).__name__}.variable_groups leaves out {orphans}: every trainable "
+                "variable belongs to a branch, to the fusion of one, or to shared"
+            )
+        kept = {
+            name: [v for v in variables if id(v) in trained] for name, variables in groups.items()
+        }
+        return {name: variables for name, variables in kept.items() if variables}
+
+    def fuse_logits(
+        self, unimodal: dict[str, tf.Tensor], keep: tf.Tensor | None = None
+    ) -> tf.Tensor:
+        """Return the mean of the unimodal logits over the modalities present, (batch, classes)."""
+        stacked = tf.stack([unimodal[m] for m in self.modalities], axis=1)
+        if keep is None:
+            return tf.reduce_mean(stacked, axis=1)
+        weight = tf.cast(keep, stacked.dtype)[:, :, tf.newaxis]
+        present = tf.maximum(tf.reduce_sum(weight, axis=1), 1)
+        return tf.reduce_sum(stacked * weight, axis=1) / present
+
+
+def at_least_float32(tensor: tf.Tensor) -> tf.Tensor:
+    """Widen half-precision tensors: losses and speeds are never computed in 16 bits."""
+    return tf.cast(tensor, tf.float32) if tensor.dtype.size < 4 else tensor

@@ -1,0 +1,152 @@
+"""One optimizer per variable group, behind the one that Keras callbacks see."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mmbal.backend  # noqa: F401
+import keras
+import tensorflow as tf
+
+
+class GroupedOptimizer(keras.optimizers.Optimizer):
+    """Gives each variable group a copy of an optimizer with its own state and learning rate.
+
+    A shared optimizer cannot do this: its step counter is common, so skipping a group
+    corrupts Adam's bias correction, and scaling a gradient changes nothing under Adam.
+    `learning_rate` of this object is the base rate of all groups, so Keras's learning-rate
+    callbacks and schedules work as ever; global-norm clipping spans all groups.
+
+    Args:
+        template: any Keras optimizer; its settings are copied, its state is not.
+        groups: group name to variables, disjoint.
+    """
+
+    def __init__(
+        self,
+        template: keras.optimizers.Optimizer,
+        groups: Mapping[str, Sequence[keras.Variable]],
+    ) -> None:
+        rate = template._learning_rate
+        schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
+        super().__init__(
+            learning_rate=rate if schedule else float(template.learning_rate),
+            name=template.name,
+        )
+        # Only its settings are kept: Keras may have built it, and its slots would be waste.
+        self._kind, self._settings = type(template), template.get_config()
+        self._global_clipnorm = template.global_clipnorm
+        self._multipliers: dict[str, keras.Variable] = {}
+        self._optimizers: dict[str, keras.optimizers.Optimizer] = {}
+        self._groups = {name: list(variables) for name, variables in groups.items()}
+        self.build([v for variables in self._groups.values() for v in variables])
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return tuple(self._groups)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """All state: the step counter, the rates and every group's own variables."""
+        return super().variables + [
+            v for optimizer in self._optimizers.values() for v in optimizer.variables
+        ]
+
+    def build(self, variables: list[keras.Variable]) -> None:
+        """Create one optimizer per group."""
+        if self.built:
+            return
+        super().build(variables)
+        for name, members in self._groups.items():
+            label = name.replace("/", "_").replace("+", "_")
+            multiplier = self.add_variable((), initializer="ones", name=f"{label}_multiplier")
+            config = self._settings | {
+                "name": f"{self.name}_{label}",
+                "learning_rate": GroupRate(self, multiplier),
+                "global_clipnorm": None,
+            }
+            optimizer = self._kind(**config)
+            optimizer.build(members)
+            self._multipliers[name] = multiplier
+            self._optimizers[name] = optimizer
+
+    def set_multiplier(self, group: str, factor: float) -> None:
+        """Multiply the learning rate of `group` by `factor` from now on."""
+        if group not in self._multipliers:
+            raise ValueError(
+                f"unknown variable group {group!r}; the network has {list(self._multipliers)}"
+            )
+        self._multipliers[group].assign(factor)
+
+    def apply(
+        self,
+        grads: Sequence[tf.Tensor | None],
+        trainable_variables: Sequence[keras.Variable] | None = None,
+        active: Mapping[str, tf.Tensor] | None = None,
+        only: Sequence[str] | None = None,
+    ) -> None:
+        """Update the variables.
+
+        Args:
+            grads: one per variable, None for a variable that took no part.
+            trainable_variables: in the order of `grads`; by default that of the groups.
+            active: group name to a scalar bool; an inactive group keeps its variables, its
+                optimizer state and its step counter.
+            only: names of the groups to update at all; None for every group.
+        """
+        variables = trainable_variables or self._trainable_variables
+        gradient = dict(zip(map(id, variables), self._clip(grads), strict=True))
+        for name, optimizer in self._optimizers.items():
+            if only is not None and name not in only:
+                continue
+            members = [v for v in self._groups[name] if gradient.get(id(v)) is not None]
+            if members:
+                gradients = [gradient[id(v)] for v in members]
+                _apply_if((active or {}).get(name), optimizer, gradients, members)
+        self._iterations.assign_add(1)
+
+    def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
+        """Overwrite the weights with their moving averages where the template keeps any."""
+        for name, optimizer in self._optimizers.items():
+            optimizer.finalize_variable_values(self._groups[name])
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the settings of the optimizer that the groups copy."""
+        return dict(self._settings)
+
+    def _clip(self, grads: Sequence[tf.Tensor | None]) -> Sequence[tf.Tensor | None]:
+        if self._global_clipnorm is None:
+            return grads
+        clipped, _ = tf.clip_by_global_norm(list(grads), self._global_clipnorm)
+        return clipped  # type: ignore[no-any-return]
+
+
+class GroupRate(keras.optimizers.schedules.LearningRateSchedule):
+    """The base learning rate times the factor of one group."""
+
+    def __init__(self, base: GroupedOptimizer, multiplier: keras.Variable) -> None:
+        self._base = base
+        self._multiplier = multiplier
+
+    def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        # The base counts every step; a group that sat some out still follows the schedule.
+        return tf.convert_to_tensor(self._base.learning_rate) * tf.convert_to_tensor(
+            self._multiplier
+        )
+
+
+def _apply_if(
+    active: tf.Tensor | None,
+    optimizer: keras.optimizers.Optimizer,
+    gradients: list[tf.Tensor],
+    variables: list[keras.Variable],
+) -> None:
+    if active is None:
+        optimizer.apply(gradients, variables)
+        return
+
+    def update() -> tf.Tensor:
+        optimizer.apply(gradients, variables)
+        return tf.constant(True)
+
+    tf.cond(active, update, lambda: tf.constant(False))

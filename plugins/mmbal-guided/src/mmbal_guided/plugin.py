@@ -1,0 +1,33 @@
+"""What this distribution offers."""
+
+from mmbal import Component, hookimpl
+
+MMBAL_API = 1
+
+PAPER = (
+    "Wu, Jastrzębski, Cho, Geras, Characterizing and overcoming the greedy nature of learning "
+    "in multi-modal deep neural networks, ICML 2022, arXiv 2202.05306"
+)
+
+
+@hookimpl
+def mmbal_components() -> list[Component]:
+    """Return the strategies."""
+    return [
+        Component(
+            kind="strategy",
+            name="guided",
+            summary="isolate the branch that learns fastest from the other modalities",
+            factory="mmbal_guided.guided:guided",
+            options="mmbal_guided.options:GuidedOptions",
+            source=PAPER,
+        ),
+        Component(
+            kind="strategy",
+            name="random",
+            summary="isolate a branch drawn at random at every step",
+            factory="mmbal_guided.random:random",
+            options="mmbal_guided.options:BalancedOptions",
+            source=PAPER,
+        ),
+    ]

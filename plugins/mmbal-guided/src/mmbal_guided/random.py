@@ -1,0 +1,46 @@
+"""Random balancing: isolate a branch drawn anew at every step."""
+
+import mmbal.backend  # noqa: F401  (before keras)
+import tensorflow as tf
+from mmbal.training.strategy import Context, Signals
+
+from mmbal_guided.balanced import REGULAR, Balanced
+from mmbal_guided.options import BalancedOptions
+
+
+class Random(Balanced):
+    """After the warm-up, draw each step uniformly from regular and one isolation per modality.
+
+    The draw depends on the run's seed and on the step alone.
+
+    Source: Wu et al., ICML 2022 (arXiv 2202.05306), section 5.
+
+    Args:
+        warmup, warmup_steps, update: as in `Balanced`.
+    """
+
+    def build(self, context: Context) -> None:
+        """Draw for the first step, which may already be past the warm-up."""
+        super().build(context)
+        if self._known_warmup == 0 or (self._known_warmup is None and self.warmup == 0):
+            self.target.assign(self._draw())
+
+    def after_step(self, signals: Signals) -> None:
+        """Draw the coming step."""
+        self.steps.assign_add(1)
+        self.target.assign(tf.where(self._past_warmup(), self._draw(), REGULAR))
+
+    def _past_warmup(self) -> tf.Tensor:
+        if self._known_warmup is None:
+            return self.warm()
+        return tf.convert_to_tensor(self.steps) >= self._known_warmup
+
+    def _draw(self) -> tf.Tensor:
+        key = tf.stack([self._context.seed, tf.convert_to_tensor(self.steps)])
+        modalities = len(self._context.modalities)
+        return tf.random.stateless_uniform([], key, REGULAR, modalities, dtype=tf.int32)
+
+
+def random(options: BalancedOptions) -> Random:
+    """Build the strategy from its options."""
+    return Random(**options.model_dump())

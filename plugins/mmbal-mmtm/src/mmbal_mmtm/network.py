@@ -1,0 +1,92 @@
+"""A network of any branches with an MMTM after each of their stages."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import mmbal.backend  # noqa: F401  (before keras)
+import keras
+import tensorflow as tf
+from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
+
+from mmbal_mmtm.layer import MMTM
+
+
+class MMTMNetwork(FusionNetwork):
+    """Runs the stages of all branches side by side, joined by an MMTM after each.
+
+    Example:
+
+        network = MMTMNetwork({
+            "image": [conv_stage, conv_stage_2, keras.Sequential([pool, keras.layers.Dense(10)])],
+            "sound": [dense_stage, dense_stage_2, keras.layers.Dense(10)],
+        })
+
+    Args:
+        branches: modality to its layers: one or more stages and, last, the head that gives
+            the logits, (batch, classes). All branches have equally many.
+        ratio: of every MMTM.
+        gate_scale: of every MMTM.
+    """
+
+    def __init__(
+        self,
+        branches: Mapping[str, Sequence[keras.layers.Layer]],
+        ratio: float = 4,
+        gate_scale: float = 1,
+    ) -> None:
+        super().__init__(tuple(branches), name="mmtm_network")
+        lengths = {name: len(layers) for name, layers in branches.items()}
+        if len(set(lengths.values())) != 1 or min(lengths.values()) < 2:
+            raise ValueError(
+                "every branch needs the same number of layers, at least one stage and a head; "
+                f"received {lengths}"
+            )
+        self.stages = [list(layers[:-1]) for layers in branches.values()]
+        self.heads = [layers[-1] for layers in branches.values()]
+        self.modules = [
+            MMTM(ratio, gate_scale, name=f"mmtm_{index}") for index in range(len(self.stages[0]))
+        ]
+
+    def call(
+        self,
+        inputs: dict[str, tf.Tensor],
+        isolate: tf.Tensor | None = None,
+        keep: tf.Tensor | None = None,
+        blocked: dict[str, tuple[tf.Tensor, ...]] | None = None,
+        transform: Any = None,
+        training: bool = False,
+    ) -> Outputs:
+        """Run the branches; arguments as in `mmbal.FusionNetwork.call`."""
+        features = [inputs[modality] for modality in self.modalities]
+        squeezed = {}
+        for index, module in enumerate(self.modules):
+            features = [
+                stages[index](feature, training=training)
+                for stages, feature in zip(self.stages, features, strict=True)
+            ]
+            constants = None if blocked is None else blocked[module.name]
+            features, squeezed[module.name] = module(
+                features, isolate=isolate, keep=keep, blocked=constants, training=training
+            )
+        named = dict(zip(self.modalities, features, strict=True))
+        if transform is not None:
+            named = transform(named)
+        unimodal = {
+            modality: at_least_float32(head(named[modality], training=training))
+            for modality, head in zip(self.modalities, self.heads, strict=True)
+        }
+        return Outputs(self.fuse_logits(unimodal, keep), unimodal, named, squeezed)
+
+    def variable_groups(self) -> VariableGroups:
+        """Branches: stages and head. Fusion: excitations, and the squeezes for every branch."""
+        branch = {
+            modality: [v for layer in [*stages, head] for v in layer.trainable_variables]
+            for modality, stages, head in zip(
+                self.modalities, self.stages, self.heads, strict=True
+            )
+        }
+        fusion = {
+            modality: [v for module in self.modules for v in module.fusion_variables(index)]
+            for index, modality in enumerate(self.modalities)
+        }
+        return VariableGroups(branch, fusion)
