@@ -39,7 +39,7 @@ def draw_colours(
     """
     means = (np.asarray(palette, np.float64) / 255)[indices]
     deviation = np.sqrt(variance)
-    colours = rng.normal(means, deviation)
+    colours: NDArray[np.float64] = rng.normal(means, deviation)
     if rule == "clip":
         return np.clip(colours, 0, 1).astype(np.float32)
     outside = (colours <= 0) | (colours >= 1)
@@ -53,12 +53,11 @@ def nearest_colour(colours: Floats, palette: Sequence[Sequence[int]]) -> NDArray
     """Return for each of (examples, 3) colours in 0..1 the row of the nearest palette colour."""
     means = np.asarray(palette, np.float64) / 255
     distances = np.square(colours[:, None, :] - means[None, :, :]).sum(axis=2)
-    return distances.argmin(axis=1)
+    nearest: NDArray[np.intp] = distances.argmin(axis=1)
+    return nearest
 
 
-def apparent_colours(
-    images: NDArray[np.uint8], coloured: NDArray[np.uint8]
-) -> NDArray[np.float64]:
+def apparent_colours(images: NDArray[np.uint8], coloured: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the colour in 0..1 of each coloured image: its light per light of the gray one.
 
     Args:
@@ -66,4 +65,6 @@ def apparent_colours(
         coloured: (examples, height, width, 3), the same images in colour.
     """
     light = images.sum(axis=(1, 2), dtype=np.float64)
-    return coloured.sum(axis=(1, 2), dtype=np.float64) / np.maximum(light, 1)[:, None]
+    coloured_light: NDArray[np.float64] = coloured.sum(axis=(1, 2), dtype=np.float64)
+    coloured_light /= np.maximum(light, 1)[:, None]
+    return coloured_light

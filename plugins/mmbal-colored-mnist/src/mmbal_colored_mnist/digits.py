@@ -15,13 +15,52 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbal.errors import DataFormatError, MmbalError
-from mmbal_colored_mnist.images import GrayImages
+from mmbal.errors import ConfigError, DataFormatError, MmbalError
+from mmbal_colored_mnist.colour import generator
+from mmbal_colored_mnist.glyphs import draw_digits
+from mmbal_colored_mnist.images import GrayData, GrayImages
+from mmbal_colored_mnist.options import DigitsOptions
+from mmbal_colored_mnist.problems import refusal
+from mmbal_colored_mnist.source import SAMPLE, TEST_SPLIT, ColouredSource, claim
+from mmbal_colored_mnist.split import hold_out
 
 NAME = "digits.csv"
 SIDE = 8  # pixels
 LEVELS = 16
 COLUMNS = SIDE * SIDE + 1
+
+
+class ColoredDigits(ColouredSource):
+    """The 8x8 digits of scikit-learn, or a file of their format in `--data-dir`."""
+
+    options: DigitsOptions
+
+    def __init__(self, options: DigitsOptions) -> None:
+        super().__init__(options)
+
+    def read(self, data_dir: Path | None, seed: int) -> GrayData:
+        """Return the digits, of every label a share set aside for testing."""
+        digits = embedded_digits() if data_dir is None else read_digits(data_dir)
+        fraction = self.options.test_fraction
+        train, test = (
+            GrayImages(digits.images[chosen], digits.labels[chosen])
+            for chosen in hold_out(digits.labels, fraction, generator(seed, TEST_SPLIT))
+        )
+        if not len(train.labels) or not len(test.labels):
+            raise ConfigError(
+                f"test_fraction = {fraction} splits {len(digits.labels):,} images into "
+                f"{len(train.labels):,} and {len(test.labels):,}; both need at least one"
+            )
+        return GrayData(train, test, {})
+
+    def check(self, data_dir: Path | None) -> list[str]:
+        """Return every problem of the file; the embedded digits have none."""
+        return [] if data_dir is None else inspect_digits(data_dir)[1]
+
+    def sample(self, directory: Path, seed: int) -> list[Path]:
+        """Write 250 drawn digits in the format of scikit-learn's file."""
+        claim(directory)
+        return [write_digits(directory, draw_digits(250, SIDE, generator(seed, SAMPLE)))]
 
 
 def embedded_digits() -> GrayImages:
@@ -40,9 +79,7 @@ def read_digits(folder: Path) -> GrayImages:
     """
     images, problems = inspect_digits(folder)
     if problems or images is None:
-        more = len(problems) - 1
-        rest = f" ({more} more: see `mmbal data check`)" if more else ""
-        raise DataFormatError(problems[0] + rest)
+        raise refusal(problems)
     return images
 
 
@@ -55,9 +92,9 @@ def inspect_digits(folder: Path) -> tuple[GrayImages | None, list[str]]:
     rows: list[list[int]] = []
     problems: list[str] = []
     for number, cells in enumerate(csv.reader(io.StringIO(text)), start=1):
-        problem = _row_problem(cells)
-        if problem:
-            problems.append(f"{path}:{number}: {problem}")
+        wrong = _row_problem(cells)
+        if wrong:
+            problems.append(f"{path}:{number}: {wrong}")
         elif cells:
             rows.append([int(float(cell)) for cell in cells])
     if not rows and not problems:

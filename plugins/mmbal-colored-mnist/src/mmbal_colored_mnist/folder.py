@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbal.errors import DataFormatError, MmbalError
+from mmbal.errors import MmbalError
 from mmbal_colored_mnist.idx import read_idx, write_idx
 from mmbal_colored_mnist.images import GrayData, GrayImages
+from mmbal_colored_mnist.problems import refusal
 
 SIDE = 28  # pixels
 PARTS = {"train": "train", "test": "t10k"}
@@ -31,9 +32,7 @@ def read_folder(folder: Path) -> GrayData:
     """
     data, problems = inspect_folder(folder)
     if problems or data is None:
-        more = len(problems) - 1
-        rest = f" ({more} more: see `mmbal data check`)" if more else ""
-        raise DataFormatError(problems[0] + rest)
+        raise refusal(problems)
     return data
 
 
@@ -106,9 +105,7 @@ def _read(path: Path | None, axes: int, problems: list[str]) -> NDArray[np.uint8
         return None
 
 
-def _find(
-    folder: Path, name: str, problems: list[str], notes: dict[str, str]
-) -> Path | None:
+def _find(folder: Path, name: str, problems: list[str], notes: dict[str, str]) -> Path | None:
     plain, packed = folder / name, folder / f"{name}.gz"
     if plain.is_file():
         if packed.is_file():

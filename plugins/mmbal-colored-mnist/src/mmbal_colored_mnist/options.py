@@ -74,7 +74,7 @@ class ColouringOptions(Options):
     def _ten_colours(cls, value: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
         widths = sorted({len(colour) for colour in value})
         if len(value) != 10 or widths != [3]:
-            width = "x".join(map(str, widths)) if len(widths) == 1 else f"mixed {widths}"
+            width = " or ".join(map(str, widths)) or "0"
             raise ValueError(f"palette shape {len(value)}x{width}, expected 10x3")
         for label, colour in enumerate(value):
             if not all(0 <= channel <= 255 for channel in colour):

@@ -28,5 +28,6 @@ def _weights(length: int, size: int) -> NDArray[np.float64]:
     # Beyond the border the edge pixel counts on, as if the image were continued.
     centres = np.clip(centres, 0, length - 1)
     distances = np.abs(centres[:, None] - np.arange(length)[None, :])
-    weights = np.maximum(0, 1 - distances / max(scale, 1))
-    return weights / weights.sum(axis=1, keepdims=True)
+    weights: NDArray[np.float64] = np.maximum(0, 1 - distances / max(scale, 1))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights

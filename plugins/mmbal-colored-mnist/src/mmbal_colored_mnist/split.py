@@ -13,14 +13,17 @@ def hold_out(
 ) -> tuple[Indices, Indices]:
     """Split the positions of `labels` into (kept, held out), both ascending.
 
-    Of every label about `fraction` is held out, at least one example and never all of them.
-    A label with a single example is kept.
+    Of all examples round(fraction * examples) are held out, of every label its share to within
+    one example.
     """
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]  # by label, at random within it
+    wanted = round(fraction * len(labels))
+    # Held-out places are spread evenly over the ordered examples, so that every run of equal
+    # labels gets its share.
+    places = (np.arange(wanted) * len(labels)) // max(wanted, 1)
     held = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        count = min(max(round(fraction * len(members)), 1), len(members) - 1)
-        held[members[:count]] = True
+    held[order[places]] = True
     return np.flatnonzero(~held), np.flatnonzero(held)
 
 

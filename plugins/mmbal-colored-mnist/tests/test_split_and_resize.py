@@ -1,0 +1,62 @@
+"""Splits keep the shares of labels; resizing agrees with TensorFlow."""
+
+import numpy as np
+import pytest
+
+from mmbal_colored_mnist.colour import generator
+from mmbal_colored_mnist.resize import resize
+from mmbal_colored_mnist.split import choose, hold_out
+
+LABELS = np.random.default_rng(0).integers(0, 10, 1003)
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.1, 0.2, 0.5])
+def test_held_out_examples_keep_the_shares_of_labels(fraction: float) -> None:
+    kept, held = hold_out(LABELS, fraction, generator(0, 0))
+    assert sorted([*kept, *held]) == list(range(1003))
+    assert len(held) == round(fraction * 1003)
+    for label in range(10):
+        expected = fraction * (LABELS == label).sum()
+        assert abs((LABELS[held] == label).sum() - expected) <= 1
+
+
+def test_splits_follow_the_seed() -> None:
+    one, again, other = (hold_out(LABELS, 0.1, generator(seed, 0))[1] for seed in (0, 0, 1))
+    assert (one == again).all()
+    assert (one != other).any()
+
+
+def test_too_few_examples_hold_out_none() -> None:
+    kept, held = hold_out(np.array([4, 4, 4]), 0.1, generator(0, 0))
+    assert kept.tolist() == [0, 1, 2]
+    assert held.tolist() == []
+
+
+def test_a_subset_is_ascending_and_a_larger_one_contains_it() -> None:
+    small, large = (choose(100, count, generator(0, 0)) for count in (20, 50))
+    assert (np.diff(small) > 0).all()
+    assert set(small) < set(large)
+    assert choose(5, None, generator(0, 0)).tolist() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("size", [8, 11, 16, 28, 40])
+def test_resizing_agrees_with_tensorflow(size: int) -> None:
+    tf = pytest.importorskip("tensorflow")
+    images = np.random.default_rng(1).integers(0, 256, (3, 28, 28, 3)).astype(np.uint8)
+    expected = tf.image.resize(images, (size, size), antialias=True).numpy()
+    got = resize(images, size)
+    assert got.dtype == np.uint8
+    inner = slice(2, -2)  # shrinking treats the outermost pixels otherwise
+    assert np.abs(got - expected)[:, inner, inner].max() <= 0.51
+    assert (resize(images[..., 0], size) == got[..., 0]).all()
+
+
+def test_resizing_to_the_same_size_changes_nothing() -> None:
+    images = np.zeros((2, 8, 8), np.uint8)
+    assert resize(images, None) is images
+    assert resize(images, 8) is images
+
+
+def test_doubling_by_hand() -> None:
+    row = np.array([[[0, 100], [0, 100]]], np.uint8)
+    assert resize(row, 4)[0, 0].tolist() == [0, 25, 75, 100]
