@@ -1,0 +1,5 @@
+"""`python -m mmbal`."""
+
+from mmbal.cli import main
+
+main()

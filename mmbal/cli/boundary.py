@@ -1,0 +1,74 @@
+"""The one place where errors become messages and exit codes."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from mmbal.errors import Interrupted, MmbalError, unknown
+
+USER_ERROR = 2
+INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """A group that answers an unknown command with the nearest one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that `args` begin with."""
+        if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
+            raise click.UsageError(unknown("command", args[0], self.list_commands(ctx)), ctx)
+        return super().resolve_command(ctx, args)
+
+
+class Boundary(Commands):
+    """The outermost group: what a user can fix is one line and exit code 2.
+
+    Everything else is a bug and keeps its traceback; so does everything where the
+    environment variable MMBAL_TRACEBACK is set, for authors of plugins.
+    """
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run the command line and exit."""
+        extra["standalone_mode"] = False
+        try:
+            code = super().main(args, *rest, **extra)
+        except (MmbalError, click.ClickException) as error:
+            if os.environ.get("MMBAL_TRACEBACK"):
+                raise
+            sys.exit(_report(error))
+        except click.Abort:
+            click.echo("interrupted", err=True)
+            sys.exit(INTERRUPTED)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: MmbalError | click.ClickException) -> int:
+    """Print an error to stderr; return the exit code."""
+    if isinstance(error, Interrupted):
+        click.echo(f"interrupted: {_one_line(str(error))}", err=True)
+        click.echo(_next_steps(error), err=True)
+        return INTERRUPTED
+    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    hint = ""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        hint = f" (see `{error.ctx.command_path} --help`)"
+    click.echo(f"error: {_one_line(text)}{hint}", err=True)
+    return USER_ERROR
+
+
+def _next_steps(stop: Interrupted) -> str:
+    return (
+        f"the record up to here is readable: {stop.run}\n"
+        f"  mmbal report {stop.run}\n"
+        f"  mmbal evaluate {stop.run} --weights last\n"
+        f"  mmbal run --config {stop.run}/config.toml    to run it again from the start"
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,109 @@
+"""`mmbal data`: check, sample and prepare the files of a dataset."""
+
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mmbal.cli.boundary import USER_ERROR, Commands
+from mmbal.cli.completion import names_of
+from mmbal.cli.console import print_json
+from mmbal.cli.run import refuse_used
+
+if TYPE_CHECKING:
+    from mmbal.data import DatasetSource
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@click.group(cls=Commands)
+def data() -> None:
+    """Check, sample or prepare the files of a dataset."""
+
+
+def _dataset(command: Command) -> Command:
+    """Add what every subcommand takes: the dataset's name and its options."""
+    command = click.option(
+        "--set",
+        "assignments",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help="Option of the dataset, see `mmbal plugins show NAME`. Repeatable.",
+    )(command)
+    return click.argument("name", shell_complete=names_of("dataset"))(command)
+
+
+_directory = click.argument(
+    "directory", required=False, type=click.Path(file_okay=False, path_type=Path)
+)
+
+
+@data.command()
+@_dataset
+@_directory
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.pass_context
+def check(
+    ctx: click.Context,
+    name: str,
+    assignments: tuple[str, ...],
+    directory: Path | None,
+    as_json: bool,
+) -> None:
+    """List every problem in the files of dataset NAME in DIRECTORY."""
+    # What libraries print must not end up beside the JSON object.
+    with redirect_stdout(sys.stderr):
+        problems = _source(name, assignments).check(directory)
+    place = f" in {directory}" if directory else ""
+    if as_json:
+        print_json({"dataset": name, "directory": directory, "problems": problems})
+    else:
+        for problem in problems:
+            click.echo(problem)
+        if not problems:
+            click.echo(f"{name}{place}: sound")
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        click.echo(f"error: {name}{place}: {count}", err=True)
+        ctx.exit(USER_ERROR)
+
+
+@data.command()
+@_dataset
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+def sample(name: str, assignments: tuple[str, ...], directory: Path, seed: int) -> None:
+    """Write a tiny set in the file format of dataset NAME into an empty DIRECTORY."""
+    refuse_used(directory, "DIRECTORY")
+    with redirect_stdout(sys.stderr):
+        source = _source(name, assignments)
+        directory.mkdir(parents=True, exist_ok=True)
+        files = source.sample(directory, seed)
+    for file in files:
+        click.echo(str(file))
+
+
+@data.command()
+@_dataset
+@_directory
+def prepare(name: str, assignments: tuple[str, ...], directory: Path | None) -> None:
+    """Do what dataset NAME needs done once: download, convert."""
+    with redirect_stdout(sys.stderr):
+        done = _source(name, assignments).prepare(directory)
+    click.echo(done)
+
+
+def _source(name: str, assignments: Iterable[str]) -> "DatasetSource":
+    from mmbal.config.assignment import parse_assignment
+    from mmbal.config.resolution import choose
+    from mmbal.registry.discovery import discover
+
+    catalogue = discover()
+    choice = choose(catalogue, "dataset", name, list(map(parse_assignment, assignments)))
+    import mmbal.backend  # noqa: F401  (before a dataset imports TensorFlow)
+
+    source: DatasetSource = catalogue.build("dataset", name, choice.options)
+    return source

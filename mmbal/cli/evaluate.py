@@ -1,0 +1,53 @@
+"""`mmbal evaluate`: score the weights of a run again."""
+
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import click
+
+from mmbal.cli.console import console, number, print_json
+from mmbal.errors import MmbalError
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True
+)
+@click.option(
+    "--weights",
+    type=click.Choice(["selected", "last"]),
+    default="selected",
+    show_default=True,
+    help="Those of the best validation epoch, or the last ones.",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the dataset's files, where it has moved.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object.")
+def evaluate(run: Path, split: str, weights: str, data_dir: Path | None, as_json: bool) -> None:
+    """Score the weights of RUN, a folder that `mmbal run` wrote."""
+    from mmbal.registry.discovery import discover
+
+    if not (run / "config.toml").is_file():
+        raise MmbalError(f"{run} is no run: it holds no config.toml")
+    catalogue = discover()
+    with redirect_stdout(sys.stderr):
+        from mmbal.experiment import evaluate as evaluate_run
+
+        scores = evaluate_run(run, catalogue, split, weights, data_dir)
+    if as_json:
+        print_json(scores)
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("score")
+    table.add_column(f"{split}, {weights} weights")
+    for name, value in scores.items():
+        if name not in ("run", "split", "weights"):
+            table.add_row(name, number(value))
+    console().print(table)
