@@ -1,7 +1,7 @@
 """The one place that decides how TensorFlow and Keras start. Import it before either."""
 
 import os
-import sys
+import platform
 
 from mmbal.errors import MmbalError
 
@@ -9,7 +9,8 @@ from mmbal.errors import MmbalError
 # default on CPUs without AVX512-VNNI, where it still halves the time of a convolution.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# What matters is raised as an exception; the rest is noise about absent GPUs.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import numpy as np
@@ -30,7 +31,7 @@ def seed_everything(seed: int) -> None:
 def versions() -> dict[str, str]:
     """Return the versions that a run's numbers depend on."""
     return {
-        "python": ".".join(map(str, sys.version_info[:3])),
+        "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "numpy": np.__version__,

@@ -24,6 +24,12 @@ class Modality:
     shape: tuple[int, ...]
     dtype: str = "float32"
 
+    def empty(self) -> "tf.Tensor":
+        """Return one example of zeros with a batch axis, (1, ...)."""
+        import tensorflow as tf
+
+        return tf.zeros([1, *self.shape], self.dtype)
+
 
 @dataclass(frozen=True)
 class MultimodalDataset:

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mmbal.training.epochs import StrategyEpochs
 from mmbal.training.learning_speed import LearningSpeed, imbalance
-from mmbal.training.network import FusionNetwork
+from mmbal.training.network import FusionNetwork, build_from
 from mmbal.training.optimizer import GroupedOptimizer
 from mmbal.training.strategy import Context, Forward, Phase, Signals, Strategy
 from mmbal.training.trace import StepTrace
@@ -90,10 +90,11 @@ class BalancedModel(keras.Model):
         """Return the fused logits, (batch, classes)."""
         return self.network(_modalities_only(inputs), training=training).logits
 
-    def fit(self, *args: Any, callbacks: Any = None, **options: Any) -> Any:
+    def fit(self, x: Any = None, *args: Any, callbacks: Any = None, **options: Any) -> Any:
         """Train as `keras.Model.fit` does, calling the strategy's epoch hooks."""
+        build_from(self.network, x)
         hooks = StrategyEpochs(self)
-        return super().fit(*args, callbacks=[hooks, *(callbacks or ())], **options)
+        return super().fit(x, *args, callbacks=[hooks, *(callbacks or ())], **options)
 
     def prepare(self, steps_per_epoch: int | None = None, **offers: bool) -> Context:
         """Check the strategy's requirements and create its state; called once, by `fit`.

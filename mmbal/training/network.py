@@ -146,6 +146,37 @@ class FusionNetwork(keras.Model):
         return tf.reduce_sum(stacked * weight, axis=1) / present
 
 
+def build_from(network: FusionNetwork, data: Any) -> None:
+    """Create the network's variables, with shapes taken from what `fit` was given.
+
+    Args:
+        network: left alone if it is built.
+        data: `{modality: array}`, or a `tf.data.Dataset` or `PyDataset` of batches of it.
+
+    Raises:
+        ValueError: the data do not tell their shapes, or lack a modality.
+    """
+    if network.built:
+        return
+    if isinstance(data, tf.data.Dataset):
+        data = data.element_spec
+    elif isinstance(data, keras.utils.PyDataset):
+        data = data[0]
+    inputs = data[0] if isinstance(data, tuple) else data
+    if not isinstance(inputs, Mapping) or not set(network.modalities) <= set(inputs):
+        found = sorted(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
+        raise ValueError(
+            f"inputs must be a dictionary with {list(network.modalities)}, received {found}; "
+            "data of another kind need a network that was called once on a batch"
+        )
+    network(
+        {
+            modality: tf.zeros([1, *inputs[modality].shape[1:]], inputs[modality].dtype)
+            for modality in network.modalities
+        }
+    )
+
+
 def at_least_float32(tensor: tf.Tensor) -> tf.Tensor:
     """Widen half-precision tensors: losses and speeds are never computed in 16 bits."""
     return tf.cast(tensor, tf.float32) if tensor.dtype.size < 4 else tensor

@@ -14,6 +14,7 @@ import pytest
 import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.evaluation.context import EvaluationContext
+from mmbal.evaluation.probe import Probe
 from mmbal.evaluation.utilization import Utilization
 from mmbal_guided import Guided
 from mmbal_mmtm import MMTMNetwork
@@ -135,7 +136,7 @@ def check_utilization(golden, network, precision, close):
         return tf.data.Dataset.from_tensor_slices((inputs, labels.reshape(-1))).batch(16)
 
     context = EvaluationContext(
-        network=network,
+        probe=Probe(network),
         data=dataset([golden["eval_x0"], golden["eval_x1"]], golden["eval_y"]),
         plain_train=dataset([golden["x0"], golden["x1"]], golden["y"]),
     )

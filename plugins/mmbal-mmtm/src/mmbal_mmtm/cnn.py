@@ -7,7 +7,6 @@ import mmbal.backend  # noqa: F401  (before keras)
 import keras
 from mmbal.data import Modality
 
-from mmbal_mmtm.layer import FanInUniform
 from mmbal_mmtm.network import MMTMNetwork
 from mmbal_mmtm.options import MMTMOptions
 
@@ -37,44 +36,23 @@ def _branch(name: str, classes: int) -> list[keras.layers.Layer]:
         layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
         # Strided layers pad both sides by hand: "same" would pad one side and shift the image.
         layers.ZeroPadding2D(2),
-        _Conv(32, 5),
+        _convolution(32, 5),
         layers.ZeroPadding2D(1),
         layers.MaxPooling2D(3, 2),
-        _Conv(32, 3, padding="same"),
+        _convolution(32, 3, padding="same"),
     ]
-    third = [layers.ZeroPadding2D(1), _Conv(64, 3, strides=2)]
-    head = [layers.GlobalAveragePooling2D(), _Dense(classes)]
+    third = [layers.ZeroPadding2D(1), _convolution(64, 3, strides=2)]
+    head = [layers.GlobalAveragePooling2D(), layers.Dense(classes)]
     return [
         keras.Sequential(first, name=f"{name}_stage_0"),
         keras.Sequential(third, name=f"{name}_stage_1"),
-        keras.Sequential([_Conv(64, 3, padding="same")], name=f"{name}_stage_2"),
+        keras.Sequential([_convolution(64, 3, padding="same")], name=f"{name}_stage_2"),
         keras.Sequential(head, name=f"{name}_head"),
     ]
 
 
-class _Conv(keras.layers.Conv2D):
-    """A convolution with ReLU, initialised as the authors' framework does."""
-
-    def __init__(self, filters: int, kernel_size: int, **kwargs: Any) -> None:
-        super().__init__(
-            filters,
-            kernel_size,
-            activation="relu",
-            kernel_initializer=FanInUniform(),
-            **kwargs,
-        )
-
-    def build(self, input_shape: Any) -> None:
-        self.bias_initializer = FanInUniform(self.kernel_size[0] ** 2 * input_shape[-1])
-        super().build(input_shape)
-
-
-class _Dense(keras.layers.Dense):
-    """A dense layer, initialised as the authors' framework does."""
-
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        super().__init__(units, kernel_initializer=FanInUniform(), **kwargs)
-
-    def build(self, input_shape: Any) -> None:
-        self.bias_initializer = FanInUniform(input_shape[-1])
-        super().build(input_shape)
+def _convolution(filters: int, size: int, **options: Any) -> keras.layers.Conv2D:
+    # The gates halve the signal at every module, so it must enter at He's scale to be learned.
+    return keras.layers.Conv2D(
+        filters, size, activation="relu", kernel_initializer="he_uniform", **options
+    )

@@ -1,0 +1,95 @@
+"""One pass over data with a trained network, in two compiled functions."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import mmbal.backend  # noqa: F401
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mmbal.training.network import FusionNetwork, at_least_float32
+
+SqueezeMeans = dict[str, tuple[np.ndarray, ...]]
+
+
+@dataclass(frozen=True)
+class BranchScores:
+    """What one pass over a split measured.
+
+    Args:
+        fused: accuracy of the fused logits, 0 to 1.
+        unimodal: modality to the accuracy of its branch, 0 to 1.
+        loss: mean over examples of the cross-entropies summed over branches, nats.
+    """
+
+    fused: float
+    unimodal: dict[str, float]
+    loss: float
+
+
+class Probe:
+    """Measures a network with its present weights, normal gates, nothing training.
+
+    Compiled once, so that several splits and several weights cost one tracing.
+    """
+
+    def __init__(self, network: FusionNetwork) -> None:
+        self.network = network
+        self._counts = tf.function(self._count_batch, reduce_retracing=True)
+        self._sums = tf.function(self._sum_batch, reduce_retracing=True)
+
+    def scores(self, data: tf.data.Dataset, blocked: SqueezeMeans | None = None) -> BranchScores:
+        """Score batches of `({modality: tensor}, label)`.
+
+        Args:
+            data: the batches.
+            blocked: squeeze means that every branch sees in place of the other modalities';
+                None for normal gates.
+        """
+        constants = None if blocked is None else tf.nest.map_structure(tf.constant, blocked)
+        counts = sum(self._counts(inputs, labels, constants).numpy() for inputs, labels in data)
+        _, loss, fused, *unimodal = (counts / counts[0]).tolist()
+        names = self.network.modalities
+        return BranchScores(fused, dict(zip(names, unimodal, strict=True)), loss)
+
+    def squeeze_means(self, data: tf.data.Dataset) -> SqueezeMeans:
+        """Return the mean squeezed features over all examples: one (channels,) per modality."""
+        total: Any = None
+        examples = 0
+        for inputs, labels in data:
+            batch = self._sums(inputs)
+            total = batch if total is None else tf.nest.map_structure(tf.add, total, batch)
+            examples += int(labels.shape[0])
+        dtype = self.network.variable_dtype
+        return {
+            module: tuple((z / examples).numpy().astype(dtype) for z in sums)
+            for module, sums in (total or {}).items()
+        }
+
+    def _count_batch(
+        self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, blocked: Any
+    ) -> tf.Tensor:
+        """Return examples, summed loss, right fused, right per branch: (3 + modality,)."""
+        extra = {} if blocked is None else {"blocked": blocked}
+        outputs = self.network(inputs, training=False, **extra)
+        unimodal = [outputs.unimodal[m] for m in self.network.modalities]
+        labels = tf.cast(labels, tf.int64)
+        right = [
+            tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.float64))
+            for logits in (outputs.logits, *unimodal)
+        ]
+        losses = [
+            keras.losses.sparse_categorical_crossentropy(
+                labels, at_least_float32(logits), from_logits=True
+            )
+            for logits in unimodal
+        ]
+        loss = tf.reduce_sum(tf.cast(tf.add_n(losses), tf.float64))
+        return tf.stack([tf.cast(tf.size(labels), tf.float64), loss, *right])
+
+    def _sum_batch(self, inputs: dict[str, tf.Tensor]) -> Any:
+        squeezed = self.network(inputs, training=False).squeezed
+        return tf.nest.map_structure(
+            lambda z: tf.reduce_sum(tf.cast(z, tf.float64), axis=0), squeezed
+        )

@@ -1,0 +1,6 @@
+"""The one door to TensorFlow: configuration + catalogue -> train -> evaluate -> record."""
+
+from mmbal.experiment.evaluate import evaluate
+from mmbal.experiment.run import run
+
+__all__ = ["evaluate", "run"]

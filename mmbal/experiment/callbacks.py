@@ -1,0 +1,156 @@
+"""What watches a training: the journal, the progress display, the choice of weights."""
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import mmbal.backend  # noqa: F401
+import keras
+import numpy as np
+
+from mmbal.progress import Progress
+from mmbal.recording.journal import Journal
+from mmbal.training.model import BalancedModel
+from mmbal.training.trace import Steps
+
+SELECTED, LAST = "weights.weights.h5", "last.weights.h5"
+
+
+class Selection(keras.callbacks.Callback):
+    """Saves the weights of the best epoch so far; of equal epochs the latest.
+
+    Args:
+        network: whose weights are saved.
+        rule: "accuracy" (validation, highest), "loss" (validation, lowest) or "last".
+        folder: of the run.
+    """
+
+    def __init__(self, network: keras.Model, rule: str, folder: Path) -> None:
+        super().__init__()
+        self._network = network
+        self._rule = rule
+        self._folder = folder
+        self._best = -np.inf
+        self.epoch: int | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Compare and save."""
+        logs = logs or {}
+        value = {
+            "accuracy": logs.get("val_accuracy", -np.inf),
+            "loss": -logs.get("val_loss", np.inf),
+            "last": epoch,
+        }[self._rule]
+        if value >= self._best:
+            self._best, self.epoch = value, epoch
+            save_weights(self._network, self._folder / SELECTED)
+
+
+class JournalWriter(keras.callbacks.Callback):
+    """Writes every step and epoch into the journal and tells the progress display.
+
+    Args:
+        model: whose trace is read, once per `log_every` steps.
+        journal: to write to.
+        progress: to tell.
+        selection: runs before this callback and says which epoch is selected.
+        log_every: steps per line.
+    """
+
+    def __init__(
+        self,
+        model: BalancedModel,
+        journal: Journal,
+        progress: Progress,
+        selection: Selection,
+        log_every: int,
+    ) -> None:
+        super().__init__()
+        self._balanced = model
+        self._journal = journal
+        self._progress = progress
+        self._selection = selection
+        self._log_every = log_every
+        self.epoch = 0
+        self._modalities = model.network.modalities
+        self.rebalancing: Counter[str] = Counter({m: 0 for m in self._modalities})
+        self.steps = 0
+        self.speeds: dict[str, float] = {m: float("nan") for m in self._modalities}
+        self.imbalance = float("nan")
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Start the clock."""
+        self.epoch = epoch
+        self._started = time.monotonic()
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Write a line when enough steps have come together."""
+        self._progress.stepped(self.epoch + 1, batch + 1, (logs or {}).get("loss"))
+        if (batch + 1) % self._log_every == 0:
+            self.flush()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Write the rest of the steps and the epoch."""
+        self.flush()
+        train, validation = _split(logs or {})
+        seconds = time.monotonic() - self._started
+        self._journal.write(
+            {
+                "event": "epoch",
+                "epoch": epoch,
+                "step": self.steps,
+                "train": train,
+                "validation": validation,
+                "learning_speed": self.speeds,
+                "d_speed": self.imbalance,
+                "rebalancing_steps": dict(self.rebalancing),
+                "seconds": seconds,
+                "selected": self._selection.epoch == epoch,
+            }
+        )
+        told = {"loss": train["loss"], "accuracy": train["accuracy"]}
+        told |= {f"val {name}": value for name, value in validation.items() if name != "loss"}
+        self._progress.epoch_done(epoch + 1, told | {"d_speed": self.imbalance})
+
+    def flush(self) -> None:
+        """Write the steps that the journal does not hold yet."""
+        steps = self._balanced.trace.read()
+        if len(steps.loss):
+            self._journal.write(self._line(steps))
+            self._remember(steps)
+
+    def _line(self, steps: Steps) -> dict[str, Any]:
+        return {
+            "event": "steps",
+            "epoch": self.epoch,
+            "first": steps.first,
+            "loss": steps.loss,
+            "isolated": steps.isolated,
+            "learning_speed": dict(zip(self._modalities, steps.speeds.T, strict=True)),
+            "d_speed": steps.imbalance,
+        }
+
+    def _remember(self, steps: Steps) -> None:
+        self.steps = steps.first + len(steps.loss)
+        self.rebalancing.update(
+            self._modalities[index] for index in steps.isolated.tolist() if index >= 0
+        )
+        self.speeds = dict(zip(self._modalities, steps.speeds[-1].tolist(), strict=True))
+        self.imbalance = float(steps.imbalance[-1])
+
+
+def save_weights(network: keras.Model, path: Path) -> None:
+    """Save the weights so that `path` holds the old or the new ones, never half of them."""
+    beside = path.with_name(f".{path.name}")
+    network.save_weights(beside)
+    os.replace(beside, path)
+
+
+def _split(logs: dict[str, float]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return training and validation metrics; learning speeds have their own place."""
+    balance = ("learning_speed/", "d_speed")
+    train = {k: v for k, v in logs.items() if not k.startswith(("val_", *balance))}
+    validation = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
+    return train, validation

@@ -1,0 +1,48 @@
+"""Scores the weights of a finished (or interrupted) run again."""
+
+from pathlib import Path
+from typing import Any
+
+from mmbal.config.resolution import resolve
+from mmbal.errors import MmbalError
+from mmbal.experiment.callbacks import LAST, SELECTED
+from mmbal.experiment.model import build_network
+from mmbal.experiment.scoring import Scorer
+from mmbal.registry.catalogue import Catalogue
+
+FILES = {"selected": SELECTED, "last": LAST}
+
+
+def evaluate(
+    run: Path,
+    catalogue: Catalogue,
+    split: str = "test",
+    weights: str = "selected",
+    data_dir: Path | None = None,
+) -> dict[str, Any]:
+    """Return the scores of a run's weights on one split, by name.
+
+    Args:
+        run: folder of the run.
+        catalogue: builds the components.
+        split: test, validation or train.
+        weights: selected or last.
+        data_dir: where the data stand now; None for where the run found them.
+
+    Raises:
+        MmbalError: the run has no such weights, or they do not fit its architecture.
+    """
+    overrides = [] if data_dir is None else [("data_dir", str(data_dir), "--data-dir")]
+    config = resolve(catalogue, None, run / "config.toml", overrides).config
+    path = run / FILES[weights]
+    if not path.is_file():
+        raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
+    source = catalogue.build("dataset", config.dataset.name, config.dataset.options)
+    data = source.load(config.data_dir, config.seed)
+    network = build_network(config, catalogue, data)
+    try:
+        network.load_weights(path)
+    except (ValueError, OSError) as error:
+        raise MmbalError(f"{path} does not fit this run's architecture: {error}") from error
+    scores, _ = Scorer(config, catalogue, data, network).score(split)
+    return {"run": str(run), "split": split, "weights": weights, **scores[split]}

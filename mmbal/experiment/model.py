@@ -1,0 +1,49 @@
+"""Configuration + dataset -> the model to train."""
+
+import mmbal.backend  # noqa: F401
+import keras
+
+from mmbal.backend import seed_everything
+from mmbal.config.settings import RunConfig
+from mmbal.data import MultimodalDataset
+from mmbal.errors import MmbalError
+from mmbal.registry.catalogue import Catalogue
+from mmbal.training.model import BalancedModel
+from mmbal.training.network import FusionNetwork, build_from
+
+
+def build_network(
+    config: RunConfig, catalogue: Catalogue, data: MultimodalDataset
+) -> FusionNetwork:
+    """Set the precision, seed everything, build the architecture and its variables."""
+    policy = config.precision
+    keras.config.set_floatx("float64" if policy == "float64" else "float32")
+    keras.config.set_dtype_policy(policy)
+    seed_everything(config.seed)
+    choice = config.architecture
+    network: FusionNetwork = catalogue.build(
+        "architecture", choice.name, choice.options, data.modalities, len(data.class_names)
+    )
+    build_from(network, {name: modality.empty() for name, modality in data.modalities.items()})
+    return network
+
+
+def build_model(config: RunConfig, catalogue: Catalogue, data: MultimodalDataset) -> BalancedModel:
+    """Build and compile the model of a run.
+
+    Raises:
+        MmbalError: the optimizer refuses its settings, or a plugin its options.
+    """
+    network = build_network(config, catalogue, data)
+    strategy = catalogue.build("strategy", config.strategy.name, config.strategy.options)
+    model = BalancedModel(network, strategy, config.seed, trace_capacity=config.log_every)
+    model.compile(_optimizer(config))
+    return model
+
+
+def _optimizer(config: RunConfig) -> keras.optimizers.Optimizer:
+    settings = config.optimizer
+    try:
+        return type(keras.optimizers.get(settings.name))(**settings.arguments())
+    except (TypeError, ValueError) as error:
+        raise MmbalError(f"optimizer {settings.name!r}: {error}") from error
