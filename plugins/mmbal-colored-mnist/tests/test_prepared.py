@@ -4,7 +4,6 @@ import functools
 import gzip
 import http.server
 import os
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -52,8 +51,10 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 @pytest.fixture
 def builder(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return TFDS's builder of MNIST, sized for the sample and away from the network."""
+    from tensorflow_datasets.core.download import downloader
     from tensorflow_datasets.image_classification import mnist
 
+    monkeypatch.setattr(downloader, "MAX_RETRIES", 0)  # ten of them wait for three minutes
     monkeypatch.setattr(mnist, "_TRAIN_EXAMPLES", 200)
     monkeypatch.setattr(mnist, "_TEST_EXAMPLES", 50)
     monkeypatch.setattr(mnist.MNIST, "URL", "http://127.0.0.1:9/")  # nobody listens there
@@ -86,7 +87,20 @@ def test_prepare_downloads_and_load_reads(
     assert data.fingerprint == mnist().load(no_home, 0).fingerprint
 
 
-def test_a_failing_network_is_one_line(mnist: Make, builder: Any) -> None:
+@pytest.mark.parametrize("failure", ["nobody answers", "not found", "other files"])
+def test_a_failing_download_is_one_line(
+    mnist: Make, builder: Any, served: str, failure: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tensorflow_datasets.core.download.checksums import UrlInfo
+
+    if failure == "not found":
+        monkeypatch.setattr(builder, "URL", f"{served}gone/")
+    if failure == "other files":
+        monkeypatch.setattr(builder, "URL", served)
+        known = UrlInfo(size=1, checksum="0" * 64, filename="a")
+        names = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+        infos = {f"{served}{name}-ubyte.gz": known for name in names}
+        monkeypatch.setattr(builder, "url_infos", infos)
     with pytest.raises(MmbalError, match="could not download mnist into") as caught:
         mnist().prepare(None)
     assert "--data-dir" in str(caught.value)
