@@ -79,6 +79,8 @@ def merge(layers: Iterable[Layer]) -> Settings:
                 _drop(merged, [k for k in merged if k[0] == section])
         for key, setting in layer.settings.items():
             _place(merged, key, setting)
+        for section in layer.whole:
+            _order(merged, section, names(layer.settings, section))
     return merged
 
 
@@ -148,13 +150,20 @@ def _place(settings: Settings, key: Key, setting: Setting) -> None:
     """Set a key; a table gives way to a value and a value to a table."""
     if len(key) == 2 and key[0] in SETS:
         # `evaluations = ["accuracy"]` names a member and says nothing about its options.
-        if key[1:] in names(settings, key[0]):
+        if any(k[:2] == key and k != key for k in settings):
             return
     else:
         _drop(settings, [k for k in settings if k[: len(key)] == key and k != key])
     for length in range(1, len(key)):
         settings.pop(key[:length], None)
     settings[key] = setting
+
+
+def _order(settings: Settings, section: str, members: Iterable[Key]) -> None:
+    """Bring the members of a set into the order in which a layer states them."""
+    for member in members:
+        for key in [key for key in settings if key[:2] == (section, *member)]:
+            settings[key] = settings.pop(key)
 
 
 def _drop(settings: Settings, keys: Iterable[Key]) -> None:

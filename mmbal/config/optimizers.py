@@ -37,7 +37,6 @@ _OWN = {
         "l2_shrinkage_regularization_strength",
         "beta",
     },
-    "lamb": {"beta_1", "beta_2", "epsilon"},
     "lion": {"beta_1", "beta_2"},
     "nadam": {"beta_1", "beta_2", "epsilon"},
     "rmsprop": {"rho", "momentum", "epsilon", "centered"},

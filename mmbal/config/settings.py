@@ -15,7 +15,6 @@ OptimizerName = Literal[
     "adamax",
     "adamw",
     "ftrl",
-    "lamb",
     "lion",
     "nadam",
     "rmsprop",
@@ -65,7 +64,7 @@ class RunSettings(Options):
     epochs: int = Field(ge=1, description="passes over the training data")
     batch_size: int = Field(ge=1, description="examples per step, over all devices")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of weights, order and strategy")
-    precision: Literal["float32", "float64", "mixed_bfloat16", "mixed_float16"] = Field(
+    precision: Literal["float32", "float64", "mixed_bfloat16"] = Field(
         default="float32", description="Keras dtype policy"
     )
     select: Literal["accuracy", "loss", "last"] = Field(

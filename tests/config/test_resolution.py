@@ -1,0 +1,143 @@
+"""Layers: which value wins, and that it knows where it was set."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmbal.config.assignment import parse_assignment
+from mmbal.config.origin import Override
+from mmbal.config.resolution import Resolved, choose, resolve
+from mmbal.errors import MmbalError
+from mmbal.registry.catalogue import Catalogue
+
+
+def resolved(toys: Catalogue, *assignments: str, toml: str = "", folder: Any = None) -> Resolved:
+    """Resolve the recipe `toy` with a file and `--set` options."""
+    file = None
+    if toml:
+        file = Path(folder) / "f.toml"
+        file.write_text(toml, encoding="utf-8")
+    return resolve(toys, "toy", file, list(map(parse_assignment, assignments)))
+
+
+def test_recipe_over_defaults(toys: Catalogue) -> None:
+    found = resolved(toys)
+
+    assert found.config.epochs == 3
+    assert found.config.select == "loss"
+    assert found.config.seed == 0
+    options: Any = found.config.strategy.options
+    assert (options.window, options.tolerance) == (7, 0.02)
+    data: Any = found.config.dataset.options
+    assert data.shape == (2, 3)
+    assert found.config.optimizer.arguments() == {"learning_rate": 0.1, "momentum": 0.9}
+    recipe = "recipe toy (mmbal-toys 3.1)"
+    assert str(found.origins["epochs"]) == recipe
+    assert str(found.origins["strategy.window"]) == recipe
+    assert str(found.origins["strategy.tolerance"]) == "default"
+    assert str(found.origins["dataset.split.train"]) == "default"
+    assert str(found.origins["recipe"]) == "--plugin toy"
+
+
+def test_file_over_recipe_and_command_line_over_file(toys: Catalogue, tmp_path: Path) -> None:
+    toml = "epochs = 5\nseed = 1\n\n[strategy]\n# why\nwindow = 2\ntolerance = 0.5\n"
+
+    found = resolved(toys, "strategy.window=9", "seed=4", toml=toml, folder=tmp_path)
+
+    options: Any = found.config.strategy.options
+    assert (found.config.epochs, found.config.seed) == (5, 4)
+    assert (options.window, options.tolerance) == (9, 0.5)
+    origins = {key: str(origin) for key, origin in found.origins.items()}
+    assert origins["epochs"] == f"{tmp_path}/f.toml:1"
+    assert origins["seed"] == "--set seed=4"
+    assert origins["strategy.tolerance"] == f"{tmp_path}/f.toml:7"
+    assert origins["strategy.window"] == "--set strategy.window=9"
+    assert {o.layer for o in found.origins.values()} == {"default", "recipe", "file", "option"}
+
+
+def test_every_value_has_an_origin(toys: Catalogue) -> None:
+    found = resolved(toys, "callbacks.stop.batches=2")
+
+    assert set(found.origins) >= {
+        "data_dir",
+        "dataset.name",
+        "dataset.shares",
+        "dataset.split.note",
+        "optimizer.momentum",
+        "evaluations.accuracy",
+        "callbacks.stop",
+        "callbacks.stop.batches",
+    }
+
+
+def test_another_component_drops_the_options_of_the_former(toys: Catalogue) -> None:
+    found = resolve(toys, "toy", None, [("strategy", "vanilla", "--strategy vanilla")])
+
+    assert found.config.strategy.name == "vanilla"
+    assert str(found.origins["strategy.name"]) == "--strategy vanilla"
+    assert not [key for key in found.origins if key == "strategy.window"]
+
+
+def test_the_same_component_keeps_its_options(toys: Catalogue) -> None:
+    found = resolved(toys, "strategy=guided")
+
+    options: Any = found.config.strategy.options
+    assert options.window == 7
+
+
+def test_name_and_options_of_one_layer_come_in_any_order(toys: Catalogue) -> None:
+    found = resolved(toys, "architecture.size=3", "architecture=needy")
+
+    options: Any = found.config.architecture.options
+    assert options.size == 3
+
+
+def test_another_optimizer_brings_its_own_learning_rate(toys: Catalogue) -> None:
+    assert resolved(toys, "optimizer=adam").config.optimizer.arguments() == {"learning_rate": 0.001}
+    both = resolved(toys, "optimizer=adam", "optimizer.learning_rate=1").config.optimizer
+    assert both.learning_rate == 1.0
+
+
+def test_evaluations_are_a_whole_set_in_a_file(toys: Catalogue, tmp_path: Path) -> None:
+    def names(*assignments: str, toml: str = "") -> list[str]:
+        config = resolved(toys, *assignments, toml=toml, folder=tmp_path).config
+        return [choice.name for choice in config.evaluations]
+
+    assert names() == ["accuracy", "utilization"]
+    assert names(toml="[evaluations.extra]\nbatches = 2\n") == ["extra"]
+    assert names("evaluations.extra.batches=2") == ["accuracy", "utilization", "extra"]
+    assert names('evaluations=["accuracy"]') == ["accuracy"]
+    assert names("evaluations=[]") == []
+    assert names(toml='evaluations = ["extra", "accuracy"]\n') == ["extra", "accuracy"]
+
+
+def test_none_is_nothing_where_a_field_may_be_none(toys: Catalogue) -> None:
+    options: Any = resolved(toys, "dataset.seed=none", "dataset.folder=none").config.dataset.options
+    assert options.seed is None
+    assert options.folder is None
+    strategy: Any = resolved(toys, "strategy.mode=none").config.strategy.options
+    assert strategy.mode == "none"
+
+
+def test_recipe_may_come_from_the_file(toys: Catalogue, tmp_path: Path) -> None:
+    file = tmp_path / "f.toml"
+    file.write_text('recipe = "toy"\n', encoding="utf-8")
+
+    assert resolve(toys, None, file).config.recipe == "toy"
+    with pytest.raises(MmbalError, match=r"no recipe is named: give --plugin RECIPE \(legal: toy"):
+        resolve(toys)
+
+
+def test_later_override_wins(toys: Catalogue) -> None:
+    given = [Override("epochs", 4, "--epochs 4"), Override("epochs", 6, "--set epochs=6")]
+
+    assert resolve(toys, "toy", None, given).config.epochs == 6
+
+
+def test_choose_takes_keys_with_and_without_the_kind(toys: Catalogue) -> None:
+    given = [parse_assignment("seed=3"), parse_assignment("dataset.split.train=0.5")]
+
+    options: Any = choose(toys, "dataset", "toy", given).options
+
+    assert (options.seed, options.split.train) == (3, 0.5)

@@ -1,0 +1,97 @@
+"""The written configuration is valid TOML and resolves to the same one."""
+
+from pathlib import Path
+
+import pytest
+import tomlkit
+
+from mmbal.config.assignment import parse_assignment
+from mmbal.config.description import describe
+from mmbal.config.provenance import provenance
+from mmbal.config.resolution import resolve
+from mmbal.config.writing import to_toml
+from mmbal.registry.catalogue import Catalogue
+
+
+@pytest.mark.parametrize(
+    "assignments",
+    [
+        [],
+        ["strategy=vanilla", "evaluations=[]"],
+        ["callbacks.stop={}", "evaluations.extra.batches=3", "optimizer=adamw"],
+        ["dataset.folder=/data/ä b", "dataset.colour=blue", "dataset.split.train=0.25"],
+        ["dataset.shares={a=0.5, b=1}", "data_dir=/x", "precision=mixed_bfloat16"],
+        ["dataset.split.note='tab\there'", "optimizer.nesterov=true", "strategy.mode=none"],
+    ],
+)
+def test_round_trip(toys: Catalogue, tmp_path: Path, assignments: list[str]) -> None:
+    first = resolve(toys, "toy", None, list(map(parse_assignment, assignments)))
+    file = tmp_path / "config.toml"
+    table = provenance(toys, first.config, "c0ffee", tmp_path)
+    file.write_text(to_toml(first.config, first.origins, table), encoding="utf-8")
+
+    second = resolve(toys, None, file)
+
+    assert second.config == first.config
+    assert second.config.model_dump() == first.config.model_dump()
+    assert set(second.origins) == set(first.origins)
+    assert {origin.layer for origin in second.origins.values()} == {"file"}
+
+
+def test_every_option_is_written_with_its_origin(toys: Catalogue) -> None:
+    found = resolve(toys, "toy", None, [parse_assignment("strategy.tolerance=0.1")])
+
+    text = to_toml(found.config, found.origins)
+
+    values = tomlkit.parse(text).unwrap()
+    assert list(values["strategy"]) == [
+        "name", "tolerance", "window", "low", "high", "update", "mode"
+    ]  # fmt: skip
+    assert "tolerance = 0.1 # --set strategy.tolerance=0.1" in text
+    assert "window = 7 # recipe toy (mmbal-toys 3.1)" in text
+    assert "low = 0 # default" in text
+    assert 'data_dir = "none" # default' in text
+
+
+def test_provenance_names_versions_plugins_and_git(toys: Catalogue, tmp_path: Path) -> None:
+    config = resolve(toys, "toy").config
+
+    outside = provenance(toys, config, "c0ffee", tmp_path)
+    inside = provenance(toys, config, None, Path(__file__).parent)
+
+    assert outside["dataset_fingerprint"] == "c0ffee"
+    assert outside["plugins"]["toys"] == "mmbal-toys 3.1"
+    assert outside["plugins"]["builtin"].startswith("mmbal ")
+    assert {"mmbal", "tensorflow", "keras", "python"} <= set(outside)
+    assert "git_commit" not in outside
+    assert "dataset_fingerprint" not in inside
+
+
+def test_provenance_has_the_commit_and_whether_it_is_clean(
+    toys: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {"rev-parse": "abc123", "status": " M file.py"}
+    monkeypatch.setattr(
+        "mmbal.config.provenance._git", lambda _directory, command, *_rest: answers[command]
+    )
+
+    table = provenance(toys, resolve(toys, "toy").config)
+
+    assert (table["git_commit"], table["git_dirty"]) == ("abc123", True)
+
+
+def test_options_in_words(toys: Catalogue) -> None:
+    found = {o.name: o for o in describe(toys.options_class("strategy", "guided"))}
+    data = {o.name: o for o in describe(toys.options_class("dataset", "toy"))}
+
+    tolerance = found["tolerance"]
+    assert (tolerance.type, tolerance.legal, tolerance.default) == ("number", ">= 0", 0.02)
+    assert tolerance.help == "in nats"
+    assert found["update"].legal == "all, isolated"
+    assert data["seed"].type == "integer or none"
+    assert data["folder"].type == "path or none"
+    assert data["shape"].type == "list (integer, integer)"
+    assert data["colour"].legal == "red, blue"
+    assert data["split"].type == "table"
+    [size] = describe(toys.options_class("architecture", "needy"))
+    assert size.required
