@@ -8,7 +8,7 @@ from mmbal.errors import DataFormatError, MmbalError
 from mmbal.recording.journal import whole_size
 from mmbal.recording.reader import read_record
 from mmbal.recording.record import Record
-from mmbal.recording.writer import JOURNAL, RECORD, assemble_run, write_record
+from mmbal.recording.writer import JOURNAL, RECORD, assemble_run, no_run, write_record
 
 
 def open_run(
@@ -34,7 +34,7 @@ def open_run(
     if not journal.is_file():
         if path.is_file():
             return read_record(path)
-        raise MmbalError(f"no run in {folder}: expected {JOURNAL}, which `mmbal run` writes")
+        raise no_run(folder)
     reason = "missing"
     if path.is_file():
         try:

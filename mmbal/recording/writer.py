@@ -47,7 +47,7 @@ def assemble_run(run_dir: str | os.PathLike[str]) -> Record:
     """
     folder = Path(run_dir)
     if not (folder / JOURNAL).is_file():
-        raise MmbalError(f"no run in {folder}: expected {JOURNAL}, which `mmbal run` writes")
+        raise no_run(folder)
     try:
         config = (folder / CONFIG).read_text(encoding="utf-8", errors="backslashreplace")
     except FileNotFoundError:
@@ -55,6 +55,11 @@ def assemble_run(run_dir: str | os.PathLike[str]) -> Record:
     except OSError as error:
         raise MmbalError(f"cannot read {folder / CONFIG}: {error.strerror}") from error
     return assemble(folder / JOURNAL, config)
+
+
+def no_run(folder: Path) -> MmbalError:
+    """Return the error of a folder without a journal."""
+    return MmbalError(f"no run in {folder}: expected {JOURNAL}, which `mmbal run` writes")
 
 
 def write_record(record: Record, path: Path) -> None:

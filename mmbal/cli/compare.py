@@ -1,0 +1,59 @@
+"""`mmbal compare`: several runs in one table."""
+
+from pathlib import Path
+
+import click
+
+from mmbal.cli.console import console, print_json
+from mmbal.cli.report import open_records
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.option(
+    "--weights",
+    type=click.Choice(["selected", "last"]),
+    default="selected",
+    show_default=True,
+    help="Test scores of the best validation epoch's weights, or of the last ones.",
+)
+@click.option("--markdown", is_flag=True, help="A Markdown table on stdout.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def compare(runs: tuple[Path, ...], weights: str, markdown: bool, as_json: bool) -> None:
+    """Compare the test scores of RUNs over their seeds.
+
+    Runs that differ in nothing but the seed share a row: mean ± sample standard deviation.
+    """
+    if markdown and as_json:
+        raise click.UsageError("--markdown and --json exclude each other")
+    records = open_records(runs)
+    from mmbal.report.comparison import compare_records
+    from mmbal.report.tables import comparison_object, comparison_rows, markdown_table
+
+    comparison = compare_records(records, weights)
+    for remark in comparison.remarks:
+        click.echo(remark, err=True)
+    if as_json:
+        print_json(comparison_object(comparison, weights))
+        return
+    header, rows = comparison_rows(comparison)
+    if markdown:
+        click.echo(markdown_table(header, rows))
+    elif rows:
+        _print_table(header, rows)
+
+
+def _print_table(header: list[str], rows: list[list[str]]) -> None:
+    """Print one row per group, or one column per group where rows would not fit."""
+    from rich.table import Table
+
+    out = console()
+    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
+    if sum(widths) + 2 * len(widths) > out.width:
+        header, *rows = [list(column) for column in zip(header, *rows, strict=True)]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in header:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*row)
+    out.print(table)

@@ -1,0 +1,91 @@
+"""`mmbal report`: what came out of runs, finished or not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mmbal.cli.console import console, print_json
+from mmbal.cli.summary import print_summary
+
+if TYPE_CHECKING:
+    from mmbal.recording.record import Record
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
+@click.option(
+    "--json", "as_json", is_flag=True, help="One JSON object on stdout; a list of several RUNs."
+)
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Draw training curves and utilization; PNG, SVG or PDF by suffix.",
+)
+@click.option("--schema", is_flag=True, help="Describe record.h5, as Markdown.")
+def report(runs: tuple[Path, ...], as_json: bool, plot: Path | None, schema: bool) -> None:
+    """Show what came out of RUNs: folders that `mmbal run` wrote, or their record.h5.
+
+    A run that was killed or still runs is shown as far as it got.
+    """
+    if schema:
+        from mmbal.recording.schema import schema_markdown
+
+        click.echo(schema_markdown())
+    if not runs:
+        if schema and plot is None:
+            return
+        raise click.UsageError("expected at least one RUN, or --schema alone")
+    if plot is not None:
+        from mmbal.report.curves import check_format
+
+        check_format(plot)
+    records = open_records(runs)
+    if as_json:
+        from mmbal.report.outcome import outcome
+
+        results = [outcome(record, run) for run, record in records.items()]
+        print_json(results[0] if len(results) == 1 else results)
+    else:
+        for run, record in records.items():
+            _show(run, record)
+    if plot is not None:
+        from mmbal.report.curves import save_curves
+
+        save_curves(records, plot)
+        click.echo(f"wrote {plot}", err=True)
+
+
+def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
+    """Open runs, each once however often it was named; what was rebuilt goes to stderr."""
+    from mmbal.recording.folder import open_run
+
+    once: dict[Path, Path] = {}
+    for run in runs:
+        once.setdefault(run.resolve(), run)
+    return {
+        str(run): open_run(run, lambda text: click.echo(text, err=True)) for run in once.values()
+    }
+
+
+def _show(run: str, record: "Record") -> None:
+    from mmbal.report.outcome import outcome
+
+    result = outcome(record, run)
+    out = console()
+    print_summary(out, result, ())
+    if record.status != "finished":
+        out.print(_progress(record, result["steps"]), soft_wrap=True)
+    for warning in record.warnings:
+        out.print(f"warning: {warning}", soft_wrap=True)
+
+
+def _progress(record: "Record", steps: int) -> str:
+    state = {
+        "interrupted": f"interrupted ({record.stop_reason or 'no reason given'})",
+        "unfinished": "no end in the journal: killed, or still running",
+    }[record.status]
+    epochs = len(record.history.epochs.index)
+    return f"{state}; finished {epochs} of {record.epochs} epochs and {steps} steps"

@@ -1,0 +1,103 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmbal.recording.record import Record
+from mmbal.recording.writer import assemble_run
+from mmbal.report.comparison import compare_records, statistic
+
+ReadRun = Callable[..., Record]
+
+
+@pytest.fixture
+def read_run(write_run: Callable[..., Path], events: list[dict[str, Any]]) -> ReadRun:
+    """Return a function that makes the example's record with another seed, accuracy, …"""
+
+    def read(name: str, accuracy: float, config: str = "", **changes: Any) -> Record:
+        events[7]["values"]["accuracy"] = accuracy
+        return assemble_run(write_run(name, [{**events[0], **changes}, *events[1:]], config=config))
+
+    return read
+
+
+def test_statistics_are_those_of_a_sample() -> None:
+    # The mean of 1, 2, 6 is 3; its deviations -2, -1, 3 square to 14; 14 / 2 = 7.
+    value = statistic([1.0, 2.0, float("nan"), 6.0])
+
+    assert (value.mean, value.count) == (3.0, 3)
+    assert value.deviation == pytest.approx(7**0.5)
+    assert np.isnan(statistic([1.0]).deviation)
+    assert statistic([]).count == 0
+
+
+def test_seeds_share_a_row_and_strategies_do_not(read_run: ReadRun) -> None:
+    comparison = compare_records(
+        {
+            "a": read_run("a", 0.5, seed=0),
+            "b": read_run("b", 0.7, seed=1, fingerprint="other split"),
+            "c": read_run("c", 0.4, seed=0, strategy="vanilla"),
+        }
+    )
+
+    guided, vanilla = comparison.groups
+    assert (guided.runs, guided.seeds, guided.settings) == (("a", "b"), (0, 1), {})
+    assert guided.statistics["accuracy"].mean == pytest.approx(0.6)
+    assert guided.statistics["accuracy"].deviation == pytest.approx(0.02**0.5)
+    assert guided.statistics["d_util"].mean == -0.5
+    assert guided.statistics["d_speed"].mean == pytest.approx(-0.2)
+    assert (vanilla.strategy, vanilla.statistics["accuracy"].mean) == ("vanilla", 0.4)
+    assert comparison.remarks == ()
+
+
+def test_settings_that_differ_make_and_name_groups(read_run: ReadRun) -> None:
+    config = 'seed = {}\ndata_dir = "{}"\nstrategy = {{name = "guided", tolerance = {}}}\n'
+    comparison = compare_records(
+        {
+            "a": read_run("a", 0.5, config.format(0, "here", 0.5), seed=0),
+            "b": read_run("b", 0.7, config.format(1, "there", 0.5), seed=1),
+            "c": read_run("c", 0.4, config.format(0, "here", 2.0), seed=0),
+            "d": read_run("d", 0.4, "strategy = {width = 3}", strategy="vanilla"),
+        }
+    )
+
+    assert [(group.runs, group.settings) for group in comparison.groups] == [
+        (("a", "b"), {"strategy.tolerance": "0.5"}),
+        (("c",), {"strategy.tolerance": "2.0"}),
+        (("d",), {}),
+    ]
+
+
+def test_runs_without_scores_and_repeated_seeds_are_remarked(
+    read_run: ReadRun, write_run: Callable[..., Path], events: list[dict[str, Any]]
+) -> None:
+    records = {
+        "a": read_run("a", 0.5),
+        "b": read_run("b", 0.5),
+        "killed": assemble_run(write_run("killed", events[:3])),
+    }
+    comparison = compare_records(records)
+
+    left_out, repeated = comparison.remarks
+    assert left_out == (
+        "killed is left out: no test scores of the selected weights (unfinished, 4 steps)"
+    )
+    assert repeated == (
+        "toy, guided: a seed occurs more than once among a, b, "
+        "so the deviation is no deviation over seeds"
+    )
+    assert len(comparison.groups) == 1
+
+
+def test_last_weights_have_their_own_scores(read_run: ReadRun) -> None:
+    (group,) = compare_records({"a": read_run("a", 0.5)}, "last").groups
+
+    assert group.statistics["accuracy"].mean == 0.65
+    assert group.statistics["accuracy/color"].count == 0
+    assert group.statistics["utilization/gray"].count == 0
+
+
+def test_a_broken_configuration_does_not_hide_a_run(read_run: ReadRun) -> None:
+    assert len(compare_records({"a": read_run("a", 0.5, config="= broken")}).groups) == 1

@@ -1,0 +1,77 @@
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmbal.errors import MmbalError
+from mmbal.recording.writer import assemble_run
+from mmbal.report.curves import _running_mean, _windows, draw_curves, save_curves
+
+WriteRun = Callable[..., Path]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "magic"), [(".png", b"\x89PNG"), (".SVG", b"<?xml"), (".pdf", b"%PDF")]
+)
+def test_the_suffix_gives_the_format_and_files_repeat(
+    write_run: WriteRun, tmp_path: Path, suffix: str, magic: bytes
+) -> None:
+    records = {"run": assemble_run(write_run())}
+    paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
+    for path in paths:
+        save_curves(records, path)
+
+    assert paths[0].read_bytes().startswith(magic)
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_an_unknown_suffix_names_the_legal_ones(tmp_path: Path) -> None:
+    with pytest.raises(MmbalError, match=r"must be one of \.png, \.svg, \.pdf"):
+        save_curves({}, tmp_path / "figure.gif")
+
+
+def test_the_panels_show_the_record(write_run: WriteRun) -> None:
+    figure = draw_curves({"run": assemble_run(write_run())})
+    loss, accuracy, speed, utilization = figure.axes
+
+    np.testing.assert_array_equal(accuracy.lines[0].get_ydata(), [0.5, 0.75])
+    assert [text.get_text() for text in speed.get_legend().get_texts()] == [
+        "gray", "color", "gray isolated", "color isolated",
+    ]  # fmt: skip
+    assert [bar.get_height() for bar in utilization.patches] == [0.25, 0.75]
+    assert loss.lines[0].get_xdata().tolist() == list(range(8))
+
+
+def test_names_are_no_formulas_and_young_runs_no_errors(
+    write_run: WriteRun, events: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    odd = assemble_run(write_run("odd", events[:1], config=""))
+    whole = assemble_run(write_run("whole"))
+    changed = {**vars(whole), "modalities": ("$\\frac$", "_hidden"), "recipe": "$x^$"}
+
+    save_curves({"$": odd, "b": type(whole)(**changed)}, tmp_path / "odd.png")
+    assert (tmp_path / "odd.png").stat().st_size > 0
+
+
+def test_without_matplotlib_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    with pytest.raises(MmbalError, match=r"pip install 'mmbal\[plot\]'"):
+        save_curves({}, tmp_path / "figure.png")
+
+
+def test_windows_reach_half_a_step_around_their_steps() -> None:
+    starts, ends = _windows(np.array([0, 1, 2, 5, 6]), np.array([True, False, True, True, False]))
+
+    assert (starts.tolist(), ends.tolist()) == ([-0.5, 1.5], [0.5, 5.5])
+
+
+def test_the_running_mean_skips_undefined_values() -> None:
+    values = np.array([1.0, 3.0, np.nan, 5.0, np.nan, np.nan])
+
+    np.testing.assert_array_equal(_running_mean(values, 2), [1, 2, 3, 5, 5, np.nan])
