@@ -4,9 +4,13 @@ import click
 
 import mmbal
 from mmbal.cli.boundary import Boundary
+from mmbal.cli.compare import compare
 from mmbal.cli.data import data
+from mmbal.cli.compare import compare
 from mmbal.cli.evaluate import evaluate
 from mmbal.cli.plugins import plugins
+from mmbal.cli.report import report
+from mmbal.cli.report import report
 from mmbal.cli.run import run
 
 _EPILOG = """\b
@@ -28,7 +32,7 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (run, evaluate, plugins, data):
+for _command in (run, evaluate, report, compare, plugins, data):
     cli.add_command(_command)
 
 

@@ -1,0 +1,123 @@
+"""`mmbal plugins`, completion and the outermost group."""
+
+import json
+from typing import Any
+
+import pytest
+from click.shell_completion import ShellComplete
+
+import mmbal as package
+from mmbal.cli import cli
+from mmbal.cli.console import console
+from mmbal.cli.progress import ConsoleProgress
+
+
+@pytest.mark.parametrize("arguments", [("plugins",), ("plugins", "list")])
+def test_table(mmbal: Any, arguments: tuple[str, ...]) -> None:
+    done = mmbal(*arguments)
+
+    assert done.exit_code == 0
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert ["recipe", "colored-digits"] in [row[:2] for row in rows]
+    assert ["strategy", "vanilla"] in [row[:2] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("plugins", "--json"), ("plugins", "list", "--json"), ("plugins", "--json", "list")],
+)
+def test_json(mmbal: Any, arguments: tuple[str, ...]) -> None:
+    listing = json.loads(mmbal(*arguments).stdout)
+
+    assert listing["problems"] == []
+    assert listing["api"] == package.API_VERSION
+    [guided] = [c for c in listing["components"] if c["name"] == "guided"]
+    assert guided["kind"] == "strategy"
+    assert guided["distribution"].startswith("mmbal-guided ")
+    assert "colored-digits" in [recipe["name"] for recipe in listing["recipes"]]
+
+
+def test_show_component(mmbal: Any) -> None:
+    done = mmbal("plugins", "show", "guided")
+
+    assert "strategy guided: " in done.stdout
+    assert "arXiv 2202.05306" in done.stdout
+    [row] = [line for line in done.stdout.splitlines() if line.startswith("tolerance")]
+    assert ">= 0" in row
+    assert "number" in row
+
+
+def test_show_component_without_options(mmbal: Any) -> None:
+    assert "it has no options" in mmbal("plugins", "show", "vanilla").stdout
+
+
+def test_show_component_as_json(mmbal: Any) -> None:
+    shown = json.loads(mmbal("plugins", "show", "guided", "--json").stdout)
+
+    assert shown["plugin"] == "guided"
+    assert {"name", "type", "legal", "default", "required", "help"} == set(shown["options"][0])
+
+
+def test_show_recipe(mmbal: Any) -> None:
+    done = mmbal("plugins", "show", "colored-digits", "--kind", "recipe")
+
+    assert "command: mmbal run --plugin colored-digits" in done.stdout
+    assert "[optimizer]\n" in done.stdout
+    as_json = mmbal("plugins", "show", "colored-digits", "--kind", "recipe", "--json")
+    assert json.loads(as_json.stdout)["dataset"] == "colored-digits"
+
+
+def test_show_unknown_or_ambiguous_name(mmbal: Any) -> None:
+    for arguments, message in [
+        (["guidde"], "unknown recipe or component 'guidde'; did you mean 'guided'?"),
+        (["colored-digits"], "is a recipe and a dataset; say which with --kind"),
+        (["guided", "--kind", "dataset"], "unknown dataset 'guided'"),
+    ]:
+        done = mmbal("plugins", "show", *arguments)
+        assert done.exit_code == 2
+        assert message in done.stderr
+
+
+def test_help_and_version(mmbal: Any) -> None:
+    for arguments in ([], ["--help"]):
+        done = mmbal(*arguments)
+        assert done.exit_code == 0
+        assert "_MMBAL_COMPLETE=bash_source" in done.stdout
+        for command in ("run", "evaluate", "report", "compare", "plugins", "data"):
+            assert f"  {command} " in done.stdout
+    assert mmbal("--version").stdout == f"mmbal, version {package.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "incomplete", "expected"),
+    [
+        (["run", "--plugin"], "colored-d", ["colored-digits"]),
+        (["run", "--strategy"], "v", ["vanilla"]),
+        (["plugins", "show"], "gui", ["guided"]),
+        (["data", "check"], "colored-d", ["colored-digits"]),
+        (["run", "--plugin", "colored-digits", "--set"], "strategy.win", ["strategy.window="]),
+        (["run", "--plugin", "nothing", "--set"], "strategy.win", []),
+    ],
+)
+def test_completion(arguments: list[str], incomplete: str, expected: list[str]) -> None:
+    completion = ShellComplete(cli, {}, "mmbal", "_MMBAL_COMPLETE")
+
+    found = completion.get_completions(arguments, incomplete)
+
+    assert [item.value for item in found] == expected
+
+
+def test_progress_on_a_terminal_has_a_bar(capsys: pytest.CaptureFixture[str]) -> None:
+    out = console(err=True)
+    out._force_terminal = True
+    with ConsoleProgress(out) as progress:
+        progress.started(2, 10)
+        progress.stepped(1, 5, 0.5)
+        progress.epoch_done(1, {"loss": 0.5})
+        progress.stepped(2, 10, None)
+        progress.epoch_done(2, {"loss": 0.25})
+        progress.stage("measuring")
+
+    written = capsys.readouterr().err
+    assert "epoch 1/2  loss 0.5000" in written
+    assert "measuring" in written

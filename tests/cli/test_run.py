@@ -1,0 +1,169 @@
+"""`mmbal run` from its arguments to its output."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+
+from mmbal.errors import Interrupted
+
+RECIPE = ("run", "--plugin", "colored-digits")
+
+
+def test_options_reach_the_experiment(mmbal: Any, experiment: Any) -> None:
+    done = mmbal(*RECIPE, "--seed", 3, "--epochs", 2, "--batch-size", 16, "--data-dir", "d",
+                 "--strategy", "vanilla", "--set", "optimizer.learning_rate=0.5",
+                 "--out", "here")  # fmt: skip
+
+    assert done.exit_code == 0, done.output
+    [(resolved, _, out)] = experiment.calls
+    config = resolved.config
+    assert (config.seed, config.epochs, config.batch_size) == (3, 2, 16)
+    assert (config.data_dir, config.strategy.name) == (Path("d"), "vanilla")
+    assert config.optimizer.learning_rate == 0.5
+    assert out == Path("here")
+    assert str(resolved.origins["batch_size"]) == "--batch-size 16"
+    assert str(resolved.origins["strategy.name"]) == "--strategy vanilla"
+
+
+def test_json_is_one_object_on_the_last_line_of_stdout(mmbal: Any, experiment: Any) -> None:
+    done = mmbal(*RECIPE, "--json")
+
+    result = json.loads(done.stdout)
+    assert done.stdout.count("\n") == 1
+    assert result["utilization"] == {"gray": 0.5, "color": None}
+    assert result["d_util"] is None
+    assert "a library talks" in done.stderr
+    assert "NaN" not in done.stdout
+
+
+def test_without_json_stdout_is_empty(mmbal: Any, experiment: Any) -> None:
+    done = mmbal(*RECIPE)
+
+    assert done.stdout == ""
+
+
+def test_stderr_tells_progress_and_result(mmbal: Any, experiment: Any) -> None:
+    done = mmbal(*RECIPE, "--set", "strategy.window=3", "--seed", 1, "--out", "here")
+
+    lines = done.stderr.splitlines()
+    assert "training: 2 epochs of 40 steps" in lines
+    assert "epoch 1/2  loss 1.0000  d_speed undefined" in lines
+    assert "measuring utilization" in lines
+    assert "warning: the speed is undefined" in lines
+    assert re.search(r"fused +0\.7500 +0\.7000 +0\.6000", done.stderr)
+    assert re.search(r"gray alone +0\.5000 +0\.4000 +0\.3000", done.stderr)
+    assert re.search(r"gray +0\.5000 +█{10}░{10} +0\.2500 +0 of 80 steps \(0%\)", done.stderr)
+    assert re.search(r"color +undefined +undefined +20 of 80 steps \(25%\)", done.stderr)
+    assert "d_util   undefined" in done.stderr
+    assert "record: here" in lines
+    assert "  mmbal report here" in lines
+    assert "  mmbal run --plugin colored-digits --seed 1 --strategy vanilla" in lines
+    assert "  mmbal compare here OTHER_RUN" in lines
+
+
+def test_default_folder_names_the_run(mmbal: Any, experiment: Any) -> None:
+    mmbal(*RECIPE, "--seed", 7)
+
+    out = experiment.calls[0][2]
+    assert re.fullmatch(r"runs/colored-digits-guided-seed7-\d{8}-\d{6}", str(out))
+
+
+def test_used_folder_is_refused(mmbal: Any, experiment: Any, tmp_path: Path) -> None:
+    kept = tmp_path / "here" / "kept.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine", encoding="utf-8")
+
+    for out in ("here", "here/kept.txt"):
+        done = mmbal(*RECIPE, "--out", out)
+        assert done.exit_code == 2
+        assert done.stderr.startswith(f"error: --out {out} is ")
+        assert done.stderr.count("\n") == 1
+    assert kept.read_text(encoding="utf-8") == "mine"
+    assert not experiment.calls
+
+
+def test_print_config_repeats_the_run(mmbal: Any, experiment: Any, tmp_path: Path) -> None:
+    done = mmbal(*RECIPE, "--set", "strategy.window=3", "--print-config")
+    (tmp_path / "again.toml").write_text(done.stdout, encoding="utf-8")
+    again = mmbal("run", "--config", "again.toml", "--print-config")
+
+    assert not experiment.calls
+    first, second = (tomlkit.parse(each.stdout).unwrap() for each in (done, again))
+    assert first == second
+    assert first["strategy"]["window"] == 3
+    assert "window = 3 # --set strategy.window=3" in done.stdout
+    assert re.search(r"window = 3 # again.toml:\d+", again.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run"], "no recipe is named: give --plugin RECIPE"),
+        (["run", "--plugin", "colored-digit"], "did you mean 'colored-digits'?"),
+        ([*RECIPE, "--epochs", "x"], "'x' is not a valid integer"),
+        ([*RECIPE, "--epochs", "0"], "--epochs 0: epochs must be greater than or equal to 1"),
+        ([*RECIPE, "--strategy", "guide"], "--strategy guide: unknown strategy 'guide'; did you"),
+        ([*RECIPE, "--set", "strategy.windw=1"], "unknown option 'windw'; did you mean 'window'?"),
+        ([*RECIPE, "--set", "epochs"], "--set must be key=value"),
+        ([*RECIPE, "--config", "absent.toml"], "cannot read absent.toml: No such file"),
+        ([*RECIPE, "--sead", "1"], "--sead"),
+        (["rnu"], "unknown command 'rnu'; did you mean 'run'?"),
+    ],
+)
+def test_mistake_is_one_line_and_exit_code_2(
+    mmbal: Any, experiment: Any, arguments: list[str], message: str
+) -> None:
+    done = mmbal(*arguments)
+
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error: ")
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert not experiment.calls
+
+
+def test_bug_keeps_its_traceback(mmbal: Any, experiment: Any) -> None:
+    experiment.error = RuntimeError("ours")
+
+    done = mmbal(*RECIPE)
+
+    assert done.exception is experiment.error
+    assert done.exit_code == 1
+
+
+def test_environment_shows_where_an_error_was_raised(
+    mmbal: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MMBAL_TRACEBACK", "1")
+
+    done = mmbal("run", "--plugin", "nothing")
+
+    assert "unknown recipe" in str(done.exception)
+    assert not isinstance(done.exception, SystemExit)
+
+
+def test_interrupted_run_tells_how_to_go_on(mmbal: Any, experiment: Any) -> None:
+    experiment.error = Interrupted(Path("runs/r"), "stopped after 41 steps")
+
+    done = mmbal(*RECIPE, "--json")
+
+    assert done.exit_code == 130
+    assert done.stdout == ""
+    assert "interrupted: stopped after 41 steps\n" in done.stderr
+    assert "readable: runs/r\n" in done.stderr
+    for command in ("report runs/r", "evaluate runs/r --weights last", "run --config runs/r/"):
+        assert f"mmbal {command}" in done.stderr
+
+
+def test_ctrl_c_before_the_record_begins(mmbal: Any, experiment: Any) -> None:
+    experiment.error = KeyboardInterrupt()
+
+    done = mmbal(*RECIPE)
+
+    assert done.exit_code == 130
+    assert done.stderr.rstrip().endswith("interrupted")

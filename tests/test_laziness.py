@@ -1,0 +1,51 @@
+"""What only lists and explains must not wait for TensorFlow."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"h5py", "keras", "matplotlib", "numpy", "sklearn", "tensorflow", "tensorflow_datasets"}
+
+PROBE = """
+import atexit, json, sys
+atexit.register(lambda: print("\\n" + json.dumps(sorted(sys.modules)), file=sys.stderr))
+from mmbal.cli import cli
+cli.main(sys.argv[1:], prog_name="mmbal")
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["run", "--help"],
+        ["report", "--help"],
+        ["compare", "--help"],
+        ["plugins"],
+        ["plugins", "--json"],
+        ["plugins", "show", "guided"],
+        ["plugins", "show", "colored-digits", "--kind", "recipe"],
+        ["run", "--plugin", "colored-digits", "--print-config"],
+    ],
+)
+def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True
+    )
+
+    imported = set(json.loads(done.stderr.splitlines()[-1]))
+    assert "mmbal.cli" in imported
+    assert not imported & HEAVY
+
+
+def test_importing_mmbal_imports_nothing_heavy() -> None:
+    script = "import sys, mmbal, mmbal.data, mmbal.options; print(*sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert not set(done.stdout.split()) & HEAVY
