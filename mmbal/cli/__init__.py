@@ -6,10 +6,8 @@ import mmbal
 from mmbal.cli.boundary import Boundary
 from mmbal.cli.compare import compare
 from mmbal.cli.data import data
-from mmbal.cli.compare import compare
 from mmbal.cli.evaluate import evaluate
 from mmbal.cli.plugins import plugins
-from mmbal.cli.report import report
 from mmbal.cli.report import report
 from mmbal.cli.run import run
 

@@ -64,6 +64,7 @@ _KEYS = ("dataset", "architecture", "strategy", "seed", "epochs", "batch_size", 
 @click.option("--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object.")
 @click.option("--print-config", is_flag=True, help="Print the resolved configuration and stop.")
 def run(
+    *,
     recipe: str | None,
     file: Path | None,
     assignments: tuple[str, ...],

@@ -22,6 +22,8 @@ SETS = {"evaluations": "evaluation", "callbacks": "callback"}
 
 Settings = dict[Key, Setting]
 
+_MEMBER = 2  # parts of the key of a member of a set, such as evaluations.accuracy
+
 
 @dataclass
 class Layer:
@@ -131,7 +133,7 @@ def _normalise(key: Key, value: Any, origin: Origin) -> Any:
             raise ConfigError(f"{origin}: {key[0]} {rule}, received {value!r}")
         for name, options in value.items():
             _normalise((*key, name), options, origin)
-    elif len(key) == 2 and not isinstance(value, Mapping):
+    elif len(key) == _MEMBER and not isinstance(value, Mapping):
         rule = f"must be a table of options; {{}} for none, received {value!r}"
         raise ConfigError(f"{origin}: {'.'.join(key)} {rule}")
     return value
@@ -148,7 +150,7 @@ def _flatten(layer: Layer, key: Key, value: Any, origin: Origin | Callable[[Key]
 
 def _place(settings: Settings, key: Key, setting: Setting) -> None:
     """Set a key; a table gives way to a value and a value to a table."""
-    if len(key) == 2 and key[0] in SETS:
+    if len(key) == _MEMBER and key[0] in SETS:
         # `evaluations = ["accuracy"]` names a member and says nothing about its options.
         if any(k[:2] == key and k != key for k in settings):
             return

@@ -55,12 +55,11 @@ def _plugins(catalogue: Catalogue, config: "RunConfig") -> dict[str, str]:
 
 
 def _version(*distributions: str) -> str:
+    installed: str | None = None
     for name in distributions:
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return "unknown"
+        with suppress(PackageNotFoundError):
+            installed = installed or version(name)
+    return installed or "unknown"
 
 
 def _git_state(directory: Path) -> dict[str, Any]:
@@ -75,7 +74,7 @@ def _git_state(directory: Path) -> dict[str, Any]:
 def _git(directory: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
-            ["git", *arguments],
+            ["git", *arguments],  # noqa: S607  (wherever it is installed)  # noqa: S607  (the user's git)
             cwd=directory,
             capture_output=True,
             text=True,

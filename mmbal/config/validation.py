@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="Options")
 
+_SHOWN = 60  # letters of a received value in a message
+
 _PLAIN_WORDS = {
     "a valid integer": "an integer",
     "a valid number": "a number",
@@ -184,4 +186,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

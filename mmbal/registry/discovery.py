@@ -1,6 +1,7 @@
 """Entry points -> catalogue. A broken plugin is reported; the rest still works."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
@@ -33,15 +34,20 @@ def discover(entries: Iterable[EntryPoint] | None = None) -> Catalogue:
     found = [(entry, Provenance(entry.name, _distribution(entry))) for entry in _all(entries)]
     # Sorted, so that which of two equal names stays does not depend on the file system.
     for entry, provenance in sorted(found, key=lambda pair: _order(pair[1])):
-        try:
+        with _collected(catalogue):
             _refuse_taken_name(catalogue, provenance)
-            module = _load(entry, provenance)
-        except PluginError as error:
-            catalogue.problems.append(error)
-        else:
-            _take_in(catalogue, module, provenance)
+            _take_in(catalogue, _load(entry, provenance), provenance)
     catalogue.check_recipes()
     return catalogue
+
+
+@contextmanager
+def _collected(catalogue: Catalogue) -> Iterator[None]:
+    """Turn an error of one plugin into a problem of the catalogue, and go on."""
+    try:
+        yield
+    except PluginError as error:
+        catalogue.problems.append(error)
 
 
 def _all(entries: Iterable[EntryPoint] | None) -> Iterable[EntryPoint]:
@@ -75,19 +81,11 @@ def _load(entry: EntryPoint, provenance: Provenance) -> Any:
 
 
 def _take_in(catalogue: Catalogue, module: Any, provenance: Provenance) -> None:
-    try:
-        manager = _register(module, provenance)
-    except PluginError as error:
-        catalogue.problems.append(error)
-        return
+    manager = _register(module, provenance)
     catalogue.plugins.append(provenance)
     for hook, item_type in HOOKS.items():
-        try:
-            items = _call(manager, hook, item_type, provenance)
-        except PluginError as error:
-            catalogue.problems.append(error)
-        else:
-            for item in items:
+        with _collected(catalogue):
+            for item in _call(manager, hook, item_type, provenance):
                 catalogue.add(item, provenance)
 
 
