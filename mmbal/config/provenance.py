@@ -74,7 +74,7 @@ def _git_state(directory: Path) -> dict[str, Any]:
 def _git(directory: Path, *arguments: str) -> str:
     try:
         done = subprocess.run(
-            ["git", *arguments],  # noqa: S607  (wherever it is installed)  # noqa: S607  (the user's git)
+            ["git", *arguments],  # noqa: S607  (wherever it is installed)
             cwd=directory,
             capture_output=True,
             text=True,
