@@ -41,7 +41,11 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("toy_data")
     module.__dict__.update(Toy=Toy, ToyOptions=ToyOptions)
     monkeypatch.setitem(sys.modules, "toy_data", module)
-    monkeypatch.setitem(sys.modules, "mmbal.backend", ModuleType("mmbal.backend"))
+    experiment = ModuleType("mmbal.experiment")
+    experiment.__dict__["open_dataset"] = lambda catalogue, choice: catalogue.build(
+        "dataset", choice.name, choice.options
+    )
+    monkeypatch.setitem(sys.modules, "mmbal.experiment", experiment)
     catalogue = Catalogue()
     component = Component("dataset", "toy", "", "toy_data:Toy", options="toy_data:ToyOptions")
     catalogue.add(component, Provenance("toys", "mmbal-toys 1"))
