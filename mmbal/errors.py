@@ -33,7 +33,7 @@ class PluginError(MmbalError):
         self.problem = problem
 
 
-class Interrupted(MmbalError):
+class Interrupted(MmbalError):  # noqa: N818  (the user asked for it)
     """A run that was stopped by Ctrl-C after its record was made readable.
 
     Args:

@@ -103,7 +103,6 @@ def _source(name: str, assignments: Iterable[str]) -> "DatasetSource":
 
     catalogue = discover()
     choice = choose(catalogue, "dataset", name, list(map(parse_assignment, assignments)))
-    import mmbal.backend  # noqa: F401  (before a dataset imports TensorFlow)
+    from mmbal.experiment import open_dataset
 
-    source: DatasetSource = catalogue.build("dataset", name, choice.options)
-    return source
+    return open_dataset(catalogue, choice)

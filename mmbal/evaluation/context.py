@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-import mmbal.backend  # noqa: F401
 import tensorflow as tf
 
+import mmbal.backend  # noqa: F401
 from mmbal.evaluation.probe import BranchScores, Probe, SqueezeMeans
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-import mmbal.backend  # noqa: F401
 import keras
 import numpy as np
 import tensorflow as tf
 
+import mmbal.backend  # noqa: F401
 from mmbal.training.network import FusionNetwork, at_least_float32
 
 SqueezeMeans = dict[str, tuple[np.ndarray, ...]]

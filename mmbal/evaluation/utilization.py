@@ -30,9 +30,7 @@ class Utilization(Evaluation):
         yield "d_util", utilization_gap(list(rates.values()))
 
 
-def utilization_rates(
-    full: Mapping[str, float], blocked: Mapping[str, float]
-) -> dict[str, float]:
+def utilization_rates(full: Mapping[str, float], blocked: Mapping[str, float]) -> dict[str, float]:
     """Return (full - blocked) / full per modality, NaN where `full` is 0."""
     return {
         modality: (accuracy - blocked[modality]) / accuracy if accuracy else float("nan")

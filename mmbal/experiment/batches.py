@@ -2,10 +2,10 @@
 
 import math
 
-import mmbal.backend  # noqa: F401
 import numpy as np
 import tensorflow as tf
 
+import mmbal.backend  # noqa: F401
 from mmbal.data import MultimodalDataset
 from mmbal.training.model import KEEP
 from mmbal.training.strategy import SamplerPlan
@@ -85,4 +85,6 @@ def _window(data: MultimodalDataset) -> int:
         math.prod(modality.shape) * tf.as_dtype(modality.dtype).size
         for modality in data.modalities.values()
     )
-    return max(1, min(int(data.train.cardinality()), max(1024, SHUFFLE_BYTES // max(size, 1))))
+    examples = int(data.train.cardinality())
+    window: int = max(1, min(examples, max(1024, SHUFFLE_BYTES // max(size, 1))))
+    return window

@@ -1,15 +1,14 @@
 """What watches a training: the journal, the progress display, the choice of weights."""
 
-import os
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import mmbal.backend  # noqa: F401
 import keras
 import numpy as np
 
+import mmbal.backend  # noqa: F401
 from mmbal.progress import Progress
 from mmbal.recording.journal import Journal
 from mmbal.training.model import BalancedModel
@@ -75,7 +74,7 @@ class JournalWriter(keras.callbacks.Callback):
         self._log_every = log_every
         self.epoch = 0
         self._modalities = model.network.modalities
-        self.rebalancing: Counter[str] = Counter({m: 0 for m in self._modalities})
+        self.rebalancing: Counter[str] = Counter(dict.fromkeys(self._modalities, 0))
         self.steps = 0
         self.speeds: dict[str, float] = {m: float("nan") for m in self._modalities}
         self.imbalance = float("nan")
@@ -145,7 +144,7 @@ def save_weights(network: keras.Model, path: Path) -> None:
     """Save the weights so that `path` holds the old or the new ones, never half of them."""
     beside = path.with_name(f".{path.name}")
     network.save_weights(beside)
-    os.replace(beside, path)
+    beside.replace(path)
 
 
 def _split(logs: dict[str, float]) -> tuple[dict[str, float], dict[str, float]]:

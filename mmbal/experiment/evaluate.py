@@ -6,7 +6,7 @@ from typing import Any
 from mmbal.config.resolution import resolve
 from mmbal.errors import MmbalError
 from mmbal.experiment.callbacks import LAST, SELECTED
-from mmbal.experiment.model import build_network
+from mmbal.experiment.model import build_network, open_dataset
 from mmbal.experiment.scoring import Scorer
 from mmbal.registry.catalogue import Catalogue
 
@@ -37,8 +37,7 @@ def evaluate(
     path = run / FILES[weights]
     if not path.is_file():
         raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
-    source = catalogue.build("dataset", config.dataset.name, config.dataset.options)
-    data = source.load(config.data_dir, config.seed)
+    data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
     network = build_network(config, catalogue, data)
     try:
         network.load_weights(path)

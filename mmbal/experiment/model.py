@@ -1,15 +1,21 @@
 """Configuration + dataset -> the model to train."""
 
-import mmbal.backend  # noqa: F401
 import keras
 
+import mmbal.backend  # noqa: F401
 from mmbal.backend import seed_everything
-from mmbal.config.settings import RunConfig
-from mmbal.data import MultimodalDataset
+from mmbal.config.settings import Choice, RunConfig
+from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import Catalogue
 from mmbal.training.model import BalancedModel
 from mmbal.training.network import FusionNetwork, build_from
+
+
+def open_dataset(catalogue: Catalogue, choice: Choice) -> DatasetSource:
+    """Build a dataset by name and options; its files are not read yet."""
+    source: DatasetSource = catalogue.build("dataset", choice.name, choice.options)
+    return source
 
 
 def build_network(

@@ -17,7 +17,7 @@ from mmbal.data import MultimodalDataset
 from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment.batches import Sampler, plain_batches, training_batches
 from mmbal.experiment.callbacks import LAST, SELECTED, JournalWriter, Selection, save_weights
-from mmbal.experiment.model import build_model
+from mmbal.experiment.model import build_model, open_dataset
 from mmbal.experiment.scoring import Scorer, result
 from mmbal.progress import Progress, SilentProgress
 from mmbal.recording.journal import Journal
@@ -49,8 +49,7 @@ def run(
     """
     config, progress = resolved.config, progress or SilentProgress()
     progress.stage("loading the dataset")
-    source = catalogue.build("dataset", config.dataset.name, config.dataset.options)
-    data = source.load(config.data_dir, config.seed)
+    data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
     model = build_model(config, catalogue, data)
     _open_folder(resolved, catalogue, folder, data)
     with Journal(folder / "journal.jsonl") as journal:
@@ -84,9 +83,7 @@ class _Experiment:
             measured = self._score(selection, writer)
         except KeyboardInterrupt:
             self._stop(writer)
-            raise Interrupted(
-                self.folder, f"interrupted after {writer.steps} steps"
-            ) from None
+            raise Interrupted(self.folder, f"interrupted after {writer.steps} steps") from None
         measured["seconds"] = time.monotonic() - started
         found = result(self.config, self.folder, measured, self.model.network.modalities)
         self.journal.write({"event": "end", "seconds": measured["seconds"], "result": found})

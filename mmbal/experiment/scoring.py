@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import mmbal.backend  # noqa: F401
 import numpy as np
 import tensorflow as tf
 
+import mmbal.backend  # noqa: F401
 from mmbal.config.settings import RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.evaluation.context import Evaluation, EvaluationContext

@@ -1,0 +1,1 @@
+"""Journals and records: written by runs, read without TensorFlow."""

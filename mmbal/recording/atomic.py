@@ -23,7 +23,7 @@ def replace_file(path: Path, data: bytes) -> None:
         with _locked(path.parent) as folder:
             try:
                 _write_new(partial, data)
-                os.replace(partial, path)
+                partial.replace(path)
             except BaseException:
                 with suppress(OSError):
                     partial.unlink()
@@ -38,7 +38,7 @@ def _write_new(path: Path, data: bytes) -> None:
     # Removed first and created exclusively: a link planted under this name is not followed.
     path.unlink(missing_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with open(file, "wb") as stream:
+    with os.fdopen(file, "wb") as stream:
         stream.write(data)
         stream.flush()
         os.fsync(file)

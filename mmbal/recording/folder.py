@@ -11,9 +11,7 @@ from mmbal.recording.record import Record
 from mmbal.recording.writer import JOURNAL, RECORD, assemble_run, no_run, write_record
 
 
-def open_run(
-    run: str | os.PathLike[str], notice: Callable[[str], None] = lambda text: None
-) -> Record:
+def open_run(run: str | os.PathLike[str], notice: Callable[[str], None] = lambda _: None) -> Record:
     """Return the record of a run, bringing `record.h5` up to date first.
 
     The record is built again from the journal when it is missing, damaged or older, as

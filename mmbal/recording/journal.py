@@ -122,7 +122,7 @@ def numbered_events(
         size: bytes to read at most, the end of a whole line; None for all of them.
     """
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             read = 0
             for number, line in enumerate(file, start=1):
                 read += len(line)
@@ -140,7 +140,7 @@ def whole_size(path: str | os.PathLike[str]) -> int:
         MmbalError: the file cannot be read.
     """
     try:
-        with open(path, "rb") as file:
+        with Path(path).open("rb") as file:
             end = os.fstat(file.fileno()).st_size
             while end > 0:
                 start = max(0, end - _TAIL)

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmbal.report.comparison import Comparison, Group, Statistic
 
-_MISSING = "–"
+_MISSING = "-"
 
 
 def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:

@@ -1,0 +1,1 @@
+"""The Keras model, its strategies and what they may ask of a network."""

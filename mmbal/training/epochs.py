@@ -1,11 +1,12 @@
 """Carries the strategy's epoch hooks into Keras's callback protocol."""
 
+import math
 import warnings
 from typing import TYPE_CHECKING, Any
 
-import mmbal.backend  # noqa: F401
 import keras
 
+import mmbal.backend  # noqa: F401
 from mmbal.training.strategy import EpochPlan
 
 if TYPE_CHECKING:
@@ -27,13 +28,15 @@ class StrategyEpochs(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Ask the strategy for a plan and apply it."""
         model = self._balanced
-        self._apply(model.strategy.begin_epoch(epoch, model.context))
+        self._apply(model.strategy.begin_epoch(epoch, model.prepare()))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Hand the logs to the strategy, apply its plan, warn of undefined speeds."""
         model = self._balanced
-        self._apply(model.strategy.end_epoch(epoch, logs or {}, model.context))
-        undefined = [k for k, v in (logs or {}).items() if k.startswith("learning_speed/") and v != v]
+        self._apply(model.strategy.end_epoch(epoch, logs or {}, model.prepare()))
+        undefined = [
+            k for k, v in (logs or {}).items() if k.startswith("learning_speed/") and math.isnan(v)
+        ]
         if undefined and not self._warned and len(model.network.modalities) > 1:
             self._warned = True
             names = ", ".join(name.removeprefix("learning_speed/") for name in undefined)

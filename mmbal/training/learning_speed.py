@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import mmbal.backend  # noqa: F401
 import keras
 import tensorflow as tf
 
+import mmbal.backend  # noqa: F401
 from mmbal.training.network import VariableGroups, at_least_float32
 
 
@@ -55,8 +55,12 @@ class LearningSpeed(tf.Module):
             for g, v in zip(gradients, variables, strict=True)
         }
         per_atom = tf.stack(
-            [tf.stack([tf.add_n(part) for part in zip(*map(squares.__getitem__, atom), strict=True)])
-             for atom in self._atoms]
+            [
+                tf.stack(
+                    [tf.add_n(part) for part in zip(*map(squares.__getitem__, atom), strict=True)]
+                )
+                for atom in self._atoms
+            ]
         )
         for membership, total in (
             (self._branch, self.branch_updates),
@@ -69,8 +73,9 @@ class LearningSpeed(tf.Module):
 
     def speeds(self) -> tf.Tensor:
         """Return the speeds so far, (modality,) float64 in nats, NaN where undefined."""
-        branch, fusion = tf.convert_to_tensor(self.branch_updates), tf.convert_to_tensor(
-            self.fusion_updates
+        branch, fusion = (
+            tf.convert_to_tensor(self.branch_updates),
+            tf.convert_to_tensor(self.fusion_updates),
         )
         ratio = tf.math.log(fusion / branch)
         return tf.where(tf.math.is_finite(ratio), ratio, tf.constant(float("nan"), tf.float64))

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import mmbal.backend  # noqa: F401
 import keras
 import tensorflow as tf
 
+import mmbal.backend  # noqa: F401
 from mmbal.training.epochs import StrategyEpochs
 from mmbal.training.learning_speed import LearningSpeed, imbalance
 from mmbal.training.network import FusionNetwork, build_from
@@ -26,7 +26,6 @@ class BalancedModel(keras.Model):
     for, the logs hold `accuracy/MODALITY`, `learning_speed/MODALITY` and `d_speed`.
 
     Example:
-
         model = BalancedModel(network, Guided(tolerance=0.1))
         model.compile(optimizer=keras.optimizers.Adam(1e-3))
         model.fit({"image": images, "sound": sounds}, labels, epochs=5)
@@ -37,6 +36,9 @@ class BalancedModel(keras.Model):
         seed: of the strategy's own random numbers.
         trace_capacity: steps that `trace` remembers.
     """
+
+    learning_speed: LearningSpeed
+    optimizer: Any
 
     def __init__(
         self,
@@ -50,7 +52,6 @@ class BalancedModel(keras.Model):
         self.strategy = strategy or Strategy()
         self.strategy_seed = seed
         self.trace = StepTrace(len(network.modalities), trace_capacity)
-        self.learning_speed: LearningSpeed | None = None
         self.context: Context | None = None
 
     def compile(
@@ -137,9 +138,7 @@ class BalancedModel(keras.Model):
         """Evaluate one batch with normal gates."""
         inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         outputs = self.network(_modalities_only(inputs), training=False)
-        losses = Strategy.losses(
-            self.strategy, outputs, labels, weight, self._branch_loss, Phase()
-        )
+        losses = Strategy.losses(self.strategy, outputs, labels, weight, self._branch_loss, Phase())
         return self._track(inputs, labels, weight, outputs, tf.add_n(list(losses.values())))
 
     @property

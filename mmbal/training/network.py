@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import mmbal.backend  # noqa: F401  (decides how TensorFlow starts; before keras)
 import keras
 import tensorflow as tf
+
+import mmbal.backend  # noqa: F401  (decides how TensorFlow starts; before keras)
 
 
 class Outputs(NamedTuple):

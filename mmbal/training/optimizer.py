@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import mmbal.backend  # noqa: F401
 import keras
 import tensorflow as tf
+
+import mmbal.backend  # noqa: F401
 
 
 class GroupedOptimizer(keras.optimizers.Optimizer):
@@ -26,7 +27,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         template: keras.optimizers.Optimizer,
         groups: Mapping[str, Sequence[keras.Variable]],
     ) -> None:
-        rate = template._learning_rate
+        rate = template._learning_rate  # noqa: SLF001  (the property evaluates schedules)
         schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
         super().__init__(
             learning_rate=rate if schedule else float(template.learning_rate),
@@ -48,9 +49,8 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
     @property
     def variables(self) -> list[keras.Variable]:
         """All state: the step counter, the rates and every group's own variables."""
-        return super().variables + [
-            v for optimizer in self._optimizers.values() for v in optimizer.variables
-        ]
+        own: list[keras.Variable] = super().variables
+        return own + [v for optimizer in self._optimizers.values() for v in optimizer.variables]
 
     def build(self, variables: list[keras.Variable]) -> None:
         """Create one optimizer per group."""
@@ -129,6 +129,7 @@ class GroupRate(keras.optimizers.schedules.LearningRateSchedule):
         self._multiplier = multiplier
 
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
+        """Return the rate of the coming step."""
         # The base counts every step; a group that sat some out still follows the schedule.
         return tf.convert_to_tensor(self._base.learning_rate) * tf.convert_to_tensor(
             self._multiplier

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import mmbal.backend  # noqa: F401
 import keras
 import numpy as np
 import tensorflow as tf
 
+import mmbal.backend  # noqa: F401
 from mmbal.options import Options
 from mmbal.training.network import FusionNetwork, Outputs
 
@@ -197,6 +197,6 @@ class Strategy(tf.Module):
         """Update state for the next step."""
 
 
-def vanilla(options: Options) -> Strategy:
+def vanilla(_: Options) -> Strategy:
     """Plain joint training: the identity in every seam."""
     return Strategy()

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-import mmbal.backend  # noqa: F401
 import numpy as np
 import tensorflow as tf
+
+import mmbal.backend  # noqa: F401
 
 
 @dataclass(frozen=True)

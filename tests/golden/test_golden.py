@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from mmbal import BalancedModel
 from mmbal.evaluation.context import EvaluationContext
 from mmbal.evaluation.probe import Probe

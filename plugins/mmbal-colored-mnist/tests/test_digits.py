@@ -99,5 +99,5 @@ def test_malformed_files(tmp_path: Path, name: str, content: bytes, problem: str
 
 def test_a_split_without_examples_is_refused(tmp_path: Path) -> None:
     (tmp_path / "digits.csv").write_text(f"{ROW},0\n{ROW},1\n")
-    with pytest.raises(ConfigError, match="test_fraction = 0.2 splits 2 images into 2 and 0"):
+    with pytest.raises(ConfigError, match=r"test_fraction = 0\.2 splits 2 images into 2 and 0"):
         digits().load(tmp_path, 0)

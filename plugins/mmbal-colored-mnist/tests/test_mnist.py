@@ -116,7 +116,7 @@ def test_a_subset_keeps_the_test_part(mnist: Make, folder: Path, arrays: Make) -
         assert (first == second).all()
     with pytest.raises(ConfigError, match="train_examples = 201, but there are 200"):
         mnist(train_examples=201).load(folder, 0)
-    with pytest.raises(ConfigError, match="validation_fraction = 0.001 splits 200 .* 200 and 0"):
+    with pytest.raises(ConfigError, match=r"validation_fraction = 0\.001 splits 200 .* 200 and 0"):
         mnist(validation_fraction=0.001).load(folder, 0)
 
 

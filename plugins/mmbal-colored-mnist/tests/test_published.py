@@ -102,7 +102,7 @@ def one_hot(content: dict[str, Any]) -> None:
 
 
 DAMAGE: dict[Callable[[dict[str, Any]], None], str] = {
-    without_test: "missing key(s) test_image; found test_gray, train_image, train_label, test_label",
+    without_test: "missing key(s) test_image; found test_gray, train_image, train_label",
     channels_first: "train_image shape/dtype (200,3,28,28) uint8, expected (N,28,28,3) uint8",
     fractions: "train_image shape/dtype (200,28,28,3) float32, expected (N,28,28,3) uint8",
     other_order: "labels disagree at 17 of 200 indices; gray and colour files are not aligned",

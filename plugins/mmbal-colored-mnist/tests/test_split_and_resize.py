@@ -16,7 +16,7 @@ def test_held_out_examples_keep_the_shares_of_labels(fraction: float) -> None:
     assert sorted([*kept, *held]) == list(range(1003))
     assert len(held) == round(fraction * 1003)
     for label in range(10):
-        expected = fraction * (LABELS == label).sum()
+        expected = fraction * (label == LABELS).sum()
         assert abs((LABELS[held] == label).sum() - expected) <= 1
 
 

@@ -1,0 +1,1 @@
+"""Colored-and-gray MNIST, Fashion-MNIST and digits for mmbal."""

@@ -10,7 +10,7 @@ from mmbal_colored_mnist.images import GrayData
 from mmbal_colored_mnist.options import ColouringOptions, MnistOptions
 from mmbal_colored_mnist.prepared import download, prepared_folder, read_prepared, tfds_root
 from mmbal_colored_mnist.published import inspect_published, published_path, read_published
-from mmbal_colored_mnist.source import SAMPLE, Colours, ColouredSource, claim
+from mmbal_colored_mnist.source import SAMPLE, ColouredSource, Colours, claim
 
 SIDE = 28  # pixels
 

@@ -37,6 +37,8 @@ def read_prepared(folder: Path) -> GrayData:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
+    import mmbal.backend  # noqa: F401  # settles how TensorFlow starts, so before it
+
     try:
         with _no_metadata_server():
             builder = tfds.builder_from_directory(folder)
@@ -62,6 +64,8 @@ def download(name: str, data_dir: Path | None) -> Path:
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
     from tensorflow_datasets.core.download.util import DownloadError
+
+    import mmbal.backend  # noqa: F401  # settles how TensorFlow starts, so before it
 
     root = tfds_root(data_dir)
     try:

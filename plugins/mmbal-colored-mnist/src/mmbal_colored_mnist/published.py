@@ -94,19 +94,11 @@ def _dictionary(path: Path) -> dict[str, Any]:
 def _inspect_images(
     path: Path, key: str, value: Any, gray: GrayImages, problems: list[str]
 ) -> None:
-    side = "x".join(map(str, gray.images.shape[1:]))
+    side = gray.images.shape[1:]
     shape, dtype = np.shape(value), getattr(value, "dtype", type(value).__name__)
-    if (
-        not isinstance(value, np.ndarray)
-        or dtype != np.uint8
-        or shape[1:]
-        != (
-            *gray.images.shape[1:],
-            3,
-        )
-    ):
-        expected = f"(N,{side.replace('x', ',')},3) uint8"
+    if dtype != np.uint8 or shape[1:] != (*side, 3):
         got = f"({','.join(map(str, shape))}) {dtype}"
+        expected = f"(N,{side[0]},{side[1]},3) uint8"
         problems.append(f"{path}: {key} shape/dtype {got}, expected {expected}")
     elif len(value) != len(gray.images):
         problems.append(f"{path}: {key} holds {len(value):,} images, MNIST {len(gray.images):,}")

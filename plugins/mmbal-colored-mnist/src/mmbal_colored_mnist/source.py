@@ -13,7 +13,6 @@ from mmbal.errors import ConfigError, MmbalError
 from mmbal_colored_mnist.colour import draw_colours, generator
 from mmbal_colored_mnist.images import GrayData, GrayImages
 from mmbal_colored_mnist.options import ColouringOptions
-from mmbal_colored_mnist.pipeline import examples
 from mmbal_colored_mnist.resize import resize
 from mmbal_colored_mnist.split import choose, hold_out
 
@@ -45,6 +44,8 @@ class ColouredSource(DatasetSource):
 
     def load(self, data_dir: Path | None, seed: int) -> MultimodalDataset:
         """Read, split and colour; `seed` counts unless the option `seed` is set."""
+        from mmbal_colored_mnist.pipeline import examples  # TensorFlow: not to check or sample
+
         seed = seed if self.options.seed is None else self.options.seed
         data = self.read(data_dir, seed)
         train_colours, test_colours = self.colours(data, data_dir, seed)

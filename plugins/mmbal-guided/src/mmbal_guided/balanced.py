@@ -1,9 +1,9 @@
 """What guided and random balancing share: isolating one branch for a step."""
 
-import mmbal.backend  # noqa: F401  (before keras)
 import tensorflow as tf
-from mmbal.training.strategy import Context, Forward, Phase, Requirements, Strategy
 
+import mmbal.backend  # noqa: F401  (before keras)
+from mmbal.training.strategy import Context, Forward, Phase, Requirements, Strategy
 from mmbal_guided.options import Update
 
 REGULAR = -1

@@ -1,9 +1,9 @@
 """Guided balancing: isolate the branch that learns too much from the others."""
 
-import mmbal.backend  # noqa: F401  (before keras)
 import tensorflow as tf
-from mmbal.training.strategy import Context, Signals
 
+import mmbal.backend  # noqa: F401  (before keras)
+from mmbal.training.strategy import Context, Signals
 from mmbal_guided.balanced import REGULAR, Balanced
 from mmbal_guided.options import GuidedOptions, Update
 
@@ -51,9 +51,7 @@ class Guided(Balanced):
         defined = tf.reduce_all(tf.math.is_finite(signals.speeds))
         opens = signals.regular & self.warm() & defined & (spread > self.tolerance)
         left = tf.convert_to_tensor(self.remaining) - 1
-        remaining = tf.where(
-            signals.regular, tf.where(opens, self.window, 0), tf.maximum(left, 0)
-        )
+        remaining = tf.where(signals.regular, tf.where(opens, self.window, 0), tf.maximum(left, 0))
         fastest = tf.argmax(signals.speeds, output_type=tf.int32)
         held = tf.convert_to_tensor(self.target)
         target = tf.where(opens, fastest, tf.where(remaining > 0, held, REGULAR))

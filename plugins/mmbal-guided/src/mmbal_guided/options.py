@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from mmbal.options import Options
 from pydantic import Field
+
+from mmbal.options import Options
 
 Update = Literal["all", "isolated"]
 

@@ -1,9 +1,9 @@
 """Random balancing: isolate a branch drawn anew at every step."""
 
-import mmbal.backend  # noqa: F401  (before keras)
 import tensorflow as tf
-from mmbal.training.strategy import Context, Signals
 
+import mmbal.backend  # noqa: F401  (before keras)
+from mmbal.training.strategy import Context, Signals
 from mmbal_guided.balanced import REGULAR, Balanced
 from mmbal_guided.options import BalancedOptions
 

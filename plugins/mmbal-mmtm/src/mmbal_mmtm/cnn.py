@@ -3,25 +3,24 @@
 from collections.abc import Mapping
 from typing import Any
 
-import mmbal.backend  # noqa: F401  (before keras)
 import keras
-from mmbal.data import Modality
 
+import mmbal.backend  # noqa: F401  (before keras)
+from mmbal import ConfigError
+from mmbal.data import Modality
 from mmbal_mmtm.network import MMTMNetwork
 from mmbal_mmtm.options import MMTMOptions
 
 
-def mmtm_cnn(
-    options: MMTMOptions, modalities: Mapping[str, Modality], classes: int
-) -> MMTMNetwork:
+def mmtm_cnn(options: MMTMOptions, modalities: Mapping[str, Modality], classes: int) -> MMTMNetwork:
     """Build one four-convolution branch per modality, joined after convolutions 2, 3 and 4.
 
     Raises:
-        ValueError: a modality is no image of (height, width, channels).
+        ConfigError: a modality is no image of (height, width, channels).
     """
     for name, modality in modalities.items():
         if len(modality.shape) != 3:
-            raise ValueError(
+            raise ConfigError(
                 f"mmtm-cnn takes (height, width, channels) images, modality {name!r} has shape "
                 f"{modality.shape}"
             )

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import mmbal.backend  # noqa: F401  (before keras)
 import keras
 import tensorflow as tf
+
+import mmbal.backend  # noqa: F401  (before keras)
 
 
 class FanInUniform(keras.initializers.Initializer):
@@ -22,6 +23,7 @@ class FanInUniform(keras.initializers.Initializer):
         self._seed = seed if seed is not None else keras.random.SeedGenerator()
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> tf.Tensor:
+        """Draw values of the given shape."""
         bound = 1 / math.sqrt(self._fan_in or math.prod(shape[:-1]))
         return keras.random.uniform(shape, -bound, bound, dtype=dtype, seed=self._seed)
 

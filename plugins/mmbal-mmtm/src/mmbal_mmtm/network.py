@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import mmbal.backend  # noqa: F401  (before keras)
 import keras
 import tensorflow as tf
-from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
 
+import mmbal.backend  # noqa: F401  (before keras)
+from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
 from mmbal_mmtm.layer import MMTM
 
 
@@ -15,7 +15,6 @@ class MMTMNetwork(FusionNetwork):
     """Runs the stages of all branches side by side, joined by an MMTM after each.
 
     Example:
-
         network = MMTMNetwork({
             "image": [conv_stage, conv_stage_2, keras.Sequential([pool, keras.layers.Dense(10)])],
             "sound": [dense_stage, dense_stage_2, keras.layers.Dense(10)],
@@ -81,9 +80,7 @@ class MMTMNetwork(FusionNetwork):
         """Branches: stages and head. Fusion: excitations, and the squeezes for every branch."""
         branch = {
             modality: [v for layer in [*stages, head] for v in layer.trainable_variables]
-            for modality, stages, head in zip(
-                self.modalities, self.stages, self.heads, strict=True
-            )
+            for modality, stages, head in zip(self.modalities, self.stages, self.heads, strict=True)
         }
         fusion = {
             modality: [v for module in self.modules for v in module.fusion_variables(index)]
