@@ -1,3 +1,3 @@
 """Settings of every test here and in plugins/: TensorFlow starts as mmbal starts it."""
 
-import mmbal.backend  # noqa: F401
+import mmbal  # noqa: F401

@@ -17,7 +17,6 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-import mmbal.backend  # noqa: F401  (before keras)
 from mmbal import BalancedModel
 from mmbal.data import Modality
 from mmbal_guided import Guided

@@ -8,6 +8,7 @@ first use.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+import mmbal.environment  # noqa: F401
 from mmbal.errors import ConfigError, DataFormatError, MmbalError, PluginError
 from mmbal.registry.component import Component, Recipe
 from mmbal.registry.hookspecs import API_VERSION, hookimpl

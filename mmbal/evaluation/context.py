@@ -7,7 +7,6 @@ from functools import cached_property
 
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401
 from mmbal.evaluation.probe import BranchScores, Probe, SqueezeMeans
 
 

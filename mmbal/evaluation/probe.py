@@ -7,7 +7,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401
 from mmbal.training.network import FusionNetwork, at_least_float32
 
 SqueezeMeans = dict[str, tuple[np.ndarray, ...]]

@@ -5,7 +5,6 @@ import math
 import numpy as np
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401
 from mmbal.data import MultimodalDataset
 from mmbal.training.model import KEEP
 from mmbal.training.strategy import SamplerPlan

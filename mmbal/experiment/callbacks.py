@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 
-import mmbal.backend  # noqa: F401
 from mmbal.progress import Progress
 from mmbal.recording.journal import Journal
 from mmbal.training.model import BalancedModel

@@ -2,8 +2,6 @@
 
 import keras
 
-import mmbal.backend  # noqa: F401
-from mmbal.backend import seed_everything
 from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
@@ -25,7 +23,7 @@ def build_network(
     policy = config.precision
     keras.config.set_floatx("float64" if policy == "float64" else "float32")
     keras.config.set_dtype_policy(policy)
-    seed_everything(config.seed)
+    keras.utils.set_random_seed(config.seed)
     choice = config.architecture
     network: FusionNetwork = catalogue.build(
         "architecture", choice.name, choice.options, data.modalities, len(data.class_names)

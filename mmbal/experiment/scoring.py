@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401
 from mmbal.config.settings import RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.evaluation.context import Evaluation, EvaluationContext

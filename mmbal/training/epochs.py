@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
-import mmbal.backend  # noqa: F401
 from mmbal.training.strategy import EpochPlan
 
 if TYPE_CHECKING:

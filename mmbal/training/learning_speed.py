@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401
 from mmbal.training.network import VariableGroups, at_least_float32
 
 

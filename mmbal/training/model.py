@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401
 from mmbal.training.epochs import StrategyEpochs
 from mmbal.training.learning_speed import LearningSpeed, imbalance
 from mmbal.training.network import FusionNetwork, build_from

@@ -7,8 +7,6 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401  (decides how TensorFlow starts; before keras)
-
 
 class Outputs(NamedTuple):
     """What one forward pass yields. `modality` axes follow `FusionNetwork.modalities`.

@@ -6,8 +6,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401
-
 
 class GroupedOptimizer(keras.optimizers.Optimizer):
     """Gives each variable group a copy of an optimizer with its own state and learning rate.

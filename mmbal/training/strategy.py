@@ -8,7 +8,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401
 from mmbal.options import Options
 from mmbal.training.network import FusionNetwork, Outputs
 

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401
-
 
 @dataclass(frozen=True)
 class Steps:

@@ -9,7 +9,6 @@ from mmbal.config.settings import OPTIMIZERS
 def test_arguments_are_those_of_keras() -> None:
     import keras
 
-    import mmbal.backend  # noqa: F401
 
     for name in OPTIMIZERS:
         constructor = type(keras.optimizers.get(name)).__init__
@@ -22,7 +21,6 @@ def test_arguments_are_those_of_keras() -> None:
 def test_default_rates_are_those_of_keras() -> None:
     import keras
 
-    import mmbal.backend  # noqa: F401
     from mmbal.config.settings import OptimizerSettings
 
     for name in OPTIMIZERS:

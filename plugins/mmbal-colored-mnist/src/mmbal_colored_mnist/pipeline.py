@@ -4,8 +4,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-import mmbal.backend  # noqa: F401  # settles how TensorFlow starts, so before it
-
 GRAY_MEAN, GRAY_DEVIATION = 0.1307, 0.3081
 COLOUR_MEAN = (0.4914, 0.4822, 0.4465)
 COLOUR_DEVIATION = (0.2023, 0.1994, 0.2010)

@@ -37,7 +37,6 @@ def read_prepared(folder: Path) -> GrayData:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-    import mmbal.backend  # noqa: F401  # settles how TensorFlow starts, so before it
 
     try:
         with _no_metadata_server():
@@ -65,7 +64,6 @@ def download(name: str, data_dir: Path | None) -> Path:
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
     from tensorflow_datasets.core.download.util import DownloadError
 
-    import mmbal.backend  # noqa: F401  # settles how TensorFlow starts, so before it
 
     root = tfds_root(data_dir)
     try:

@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401  (before keras)
 from mmbal.training.strategy import Context, Forward, Phase, Requirements, Strategy
 from mmbal_guided.options import Update
 

@@ -2,7 +2,6 @@
 
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401  (before keras)
 from mmbal.training.strategy import Context, Signals
 from mmbal_guided.balanced import REGULAR, Balanced
 from mmbal_guided.options import GuidedOptions, Update

@@ -5,7 +5,6 @@ from typing import Any
 
 import keras
 
-import mmbal.backend  # noqa: F401  (before keras)
 from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal_mmtm.network import MMTMNetwork

@@ -7,8 +7,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401  (before keras)
-
 
 class FanInUniform(keras.initializers.Initializer):
     """U(-1/sqrt(fan_in), 1/sqrt(fan_in)), for kernels and biases of the authors' layers.

@@ -6,7 +6,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-import mmbal.backend  # noqa: F401  (before keras)
 from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
 from mmbal_mmtm.layer import MMTM
 
