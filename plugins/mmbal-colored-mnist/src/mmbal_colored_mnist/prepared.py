@@ -37,7 +37,6 @@ def read_prepared(folder: Path) -> GrayData:
     import tensorflow as tf
     import tensorflow_datasets as tfds
 
-
     try:
         with _no_metadata_server():
             builder = tfds.builder_from_directory(folder)
@@ -63,7 +62,6 @@ def download(name: str, data_dir: Path | None) -> Path:
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.download.download_manager import NonMatchingChecksumError
     from tensorflow_datasets.core.download.util import DownloadError
-
 
     root = tfds_root(data_dir)
     try:
