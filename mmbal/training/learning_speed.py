@@ -25,13 +25,18 @@ class LearningSpeed(tf.Module):
 
     def __init__(self, modalities: Sequence[str], groups: VariableGroups) -> None:
         super().__init__(name="learning_speed")
-        partition = groups.partition()
-        self._atoms = [[id(v) for v in variables] for variables in partition.values()]
-        self._branch = _membership(partition, groups.branch, modalities)
-        self._fusion = _membership(partition, groups.fusion, modalities)
+        self._modalities = tuple(modalities)
+        self.watch(groups)
         zeros = tf.zeros([len(modalities)], tf.float64)
         self.branch_updates = tf.Variable(zeros, trainable=False, name="branch_updates")
         self.fusion_updates = tf.Variable(zeros, trainable=False, name="fusion_updates")
+
+    def watch(self, groups: VariableGroups) -> None:
+        """Measure these variables from now on; what has been accumulated stays."""
+        partition = groups.partition()
+        self._atoms = [[id(v) for v in variables] for variables in partition.values()]
+        self._branch = _membership(partition, groups.branch, self._modalities)
+        self._fusion = _membership(partition, groups.fusion, self._modalities)
 
     def update(
         self,
@@ -43,7 +48,8 @@ class LearningSpeed(tf.Module):
 
         Args:
             gradients: of the loss over the global batch, unscaled, one per variable.
-            variables: as they were before the optimizer's update.
+            variables: as they were before the optimizer's update; those that are watched but
+                missing here (frozen ones) are left out of every sum.
             counts: scalar bool, whether this step moves the accumulators.
 
         Returns:
@@ -53,11 +59,11 @@ class LearningSpeed(tf.Module):
             id(v): (_squared_norm(g), _squared_norm(tf.convert_to_tensor(v)))
             for g, v in zip(gradients, variables, strict=True)
         }
+        nothing = (tf.zeros([], tf.float64),) * 2
         per_atom = tf.stack(
             [
-                tf.stack(
-                    [tf.add_n(part) for part in zip(*map(squares.__getitem__, atom), strict=True)]
-                )
+                # One pair (squared gradient, squared weight) per group, both float64.
+                tf.reduce_sum(tf.stack([squares.get(key, nothing) for key in atom]), axis=0)
                 for atom in self._atoms
             ]
         )

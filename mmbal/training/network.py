@@ -8,6 +8,9 @@ import keras
 import tensorflow as tf
 
 
+CALL_ONCE = "data of another kind need a network that was called once on a batch"
+
+
 class Outputs(NamedTuple):
     """What one forward pass yields. `modality` axes follow `FusionNetwork.modalities`.
 
@@ -52,7 +55,9 @@ class VariableGroups:
             for modality, variables in lists.items():
                 for variable in variables:
                     kinds = members.setdefault(id(variable), (variable, {}))[1]
-                    kinds.setdefault(kind, []).append(modality)
+                    served = kinds.setdefault(kind, [])
+                    if modality not in served:
+                        served.append(modality)
         for variable in self.shared:
             members.setdefault(id(variable), (variable, {}))[1]["shared"] = []
         groups: dict[str, list[keras.Variable]] = {}
@@ -78,10 +83,16 @@ class FusionNetwork(keras.Model):
         name: Keras name of the model.
     """
 
+    can_isolate = True
+    """Whether `call` heeds `isolate`; a network without gates to hold says False."""
+
     def __init__(self, modalities: Sequence[str], name: str | None = None) -> None:
         super().__init__(name=name)
         if not modalities or len(set(modalities)) != len(modalities):
             raise ValueError(f"modalities must be distinct names, received {list(modalities)}")
+        blurred = [m for m in modalities if not m or "/" in m or "+" in m]
+        if blurred:  # names of variable groups and of scores are put together with these
+            raise ValueError(f"a modality's name may not be empty or hold '/' or '+': {blurred}")
         self.modalities = tuple(modalities)
 
     def call(
@@ -115,9 +126,10 @@ class FusionNetwork(keras.Model):
     def partition(self) -> dict[str, list[keras.Variable]]:
         """Return `variable_groups().partition()` after checking that it covers the network.
 
+        Variables that the network does not train (frozen layers) are left out.
+
         Raises:
-            ValueError: a trainable variable belongs to no group, or a group holds a variable
-                that the network does not train.
+            ValueError: a trainable variable belongs to no group, or to two kinds of groups.
         """
         groups = self.variable_groups().partition()
         grouped = {id(v): v for variables in groups.values() for v in variables}
@@ -166,14 +178,23 @@ def build_from(network: FusionNetwork, data: Any) -> None:
         found = sorted(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
         raise ValueError(
             f"inputs must be a dictionary with {list(network.modalities)}, received {found}; "
-            "data of another kind need a network that was called once on a batch"
+            f"{CALL_ONCE}"
         )
+    vague = [m for m in network.modalities if not _tells_example(inputs[m].shape)]
+    if vague:
+        raise ValueError(f"the data do not tell the shape of {vague}; {CALL_ONCE}")
     network(
         {
             modality: tf.zeros([1, *inputs[modality].shape[1:]], inputs[modality].dtype)
             for modality in network.modalities
         }
     )
+
+
+def _tells_example(shape: Any) -> bool:
+    """Return whether all but the batch axis is known."""
+    shape = tf.TensorShape(shape)
+    return shape.rank is not None and shape[1:].is_fully_defined()
 
 
 def at_least_float32(tensor: tf.Tensor) -> tf.Tensor:

@@ -1,10 +1,15 @@
 """One optimizer per variable group, behind the one that Keras callbacks see."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+
+EXCLUSION = "_exclude_from_weight_decay"
+"""What `exclude_from_weight_decay` writes begins with this; `get_config` leaves it out."""
 
 
 class GroupedOptimizer(keras.optimizers.Optimizer):
@@ -26,17 +31,21 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         groups: Mapping[str, Sequence[keras.Variable]],
     ) -> None:
         rate = template._learning_rate  # noqa: SLF001  (the property evaluates schedules)
-        schedule = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
         super().__init__(
-            learning_rate=rate if schedule else float(template.learning_rate),
+            # A schedule or a function stays one; a variable is the template's own.
+            learning_rate=float(rate) if isinstance(rate, keras.Variable) else rate,
             name=template.name,
         )
         # Only its settings are kept: Keras may have built it, and its slots would be waste.
         self._kind, self._settings = type(template), template.get_config()
+        self._excluded = {
+            name: value for name, value in vars(template).items() if name.startswith(EXCLUSION)
+        }
         self._global_clipnorm = template.global_clipnorm
         self._multipliers: dict[str, keras.Variable] = {}
         self._optimizers: dict[str, keras.optimizers.Optimizer] = {}
-        self._groups = {name: list(variables) for name, variables in groups.items()}
+        # Keras tracks variables in dictionaries as state of the optimizer; these are the model's.
+        self._groups = MappingProxyType({name: list(members) for name, members in groups.items()})
         self.build([v for variables in self._groups.values() for v in variables])
 
     @property
@@ -62,8 +71,10 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
                 "name": f"{self.name}_{label}",
                 "learning_rate": GroupRate(self, multiplier),
                 "global_clipnorm": None,
+                "loss_scale_factor": None,  # the loss is not scaled either
             }
             optimizer = self._kind(**config)
+            vars(optimizer).update(self._excluded)
             optimizer.build(members)
             self._multipliers[name] = multiplier
             self._optimizers[name] = optimizer
@@ -82,6 +93,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         trainable_variables: Sequence[keras.Variable] | None = None,
         active: Mapping[str, tf.Tensor] | None = None,
         only: Sequence[str] | None = None,
+        ends_step: bool = True,
     ) -> None:
         """Update the variables.
 
@@ -91,6 +103,8 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             active: group name to a scalar bool; an inactive group keeps its variables, its
                 optimizer state and its step counter.
             only: names of the groups to update at all; None for every group.
+            ends_step: whether schedules count one training step; False for all but the last
+                of several updates in one step.
         """
         variables = trainable_variables or self._trainable_variables
         gradient = dict(zip(map(id, variables), self._clip(grads), strict=True))
@@ -101,7 +115,8 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             if members:
                 gradients = [gradient[id(v)] for v in members]
                 _apply_if((active or {}).get(name), optimizer, gradients, members)
-        self._iterations.assign_add(1)
+        if ends_step:
+            self._iterations.assign_add(1)
 
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
         """Overwrite the weights with their moving averages where the template keeps any."""

@@ -29,9 +29,7 @@ class TwoDense(FusionNetwork):
         )
 
     def call(self, inputs, isolate=None, keep=None, blocked=None, transform=None, training=False):
-        unimodal = {
-            m: head(inputs[m]) for m, head in zip(self.modalities, self.heads, strict=True)
-        }
+        unimodal = {m: head(inputs[m]) for m, head in zip(self.modalities, self.heads, strict=True)}
         return Outputs(self.fuse_logits(unimodal, keep), unimodal, {}, {})
 
     def variable_groups(self):

@@ -9,10 +9,10 @@ from mmbal.training.trace import StepTrace
 
 def write(trace, step, modalities=2):
     trace.write(
-        tf.constant(step + 0.5, tf.float32),
-        tf.constant(step % 3 - 1),
-        tf.range(modalities, dtype=tf.float64) + 10.0 * step,
-        tf.constant(-1.0 * step, tf.float64),
+        tf.cast(step, tf.float32) + 0.5,
+        tf.convert_to_tensor(step % 3 - 1),
+        tf.range(modalities, dtype=tf.float64) + 10 * tf.cast(step, tf.float64),
+        -tf.cast(step, tf.float64),
     )
 
 
