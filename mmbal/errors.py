@@ -17,6 +17,10 @@ class DataFormatError(MmbalError, ValueError):
     """A data file that does not hold what its format promises; the message names the file."""
 
 
+class RequirementError(MmbalError, ValueError):
+    """A strategy that needs what the network or the run does not offer."""
+
+
 class PluginError(MmbalError):
     """A plugin that cannot be used.
 

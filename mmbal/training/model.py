@@ -1,11 +1,12 @@
 """A Keras model that trains a fusion network under a strategy and watches its balance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from mmbal.errors import RequirementError
 from mmbal.training.epochs import StrategyEpochs
 from mmbal.training.learning_speed import LearningSpeed, imbalance
 from mmbal.training.network import FusionNetwork, build_from
@@ -52,6 +53,7 @@ class BalancedModel(keras.Model):
         self.strategy_seed = seed
         self.trace = StepTrace(len(network.modalities), trace_capacity)
         self.context: Context | None = None
+        self.sampler: Any = None
 
     def compile(
         self,
@@ -76,8 +78,8 @@ class BalancedModel(keras.Model):
         if keras.mixed_precision.dtype_policy().name == "mixed_float16":
             raise ValueError("precision must be float32, float64 or mixed_bfloat16")
         loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        super().compile(optimizer=optimizer, loss=loss, metrics=list(metrics), **options)
-        # Keras wraps `loss` for its own bookkeeping; the branches need the bare one.
+        # The loss is applied to every branch; Keras itself only sees the fused logits.
+        super().compile(optimizer=optimizer, loss=None, metrics=list(metrics), **options)
         self._branch_loss = keras.losses.get(loss)
         self._joint_loss = keras.metrics.Mean(name="loss")
         sparse = isinstance(self._branch_loss, keras.losses.SparseCategoricalCrossentropy)
@@ -96,15 +98,15 @@ class BalancedModel(keras.Model):
         hooks = StrategyEpochs(self)
         return super().fit(x, *args, callbacks=[hooks, *(callbacks or ())], **options)
 
-    def prepare(self, steps_per_epoch: int | None = None, **offers: bool) -> Context:
-        """Check the strategy's requirements and create its state; called once, by `fit`.
+    def prepare(self, steps_per_epoch: int | None = None) -> Context:
+        """Check the strategy's requirements and create its state; called by `fit`.
 
         Raises:
-            ValueError: the network or the run lacks what the strategy requires.
+            RequirementError: the network or the run lacks what the strategy requires.
         """
         if self.context is None:
             groups = self.network.partition()
-            self._check_requirements(offers)
+            self._check_requirements()
             self.context = Context(self.network, groups, self.strategy_seed, steps_per_epoch)
             self.learning_speed = LearningSpeed(
                 self.network.modalities, self.network.variable_groups()
@@ -144,7 +146,7 @@ class BalancedModel(keras.Model):
     def metrics(self) -> list[keras.metrics.Metric]:
         """The joint loss, the metrics of `compile` and one accuracy per modality."""
         own = [self._joint_loss, *self._branch_accuracy] if self.compiled else []
-        compiled = [m for m in super().metrics if m is not self._loss_tracker and m not in own]
+        compiled = [metric for metric in super().metrics if metric not in own]
         return own[:1] + compiled + own[1:]
 
     def _plan(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, phase: Phase) -> Forward:
@@ -182,11 +184,17 @@ class BalancedModel(keras.Model):
     def _speed_names(self) -> list[str]:
         return [f"learning_speed/{m}" for m in self.network.modalities]
 
-    def _check_requirements(self, offers: Mapping[str, bool]) -> None:
-        if self.strategy.requirements().sampler and not offers.get("sampler", False):
-            raise ValueError(
-                f"strategy {type(self.strategy).__name__} chooses its training examples; "
-                "train it with `mmbal run`, `fit` alone offers no sampler"
+    def _check_requirements(self) -> None:
+        needed, who = self.strategy.requirements(), type(self.strategy).__name__
+        if needed.isolation and not self.network.can_isolate:
+            raise RequirementError(
+                f"strategy {who} isolates branches, network {type(self.network).__name__} cannot; "
+                "use an architecture with gates between its branches, such as mmtm-cnn"
+            )
+        if needed.sampler and self.sampler is None:
+            raise RequirementError(
+                f"strategy {who} chooses its training examples; train it with `mmbal run`, "
+                "`fit` alone offers no sampler"
             )
 
 

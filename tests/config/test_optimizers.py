@@ -9,7 +9,6 @@ from mmbal.config.settings import OPTIMIZERS
 def test_arguments_are_those_of_keras() -> None:
     import keras
 
-
     for name in OPTIMIZERS:
         constructor = type(keras.optimizers.get(name)).__init__
         parameters = set(inspect.signature(constructor).parameters) - {"self", "name", "kwargs"}
