@@ -74,13 +74,15 @@ class JournalWriter(keras.callbacks.Callback):
         self.epoch = 0
         self._modalities = model.network.modalities
         self.rebalancing: Counter[str] = Counter(dict.fromkeys(self._modalities, 0))
+        self._before = self.rebalancing.copy()
         self.steps = 0
         self.speeds: dict[str, float] = {m: float("nan") for m in self._modalities}
         self.imbalance = float("nan")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the clock."""
+        """Start the clock and the count of the epoch's re-balancing steps."""
         self.epoch = epoch
+        self._before = self.rebalancing.copy()
         self._started = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -103,7 +105,7 @@ class JournalWriter(keras.callbacks.Callback):
                 "validation": validation,
                 "learning_speed": self.speeds,
                 "d_speed": self.imbalance,
-                "rebalancing_steps": dict(self.rebalancing),
+                "rebalancing_steps": {m: n - self._before[m] for m, n in self.rebalancing.items()},
                 "seconds": seconds,
                 "selected": self._selection.epoch == epoch,
             }

@@ -125,20 +125,24 @@ class _Experiment:
         if self._sampled:
             sampler = Sampler(int(data.train.cardinality()), len(data.modalities))
             self.model.sampler = sampler
+            self.model.prepare(self._steps_per_epoch, sampler=True)
         extra = [
             self.catalogue.build("callback", choice.name, choice.options)
             for choice in config.callbacks
         ]
         self.progress.started(config.epochs, self._steps_per_epoch)
-        self.model.fit(
-            training_batches(data, config.batch_size, config.seed, sampler),
-            validation_data=plain_batches(data.validation, config.batch_size),
-            epochs=config.epochs,
-            callbacks=[selection, writer, *extra],
-            verbose=0,
-            shuffle=False,
-        )
-        save_weights(self.model.network, self.folder / LAST)
+        try:
+            self.model.fit(
+                training_batches(data, config.batch_size, config.seed, sampler),
+                validation_data=plain_batches(data.validation, config.batch_size),
+                epochs=config.epochs,
+                callbacks=[selection, writer, *extra],
+                verbose=0,
+                shuffle=False,
+            )
+        finally:
+            # Here and not when the run stops: while it is scored, other weights may be loaded.
+            save_weights(self.model.network, self.folder / LAST)
 
     def _score(self, selection: Selection, writer: JournalWriter) -> dict[str, Any]:
         """Score last and selected weights; this is the only place that reads the test split."""
@@ -170,7 +174,6 @@ class _Experiment:
 
     def _stop(self, writer: JournalWriter) -> None:
         writer.flush()
-        save_weights(self.model.network, self.folder / LAST)
         self.journal.write({"event": "stop", "reason": "interrupt", "step": writer.steps})
         consolidate(self.folder)
 

@@ -31,7 +31,7 @@ def outcome(record: Record, run: str) -> dict[str, Any]:
         "steps": steps,
         "test": _accuracies(record.scores.get(("test", "selected"))),
         "validation": _accuracies(record.scores.get(("validation", "selected")))
-        or _selected_validation(record.history.epochs),
+        or _selected_validation(record),
         "last": {"test": _accuracies(record.scores.get(("test", "last")))},
         "utilization": by_modality(record.scores.get(("test", "selected"), {}), "utilization"),
         "d_util": record.scores.get(("test", "selected"), {}).get("d_util"),
@@ -91,11 +91,15 @@ def _accuracies(scores: Mapping[str, float] | None) -> dict[str, Any] | None:
     }
 
 
-def _selected_validation(epochs: Epochs) -> dict[str, Any] | None:
+def _selected_validation(record: Record) -> dict[str, Any] | None:
+    epochs = record.history.epochs
     position = selected_epoch(epochs)
     if position is None:
         return None
-    return _accuracies({name: float(v[position]) for name, v in epochs.validation.items()})
+    scores = {name: float(values[position]) for name, values in epochs.validation.items()}
+    # Keras logs are sorted by name; modalities have an order of their own.
+    ordered = [f"accuracy/{m}" for m in record.modalities if f"accuracy/{m}" in scores]
+    return _accuracies({name: scores[name] for name in [*ordered, *scores]})
 
 
 def _speeds(record: Record) -> dict[str, float]:

@@ -9,6 +9,7 @@ import tensorflow as tf
 from mmbal.errors import RequirementError
 from mmbal.training.epochs import StrategyEpochs
 from mmbal.training.learning_speed import LearningSpeed, imbalance
+from mmbal.training.losses import branch_loss, hits
 from mmbal.training.network import FusionNetwork, build_from
 from mmbal.training.optimizer import GroupedOptimizer
 from mmbal.training.strategy import Context, Forward, Phase, Signals, Strategy
@@ -66,27 +67,25 @@ class BalancedModel(keras.Model):
 
         Args:
             optimizer: a Keras optimizer; every variable group gets a copy of it.
-            loss: applied to the logits of each branch; by default cross-entropy against
-                class indices.
+            loss: a `keras.losses.Loss` or a function of (labels, logits), applied to the
+                logits of each branch; by default cross-entropy against class indices.
             metrics: of the fused logits.
             **options: passed on to Keras.
 
         Raises:
-            ValueError: the dtype policy is mixed_float16, which needs a loss scale;
-                mixed_bfloat16 does not.
+            ValueError: the precision is float16, which needs a loss scale (bfloat16 does
+                not), or the loss takes probabilities.
         """
-        if keras.mixed_precision.dtype_policy().name == "mixed_float16":
+        policies = (keras.config.dtype_policy(), self.network.dtype_policy)
+        if "float16" in {policy.compute_dtype for policy in policies}:
             raise ValueError("precision must be float32, float64 or mixed_bfloat16")
-        loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         # The loss is applied to every branch; Keras itself only sees the fused logits.
         super().compile(optimizer=optimizer, loss=None, metrics=list(metrics), **options)
-        self._branch_loss = keras.losses.get(loss)
+        self._branch_loss = branch_loss(loss)
         self._joint_loss = keras.metrics.Mean(name="loss")
-        sparse = isinstance(self._branch_loss, keras.losses.SparseCategoricalCrossentropy)
-        accuracy = (
-            keras.metrics.SparseCategoricalAccuracy if sparse else keras.metrics.CategoricalAccuracy
-        )
-        self._branch_accuracy = [accuracy(name=f"accuracy/{m}") for m in self.network.modalities]
+        self._branch_accuracy = [
+            keras.metrics.Mean(name=f"accuracy/{m}") for m in self.network.modalities
+        ]
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the fused logits, (batch, classes)."""
@@ -105,29 +104,39 @@ class BalancedModel(keras.Model):
             RequirementError: the network or the run lacks what the strategy requires.
         """
         if self.context is None:
-            groups = self.network.partition()
             self._check_requirements()
+            groups = self.network.partition()
             self.context = Context(self.network, groups, self.strategy_seed, steps_per_epoch)
             self.learning_speed = LearningSpeed(
                 self.network.modalities, self.network.variable_groups()
             )
             self.strategy.build(self.context)
         if not isinstance(self.optimizer, GroupedOptimizer):
-            self.optimizer = GroupedOptimizer(self.optimizer, self.context.groups)
+            # Compiled anew, perhaps because layers were frozen or thawed.
+            self.optimizer = GroupedOptimizer(self.optimizer, self.network.partition())
+            self.learning_speed.watch(self.network.variable_groups())
         return self.context
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Run one step: forward, gradients, learning speeds, update, strategy."""
         inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
-        for phase in self.strategy.phases():
+        phases = self.strategy.phases()
+        for number, phase in enumerate(phases, start=1):
             plan = self._plan(inputs, labels, phase)
             with tf.GradientTape(persistent=self._several_gradients) as tape:
                 outputs = self._forward(inputs, plan)
                 losses = self.strategy.losses(outputs, labels, weight, self._branch_loss, phase)
+                losses = self._with_penalties(losses)
             variables = self.network.trainable_variables
             gradients = self.strategy.combine_gradients(tape, losses, variables, phase)
             speeds = self.learning_speed.update(gradients, variables, plan.regular)
-            self.optimizer.apply(gradients, variables, active=plan.active, only=phase.groups)
+            self.optimizer.apply(
+                gradients,
+                variables,
+                active=plan.active,
+                only=phase.groups,
+                ends_step=number == len(phases),
+            )
             self.strategy.after_step(Signals(speeds, losses, plan.regular))
         loss = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
         d_speed = imbalance(speeds)
@@ -140,13 +149,16 @@ class BalancedModel(keras.Model):
         inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         outputs = self.network(_modalities_only(inputs), training=False)
         losses = Strategy.losses(self.strategy, outputs, labels, weight, self._branch_loss, Phase())
-        return self._track(inputs, labels, weight, outputs, tf.add_n(list(losses.values())))
+        loss = tf.add_n(list(self._with_penalties(losses).values()))
+        return self._track(inputs, labels, weight, outputs, loss)
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The joint loss, the metrics of `compile` and one accuracy per modality."""
         own = [self._joint_loss, *self._branch_accuracy] if self.compiled else []
-        compiled = [metric for metric in super().metrics if metric not in own]
+        # Keras brings a tracker of its own named "loss", which nobody updates here.
+        taken = {metric.name for metric in own}
+        compiled = [metric for metric in super().metrics if metric.name not in taken]
         return own[:1] + compiled + own[1:]
 
     def _plan(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, phase: Phase) -> Forward:
@@ -160,6 +172,14 @@ class BalancedModel(keras.Model):
         needed = {name: value for name, value in given.items() if value is not None}
         return self.network(_modalities_only(inputs), training=True, **needed)
 
+    def _with_penalties(self, losses: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Add what the network's layers add: weight regularizers, `add_loss`."""
+        if not self.network.losses:
+            return dict(losses)
+        dtype = next(iter(losses.values())).dtype
+        penalty = tf.add_n([tf.cast(value, dtype) for value in self.network.losses])
+        return {**losses, "regularization": penalty}
+
     def _track(
         self,
         inputs: dict[str, tf.Tensor],
@@ -170,7 +190,8 @@ class BalancedModel(keras.Model):
     ) -> dict[str, tf.Tensor]:
         self._joint_loss.update_state(loss, sample_weight=tf.shape(outputs.logits)[0])
         for metric, modality in zip(self._branch_accuracy, self.network.modalities, strict=True):
-            metric.update_state(labels, outputs.unimodal[modality], sample_weight=weight)
+            # Unweighted, as Keras takes the `metrics` of `compile`.
+            metric.update_state(hits(labels, outputs.unimodal[modality]))
         fused: dict[str, tf.Tensor] = self.compute_metrics(
             inputs, labels, outputs.logits, sample_weight=weight
         )

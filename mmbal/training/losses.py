@@ -1,0 +1,59 @@
+"""What is applied to the logits of every branch: the loss, and whether they are right."""
+
+import inspect
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+def branch_loss(loss: Any = None) -> keras.losses.Loss:
+    """Return the loss of one branch: scalar from (labels, logits), heeding sample weights.
+
+    Args:
+        loss: a Keras loss, a function or a name; None for cross-entropy against class indices.
+
+    Raises:
+        ValueError: it takes probabilities, and branches end in logits.
+    """
+    if loss is None:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    loss = keras.losses.get(loss)
+    if isinstance(loss, keras.losses.Loss):
+        takes = loss.get_config().get("from_logits")
+    else:
+        parameter = inspect.signature(loss).parameters.get("from_logits")
+        takes = parameter.default if parameter else None
+        loss = _FunctionLoss(loss)
+    if takes is False:
+        raise ValueError(
+            f"loss {loss.name!r} takes probabilities, branches end in logits: pass a loss "
+            "with from_logits=True, such as "
+            "keras.losses.CategoricalCrossentropy(from_logits=True)"
+        )
+    return loss
+
+
+class _FunctionLoss(keras.losses.Loss):
+    """Mean over examples of a function of (labels, logits)."""
+
+    def __init__(self, function: Any) -> None:
+        super().__init__(name=getattr(function, "__name__", None))
+        self._function = function
+
+    def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
+        """Return one loss per example, (batch,)."""
+        return self._function(y_true, y_pred)
+
+
+def hits(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Return 1 where the largest logit is the label's and else 0, (batch,) float32.
+
+    Args:
+        labels: (batch,) or (batch, 1) class indices, or (batch, classes) with one 1 each.
+        logits: (batch, classes).
+    """
+    one_hot = labels.shape.rank == logits.shape.rank and labels.shape[-1] == logits.shape[-1]
+    classes = tf.argmax(labels, axis=-1) if one_hot else tf.reshape(labels, [-1])
+    right = tf.equal(tf.cast(classes, tf.int64), tf.argmax(logits, axis=-1))
+    return tf.cast(right, tf.float32)
