@@ -34,8 +34,8 @@ def test_rows_hold_mean_deviation_and_how_many_runs_define_them(comparison: Comp
         "seconds",
     ]  # fmt: skip
     assert rows == [
-        ["toy", "guided", "epochs=3", "2", "0.500 ± 0.250", "0.125 (1 of 2)", "–", "12.2 ± 0.5"],
-        ["toy", "vanilla", "", "1", "0.750", "–", "0.500", "–"],
+        ["toy", "guided", "epochs=3", "2", "0.500 ± 0.250", "0.125 (1 of 2)", "-", "12.2 ± 0.5"],
+        ["toy", "vanilla", "", "1", "0.750", "-", "0.500", "-"],
     ]
 
 
@@ -46,7 +46,7 @@ def test_the_settings_column_comes_only_when_needed(comparison: Comparison) -> N
 
 
 def test_an_undefined_statistic_is_a_dash() -> None:
-    assert format_statistic(Statistic(NAN, NAN, 0), 3) == "–"
+    assert format_statistic(Statistic(NAN, NAN, 0), 3) == "-"
 
 
 def test_markdown_escapes_and_aligns() -> None:
