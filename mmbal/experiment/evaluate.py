@@ -1,5 +1,6 @@
 """Scores the weights of a finished (or interrupted) run again."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from mmbal.experiment.callbacks import LAST, SELECTED
 from mmbal.experiment.model import build_network, open_dataset
 from mmbal.experiment.scoring import Scorer
 from mmbal.registry.catalogue import Catalogue
+from mmbal.training.network import FusionNetwork
 
 FILES = {"selected": SELECTED, "last": LAST}
 
@@ -39,9 +41,16 @@ def evaluate(
         raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
     network = build_network(config, catalogue, data)
-    try:
-        network.load_weights(path)
-    except (ValueError, OSError) as error:
-        raise MmbalError(f"{path} does not fit this run's architecture: {error}") from error
+    _load(network, path)
     scores, _ = Scorer(config, catalogue, data, network).score(split)
     return {"run": str(run), "split": split, "weights": weights, **scores[split]}
+
+
+def _load(network: FusionNetwork, path: Path) -> None:
+    try:
+        with warnings.catch_warnings():
+            # Keras merely warns of layers that it leaves as they were drawn.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(path)
+    except (ValueError, OSError, UserWarning) as error:
+        raise MmbalError(f"{path} does not fit this run's architecture: {error}") from error

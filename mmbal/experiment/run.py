@@ -83,7 +83,7 @@ class _Experiment:
             measured = self._score(selection, writer)
         except KeyboardInterrupt:
             self._stop(writer)
-            raise Interrupted(self.folder, f"interrupted after {writer.steps} steps") from None
+            raise Interrupted(self.folder, f"stopped after {writer.steps} steps") from None
         measured["seconds"] = time.monotonic() - started
         found = result(self.config, self.folder, measured, self.model.network.modalities)
         self.journal.write({"event": "end", "seconds": measured["seconds"], "result": found})
@@ -125,7 +125,6 @@ class _Experiment:
         if self._sampled:
             sampler = Sampler(int(data.train.cardinality()), len(data.modalities))
             self.model.sampler = sampler
-            self.model.prepare(self._steps_per_epoch, sampler=True)
         extra = [
             self.catalogue.build("callback", choice.name, choice.options)
             for choice in config.callbacks

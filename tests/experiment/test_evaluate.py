@@ -1,0 +1,60 @@
+"""Scoring a run again."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from mmbal.errors import MmbalError
+from mmbal.experiment import evaluate
+
+
+@pytest.mark.parametrize(
+    ("split", "weights"), [("test", "selected"), ("validation", "selected"), ("test", "last")]
+)
+def test_numbers_are_those_of_the_run(toys, finished, split, weights):
+    folder, _ = finished
+    event = next(
+        event
+        for event in toys.journal(folder, "scores")
+        if (event["split"], event["weights"]) == (split, weights)
+    )
+
+    scores = evaluate(folder, toys.catalogue, split, weights)
+
+    assert scores.pop("run") == str(folder)
+    assert (scores.pop("split"), scores.pop("weights")) == (split, weights)
+    told = {name: np.nan if value is None else value for name, value in event["values"].items()}
+    assert scores == pytest.approx(told, nan_ok=True)
+
+
+def test_training_split_and_data_folder(toys, finished, tmp_path):
+    toys.log.clear()
+
+    scores = evaluate(finished[0], toys.catalogue, "train", data_dir=tmp_path)
+
+    assert 0 <= scores["accuracy"] <= 1
+    assert toys.log[0] == f"load {tmp_path} 0"
+
+
+def test_missing_weights_are_named(toys, finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    (folder / "weights.weights.h5").unlink()
+
+    with pytest.raises(MmbalError, match="no selected weights: weights.weights.h5 is missing"):
+        evaluate(folder, toys.catalogue)
+
+
+@pytest.mark.parametrize("damage", ["other network", "no HDF5"])
+def test_weights_that_do_not_fit_are_named(toys, finished, tmp_path, damage):
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    if damage == "no HDF5":
+        (folder / "weights.weights.h5").write_bytes(b"nonsense")
+    else:
+        config = folder / "config.toml"
+        config.write_text(config.read_text().replace("units = 4", "units = 6"))
+
+    with pytest.raises(MmbalError, match="weights.weights.h5 does not fit this run"):
+        evaluate(folder, toys.catalogue)

@@ -1,0 +1,65 @@
+"""Configuration -> model."""
+
+import keras
+import numpy as np
+import pytest
+
+from mmbal.errors import MmbalError
+from mmbal.experiment.model import build_model, build_network, open_dataset
+
+
+def test_dataset_is_opened_but_not_read(toys):
+    toys.log.clear()
+
+    open_dataset(toys.catalogue, toys.resolve().config.dataset)
+
+    assert toys.log == []
+
+
+def test_same_seed_same_weights(toys):
+    data = toys.load()
+
+    def weights(seed):
+        network = build_network(toys.resolve(seed=seed).config, toys.catalogue, data)
+        assert network.built
+        return np.concatenate([np.ravel(v) for v in network.get_weights()])
+
+    np.testing.assert_array_equal(weights(4), weights(4))
+    assert (weights(4) != weights(5)).any()
+
+
+@pytest.mark.parametrize("precision", ["float32", "float64", "mixed_bfloat16"])
+def test_precision_reaches_variables_and_outputs(toys, precision):
+    config = toys.resolve(precision=precision).config
+    network = build_network(config, toys.catalogue, toys.load())
+    stored = "float64" if precision == "float64" else "float32"
+
+    assert {v.dtype for v in network.trainable_variables} == {stored}
+    assert keras.config.floatx() == stored
+    assert network.compute_dtype == precision.removeprefix("mixed_")
+
+
+def test_optimizer_has_its_settings(toys):
+    config = toys.resolve(
+        optimizer__name="adam", optimizer__learning_rate=0.25, optimizer__beta_1=0.5
+    ).config
+
+    optimizer = build_model(config, toys.catalogue, toys.load()).optimizer
+
+    assert isinstance(optimizer, keras.optimizers.Adam)
+    assert float(optimizer.learning_rate) == 0.25
+    assert optimizer.beta_1 == 0.5
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"optimizer__clipnorm": 1.0, "optimizer__clipvalue": 1.0},
+        {"optimizer__momentum": 2.0},
+    ],
+)
+def test_what_keras_refuses_is_one_error_with_the_optimizers_name(toys, settings):
+    config = toys.resolve(**settings).config
+
+    with pytest.raises(MmbalError, match="^optimizer 'sgd': "):
+        build_model(config, toys.catalogue, toys.load())
