@@ -43,8 +43,10 @@ class MultimodalDataset:
             int64 scalars. Validation is carved from the training examples.
         fingerprint: hexadecimal digest of the examples and of their split: equal
             fingerprints mean equal data.
-        augment: maps `({modality: tensor}, label)` of a training example to the same
-            structure, drawing its randomness from TensorFlow's global generator; None for none.
+        augment: maps `({modality: tensor}, label, seed)` of a training example to
+            `({modality: tensor}, label)`; seed is (2,) int64 for `tf.random.stateless_*`, another
+            one for every showing of an example, and the same in runs of equal seeds. None for
+            no augmentation.
         notes: facts worth recording, such as the number of examples left out.
     """
 
@@ -54,7 +56,7 @@ class MultimodalDataset:
     validation: "tf.data.Dataset"
     test: "tf.data.Dataset"
     fingerprint: str
-    augment: "Callable[[dict[str, tf.Tensor], tf.Tensor], Any] | None" = None
+    augment: "Callable[[dict[str, tf.Tensor], tf.Tensor, tf.Tensor], Any] | None" = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -45,9 +45,15 @@ class Probe:
             data: the batches.
             blocked: squeeze means that every branch sees in place of the other modalities';
                 None for normal gates.
+
+        Raises:
+            ValueError: there are no examples.
         """
         constants = None if blocked is None else tf.nest.map_structure(tf.constant, blocked)
-        counts = sum(self._counts(inputs, labels, constants).numpy() for inputs, labels in data)
+        measured = [self._counts(inputs, labels, constants).numpy() for inputs, labels in data]
+        if not measured:
+            raise ValueError("there are no examples to score")
+        counts = sum(measured)
         _, loss, fused, *unimodal = (counts / counts[0]).tolist()
         names = self.network.modalities
         return BranchScores(fused, dict(zip(names, unimodal, strict=True)), loss)

@@ -1,5 +1,6 @@
 """How much each branch relies on the other modalities, after training."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from mmbal.evaluation.context import Evaluation, EvaluationContext
@@ -39,7 +40,12 @@ def utilization_rates(full: Mapping[str, float], blocked: Mapping[str, float]) -
 
 
 def utilization_gap(rates: Sequence[float]) -> float:
-    """Return u_0 - u_1 for two modalities, else the largest minus the smallest rate."""
+    """Return u_0 - u_1 for two modalities, else the largest minus the smallest rate.
+
+    NaN where any rate is.
+    """
+    if any(math.isnan(rate) for rate in rates):  # max and min would depend on the order
+        return math.nan
     if len(rates) == 2:
         return rates[0] - rates[1]
     return max(rates) - min(rates)

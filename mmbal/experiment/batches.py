@@ -19,8 +19,14 @@ def training_batches(
     """Shuffle (anew each epoch, by `seed`), augment and batch the training examples."""
     examples = data.train if sampler is None else sampler.choose(data.train)
     examples = examples.shuffle(_window(data), seed=seed, reshuffle_each_iteration=True)
-    if data.augment is not None:
-        examples = examples.map(data.augment, num_parallel_calls=tf.data.AUTOTUNE)
+    augment = data.augment
+    if augment is not None:
+        # Random ops inside a map would repeat themselves in every epoch.
+        seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+        examples = tf.data.Dataset.zip((examples, seeds)).map(
+            lambda example, drawn: augment(example[0], example[1], drawn),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
     return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
 
 

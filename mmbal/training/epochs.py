@@ -22,7 +22,9 @@ class StrategyEpochs(keras.callbacks.Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Create the strategy's state, now that the network is built."""
-        self._balanced.prepare(self.params.get("steps"))
+        # A sampler's epochs have lengths of their own.
+        known = self._balanced.sampler is None
+        self._balanced.prepare(self.params.get("steps") if known else None)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Ask the strategy for a plan and apply it."""

@@ -46,6 +46,14 @@ class _FunctionLoss(keras.losses.Loss):
         return self._function(y_true, y_pred)
 
 
+class LogitAccuracy(keras.metrics.MeanMetricWrapper):
+    """Share of examples whose largest logit is the label's, whatever form the labels have."""
+
+    def __init__(self, name: str = "accuracy") -> None:
+        super().__init__(hits, name=name)
+        self._direction = "up"  # so that callbacks know which way is better
+
+
 def hits(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Return 1 where the largest logit is the label's and else 0, (batch,) float32.
 

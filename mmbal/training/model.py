@@ -1,6 +1,7 @@
 """A Keras model that trains a fusion network under a strategy and watches its balance."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -9,12 +10,14 @@ import tensorflow as tf
 from mmbal.errors import RequirementError
 from mmbal.training.epochs import StrategyEpochs
 from mmbal.training.learning_speed import LearningSpeed, imbalance
-from mmbal.training.losses import branch_loss, hits
+from mmbal.training.losses import LogitAccuracy, branch_loss
 from mmbal.training.network import FusionNetwork, build_from
 from mmbal.training.optimizer import GroupedOptimizer
 from mmbal.training.strategy import Context, Forward, Phase, Signals, Strategy
 from mmbal.training.trace import StepTrace
 
+ENDLESS = 2**31 - 1
+"""Steps that Keras is told of where every epoch may have another length."""
 KEEP = "__keep__"
 """Key under which a sampler passes (batch, modality) keep masks along with the inputs."""
 
@@ -50,6 +53,8 @@ class BalancedModel(keras.Model):
     ) -> None:
         super().__init__(name="balanced_model")
         self.network = network
+        # Keras looks at this before it saves weights; steps call the network, not the model.
+        self.built = network.built
         self.strategy = strategy or Strategy()
         self.strategy_seed = seed
         self.trace = StepTrace(len(network.modalities), trace_capacity)
@@ -79,13 +84,13 @@ class BalancedModel(keras.Model):
         policies = (keras.config.dtype_policy(), self.network.dtype_policy)
         if "float16" in {policy.compute_dtype for policy in policies}:
             raise ValueError("precision must be float32, float64 or mixed_bfloat16")
+        # Keras would make this metric in the first step, which TensorFlow then traces twice.
+        metrics = [LogitAccuracy(metric) if metric == "accuracy" else metric for metric in metrics]
         # The loss is applied to every branch; Keras itself only sees the fused logits.
-        super().compile(optimizer=optimizer, loss=None, metrics=list(metrics), **options)
+        super().compile(optimizer=optimizer, loss=None, metrics=metrics, **options)
         self._branch_loss = branch_loss(loss)
         self._joint_loss = keras.metrics.Mean(name="loss")
-        self._branch_accuracy = [
-            keras.metrics.Mean(name=f"accuracy/{m}") for m in self.network.modalities
-        ]
+        self._branch_accuracy = [LogitAccuracy(f"accuracy/{m}") for m in self.network.modalities]
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the fused logits, (batch, classes)."""
@@ -94,8 +99,16 @@ class BalancedModel(keras.Model):
     def fit(self, x: Any = None, *args: Any, callbacks: Any = None, **options: Any) -> Any:
         """Train as `keras.Model.fit` does, calling the strategy's epoch hooks."""
         build_from(self.network, x)
-        hooks = StrategyEpochs(self)
-        return super().fit(x, *args, callbacks=[hooks, *(callbacks or ())], **options)
+        self.built = True
+        callbacks = [StrategyEpochs(self), *(callbacks or ())]
+        if self.sampler is None:
+            return super().fit(x, *args, callbacks=callbacks, **options)
+        # Keras would hold every epoch to the length of the first one, and warn of its end.
+        x = x.take(-1)
+        x.cardinality = lambda: ENDLESS
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Your input ran out of data")
+            return super().fit(x, *args, callbacks=callbacks, **options)
 
     def prepare(self, steps_per_epoch: int | None = None) -> Context:
         """Check the strategy's requirements and create its state; called by `fit`.
@@ -120,6 +133,16 @@ class BalancedModel(keras.Model):
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Run one step: forward, gradients, learning speeds, update, strategy."""
         inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        # Where the end of the data comes unforeseen, nothing may move before a batch is there:
+        # counters need no data, and TensorFlow would run them side by side with its failure.
+        with tf.control_dependencies([x for x in tf.nest.flatten(data) if x is not None]):
+            outputs, loss, balance = self._learn(inputs, labels, weight)
+        return self._track(inputs, labels, weight, outputs, loss) | balance
+
+    def _learn(
+        self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, weight: tf.Tensor | None
+    ) -> tuple[Any, tf.Tensor, dict[str, tf.Tensor]]:
+        """Update weights and strategy; return outputs, loss and what was measured."""
         phases = self.strategy.phases()
         for number, phase in enumerate(phases, start=1):
             plan = self._plan(inputs, labels, phase)
@@ -142,12 +165,13 @@ class BalancedModel(keras.Model):
         d_speed = imbalance(speeds)
         self.trace.write(loss, _isolated(plan), speeds, d_speed)
         balance = dict(zip(self._speed_names, tf.unstack(speeds), strict=True))
-        return self._track(inputs, labels, weight, outputs, loss) | balance | {"d_speed": d_speed}
+        return outputs, loss, {**balance, "d_speed": d_speed}
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Evaluate one batch with normal gates."""
         inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         outputs = self.network(_modalities_only(inputs), training=False)
+        self.built = True
         losses = Strategy.losses(self.strategy, outputs, labels, weight, self._branch_loss, Phase())
         loss = tf.add_n(list(self._with_penalties(losses).values()))
         return self._track(inputs, labels, weight, outputs, loss)
@@ -191,7 +215,7 @@ class BalancedModel(keras.Model):
         self._joint_loss.update_state(loss, sample_weight=tf.shape(outputs.logits)[0])
         for metric, modality in zip(self._branch_accuracy, self.network.modalities, strict=True):
             # Unweighted, as Keras takes the `metrics` of `compile`.
-            metric.update_state(hits(labels, outputs.unimodal[modality]))
+            metric.update_state(labels, outputs.unimodal[modality])
         fused: dict[str, tf.Tensor] = self.compute_metrics(
             inputs, labels, outputs.logits, sample_weight=weight
         )

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-
 CALL_ONCE = "data of another kind need a network that was called once on a batch"
 
 

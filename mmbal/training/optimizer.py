@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-
 EXCLUSION = "_exclude_from_weight_decay"
 """What `exclude_from_weight_decay` writes begins with this; `get_config` leaves it out."""
 

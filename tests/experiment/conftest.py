@@ -75,7 +75,7 @@ def _examples(split: str, seed: int) -> tf.data.Dataset:
     return data.apply(tf.data.experimental.assert_cardinality(SIZES[split]))
 
 
-def _augment(inputs: dict[str, tf.Tensor], label: tf.Tensor) -> Any:
+def _augment(inputs: dict[str, tf.Tensor], label: tf.Tensor, seed: tf.Tensor) -> Any:
     def note(value: np.ndarray) -> np.ndarray:
         LOG.append("augment")
         return value

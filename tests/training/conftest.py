@@ -3,7 +3,9 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
+from mmbal.data import Modality, MultimodalDataset
 from mmbal_mmtm import MMTMNetwork
 
 WIDTHS = {"a": 3, "b": 5, "c": 4, "d": 2}
@@ -49,3 +51,15 @@ def precision():
     yield keras.config.set_dtype_policy
     keras.config.set_floatx(floatx)
     keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture
+def toy_dataset():
+    """Return a function from inputs and labels to a dataset whose every split they are."""
+
+    def make(inputs, labels, augment=None):
+        rows = tf.data.Dataset.from_tensor_slices((inputs, labels))
+        modalities = {m: Modality(x.shape[1:], str(x.dtype)) for m, x in inputs.items()}
+        return MultimodalDataset(modalities, ("0", "1", "2"), rows, rows, rows, "", augment)
+
+    return make

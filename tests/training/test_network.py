@@ -113,12 +113,13 @@ class TestPartition:
         assert repr(name) in str(caught.value)
 
 
-class TestFuseLogits:
-    LOGITS = {"a": [[1.0, 3.0], [2.0, 0.0]], "b": [[5.0, -1.0], [4.0, 8.0]]}
+LOGITS = {"a": [[1.0, 3.0], [2.0, 0.0]], "b": [[5.0, -1.0], [4.0, 8.0]]}
 
+
+class TestFuseLogits:
     @pytest.fixture
     def fuse(self, network):
-        logits = {m: tf.constant(rows) for m, rows in self.LOGITS.items()}
+        logits = {m: tf.constant(rows) for m, rows in LOGITS.items()}
         return lambda keep=None: network.fuse_logits(logits, keep).numpy().tolist()
 
     def test_is_the_mean_of_the_branches(self, fuse):
@@ -146,10 +147,11 @@ class Batches(keras.utils.PyDataset):
         return self.batch
 
 
-class TestBuildFrom:
-    INPUTS = {"a": np.zeros((4, 3), "float32"), "b": np.zeros((4, 2), "float32")}
-    LABELS = np.zeros(4, "int64")
+INPUTS = {"a": np.zeros((4, 3), "float32"), "b": np.zeros((4, 2), "float32")}
+LABELS = np.zeros(4, "int64")
 
+
+class TestBuildFrom:
     @pytest.mark.parametrize(
         "wrap",
         [
@@ -164,7 +166,7 @@ class TestBuildFrom:
     )
     def test_takes_shapes_from_what_fit_takes(self, wrap):
         network = TwoDense()
-        build_from(network, wrap(self.INPUTS, self.LABELS))
+        build_from(network, wrap(INPUTS, LABELS))
         assert [head.kernel.shape for head in network.heads] == [(3, 2), (2, 2)]
 
     def test_leaves_a_built_network_alone(self, network):

@@ -56,7 +56,9 @@ RECIPES = (
         optimizer={"name": "adam", "learning_rate": 2e-3},
         options={
             "architecture": {"gate_scale": 2},
-            "strategy": {"tolerance": 0.115, "window": 10, "update": "isolated"},
+            # Near the end of the first epoch every example has been seen and the speeds draw
+            # level; the decision is due while they still differ.
+            "strategy": {"tolerance": 0.115, "window": 10, "warmup": 0.6, "update": "isolated"},
         },
         source=PAPER,
         expected="",

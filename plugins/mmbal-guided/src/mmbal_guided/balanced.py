@@ -40,7 +40,7 @@ class Balanced(Strategy):
         self._context = context
         self.target = _state(REGULAR, "target")
         self.steps = _state(0, "steps")
-        self.epoch = _state(0, "epoch")
+        self.epoch = _state(-1, "epoch")
         steps = self.warmup_steps
         if steps is None and context.steps_per_epoch is not None:
             steps = round(self.warmup * context.steps_per_epoch)
@@ -52,8 +52,8 @@ class Balanced(Strategy):
         self._known_warmup = steps
 
     def begin_epoch(self, epoch: int, context: Context) -> None:
-        """Count the epochs, for a warm-up over data of unknown length."""
-        self.epoch.assign(epoch)
+        """Count the epochs, over several fits, for a warm-up over data of unknown length."""
+        self.epoch.assign_add(1)
 
     def forward(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, phase: Phase) -> Forward:
         """Isolate the target; leave alone what a re-balancing step must not train."""

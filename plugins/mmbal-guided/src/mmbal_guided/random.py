@@ -21,7 +21,13 @@ class Random(Balanced):
     def build(self, context: Context) -> None:
         """Draw for the first step, which may already be past the warm-up."""
         super().build(context)
-        if self._known_warmup == 0 or (self._known_warmup is None and self.warmup == 0):
+        if self._known_warmup == 0:
+            self.target.assign(self._draw())
+
+    def begin_epoch(self, epoch: int, context: Context) -> None:
+        """Draw for the first step after a warm-up over data of unknown length."""
+        super().begin_epoch(epoch, context)
+        if self._known_warmup is None and int(self.epoch) == int(self.warmup):
             self.target.assign(self._draw())
 
     def after_step(self, signals: Signals) -> None:
@@ -35,7 +41,8 @@ class Random(Balanced):
         return tf.convert_to_tensor(self.steps) >= self._known_warmup
 
     def _draw(self) -> tf.Tensor:
-        key = tf.stack([self._context.seed, tf.convert_to_tensor(self.steps)])
+        seed = tf.constant(self._context.seed, tf.int64)
+        key = tf.stack([seed, tf.cast(tf.convert_to_tensor(self.steps), tf.int64)])
         modalities = len(self._context.modalities)
         return tf.random.stateless_uniform([], key, REGULAR, modalities, dtype=tf.int32)
 

@@ -18,6 +18,7 @@ class FanInUniform(keras.initializers.Initializer):
 
     def __init__(self, fan_in: int | None = None, seed: int | None = None) -> None:
         self._fan_in = fan_in
+        self._given = seed
         self._seed = seed if seed is not None else keras.random.SeedGenerator()
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> tf.Tensor:
@@ -27,7 +28,7 @@ class FanInUniform(keras.initializers.Initializer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return {"fan_in": self._fan_in}
+        return {"fan_in": self._fan_in, "seed": self._given}
 
 
 class MMTM(keras.layers.Layer):
