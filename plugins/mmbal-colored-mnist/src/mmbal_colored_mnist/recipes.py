@@ -28,8 +28,6 @@ _MNIST: dict[str, Any] = {
         "strategy": {"tolerance": 0.023, "window": 10, "warmup": 0.05, "update": "all"},
     },
     "source": PAPER,
-    "expected": "",
-    "time": "",
 }
 
 RECIPES = (
@@ -38,12 +36,16 @@ RECIPES = (
         "guided balancing of gray and coloured MNIST",
         dataset="colored-mnist",
         **_MNIST,
+        expected="fused test accuracy 0.93 (seed 0); vanilla 0.77, its last weights 0.83",
+        time="17 minutes on one core",
     ),
     Recipe(
         "colored-fashion-mnist",
         "guided balancing of gray and coloured Fashion-MNIST",
         dataset="colored-fashion-mnist",
         **_MNIST,
+        expected="not measured; the settings are those of colored-mnist",
+        time="as colored-mnist, whose images are as many and as large",
     ),
     Recipe(
         "colored-digits",
@@ -61,7 +63,7 @@ RECIPES = (
             "strategy": {"tolerance": 0.115, "window": 10, "warmup": 0.6, "update": "isolated"},
         },
         source=PAPER,
-        expected="",
-        time="",
+        expected="fused test accuracy 0.89 +- 0.11 over seeds 0-4; vanilla 0.72 +- 0.02",
+        time="2 minutes on one core",
     ),
 )
