@@ -262,7 +262,8 @@ class TestCallbacks:
         model.compile("sgd")
         with pytest.warns(UserWarning, match="learning speed of a is undefined") as caught:
             model.fit(*make_data(), epochs=3, verbose=0)
-        assert len(caught) == 1
+        # Some versions of TensorFlow warn of their own affairs beside it.
+        assert len([each for each in caught if "undefined" in str(each.message)]) == 1
 
     def test_one_modality_without_fusion_is_no_cause_for_a_warning(self, make_data, balanced):
         network = MMTMNetwork({"a": [keras.layers.Dense(2), keras.layers.Dense(CLASSES)]})
