@@ -116,10 +116,7 @@ class MMTM(keras.layers.Layer):
         else:
             means = [tf.convert_to_tensor(mean) for mean in self.gate_means]
         if isolate is not None:
-            gates = [
-                tf.where(isolate[index], tf.cast(mean, gate.dtype), gate)
-                for index, (gate, mean) in enumerate(zip(gates, means, strict=True))
-            ]
+            gates = _hold(gates, means, isolate)
         gated = [
             feature * _spread(gate * self.gate_scale, feature)
             for feature, gate in zip(features, gates, strict=True)
@@ -177,6 +174,16 @@ def _dense(units: int, fan_in: int, activation: str, name: str, policy: Any) -> 
         name=name,
         dtype=policy,
     )
+
+
+def _hold(
+    gates: Sequence[tf.Tensor], means: Sequence[tf.Tensor], isolate: tf.Tensor
+) -> list[tf.Tensor]:
+    """Put the running mean in place of every gate whose branch is isolated."""
+    return [
+        tf.where(isolate[index], tf.cast(mean, gate.dtype), gate)
+        for index, (gate, mean) in enumerate(zip(gates, means, strict=True))
+    ]
 
 
 def _average(feature: tf.Tensor) -> tf.Tensor:
