@@ -1,8 +1,8 @@
 """Measure and balance how much a multimodal network learns from each modality.
 
 Importing this package loads neither TensorFlow, Keras nor NumPy: plugin modules import
-their hook markers and descriptions from here. The training names below are loaded on
-first use.
+their hook markers and descriptions from here. The names of data and training below are
+loaded on first use.
 """
 
 from importlib import import_module
@@ -14,6 +14,7 @@ from mmbal.registry.component import Component, Recipe
 from mmbal.registry.hookspecs import API_VERSION, hookimpl
 
 if TYPE_CHECKING:
+    from mmbal.data import Examples
     from mmbal.training.model import BalancedModel
     from mmbal.training.network import FusionNetwork
     from mmbal.training.strategy import Strategy
@@ -26,6 +27,7 @@ __all__ = [
     "Component",
     "ConfigError",
     "DataFormatError",
+    "Examples",
     "FusionNetwork",
     "MmbalError",
     "PluginError",
@@ -36,6 +38,7 @@ __all__ = [
 
 _LAZY = {
     "BalancedModel": "mmbal.training.model",
+    "Examples": "mmbal.data",
     "FusionNetwork": "mmbal.training.network",
     "Strategy": "mmbal.training.strategy",
 }

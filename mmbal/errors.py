@@ -43,11 +43,17 @@ class Interrupted(MmbalError):  # noqa: N818  (the user asked for it)
     Args:
         run: the folder of the record.
         message: how far it came, in one line.
+        resumable: whether there is a checkpoint to go on from.
     """
 
-    def __init__(self, run: Path, message: str) -> None:
+    def __init__(self, run: Path, message: str, *, resumable: bool = False) -> None:
         super().__init__(message)
         self.run = run
+        self.resumable = resumable
+
+
+class Preempted(Interrupted):
+    """A run that was told to end (SIGTERM), after a checkpoint."""
 
 
 def unknown(what: str, received: str, legal: Iterable[str]) -> str:

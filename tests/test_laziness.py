@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-HEAVY = {"h5py", "keras", "matplotlib", "numpy", "sklearn", "tensorflow", "tensorflow_datasets"}
+HEAVY = {
+    "h5py", "keras", "matplotlib", "numpy", "ray", "sklearn", "tensorflow", "tensorflow_datasets",
+}  # fmt: skip
 
 PROBE = """
 import atexit, json, sys
@@ -29,6 +31,8 @@ cli.main(sys.argv[1:], prog_name="mmbal")
         ["plugins", "show", "guided"],
         ["plugins", "show", "colored-digits", "--kind", "recipe"],
         ["run", "--plugin", "colored-digits", "--print-config"],
+        ["sweep", "--help"],
+        ["sweep", "--plugin", "colored-digits", "--seeds", "0-4", "--out", "absent", "--dry-run"],
     ],
 )
 def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:

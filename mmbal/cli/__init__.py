@@ -10,6 +10,7 @@ from mmbal.cli.evaluate import evaluate
 from mmbal.cli.plugins import plugins
 from mmbal.cli.report import report
 from mmbal.cli.run import run
+from mmbal.cli.sweep import sweep
 
 _EPILOG = """\b
 Completion of commands, recipes and components:
@@ -30,7 +31,7 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (run, evaluate, report, compare, plugins, data):
+for _command in (run, sweep, evaluate, report, compare, plugins, data):
     cli.add_command(_command)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
-from mmbal.errors import Interrupted, MmbalError, unknown
+from mmbal.errors import Interrupted, MmbalError, Preempted, unknown
 
 USER_ERROR = 2
 INTERRUPTED = 130
+PREEMPTED = 75
+"""EX_TEMPFAIL of sysexits.h: told to stop, worth starting again with --resume."""
 
 
 class Commands(click.Group):
@@ -52,7 +54,7 @@ def _report(error: MmbalError | click.ClickException) -> int:
     if isinstance(error, Interrupted):
         click.echo(f"interrupted: {_one_line(str(error))}", err=True)
         click.echo(_next_steps(error), err=True)
-        return INTERRUPTED
+        return PREEMPTED if isinstance(error, Preempted) else INTERRUPTED
     text = error.format_message() if isinstance(error, click.ClickException) else str(error)
     hint = ""
     if isinstance(error, click.UsageError) and error.ctx is not None:
@@ -62,11 +64,14 @@ def _report(error: MmbalError | click.ClickException) -> int:
 
 
 def _next_steps(stop: Interrupted) -> str:
+    again = f"  mmbal run --config {stop.run}/config.toml    to run it again from the start"
+    if stop.resumable:
+        again = f"  mmbal run --resume --out {stop.run}    to go on from the last checkpoint"
     return (
         f"the record up to here is readable: {stop.run}\n"
         f"  mmbal report {stop.run}\n"
         f"  mmbal evaluate {stop.run} --weights last\n"
-        f"  mmbal run --config {stop.run}/config.toml    to run it again from the start"
+        f"{again}"
     )
 
 

@@ -1,11 +1,15 @@
 """`mmbal compare`: several runs in one table."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mmbal.cli.console import console, print_json
 from mmbal.cli.report import open_records
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @click.command()
@@ -40,14 +44,13 @@ def compare(runs: tuple[Path, ...], weights: str, markdown: bool, as_json: bool)
     if markdown:
         click.echo(markdown_table(header, rows))
     elif rows:
-        _print_table(header, rows)
+        print_table(console(), header, rows)
 
 
-def _print_table(header: list[str], rows: list[list[str]]) -> None:
+def print_table(out: "Console", header: list[str], rows: list[list[str]]) -> None:
     """Print one row per group, or one column per group where rows would not fit."""
     from rich.table import Table
 
-    out = console()
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     if sum(widths) + 2 * len(widths) > out.width:
         header, *rows = [list(column) for column in zip(header, *rows, strict=True)]

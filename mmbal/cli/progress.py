@@ -1,8 +1,11 @@
-"""Progress of a run on stderr: a bar on a terminal, else one line per epoch."""
+"""Progress on stderr: a bar on a terminal, and one line per epoch or trial."""
 
-from collections.abc import Mapping
+import io
+import re
+import textwrap
+from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mmbal.cli.console import number
 
@@ -10,6 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
     from typing_extensions import Self
+
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_REMARK = 120  # letters
 
 
 class ConsoleProgress:
@@ -75,6 +81,80 @@ class ConsoleProgress:
         if self._bar is not None:
             self._bar.stop()
             self._bar = self._task = None
+
+
+class SweepProgress:
+    """One line per trial that ends, and a bar over all of them; a context manager.
+
+    Args:
+        console: on stderr.
+        total: trials of the sweep.
+        counts: of trials by status, as they stand before the start.
+    """
+
+    def __init__(self, console: "Console", total: int, counts: Mapping[str, int]) -> None:
+        self._console = console
+        self._total = total
+        self._done = counts.get("finished", 0)
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> "Self":
+        left = self._total - self._done
+        known = f", {self._done} are finished already" if self._done else ""
+        self._console.print(f"{self._total} trials{known}; {left} to run", soft_wrap=True)
+        if left and self._console.is_terminal:
+            self._bar = _bar(self._console)
+            self._task = self._bar.add_task(
+                "trials", total=self._total, completed=self._done, loss=""
+            )
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def heard(self, row: Mapping[str, Any]) -> None:
+        """Print what became of a trial, a row of the table; nothing of one that was stopped."""
+        if row["status"] == "finished":
+            told = f"accuracy {number(row['accuracy'])}  {number(row['seconds'], 1)} seconds"
+        elif row["status"] == "failed":
+            told = f"failed: {row['error']}"
+        else:
+            return
+        self._done += 1
+        place = f"[{self._done}/{self._total}]"
+        self._console.print(f"{place} {row['trial']}  {told}", soft_wrap=True)
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._done)
+
+    def notice(self, text: str) -> None:
+        """Print a remark."""
+        self._console.print(text, style="dim", soft_wrap=True)
+
+
+class Remarks(io.TextIOBase):
+    """A stream that passes on what a library prints, one short and plain line at a time.
+
+    Args:
+        notice: hears the lines.
+    """
+
+    def __init__(self, notice: Callable[[str], None]) -> None:
+        self._notice = notice
+
+    def write(self, text: str) -> int:
+        """Pass on the lines of a text."""
+        for line in _COLOURS.sub("", text).splitlines():
+            if line.strip():
+                self._notice(textwrap.shorten(line, _REMARK, placeholder=" ..."))
+        return len(text)
 
 
 def _bar(console: "Console") -> "Progress":

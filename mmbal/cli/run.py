@@ -12,38 +12,36 @@ import click
 
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, print_json
+from mmbal.cli.options import (
+    KEYS,
+    architecture_option,
+    batch_size_option,
+    config_option,
+    data_dir_option,
+    dataset_option,
+    epochs_option,
+    flag,
+    json_option,
+    recipe_option,
+)
 from mmbal.errors import MmbalError
 
 if TYPE_CHECKING:
     from mmbal.config.origin import Override
     from mmbal.config.resolution import Resolved
 
-# Options that are short for `--set key=value`, with their keys.
-_KEYS = ("dataset", "architecture", "strategy", "seed", "epochs", "batch_size", "data_dir")
-
 
 @click.command()
-@click.option(
-    "--plugin",
-    "recipe",
-    metavar="RECIPE",
-    help="Recipe to run, see `mmbal plugins`.",
-    shell_complete=names_of("recipe"),
-)
-@click.option("--dataset", metavar="NAME", shell_complete=names_of("dataset"))
-@click.option("--architecture", metavar="NAME", shell_complete=names_of("architecture"))
+@recipe_option
+@dataset_option
+@architecture_option
 @click.option(
     "--strategy",
     metavar="NAME",
     help="Such as vanilla: no balancing.",
     shell_complete=names_of("strategy"),
 )
-@click.option(
-    "--config",
-    "file",
-    type=click.Path(path_type=Path),
-    help="TOML file over the recipe; the config.toml of a run repeats that run.",
-)
+@config_option
 @click.option(
     "--set",
     "assignments",
@@ -53,15 +51,29 @@ _KEYS = ("dataset", "architecture", "strategy", "seed", "epochs", "batch_size", 
     shell_complete=keys,
 )
 @click.option("--seed", type=int, help="Of weights, order and strategy.")
-@click.option("--epochs", type=int, help="Passes over the training data.")
-@click.option("--batch-size", type=int, help="Examples per step, over all devices.")
-@click.option("--data-dir", type=click.Path(file_okay=False), help="Folder of the dataset's files.")
+@epochs_option
+@batch_size_option
+@data_dir_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     help="Folder of the record, absent or empty; by default a new one in runs/.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object.")
+@click.option(
+    "--distribute",
+    metavar="HOW",
+    help="auto, none, mirrored (all GPUs of this host) or multiworker (TF_CONFIG, SLURM).",
+    shell_complete=lambda *_: ["auto", "none", "mirrored", "multiworker"],
+)
+@click.option(
+    "--logical-devices", type=int, help="Split the CPU into so many devices, to try it out."
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on from the newest checkpoint in --out; begin where there is none.",
+)
+@json_option
 @click.option("--print-config", is_flag=True, help="Print the resolved configuration and stop.")
 def run(
     *,
@@ -69,6 +81,7 @@ def run(
     file: Path | None,
     assignments: tuple[str, ...],
     out: Path | None,
+    resume: bool,
     as_json: bool,
     print_config: bool,
     **options: Any,
@@ -76,19 +89,24 @@ def run(
     """Train a recipe, measure what it learned from each modality, record it.
 
     Settings come from the recipe, over it the file of --config, over it the command line.
+    `--resume --out RUN` alone goes on with what RUN was started with.
     """
     from mmbal.config.resolution import resolve
     from mmbal.registry.discovery import discover
 
     catalogue = discover()
+    if resume:
+        recipe, file = _resumed(out, recipe, file)
     resolved = resolve(catalogue, recipe, file, _overrides(options, assignments))
     if print_config:
         from mmbal.config.writing import to_toml
 
         click.echo(to_toml(resolved.config, resolved.origins), nl=False)
         return
-    folder = _folder(out, resolved)
-    result = _train(resolved, catalogue, folder)
+    folder = out if resume and out is not None else _folder(out, resolved)
+    result = _train(resolved, catalogue, folder, resume=resume)
+    if not result:  # a worker that is not the chief
+        return
     from mmbal.cli.summary import print_summary
 
     print_summary(console(err=True), result, _next(recipe, file, assignments, options, result))
@@ -96,7 +114,25 @@ def run(
         print_json(result)
 
 
-def _train(resolved: "Resolved", catalogue: Any, folder: Path) -> dict[str, Any]:
+def _resumed(
+    out: Path | None, recipe: str | None, file: Path | None
+) -> tuple[str | None, Path | None]:
+    """Return recipe and file to resume with: the run's own unless others are named.
+
+    Raises:
+        MmbalError: no folder is named, or there is no run in it and no recipe to begin.
+    """
+    if out is None:
+        raise MmbalError("--resume needs --out with the folder of the run to go on with")
+    own = out / "config.toml"
+    if recipe is None and file is None:
+        if not own.is_file():
+            raise MmbalError(f"no run to resume in {out}: {own.name} is missing")
+        return None, own
+    return recipe, file
+
+
+def _train(resolved: "Resolved", catalogue: Any, folder: Path, *, resume: bool) -> dict[str, Any]:
     """Open the heavy door."""
     from mmbal.cli.progress import ConsoleProgress
 
@@ -105,7 +141,9 @@ def _train(resolved: "Resolved", catalogue: Any, folder: Path) -> dict[str, Any]
         progress.stage("loading TensorFlow")
         from mmbal.experiment import run as run_experiment
 
-        result: dict[str, Any] = run_experiment(resolved, catalogue, folder, progress)
+        result: dict[str, Any] = run_experiment(
+            resolved, catalogue, folder, progress, resume=resume
+        )
         return result
 
 
@@ -114,15 +152,11 @@ def _overrides(options: Mapping[str, Any], assignments: Iterable[str]) -> "list[
     from mmbal.config.origin import Override
 
     given = [
-        Override(key, options[key], f"{_flag(key)} {options[key]}")
-        for key in _KEYS
+        Override(key, options[key], f"{flag(key)} {options[key]}")
+        for key in KEYS
         if options[key] is not None
     ]
     return [*given, *map(parse_assignment, assignments)]
-
-
-def _flag(key: str) -> str:
-    return f"--{key.replace('_', '-')}"
 
 
 def _folder(out: Path | None, resolved: "Resolved") -> Path:
@@ -165,9 +199,9 @@ def _next(
         words = ["mmbal", "run"]
         words += ["--plugin", recipe] if recipe else []
         words += ["--config", str(file)] if file else []
-        for key in _KEYS:
+        for key in KEYS:
             if key != "strategy" and options[key] is not None:
-                words += [_flag(key), str(options[key])]
+                words += [flag(key), str(options[key])]
         for text in assignments:
             # Options of the balancing strategy mean nothing to vanilla.
             if not text.startswith("strategy"):

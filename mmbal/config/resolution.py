@@ -20,7 +20,7 @@ from mmbal.config.layering import (
 )
 from mmbal.config.optimizers import arguments
 from mmbal.config.origin import DEFAULT, Key, Origin, Override, dotted
-from mmbal.config.reading import read_file
+from mmbal.config.reading import TomlFile, read_file
 from mmbal.config.validation import validate
 from mmbal.errors import ConfigError, MmbalError, PluginError, unknown
 from mmbal.registry.catalogue import Catalogue
@@ -48,7 +48,7 @@ class Resolved:
 def resolve(
     catalogue: Catalogue,
     recipe: str | None = None,
-    file: Path | None = None,
+    file: Path | TomlFile | None = None,
     overrides: Sequence[Override | tuple[str, Any, str]] = (),
 ) -> Resolved:
     """Put the command line over a file over a recipe over the defaults.
@@ -56,7 +56,7 @@ def resolve(
     Args:
         catalogue: what is installed.
         recipe: its name; None takes `recipe` of the overrides or of the file.
-        file: a TOML file, such as the `config.toml` of a run.
+        file: a TOML file, such as the `config.toml` of a run, or what `read_file` read of it.
         overrides: dotted key, value and the option as typed, later ones win.
 
     Raises:
@@ -67,7 +67,7 @@ def resolve(
     if recipe is not None:
         given.append(Override("recipe", recipe, f"--plugin {recipe}"))
     top = layer_of_overrides(given)
-    toml = read_file(file) if file else None
+    toml = read_file(file) if isinstance(file, Path) else file
     middle = layer_of_tree(toml.values, toml.origin) if toml else Layer()
     chosen = _find_recipe(catalogue, merge([middle, top]))
     settings = merge([_defaults(catalogue), _layer_of_recipe(catalogue, chosen), middle, top])

@@ -64,8 +64,10 @@ class RunSettings(Options):
     epochs: int = Field(ge=1, description="passes over the training data")
     batch_size: int = Field(ge=1, description="examples per step, over all devices")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of weights, order and strategy")
-    precision: Literal["float32", "float64", "mixed_bfloat16"] = Field(
-        default="float32", description="Keras dtype policy"
+    precision: Literal["float32", "float64", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="float32",
+        description="Keras dtype policy; on GPUs mixed_bfloat16 is the first to try, "
+        "mixed_float16 adds a loss scale",
     )
     select: Literal["accuracy", "loss", "last"] = Field(
         default="accuracy",
@@ -74,6 +76,33 @@ class RunSettings(Options):
     )
     log_every: int = Field(default=10, ge=1, description="steps per line of the journal")
     data_dir: Path | None = Field(default=None, description="folder of the dataset's files")
+    distribute: Literal["auto", "none", "mirrored", "multiworker"] = Field(
+        default="auto",
+        description="devices that train together: several hosts where TF_CONFIG or SLURM names "
+        "them, else all GPUs, else one device",
+    )
+    logical_devices: int | None = Field(
+        default=None, ge=1, description="split the CPU into so many devices, to try it out"
+    )
+    sync_batchnorm: bool = Field(
+        default=True, description="batch normalisation measures the batch of all devices"
+    )
+    jit_compile: bool = Field(default=False, description="compile the step with XLA; one device")
+    steps_per_execution: int = Field(
+        default=1, ge=1, description="steps per call of the compiled function; one device"
+    )
+    deterministic: bool = Field(
+        default=True, description="bit-identical repetition; some GPU kernels are slower"
+    )
+    on_nonfinite: Literal["stop", "skip", "warn"] = Field(
+        default="stop", description="what NaN or infinity in loss, gradients or speeds means"
+    )
+    checkpoint_minutes: float = Field(
+        default=5, ge=0, description="time between checkpoints for --resume; 0 for none by time"
+    )
+    checkpoint_steps: int | None = Field(
+        default=None, ge=1, description="steps between checkpoints, beside checkpoint_minutes"
+    )
 
 
 class RunConfig(RunSettings):

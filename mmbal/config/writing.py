@@ -52,6 +52,24 @@ def to_toml(
     return tomlkit.dumps(document)
 
 
+def plain_tree(config: "RunConfig") -> dict[str, Any]:
+    """Return a configuration as the nested tables that its TOML file holds."""
+    from mmbal.config.settings import RunSettings
+
+    tree: dict[str, Any] = config.model_dump(mode="json", include=set(RunSettings.model_fields))
+    for section in COMPONENTS:
+        choice: Choice = getattr(config, section)
+        tree[section] = {"name": choice.name, **choice.options.model_dump(mode="json")}
+    tree["optimizer"] = config.optimizer.model_dump(mode="json")
+    for section in SETS:
+        tree[section] = {
+            choice.name: choice.options.model_dump(mode="json")
+            for choice in getattr(config, section)
+        }
+    plain: dict[str, Any] = _without_null(tree)
+    return plain
+
+
 def _table(values: Mapping[str, Any], origins: Mapping[str, Origin] | None, above: Key) -> "Table":
     import tomlkit
 

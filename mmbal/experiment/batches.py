@@ -1,95 +1,234 @@
-"""Unbatched examples of a dataset -> the batches that training and evaluation read."""
+"""Examples by index -> the batches that training and evaluation read."""
 
-import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from mmbal.data import MultimodalDataset
+from mmbal.data import Examples, MultimodalDataset
+from mmbal.experiment.sampler import Rows, Sampler
+from mmbal.training.distribution import ONE_DEVICE, WHOLE, Replicas
 from mmbal.training.model import KEEP
-from mmbal.training.strategy import SamplerPlan
 
-# A shuffle holds whole examples in memory; larger datasets are shuffled through a window.
-SHUFFLE_BYTES = 512 * 2**20
+Read = Callable[[Rows], tuple[dict[str, tf.Tensor], tf.Tensor]]
 
 
-def training_batches(
-    data: MultimodalDataset, batch_size: int, seed: int, sampler: "Sampler | None" = None
-) -> tf.data.Dataset:
-    """Shuffle (anew each epoch, by `seed`), augment and batch the training examples."""
-    examples = data.train if sampler is None else sampler.choose(data.train)
-    examples = examples.shuffle(_window(data), seed=seed, reshuffle_each_iteration=True)
-    augment = data.augment
-    if augment is not None:
-        # Random ops inside a map would repeat themselves in every epoch.
-        seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
-        examples = tf.data.Dataset.zip((examples, seeds)).map(
-            lambda example, drawn: augment(example[0], example[1], drawn),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
-    return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+class TrainingBatches:
+    """Which examples every step sees: a function of seed, epoch and step alone.
 
-
-def plain_batches(examples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-    """Batch examples in their order."""
-    return examples.batch(batch_size).prefetch(tf.data.AUTOTUNE)
-
-
-class Sampler:
-    """Shows the training examples that a strategy's plan asks for, as often as it asks.
-
-    Until the first plan, every example is shown once with all modalities.
+    Neither the number of hosts nor an interruption changes the order or the augmentation of an
+    epoch. Every example is read once an epoch, by one host; only a last batch of fewer examples
+    than replicas is read by all of them (see `Replicas.share`). To be made outside of the scope
+    of a `tf.distribute` strategy, which would put copies of the position on its devices.
 
     Args:
-        examples: number of training examples.
-        modalities: number of modalities.
+        data: its training examples are shown.
+        batch_size: examples per step, over all replicas.
+        seed: of the run.
+        sampler: shows the rows of its plan instead of every example once.
+        replicas: that share every batch; None for one device.
+
+    Attributes:
+        dataset: of `(inputs, labels)`, this host's rows of each global batch, (rows, ...).
+            Iterating runs through the rest of one epoch. Its cardinality is unknown, since the
+            rest may begin anywhere.
+        steps_per_epoch: None with a sampler, whose plan decides.
+
+    Raises:
+        ValueError: `batch_size` is not positive, or smaller than the number of replicas.
     """
 
-    def __init__(self, examples: int, modalities: int) -> None:
-        self._examples = examples
-        self._modalities = modalities
-        rows = tf.zeros([examples, modalities])
-        # Rows of one example stand together: those of example i from offset i to i + 1.
-        self._offsets = tf.Variable(tf.range(examples + 1, dtype=tf.int64), trainable=False)
-        self._keep = tf.Variable(rows + 1, trainable=False, shape=[None, modalities])
+    def __init__(
+        self,
+        data: MultimodalDataset,
+        batch_size: int,
+        seed: int,
+        sampler: Sampler | None = None,
+        replicas: Replicas | None = None,
+    ) -> None:
+        replicas = _checked(batch_size, replicas)
+        self._data = data
+        self._batch_size = batch_size
+        self._seed = seed
+        self._sampler = sampler
+        steps = -(-len(data.train) // batch_size)
+        self.steps_per_epoch = steps if sampler is None else None
+        with tf.device("CPU"):
+            # One variable, so that an iteration never sees half a change.
+            self._position = tf.Variable([0, 0], dtype=tf.int64, trainable=False)
 
-    def assign(self, plan: SamplerPlan) -> None:
-        """Follow `plan` from the next epoch on.
+        def rest(_: tf.Tensor) -> tf.data.Dataset:
+            epoch, step = tf.unstack(self._position)
+            rows = self._rows(epoch)
+            if replicas.workers > 1:
+                return _share_out(rows, self._read, batch_size, replicas, step)
+            return _slices(rows, step * batch_size)
+
+        # Mapped onto a single element, this runs when an iteration begins.
+        batches = tf.data.Dataset.from_tensors(0).flat_map(rest)
+        if replicas.workers == 1:  # one stream starts faster than one of parts
+            batches = _mapped(batches, self._read).batch(batch_size)
+        else:
+            batches = _unfused(batches)
+        self.dataset = batches.prefetch(tf.data.AUTOTUNE)
+
+    def start(self, epoch: int, step: int = 0) -> None:
+        """Make the next iteration over `dataset` yield `epoch` from its `step` on.
+
+        Examples of earlier steps are not read.
 
         Raises:
-            ValueError: an id is no position in the training set, or `keep` has another shape.
+            ValueError: there is no such epoch or step.
         """
-        ids = np.asarray(plan.ids, dtype=np.int64)
-        if ids.size == 0 or ids.min() < 0 or ids.max() >= self._examples:
-            raise ValueError(f"sampler ids must be in 0..{self._examples - 1} and not empty")
-        keep = np.ones((len(ids), self._modalities)) if plan.keep is None else plan.keep
-        if np.shape(keep) != (len(ids), self._modalities):
+        self._check(epoch, step)
+        self._position.assign([epoch, step])
+
+    @property
+    def length(self) -> int:
+        """Number of steps of an epoch under the plan in force."""
+        rows = len(self._data.train) if self._sampler is None else len(self._sampler)
+        return -(-rows // self._batch_size)
+
+    def rows(self, epoch: int, step: int) -> np.ndarray:
+        """Return the training indices of the global batch of a step, (rows,) int64.
+
+        With a sampler, those of the plan in force.
+
+        Raises:
+            ValueError: there is no such epoch or step.
+        """
+        self._check(epoch, step)
+        with tf.device("CPU"):
+            order = self._rows(tf.constant(epoch, tf.int64))["id"].numpy()
+        found: np.ndarray = order[step * self._batch_size :][: self._batch_size]
+        if not found.size:
+            raise ValueError(f"epoch {epoch} ends before its step {step}")
+        return found
+
+    def _check(self, epoch: int, step: int) -> None:
+        last = self.steps_per_epoch
+        if epoch < 0 or step < 0 or (last is not None and step > last):
+            limit = "" if last is None else f" and at most {last}"
             raise ValueError(
-                f"sampler keep must be {(len(ids), self._modalities)}, received {np.shape(keep)}"
+                f"epoch and step must be 0 or more{limit}, received epoch {epoch}, step {step}"
             )
-        order = np.argsort(ids, kind="stable")
-        counts = np.bincount(ids, minlength=self._examples)
-        self._offsets.assign(np.concatenate([[0], np.cumsum(counts)]))
-        self._keep.assign(np.asarray(keep, np.float32)[order])
 
-    def choose(self, examples: tf.data.Dataset) -> tf.data.Dataset:
-        """Return the examples of the plan in force when an epoch starts, with keep masks."""
+    def _rows(self, epoch: tf.Tensor) -> Rows:
+        """Return what an epoch shows, in its order."""
+        rows = _all(self._data.train) if self._sampler is None else self._sampler.rows()
+        count = tf.size(rows["id"])
+        # Sorting drawn numbers: equal ones, should there be any, keep their order.
+        order = tf.math.top_k(_draw([count], self._seed, 2 * epoch), count).indices
+        rows = {name: tf.gather(row, order) for name, row in rows.items()}
+        if self._data.augment is not None:
+            rows["seed"] = _draw([count, 2], self._seed, 2 * epoch + 1)
+        return rows
 
-        def rows(index: tf.Tensor, example: tuple[dict[str, tf.Tensor], tf.Tensor]) -> tf.Tensor:
-            inputs, label = example
-            first, last = self._offsets[index], self._offsets[index + 1]
-            keeps = tf.data.Dataset.from_tensor_slices(self._keep[first:last])
-            return keeps.map(lambda keep: ({**inputs, KEEP: keep}, label))
+    def _read(self, row: Rows) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        """Return one example as it is shown in one row."""
+        inputs, label = self._data.train.read(row["id"])
+        if self._data.augment is not None:
+            inputs, label = self._data.augment(inputs, label, row["seed"])
+        if self._sampler is not None:
+            inputs = {**inputs, KEEP: row["keep"]}
+        return inputs, label
 
-        return examples.enumerate().flat_map(rows)
+
+def plain_batches(
+    examples: Examples, batch_size: int, replicas: Replicas | None = None
+) -> tf.data.Dataset:
+    """Batch examples in their order; hosts share every batch as they do in training.
+
+    Raises:
+        ValueError: `batch_size` is not positive, or smaller than the number of replicas.
+    """
+    replicas = _checked(batch_size, replicas)
+    if replicas.workers == 1:
+        batches = examples.dataset().batch(batch_size)
+    else:
+        with tf.device("CPU"):
+            rows = _all(examples)
+            batches = _share_out(rows, lambda row: examples.read(row["id"]), batch_size, replicas)
+        batches = _unfused(batches)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _window(data: MultimodalDataset) -> int:
-    """Return how many examples the shuffle may hold."""
-    size = sum(
-        math.prod(modality.shape) * tf.as_dtype(modality.dtype).size
-        for modality in data.modalities.values()
+def _checked(batch_size: int, replicas: Replicas | None) -> Replicas:
+    replicas = replicas or Replicas(ONE_DEVICE)
+    if batch_size < replicas.count:
+        raise ValueError(
+            f"batch_size must be at least the number of replicas, {replicas.count}; received "
+            f"{batch_size}"
+        )
+    return replicas
+
+
+def _all(examples: Examples) -> Rows:
+    """Return the rows of every example once, in order."""
+    return {"id": tf.range(len(examples), dtype=tf.int64)}
+
+
+def _draw(shape: Any, seed: int, stream: tf.Tensor) -> tf.Tensor:
+    """Draw from all int64 numbers, the same ones for the same seed and stream."""
+    seeds = tf.stack([tf.constant(seed, tf.int64), stream])
+    # The algorithm is named since the choice of "auto" depends on the device.
+    return tf.random.stateless_uniform(
+        shape, seeds, minval=None, maxval=None, dtype=tf.int64, alg="philox"
     )
-    examples = int(data.train.cardinality())
-    window: int = max(1, min(examples, max(1024, SHUFFLE_BYTES // max(size, 1))))
-    return window
+
+
+def _slices(rows: Rows, first: Any = 0) -> tf.data.Dataset:
+    """Return the rows one by one, from the first on."""
+    return tf.data.Dataset.from_tensor_slices({name: row[first:] for name, row in rows.items()})
+
+
+def _mapped(rows: tf.data.Dataset, read: Read) -> tf.data.Dataset:
+    return rows.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _share_out(
+    rows: Rows, read: Read, batch_size: int, replicas: Replicas, step: tf.Tensor | int = 0
+) -> tf.data.Dataset:
+    """Return a host's rows of the global batches from `step` on.
+
+    It has equally many rows of every full batch, and another number of the last one where that
+    is smaller. `tf.data` cannot batch unequally, so these are two parts.
+    """
+
+    def examples(chosen: tf.Tensor, whole: tf.Tensor | bool) -> tf.data.Dataset:
+        def marked(row: Rows) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+            inputs, label = read(row)
+            return {**inputs, WHOLE: tf.convert_to_tensor(whole)}, label
+
+        taken = {name: tf.gather(row, chosen) for name, row in rows.items()}
+        return _mapped(_slices(taken), marked)
+
+    def share(size: Any) -> tuple[Any, Any]:
+        worker, workers = replicas.worker, replicas.workers
+        return size * worker // workers, size * (worker + 1) // workers
+
+    count = tf.size(rows["id"], out_type=tf.int64)
+    full, rest = count // batch_size, count % batch_size
+    first, last = share(batch_size)
+    grid = tf.reshape(tf.range(full * batch_size), [-1, batch_size])[step:, first:last]
+    few = rest < replicas.count
+    begin, end = (
+        tf.where(few, everything, part)
+        for everything, part in zip((tf.zeros_like(rest), rest), share(rest), strict=True)
+    )
+    tail = tf.range(full * batch_size, count)[begin:end]
+    tail = tail[: tf.where(step > full, 0, tf.size(tail))]
+    smaller = examples(tail, few).batch(batch_size)
+    return examples(tf.reshape(grid, [-1]), False).batch(last - first).concatenate(smaller)
+
+
+def _unfused(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Keep TensorFlow from running mapping and batching as one operation.
+
+    It fails to when there are two such pairs and `read` captures a resource, such as a lookup
+    table: control edges hold the nodes that it wants to delete.
+    """
+    options = tf.data.Options()
+    options.experimental_optimization.map_and_batch_fusion = False
+    return batches.with_options(options)

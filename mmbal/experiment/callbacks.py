@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from mmbal.training.model import BalancedModel
 from mmbal.training.trace import Steps
 
 SELECTED, LAST = "weights.weights.h5", "last.weights.h5"
+RESTORED = ("epoch", "steps", "_in_epoch", "_flushed", "_seconds", "speeds", "imbalance")
 
 
 class Selection(keras.callbacks.Callback):
@@ -45,6 +47,14 @@ class Selection(keras.callbacks.Callback):
             self._best, self.epoch = value, epoch
             save_weights(self._network, self._folder / SELECTED)
 
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint holds of it."""
+        return {"best": float(self._best), "epoch": self.epoch}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self._best, self.epoch = state["best"], state["epoch"]
+
 
 class JournalWriter(keras.callbacks.Callback):
     """Writes every step and epoch into the journal and tells the progress display.
@@ -71,31 +81,37 @@ class JournalWriter(keras.callbacks.Callback):
         self._progress = progress
         self._selection = selection
         self._log_every = log_every
-        self.epoch = 0
+        self.epoch = -1
         self._modalities = model.network.modalities
         self.rebalancing: Counter[str] = Counter(dict.fromkeys(self._modalities, 0))
         self._before = self.rebalancing.copy()
         self.steps = 0
+        self._in_epoch = self._skipped = self._flushed = 0
+        self._seconds = 0.0
         self.speeds: dict[str, float] = {m: float("nan") for m in self._modalities}
         self.imbalance = float("nan")
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the clock and the count of the epoch's re-balancing steps."""
+        self._started = time.monotonic() - self._seconds
+        self._skipped = self._in_epoch
+        if epoch == self.epoch:  # resumed inside
+            return
         self.epoch = epoch
         self._before = self.rebalancing.copy()
-        self._started = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Write a line when enough steps have come together."""
-        self._progress.stepped(self.epoch + 1, batch + 1, (logs or {}).get("loss"))
-        if (batch + 1) % self._log_every == 0:
+        self._in_epoch = self._skipped + batch + 1
+        self._seconds = time.monotonic() - self._started
+        self._progress.stepped(self.epoch + 1, self._in_epoch, (logs or {}).get("loss"))
+        if self._in_epoch - self._flushed >= self._log_every:
             self.flush()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the rest of the steps and the epoch."""
         self.flush()
         train, validation = _split(logs or {})
-        seconds = time.monotonic() - self._started
         self._journal.write(
             {
                 "event": "epoch",
@@ -106,20 +122,41 @@ class JournalWriter(keras.callbacks.Callback):
                 "learning_speed": self.speeds,
                 "d_speed": self.imbalance,
                 "rebalancing_steps": {m: n - self._before[m] for m, n in self.rebalancing.items()},
-                "seconds": seconds,
+                "seconds": time.monotonic() - self._started,
                 "selected": self._selection.epoch == epoch,
             }
         )
+        self._in_epoch = self._flushed = 0
+        self._seconds = 0.0
         told = {"loss": train["loss"], "accuracy": train["accuracy"]}
         told |= {f"val {name}": value for name, value in validation.items() if name != "loss"}
         self._progress.epoch_done(epoch + 1, told | {"d_speed": self.imbalance})
 
-    def flush(self) -> None:
-        """Write the steps that the journal does not hold yet."""
+    def flush(self, before: int | None = None) -> None:
+        """Write the steps that the journal does not hold yet, those before a step at most."""
         steps = self._balanced.trace.read()
+        self._flushed = self._in_epoch
+        if before is not None:
+            steps = steps.before(before)
         if len(steps.loss):
             self._journal.write(self._line(steps))
             self._remember(steps)
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint holds of it: how far it has read and written."""
+        counts = {name: dict(getattr(self, name)) for name in ("rebalancing", "_before")}
+        return {
+            "unread": self._balanced.trace.unread,
+            **{name: getattr(self, name) for name in RESTORED},
+            **counts,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned."""
+        self._balanced.trace.unread = state["unread"]
+        for name in RESTORED:
+            setattr(self, name, state[name])
+        self.rebalancing, self._before = (Counter(state[n]) for n in ("rebalancing", "_before"))
 
     def _line(self, steps: Steps) -> dict[str, Any]:
         return {

@@ -6,6 +6,7 @@ from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import Catalogue
+from mmbal.training.distribution import replica_count, synchronise_batch_norm
 from mmbal.training.model import BalancedModel
 from mmbal.training.network import FusionNetwork, build_from
 
@@ -28,6 +29,8 @@ def build_network(
     network: FusionNetwork = catalogue.build(
         "architecture", choice.name, choice.options, data.modalities, len(data.class_names)
     )
+    if config.sync_batchnorm and replica_count() > 1:
+        synchronise_batch_norm(network)
     build_from(network, {name: modality.empty() for name, modality in data.modalities.items()})
     return network
 
@@ -40,8 +43,19 @@ def build_model(config: RunConfig, catalogue: Catalogue, data: MultimodalDataset
     """
     network = build_network(config, catalogue, data)
     strategy = catalogue.build("strategy", config.strategy.name, config.strategy.options)
-    model = BalancedModel(network, strategy, config.seed, trace_capacity=config.log_every)
-    model.compile(_optimizer(config))
+    model = BalancedModel(
+        network,
+        strategy,
+        config.seed,
+        trace_capacity=config.log_every + config.steps_per_execution,
+        on_nonfinite=config.on_nonfinite,
+    )
+    execution = {"steps_per_execution": config.steps_per_execution}
+    try:
+        model.compile(_optimizer(config), jit_compile=config.jit_compile, **execution)
+    except ValueError as error:
+        raise MmbalError(str(error)) from error
+    model.epochs_vary = True  # a resumed one begins anywhere
     return model
 
 

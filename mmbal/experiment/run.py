@@ -9,20 +9,30 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import tensorflow as tf
+
 from mmbal.config.provenance import provenance
 from mmbal.config.resolution import Resolved
 from mmbal.config.settings import RunConfig
 from mmbal.config.writing import to_toml
 from mmbal.data import MultimodalDataset
-from mmbal.errors import Interrupted, MmbalError
-from mmbal.experiment.batches import Sampler, plain_batches, training_batches
-from mmbal.experiment.callbacks import LAST, SELECTED, JournalWriter, Selection, save_weights
+from mmbal.errors import Interrupted, MmbalError, Preempted
+from mmbal.experiment.callbacks import SELECTED, JournalWriter, Selection
+from mmbal.experiment.checkpoints import FOLDER
+from mmbal.experiment.identity import identity, refuse_other
 from mmbal.experiment.model import build_model, open_dataset
 from mmbal.experiment.scoring import Scorer, result
+from mmbal.experiment.stopping import StopRequest, StopTraining
+from mmbal.experiment.training import Training
 from mmbal.progress import Progress, SilentProgress
-from mmbal.recording.journal import Journal
-from mmbal.recording.writer import consolidate
+from mmbal.recording.atomic import replace_file
+from mmbal.recording.checkpoint import Checkpoint
+from mmbal.recording.generations import Generations
+from mmbal.recording.journal import Journal, read_journal
+from mmbal.recording.writer import CONFIG, JOURNAL, consolidate
 from mmbal.registry.catalogue import Catalogue
+from mmbal.training.devices import open_strategy
+from mmbal.training.distribution import Replicas
 from mmbal.training.model import BalancedModel
 
 
@@ -31,31 +41,52 @@ def run(
     catalogue: Catalogue,
     folder: Path,
     progress: Progress | None = None,
+    *,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Train, select on validation, score on test once, write the record.
 
     Args:
         resolved: the configuration and where its values come from.
         catalogue: builds the components.
-        folder: of the record, absent or empty.
+        folder: of the record, absent or empty unless resumed; on several hosts the same one.
         progress: told what happens.
+        resume: go on from the newest checkpoint in `folder`, or begin where there is none.
 
     Returns:
-        What `mmbal run --json` prints.
+        What `mmbal run --json` prints; on hosts other than the chief, nothing.
 
     Raises:
-        Interrupted: Ctrl-C; the record is readable and holds everything up to there.
-        MmbalError: the data, a plugin or the folder do not allow the run.
+        Interrupted: Ctrl-C or SIGTERM; the record is readable and holds everything up to there.
+        MmbalError: the data, a plugin or the folder do not allow the run, or it is another
+            run that is to be resumed.
     """
-    config, progress = resolved.config, progress or SilentProgress()
+    config = resolved.config
+    finished = _finished(folder) if resume else None
+    if finished is not None:
+        return finished
+    replicas = _start_devices(config)
+    progress = (progress or SilentProgress()) if replicas.is_chief else SilentProgress()
     progress.stage("loading the dataset")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
-    model = build_model(config, catalogue, data)
-    _open_folder(resolved, catalogue, folder, data)
-    with Journal(folder / "journal.jsonl") as journal:
-        experiment = _Experiment(config, catalogue, folder, progress, data, model, journal)
-        with _warnings_to(journal, progress):
-            return experiment.run()
+    with replicas.scope():
+        model = build_model(config, catalogue, data)
+    table = provenance(catalogue, config, data.fingerprint)
+    store = Generations(folder / FOLDER)
+    checkpoint = store.newest(progress.warn) if resume else None
+    who = identity(config, table)
+    if checkpoint is not None:
+        refuse_other(checkpoint.facts["identity"], who, folder)
+    _agree_on_start(replicas, checkpoint)
+    if not replicas.is_chief:
+        experiment = _Experiment(config, catalogue, folder, progress, data, model, None, store, who)
+        return experiment.run(checkpoint)
+    _open_folder(folder, to_toml(config, resolved.origins, table), resume=resume)
+    with Journal(folder / JOURNAL) as journal, _warnings_to(journal, progress):
+        experiment = _Experiment(
+            config, catalogue, folder, progress, data, model, journal, store, who
+        )
+        return experiment.run(checkpoint)
 
 
 @dataclass
@@ -68,29 +99,66 @@ class _Experiment:
     progress: Progress
     data: MultimodalDataset
     model: BalancedModel
-    journal: Journal
+    journal: Journal | None
+    store: Generations
+    identity: dict[str, Any]
 
-    def run(self) -> dict[str, Any]:
-        """Train and score; Ctrl-C at any moment leaves a readable record."""
-        started = time.monotonic()
-        selection = Selection(self.model.network, self.config.select, self.folder)
-        writer = JournalWriter(
-            self.model, self.journal, self.progress, selection, self.config.log_every
-        )
-        self.journal.write(self._start())
+    def run(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
+        """Train and score; stopped at any moment, it leaves a readable record."""
+        facts = {} if checkpoint is None else checkpoint.facts
+        self._started = time.monotonic() - facts.get("seconds", 0.0)
+        stop = StopRequest(self.progress.stage)
+        training = Training(
+            self.config, self.catalogue, self.data, self.model, self.progress, self.folder,
+            self.journal, self.store, self._facts, stop,
+        )  # fmt: skip
+        if checkpoint is not None:
+            self._note_replicas(facts["replicas"])
+            training.resume(checkpoint)
+        if self.journal is not None:
+            resumed = {} if checkpoint is None else {"resumed_at": checkpoint.step}
+            self.journal.write(self._start(training) | resumed)
         try:
-            self._train(selection, writer)
-            measured = self._score(selection, writer)
-        except KeyboardInterrupt:
-            self._stop(writer)
-            raise Interrupted(self.folder, f"stopped after {writer.steps} steps") from None
-        measured["seconds"] = time.monotonic() - started
-        found = result(self.config, self.folder, measured, self.model.network.modalities)
-        self.journal.write({"event": "end", "seconds": measured["seconds"], "result": found})
-        consolidate(self.folder)
+            training.run()
+            found = self._finish(training)
+        except (KeyboardInterrupt, StopTraining):
+            raise self._stopped(training, stop.reason or "interrupt") from None
+        except MmbalError as error:
+            self._note_stop(training, str(error))
+            raise
         return found
 
-    def _start(self) -> dict[str, Any]:
+    def _finish(self, training: Training) -> dict[str, Any]:
+        """Score and record; the other hosts wait until this is done."""
+        found: dict[str, Any] = {}
+        if training.writer is not None and training.selection is not None:
+            assert self.journal is not None
+            with self.model.replicas.scope():
+                measured = self._score(self.journal, training.selection, training.writer)
+            measured["seconds"] = seconds = time.monotonic() - self._started
+            found = result(self.config, self.folder, measured, self.model.network.modalities)
+            self.journal.write({"event": "end", "seconds": seconds, "result": found})
+            consolidate(self.folder)
+            self.store.clear()
+        self.model.replicas.agree(0)
+        return found
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "identity": self.identity,
+            "seconds": time.monotonic() - self._started,
+            "replicas": self.model.replicas.count,
+        }
+
+    def _note_replicas(self, before: int) -> None:
+        now = self.model.replicas.count
+        if now != before:
+            self.progress.warn(
+                f"the run goes on with {now} replicas instead of {before}: its numbers are equal "
+                "up to rounding, not bit for bit"
+            )
+
+    def _start(self, training: Training) -> dict[str, Any]:
         config = self.config
         return {
             "event": "start",
@@ -103,47 +171,17 @@ class _Experiment:
             "seed": config.seed,
             "epochs": config.epochs,
             "batch_size": config.batch_size,
-            "steps_per_epoch": self._steps_per_epoch,
+            "steps_per_epoch": training.batches.steps_per_epoch,
             "modalities": list(self.data.modalities),
             "classes": list(self.data.class_names),
             "fingerprint": self.data.fingerprint,
+            "replicas": self.model.replicas.count,
+            "jit_compile": bool(self.model.jit_compile),
         }
 
-    @property
-    def _sampled(self) -> bool:
-        return self.model.strategy.requirements().sampler
-
-    @property
-    def _steps_per_epoch(self) -> int | None:
-        if self._sampled:
-            return None
-        return -(-int(self.data.train.cardinality()) // self.config.batch_size)
-
-    def _train(self, selection: Selection, writer: JournalWriter) -> None:
-        config, data = self.config, self.data
-        sampler = None
-        if self._sampled:
-            sampler = Sampler(int(data.train.cardinality()), len(data.modalities))
-            self.model.sampler = sampler
-        extra = [
-            self.catalogue.build("callback", choice.name, choice.options)
-            for choice in config.callbacks
-        ]
-        self.progress.started(config.epochs, self._steps_per_epoch)
-        try:
-            self.model.fit(
-                training_batches(data, config.batch_size, config.seed, sampler),
-                validation_data=plain_batches(data.validation, config.batch_size),
-                epochs=config.epochs,
-                callbacks=[selection, writer, *extra],
-                verbose=0,
-                shuffle=False,
-            )
-        finally:
-            # Here and not when the run stops: while it is scored, other weights may be loaded.
-            save_weights(self.model.network, self.folder / LAST)
-
-    def _score(self, selection: Selection, writer: JournalWriter) -> dict[str, Any]:
+    def _score(
+        self, journal: Journal, selection: Selection, writer: JournalWriter
+    ) -> dict[str, Any]:
         """Score last and selected weights; this is the only place that reads the test split."""
         network = self.model.network
         scorer = Scorer(self.config, self.catalogue, self.data, network)
@@ -156,11 +194,11 @@ class _Experiment:
             selected, means = scorer.score("validation", "test")
         for weights, scores in (("selected", selected), ("last", last)):
             for split, values in scores.items():
-                self.journal.write(
+                journal.write(
                     {"event": "scores", "split": split, "weights": weights, "values": values}
                 )
         for name, mean in means.items():
-            self.journal.write({"event": "array", "name": name, "values": mean})
+            journal.write({"event": "array", "name": name, "values": mean})
         return {
             "selected": selected,
             "last": last,
@@ -171,24 +209,58 @@ class _Experiment:
             "rebalancing_steps": dict(writer.rebalancing),
         }
 
-    def _stop(self, writer: JournalWriter) -> None:
-        writer.flush()
-        self.journal.write({"event": "stop", "reason": "interrupt", "step": writer.steps})
+    def _stopped(self, training: Training, reason: str) -> Interrupted:
+        self._note_stop(training, reason)
+        steps = 0 if training.writer is None else training.writer.steps
+        resumable = training.checkpoints.saved is not None
+        kind = Preempted if reason == "preempted" else Interrupted
+        return kind(self.folder, f"stopped after {steps} steps", resumable=resumable)
+
+    def _note_stop(self, training: Training, reason: str) -> None:
+        if self.journal is None or training.writer is None:
+            return
+        training.writer.flush()
+        step = training.writer.steps
+        self.journal.write({"event": "stop", "reason": reason, "step": step})
         consolidate(self.folder)
 
 
-def _open_folder(
-    resolved: Resolved, catalogue: Catalogue, folder: Path, data: MultimodalDataset
-) -> None:
-    """Create the folder of a run with its configuration."""
-    table = provenance(catalogue, resolved.config, data.fingerprint)
+def _start_devices(config: RunConfig) -> Replicas:
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    return Replicas(open_strategy(config.distribute, config.logical_devices))
+
+
+def _finished(folder: Path) -> dict[str, Any] | None:
+    """Return the result of a run that has come to its end."""
+    journal = folder / JOURNAL
+    if not journal.is_file():
+        return None
+    last: dict[str, Any] = {}
+    for last in read_journal(journal):
+        pass
+    return dict(last["result"]) if last.get("event") == "end" else None
+
+
+def _agree_on_start(replicas: Replicas, checkpoint: Checkpoint | None) -> None:
+    step = -1 if checkpoint is None else checkpoint.step
+    with replicas.scope():
+        if not replicas.agree(step):
+            found = "no checkpoint" if step < 0 else f"the checkpoint of step {step}"
+            raise MmbalError(
+                f"worker {replicas.worker} found {found}, others another one: all workers need "
+                "the same --out folder, on a shared file system"
+            )
+
+
+def _open_folder(folder: Path, config: str, *, resume: bool) -> None:
+    """Create the folder of a run with its configuration; a resumed one keeps its own."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.toml").write_text(
-            to_toml(resolved.config, resolved.origins, table), encoding="utf-8"
-        )
     except OSError as error:
         raise MmbalError(f"cannot write into {folder}: {error.strerror}") from error
+    if not (resume and (folder / CONFIG).is_file()):
+        replace_file(folder / CONFIG, config.encode())
 
 
 @contextmanager

@@ -9,11 +9,15 @@ from pathlib import Path
 from mmbal.errors import MmbalError
 
 
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes | memoryview) -> None:
     """Write `data` to `path` so that a reader sees the old file or the new one, never a part.
 
     A process killed meanwhile leaves the old file and a hidden `.NAME.partial`, which the
     next call removes.
+
+    Args:
+        path: the file; its folder must exist.
+        data: all of its bytes; a large buffer is written as it lies, without a copy.
 
     Raises:
         MmbalError: the file cannot be written; the old one is untouched.
@@ -34,7 +38,21 @@ def replace_file(path: Path, data: bytes) -> None:
         raise MmbalError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def remove_partials(folder: Path) -> None:
+    """Remove what killed writers left in a folder, waiting for a living one to finish.
+
+    Raises:
+        MmbalError: the folder cannot be read, or something in it cannot be removed.
+    """
+    try:
+        with _locked(folder):
+            for partial in folder.glob(".*.partial"):
+                partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise MmbalError(f"cannot clean {folder}: {error.strerror}") from error
+
+
+def _write_new(path: Path, data: bytes | memoryview) -> None:
     # Removed first and created exclusively: a link planted under this name is not followed.
     path.unlink(missing_ok=True)
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

@@ -1,4 +1,4 @@
-"""Carries the strategy's epoch hooks into Keras's callback protocol."""
+"""Carries the strategy's epoch hooks, and the guard's findings, into Keras's callbacks."""
 
 import math
 import warnings
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from mmbal.training.guard import NonFiniteError
 from mmbal.training.strategy import EpochPlan
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ class StrategyEpochs(keras.callbacks.Callback):
         self._balanced.prepare(self.params.get("steps") if known else None)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Ask the strategy for a plan and apply it."""
+        """Ask the strategy for a plan and apply it, unless a resumed run already has."""
         model = self._balanced
+        if model.begun_epoch == epoch:
+            return
+        model.begun_epoch = epoch
         self._apply(model.strategy.begin_epoch(epoch, model.prepare()))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -56,3 +60,37 @@ class StrategyEpochs(keras.callbacks.Callback):
             variable.assign(value)
         if plan.sampler is not None:
             self._balanced.sampler.assign(plan.sampler)
+
+
+class FaultWatch(keras.callbacks.Callback):
+    """Looks at the guard's findings now and then, and stops or warns as its policy says."""
+
+    def __init__(self, model: "BalancedModel") -> None:
+        super().__init__()
+        self._balanced = model
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Look as seldom as the trace is read: a look waits for the device."""
+        if (batch + 1) % self._balanced.trace.capacity == 0:
+            self.look()
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Look at the rest of the epoch."""
+        self.look()
+
+    def look(self) -> None:
+        """Stop or warn if a step since the last look was faulty.
+
+        Raises:
+            NonFiniteError: one was, and the policy is "stop".
+        """
+        found = self._balanced.guard.look()
+        if found is None:
+            return
+        count, step, what = found
+        policy = self._balanced.guard.policy
+        if policy == "stop":
+            raise NonFiniteError(step, what)
+        done = "skipped" if policy == "skip" else "not skipped"
+        more = f", and {count - 1} more steps since" if count > 1 else ""
+        warnings.warn(f"step {step}: {what} became NaN or infinite ({done}){more}", stacklevel=2)

@@ -1,11 +1,26 @@
 """Conditional learning speed, measured inside the training graph."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 
 from mmbal.training.network import VariableGroups, at_least_float32
+
+
+class Effective(NamedTuple):
+    """What one step's gradients amount to, all float64.
+
+    Attributes:
+        gradients: (group,) squared norms, in the order of `VariableGroups.partition`.
+        branch: (modality,) effective updates of the branches.
+        fusion: (modality,) effective updates of the fusion that feeds them.
+    """
+
+    gradients: tf.Tensor
+    branch: tf.Tensor
+    fusion: tf.Tensor
 
 
 class LearningSpeed(tf.Module):
@@ -38,22 +53,15 @@ class LearningSpeed(tf.Module):
         self._branch = _membership(partition, groups.branch, self._modalities)
         self._fusion = _membership(partition, groups.fusion, self._modalities)
 
-    def update(
-        self,
-        gradients: Sequence[tf.Tensor | None],
-        variables: Sequence[keras.Variable],
-        counts: tf.Tensor | bool,
-    ) -> tf.Tensor:
-        """Add this step's effective updates and return the speeds.
+    def measure(
+        self, gradients: Sequence[tf.Tensor | None], variables: Sequence[keras.Variable]
+    ) -> Effective:
+        """Return one step's effective updates; nothing is accumulated yet.
 
         Args:
             gradients: of the loss over the global batch, unscaled, one per variable.
             variables: as they were before the optimizer's update; those that are watched but
                 missing here (frozen ones) are left out of every sum.
-            counts: scalar bool, whether this step moves the accumulators.
-
-        Returns:
-            (modality,) float64 speeds in nats; NaN where a ratio is undefined.
         """
         squares = {
             id(v): (_squared_norm(g), _squared_norm(tf.convert_to_tensor(v)))
@@ -67,12 +75,26 @@ class LearningSpeed(tf.Module):
                 for atom in self._atoms
             ]
         )
-        for membership, total in (
-            (self._branch, self.branch_updates),
-            (self._fusion, self.fusion_updates),
+        branch, fusion = (
+            tf.math.divide_no_nan(*tf.unstack(tf.linalg.matmul(membership, per_atom), axis=1))
+            for membership in (self._branch, self._fusion)
+        )
+        return Effective(per_atom[:, 0], branch, fusion)
+
+    def accumulate(self, effective: Effective, counts: tf.Tensor | bool) -> tf.Tensor:
+        """Add a step's effective updates and return the speeds.
+
+        Args:
+            effective: of this step.
+            counts: scalar bool, whether this step moves the accumulators.
+
+        Returns:
+            (modality,) float64 speeds in nats; NaN where a ratio is undefined.
+        """
+        for step, total in (
+            (effective.branch, self.branch_updates),
+            (effective.fusion, self.fusion_updates),
         ):
-            gradient, weight = tf.unstack(tf.linalg.matmul(membership, per_atom), axis=1)
-            step = tf.math.divide_no_nan(gradient, weight)
             total.assign_add(tf.where(counts, step, tf.zeros_like(step)))
         return self.speeds()
 

@@ -1,21 +1,43 @@
 """What is applied to the logits of every branch: the loss, and whether they are right."""
 
+import copy
 import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+MEANS = ("sum_over_batch_size", "mean")
+"""Keras's names for the mean over examples."""
 
-def branch_loss(loss: Any = None) -> keras.losses.Loss:
+
+def branch_loss(loss: Any = None, replicas: int = 1) -> Callable[..., tf.Tensor]:
     """Return the loss of one branch: scalar from (labels, logits), heeding sample weights.
 
     Args:
         loss: a Keras loss, a function or a name; None for cross-entropy against class indices.
+        replicas: that train together; each takes the mean over its own rows.
 
     Raises:
-        ValueError: it takes probabilities, and branches end in logits.
+        ValueError: it takes probabilities, and branches end in logits; or it is no mean over
+            examples, and there are several replicas.
     """
+    found = _loss(loss)
+    if replicas == 1:
+        return found
+    if found.reduction not in MEANS:
+        raise ValueError(
+            f"loss {found.name!r} must be a mean over examples on {replicas} replicas: "
+            f"reduction is one of {list(MEANS)}, received {found.reduction!r}"
+        )
+    # Keras would divide the mean by the number of replicas, rounded to float32.
+    by_example = copy.copy(found)
+    by_example.reduction = None
+    return lambda *args, **options: tf.reduce_mean(by_example(*args, **options))
+
+
+def _loss(loss: Any) -> keras.losses.Loss:
     if loss is None:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     loss = keras.losses.get(loss)
@@ -44,6 +66,15 @@ class _FunctionLoss(keras.losses.Loss):
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """Return one loss per example, (batch,)."""
         return self._function(y_true, y_pred)
+
+
+def with_penalties(losses: Mapping[str, tf.Tensor], network: keras.Model) -> dict[str, tf.Tensor]:
+    """Add what the network's layers add: weight regularizers, `add_loss`."""
+    if not network.losses:
+        return dict(losses)
+    dtype = next(iter(losses.values())).dtype
+    penalty = tf.add_n([tf.cast(value, dtype) for value in network.losses])
+    return {**losses, "regularization": penalty}
 
 
 class LogitAccuracy(keras.metrics.MeanMetricWrapper):

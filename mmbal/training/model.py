@@ -7,13 +7,24 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.errors import RequirementError
-from mmbal.training.epochs import StrategyEpochs
+from mmbal.training.distribution import WHOLE, GlobalTape, global_losses, global_rows
+from mmbal.training.epochs import FaultWatch, StrategyEpochs
+from mmbal.training.guard import Guard, Policy, Verdict
 from mmbal.training.learning_speed import LearningSpeed, imbalance
-from mmbal.training.losses import LogitAccuracy, branch_loss
+from mmbal.training.losses import LogitAccuracy, branch_loss, with_penalties
+from mmbal.training.metrics import OwnMetrics
 from mmbal.training.network import FusionNetwork, build_from
 from mmbal.training.optimizer import GroupedOptimizer
-from mmbal.training.strategy import Context, Forward, Phase, Signals, Strategy
+from mmbal.training.precision import LossScale, loss_scale_for
+from mmbal.training.replicated import ReplicatedModel
+from mmbal.training.strategy import (
+    Context,
+    Forward,
+    Phase,
+    Signals,
+    Strategy,
+    check_requirements,
+)
 from mmbal.training.trace import StepTrace
 
 ENDLESS = 2**31 - 1
@@ -22,7 +33,7 @@ KEEP = "__keep__"
 """Key under which a sampler passes (batch, modality) keep masks along with the inputs."""
 
 
-class BalancedModel(keras.Model):
+class BalancedModel(ReplicatedModel):
     """Trains `network` with `strategy`, as any Keras model: compile, fit, evaluate, predict.
 
     Inputs are `{modality: tensor}`, labels class indices (or whatever the loss takes);
@@ -39,9 +50,15 @@ class BalancedModel(keras.Model):
         strategy: how to train; None for plain joint training.
         seed: of the strategy's own random numbers.
         trace_capacity: steps that `trace` remembers.
+        on_nonfinite: what NaN or infinity in loss, gradients or speeds means: "stop" training
+            (weights stay as they were before), "skip" the step, or "warn" and go on.
+
+    Made and compiled inside the scope of a `tf.distribute` strategy, it trains on all its
+    replicas: every step sees the global batch, however many devices and hosts share it.
     """
 
     learning_speed: LearningSpeed
+    guard: Guard
     optimizer: Any
 
     def __init__(
@@ -50,15 +67,20 @@ class BalancedModel(keras.Model):
         strategy: Strategy | None = None,
         seed: int = 0,
         trace_capacity: int = 1000,
+        on_nonfinite: Policy = "stop",
     ) -> None:
         super().__init__(name="balanced_model")
+        self.epochs_vary = False
         self.network = network
         # Keras looks at this before it saves weights; steps call the network, not the model.
         self.built = network.built
         self.strategy = strategy or Strategy()
         self.strategy_seed = seed
+        self.on_nonfinite = on_nonfinite
+        self.loss_scale: LossScale | None = None
         self.trace = StepTrace(len(network.modalities), trace_capacity)
         self.context: Context | None = None
+        self.begun_epoch: int | None = None
         self.sampler: Any = None
 
     def compile(
@@ -78,37 +100,44 @@ class BalancedModel(keras.Model):
             **options: passed on to Keras.
 
         Raises:
-            ValueError: the precision is float16, which needs a loss scale (bfloat16 does
-                not), or the loss takes probabilities.
+            ValueError: the loss takes probabilities, or XLA or several steps per execution
+                are asked for on several replicas, where TensorFlow cannot run them.
         """
-        policies = (keras.config.dtype_policy(), self.network.dtype_policy)
-        if "float16" in {policy.compute_dtype for policy in policies}:
-            raise ValueError("precision must be float32, float64 or mixed_bfloat16")
+        self.refuse_on_replicas(options)
         # Keras would make this metric in the first step, which TensorFlow then traces twice.
-        metrics = [LogitAccuracy(metric) if metric == "accuracy" else metric for metric in metrics]
+        with self.replicas.scope():
+            metrics = [LogitAccuracy(m) if m == "accuracy" else m for m in metrics]
         # The loss is applied to every branch; Keras itself only sees the fused logits.
-        super().compile(optimizer=optimizer, loss=None, metrics=metrics, **options)
-        self._branch_loss = branch_loss(loss)
-        self._joint_loss = keras.metrics.Mean(name="loss")
-        self._branch_accuracy = [LogitAccuracy(f"accuracy/{m}") for m in self.network.modalities]
+        options |= {"loss": None, "auto_scale_loss": False}
+        super().compile(optimizer=optimizer, metrics=metrics, **options)
+        self._branch_loss = branch_loss(loss, self.replicas.count)
+        with self.replicas.scope():
+            self._own = OwnMetrics(self.network.modalities, metrics)
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the fused logits, (batch, classes)."""
         return self.network(_modalities_only(inputs), training=training).logits
 
     def fit(self, x: Any = None, *args: Any, callbacks: Any = None, **options: Any) -> Any:
-        """Train as `keras.Model.fit` does, calling the strategy's epoch hooks."""
-        build_from(self.network, x)
-        self.built = True
-        callbacks = [StrategyEpochs(self), *(callbacks or ())]
-        if self.sampler is None:
-            return super().fit(x, *args, callbacks=callbacks, **options)
-        # Keras would hold every epoch to the length of the first one, and warn of its end.
-        x = x.take(-1)
-        x.cardinality = lambda: ENDLESS
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Your input ran out of data")
-            return super().fit(x, *args, callbacks=callbacks, **options)
+        """Train as `keras.Model.fit` does, calling the strategy's epoch hooks.
+
+        Raises:
+            NonFiniteError: loss, gradients or speeds became NaN or infinite and `on_nonfinite`
+                is "stop".
+        """
+        callbacks = [StrategyEpochs(self), FaultWatch(self), *(callbacks or ())]
+        with self.replicas.scope(), warnings.catch_warnings():
+            build_from(self.network, x)
+            self.built = True
+            if self.epochs_vary:
+                # Keras would hold every epoch to the length of the first one, and warn.
+                x = x.take(-1)
+                x.cardinality = lambda: ENDLESS
+                warnings.filterwarnings("ignore", "Your input ran out of data")
+            try:
+                return super().fit(x, *args, callbacks=callbacks, **options)
+            finally:
+                self.begun_epoch = None
 
     def prepare(self, steps_per_epoch: int | None = None) -> Context:
         """Check the strategy's requirements and create its state; called by `fit`.
@@ -116,74 +145,98 @@ class BalancedModel(keras.Model):
         Raises:
             RequirementError: the network or the run lacks what the strategy requires.
         """
-        if self.context is None:
-            self._check_requirements()
-            groups = self.network.partition()
-            self.context = Context(self.network, groups, self.strategy_seed, steps_per_epoch)
-            self.learning_speed = LearningSpeed(
-                self.network.modalities, self.network.variable_groups()
-            )
-            self.strategy.build(self.context)
-        if not isinstance(self.optimizer, GroupedOptimizer):
-            # Compiled anew, perhaps because layers were frozen or thawed.
-            self.optimizer = GroupedOptimizer(self.optimizer, self.network.partition())
-            self.learning_speed.watch(self.network.variable_groups())
+        with self.replicas.scope():
+            if self.context is None:
+                has_sampler = self.sampler is not None
+                check_requirements(self.strategy, self.network, sampler=has_sampler)
+                groups = self.network.partition()
+                self.context = Context(self.network, groups, self.strategy_seed, steps_per_epoch)
+                self.learning_speed = LearningSpeed(
+                    self.network.modalities, self.network.variable_groups()
+                )
+                self.loss_scale = loss_scale_for(self.network)
+                self.guard = Guard(
+                    self.on_nonfinite,
+                    list(groups),
+                    self.network.modalities,
+                    scaled=self.loss_scale is not None,
+                )
+                self.strategy.build(self.context)
+            if not isinstance(self.optimizer, GroupedOptimizer):
+                # Compiled anew, perhaps because layers were frozen or thawed.
+                self.optimizer = GroupedOptimizer(self.optimizer, self.network.partition())
+                self.learning_speed.watch(self.network.variable_groups())
         return self.context
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Run one step: forward, gradients, learning speeds, update, strategy."""
-        inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        data, whole = self.share(data)
         # Where the end of the data comes unforeseen, nothing may move before a batch is there:
         # counters need no data, and TensorFlow would run them side by side with its failure.
         with tf.control_dependencies([x for x in tf.nest.flatten(data) if x is not None]):
-            outputs, loss, balance = self._learn(inputs, labels, weight)
-        return self._track(inputs, labels, weight, outputs, loss) | balance
+            outputs, loss, balance = self._learn(data)
+        return self._track(data, whole, outputs, loss) | balance
 
-    def _learn(
-        self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, weight: tf.Tensor | None
-    ) -> tuple[Any, tf.Tensor, dict[str, tf.Tensor]]:
+    def _learn(self, data: Any) -> tuple[Any, tf.Tensor, dict[str, tf.Tensor]]:
         """Update weights and strategy; return outputs, loss and what was measured."""
-        phases = self.strategy.phases()
+        inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        phases, fault = self.strategy.phases(), tf.zeros([], tf.int64)
+        several = self.strategy.requirements().several_gradients
         for number, phase in enumerate(phases, start=1):
+            held = self.guard.hold(self.network, self.strategy)
             plan = self._plan(inputs, labels, phase)
-            with tf.GradientTape(persistent=self._several_gradients) as tape:
+            with tf.GradientTape(persistent=several) as local_tape:
                 outputs = self._forward(inputs, plan)
-                losses = self.strategy.losses(outputs, labels, weight, self._branch_loss, phase)
-                losses = self._with_penalties(losses)
+                losses = self._global_losses(self.strategy.losses, outputs, labels, weight, phase)
             variables = self.network.trainable_variables
+            tape = GlobalTape(local_tape, self._scale)
             gradients = self.strategy.combine_gradients(tape, losses, variables, phase)
-            speeds = self.learning_speed.update(gradients, variables, plan.regular)
+            effective = self.learning_speed.measure(gradients, variables)
+            loss = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
+            verdict = self.guard.judge(loss, effective, self.trace.steps, self._shrinks, fault)
+            fault = verdict.fault
+            counts = tf.logical_and(plan.regular, verdict.applies)
+            speeds = self.learning_speed.accumulate(effective, counts)
             self.optimizer.apply(
                 gradients,
                 variables,
-                active=plan.active,
+                active=self._active(plan, verdict),
                 only=phase.groups,
-                ends_step=number == len(phases),
+                ends_step=tf.logical_and(verdict.applies, number == len(phases)),
             )
-            self.strategy.after_step(Signals(speeds, losses, plan.regular))
-        loss = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
+            if self.loss_scale is not None:
+                self.loss_scale.update(verdict.finite)
+            self.strategy.after_step(Signals(speeds, losses, counts))
+            self.guard.put_back(held, verdict.applies)
         d_speed = imbalance(speeds)
-        self.trace.write(loss, _isolated(plan), speeds, d_speed)
-        balance = dict(zip(self._speed_names, tf.unstack(speeds), strict=True))
+        self.trace.write(loss, plan.isolated, speeds, d_speed, fault)
+        named = zip(self.network.modalities, tf.unstack(speeds), strict=True)
+        balance = {f"learning_speed/{modality}": speed for modality, speed in named}
         return outputs, loss, {**balance, "d_speed": d_speed}
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Evaluate one batch with normal gates."""
+        data, whole = self.share(data)
         inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         outputs = self.network(_modalities_only(inputs), training=False)
         self.built = True
-        losses = Strategy.losses(self.strategy, outputs, labels, weight, self._branch_loss, Phase())
-        loss = tf.add_n(list(self._with_penalties(losses).values()))
-        return self._track(inputs, labels, weight, outputs, loss)
+        plain = Strategy()
+        losses = self._global_losses(plain.losses, outputs, labels, weight, Phase())
+        return self._track(data, whole, outputs, tf.add_n(list(losses.values())))
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The joint loss, the metrics of `compile` and one accuracy per modality."""
-        own = [self._joint_loss, *self._branch_accuracy] if self.compiled else []
+        if not self.compiled:
+            return super().metrics  # type: ignore[no-any-return]
         # Keras brings a tracker of its own named "loss", which nobody updates here.
-        taken = {metric.name for metric in own}
-        compiled = [metric for metric in super().metrics if metric.name not in taken]
-        return own[:1] + compiled + own[1:]
+        compiled = [metric for metric in super().metrics if metric.name != "loss"]
+        return [self._own.loss, *compiled, *self._own.accuracy]
+
+    @property
+    def own_metrics(self) -> list[keras.metrics.Metric]:
+        """The metrics that exist since `compile`, whatever Keras makes later."""
+        return self._own.existing
 
     def _plan(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, phase: Phase) -> Forward:
         plan = self.strategy.forward(_modalities_only(inputs), labels, phase)
@@ -196,59 +249,50 @@ class BalancedModel(keras.Model):
         needed = {name: value for name, value in given.items() if value is not None}
         return self.network(_modalities_only(inputs), training=True, **needed)
 
-    def _with_penalties(self, losses: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Add what the network's layers add: weight regularizers, `add_loss`."""
-        if not self.network.losses:
-            return dict(losses)
-        dtype = next(iter(losses.values())).dtype
-        penalty = tf.add_n([tf.cast(value, dtype) for value in self.network.losses])
-        return {**losses, "regularization": penalty}
-
-    def _track(
+    def _global_losses(
         self,
-        inputs: dict[str, tf.Tensor],
+        compute: Any,
+        outputs: Any,
         labels: tf.Tensor,
         weight: tf.Tensor | None,
-        outputs: Any,
-        loss: tf.Tensor,
+        phase: Phase,
     ) -> dict[str, tf.Tensor]:
-        self._joint_loss.update_state(loss, sample_weight=tf.shape(outputs.logits)[0])
-        for metric, modality in zip(self._branch_accuracy, self.network.modalities, strict=True):
-            # Unweighted, as Keras takes the `metrics` of `compile`.
-            metric.update_state(labels, outputs.unimodal[modality])
-        fused: dict[str, tf.Tensor] = self.compute_metrics(
-            inputs, labels, outputs.logits, sample_weight=weight
+        """Return the losses of the global batch and what the network's layers add to them."""
+        losses = compute(outputs, labels, weight, self._branch_loss, phase)
+        return global_losses(with_penalties(losses, self.network), tf.shape(labels)[0])
+
+    def _active(self, plan: Forward, verdict: Verdict) -> Mapping[str, tf.Tensor]:
+        """Return which groups this step updates: none if it is faulty."""
+        if not self.guard.holds:
+            return plan.active
+        return {
+            group: tf.logical_and(verdict.applies, plan.active.get(group, True))
+            for group in self.optimizer.groups
+        }
+
+    def _track(
+        self, data: Any, whole: tf.Tensor, outputs: Any, loss: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """Show the global batch to the metrics, on every replica alike."""
+        inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        unimodal = [outputs.unimodal[modality] for modality in self.network.modalities]
+        seen = [labels, weight, outputs.logits, *unimodal]
+        labels, weight, fused, *unimodal = global_rows(seen, whole)
+        counts = tf.logical_or(self.on_nonfinite != "skip", tf.math.is_finite(loss))
+        self._own.update(loss, labels, unimodal, counts)
+        results: dict[str, tf.Tensor] = self.compute_metrics(
+            inputs, labels, fused, sample_weight=weight
         )
-        return fused
+        return results
 
     @property
-    def _several_gradients(self) -> bool:
-        return self.strategy.requirements().several_gradients
+    def _scale(self) -> tf.Tensor | None:
+        return None if self.loss_scale is None else tf.convert_to_tensor(self.loss_scale.factor)
 
     @property
-    def _speed_names(self) -> list[str]:
-        return [f"learning_speed/{m}" for m in self.network.modalities]
-
-    def _check_requirements(self) -> None:
-        needed, who = self.strategy.requirements(), type(self.strategy).__name__
-        if needed.isolation and not self.network.can_isolate:
-            raise RequirementError(
-                f"strategy {who} isolates branches, network {type(self.network).__name__} cannot; "
-                "use an architecture with gates between its branches, such as mmtm-cnn"
-            )
-        if needed.sampler and self.sampler is None:
-            raise RequirementError(
-                f"strategy {who} chooses its training examples; train it with `mmbal run`, "
-                "`fit` alone offers no sampler"
-            )
+    def _shrinks(self) -> tf.Tensor | bool:
+        return False if self.loss_scale is None else self.loss_scale.shrinks
 
 
 def _modalities_only(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {name: tensor for name, tensor in inputs.items() if name != KEEP}
-
-
-def _isolated(plan: Forward) -> tf.Tensor:
-    """Return the index of the isolated modality, -1 for none."""
-    if plan.isolate is None:
-        return tf.constant(-1)
-    return tf.where(tf.reduce_any(plan.isolate), tf.argmax(tf.cast(plan.isolate, tf.int32)), -1)
+    return {name: tensor for name, tensor in inputs.items() if name not in (KEEP, WHOLE)}

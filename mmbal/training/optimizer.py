@@ -1,6 +1,7 @@
 """One optimizer per variable group, behind the one that Keras callbacks see."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -32,7 +33,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         rate = template._learning_rate  # noqa: SLF001  (the property evaluates schedules)
         super().__init__(
             # A schedule or a function stays one; a variable is the template's own.
-            learning_rate=float(rate) if isinstance(rate, keras.Variable) else rate,
+            learning_rate=float(rate.numpy()) if isinstance(rate, keras.Variable) else rate,
             name=template.name,
         )
         # Only its settings are kept: Keras may have built it, and its slots would be waste.
@@ -72,7 +73,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
                 "global_clipnorm": None,
                 "loss_scale_factor": None,  # the loss is not scaled either
             }
-            optimizer = self._kind(**config)
+            optimizer = _of_global_gradients(self._kind)(**config)
             vars(optimizer).update(self._excluded)
             optimizer.build(members)
             self._multipliers[name] = multiplier
@@ -92,18 +93,18 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         trainable_variables: Sequence[keras.Variable] | None = None,
         active: Mapping[str, tf.Tensor] | None = None,
         only: Sequence[str] | None = None,
-        ends_step: bool = True,
+        ends_step: tf.Tensor | bool = True,
     ) -> None:
         """Update the variables.
 
         Args:
-            grads: one per variable, None for a variable that took no part.
+            grads: of the global batch, one per variable, None for a variable that took no part.
             trainable_variables: in the order of `grads`; by default that of the groups.
             active: group name to a scalar bool; an inactive group keeps its variables, its
                 optimizer state and its step counter.
             only: names of the groups to update at all; None for every group.
-            ends_step: whether schedules count one training step; False for all but the last
-                of several updates in one step.
+            ends_step: () bool, whether schedules count one training step; False for all but
+                the last of several updates in one step.
         """
         variables = trainable_variables or self._trainable_variables
         gradient = dict(zip(map(id, variables), self._clip(grads), strict=True))
@@ -114,8 +115,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
             if members:
                 gradients = [gradient[id(v)] for v in members]
                 _apply_if((active or {}).get(name), optimizer, gradients, members)
-        if ends_step:
-            self._iterations.assign_add(1)
+        self._iterations.assign_add(tf.cast(ends_step, self._iterations.dtype))
 
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
         """Overwrite the weights with their moving averages where the template keeps any."""
@@ -143,9 +143,25 @@ class GroupRate(keras.optimizers.schedules.LearningRateSchedule):
     def __call__(self, step: tf.Tensor) -> tf.Tensor:
         """Return the rate of the coming step."""
         # The base counts every step; a group that sat some out still follows the schedule.
-        return tf.convert_to_tensor(self._base.learning_rate) * tf.convert_to_tensor(
-            self._multiplier
-        )
+        factor = tf.convert_to_tensor(self._multiplier)
+        # Schedules compute in float32 even where everything else is float64.
+        return tf.cast(tf.convert_to_tensor(self._base.learning_rate), factor.dtype) * factor
+
+
+@cache
+def _of_global_gradients(
+    kind: type[keras.optimizers.Optimizer],
+) -> type[keras.optimizers.Optimizer]:
+    """Return `kind` without its own sum over the replicas.
+
+    Keras sums gradients inside the update, after clipping. Here they arrive summed, because
+    learning speeds and clipping need them so; the tests on two replicas hold this.
+    """
+
+    def _as_they_are(_: Any, grads_and_vars: Any) -> list[Any]:
+        return list(grads_and_vars)
+
+    return type(kind.__name__, (kind,), {"_all_reduce_sum_gradients": _as_they_are})
 
 
 def _apply_if(
@@ -158,8 +174,16 @@ def _apply_if(
         optimizer.apply(gradients, variables)
         return
 
-    def update() -> tf.Tensor:
-        optimizer.apply(gradients, variables)
-        return tf.constant(True)
+    def on_all_replicas(
+        strategy: tf.distribute.Strategy, gradients: list[tf.Tensor], active: tf.Tensor
+    ) -> None:
+        def update() -> tf.Tensor:
+            strategy.run(lambda given: optimizer.apply(given, variables), args=(gradients,))
+            return tf.constant(True)
 
-    tf.cond(active, update, lambda: tf.constant(False))
+        first = strategy.experimental_local_results(active)[0]
+        tf.cond(first, update, lambda: tf.constant(False))
+
+    # An update talks to all replicas, which TensorFlow forbids inside a condition of one of
+    # them: so the condition surrounds them all.
+    tf.distribute.get_replica_context().merge_call(on_all_replicas, args=(gradients, active))

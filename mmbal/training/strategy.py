@@ -8,7 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mmbal.errors import RequirementError
 from mmbal.options import Options
+from mmbal.training.distribution import GlobalTape
 from mmbal.training.network import FusionNetwork, Outputs
 
 Loss = Callable[..., tf.Tensor]
@@ -112,6 +114,14 @@ class Forward(NamedTuple):
     active: Mapping[str, tf.Tensor] = {}
     regular: tf.Tensor | bool = True
 
+    @property
+    def isolated(self) -> tf.Tensor:
+        """Index of the isolated modality, -1 for none."""
+        if self.isolate is None:
+            return tf.constant(-1)
+        first = tf.argmax(tf.cast(self.isolate, tf.int32))
+        return tf.where(tf.reduce_any(self.isolate), first, -1)
+
 
 class Signals(NamedTuple):
     """What a step measured.
@@ -119,7 +129,7 @@ class Signals(NamedTuple):
     Attributes:
         speeds: (modality,) conditional learning speeds in nats, NaN where undefined.
         losses: name to scalar loss.
-        regular: scalar bool, as `Forward.regular`.
+        regular: scalar bool, as `Forward.regular`; False also for a faulty step.
     """
 
     speeds: tf.Tensor
@@ -180,7 +190,7 @@ class Strategy(tf.Module):
 
     def combine_gradients(
         self,
-        tape: tf.GradientTape,
+        tape: GlobalTape,
         losses: Mapping[str, tf.Tensor],
         variables: Sequence[keras.Variable],
         phase: Phase,
@@ -193,7 +203,35 @@ class Strategy(tf.Module):
         return gradients
 
     def after_step(self, signals: Signals) -> None:
-        """Update state for the next step."""
+        """Update state for the next step.
+
+        A step that the guard does not let through is undone here too: the `tf.Variable`s that
+        this object holds get their values of before the step back.
+        """
+
+
+def check_requirements(strategy: Strategy, network: FusionNetwork, *, sampler: bool) -> None:
+    """Check what a strategy requires.
+
+    Args:
+        strategy: to train with.
+        network: to train.
+        sampler: whether the run offers one.
+
+    Raises:
+        RequirementError: the network or the run lacks something.
+    """
+    needed, who = strategy.requirements(), type(strategy).__name__
+    if needed.isolation and not network.can_isolate:
+        raise RequirementError(
+            f"strategy {who} isolates branches, network {type(network).__name__} cannot; "
+            "use an architecture with gates between its branches, such as mmtm-cnn"
+        )
+    if needed.sampler and not sampler:
+        raise RequirementError(
+            f"strategy {who} chooses its training examples; train it with `mmbal run`, "
+            "`fit` alone offers no sampler"
+        )
 
 
 def vanilla(_: Options) -> Strategy:

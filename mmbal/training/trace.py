@@ -16,6 +16,7 @@ class Steps:
         isolated: (step,) -1 for a regular step, else the index of the isolated modality.
         speeds: (step, modality) conditional learning speeds in nats, NaN where undefined.
         imbalance: (step,) d_speed in nats.
+        faults: (step,) 0 for a sound step, else a code that `Guard.describe` reads.
     """
 
     first: int
@@ -23,6 +24,13 @@ class Steps:
     isolated: np.ndarray
     speeds: np.ndarray
     imbalance: np.ndarray
+    faults: np.ndarray
+
+    def before(self, step: int) -> "Steps":
+        """Return the steps before a global step."""
+        count = max(0, step - self.first)
+        kept = {name: v[:count] for name, v in vars(self).items() if name != "first"}
+        return Steps(first=self.first, **kept)
 
 
 class StepTrace(tf.Module):
@@ -30,16 +38,23 @@ class StepTrace(tf.Module):
 
     Reading costs one transfer, so that watching every step does not make the host wait for
     every step.
+
+    Args:
+        modalities: how many.
+        capacity: steps it holds.
+
+    Attributes:
+        unread: the first step that has not been read.
     """
 
     def __init__(self, modalities: int, capacity: int) -> None:
         super().__init__(name="trace")
         self.capacity = capacity
         self._rows = tf.Variable(
-            tf.zeros([capacity, modalities + 3], tf.float64), trainable=False, name="rows"
+            tf.zeros([capacity, modalities + 4], tf.float64), trainable=False, name="rows"
         )
         self._steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
-        self._read = 0
+        self.unread = 0
 
     @property
     def steps(self) -> tf.Variable:
@@ -47,25 +62,33 @@ class StepTrace(tf.Module):
         return self._steps
 
     def write(
-        self, loss: tf.Tensor, isolated: tf.Tensor, speeds: tf.Tensor, imbalance: tf.Tensor
+        self,
+        loss: tf.Tensor,
+        isolated: tf.Tensor,
+        speeds: tf.Tensor,
+        imbalance: tf.Tensor,
+        fault: tf.Tensor | int = 0,
     ) -> None:
         """Add one step; arguments as in `Steps`, without the step axis."""
-        scalars = [tf.cast(value, tf.float64) for value in (loss, isolated, imbalance)]
+        scalars = [tf.cast(value, tf.float64) for value in (loss, isolated, imbalance, fault)]
         row = tf.concat([tf.stack(scalars), speeds], axis=0)
         slot = tf.math.floormod(tf.convert_to_tensor(self._steps), self.capacity)
-        self._rows.scatter_nd_update([[slot]], [row])
+        # Not scattered in place: variables of several replicas cannot be, and the ring is small.
+        rows = tf.convert_to_tensor(self._rows)
+        self._rows.assign(tf.tensor_scatter_nd_update(rows, [[slot]], [row]))
         self._steps.assign_add(1)
 
     def read(self) -> Steps:
         """Return the steps since the last read; those beyond `capacity` are lost."""
         last = int(self._steps.numpy())
-        first = max(self._read, last - self.capacity)
-        self._read = last
+        first = max(self.unread, last - self.capacity)
+        self.unread = last
         rows = self._rows.numpy()[np.arange(first, last) % self.capacity]
         return Steps(
             first=first,
             loss=rows[:, 0],
             isolated=rows[:, 1].astype(int),
             imbalance=rows[:, 2],
-            speeds=rows[:, 3:],
+            faults=rows[:, 3].astype(int),
+            speeds=rows[:, 4:],
         )

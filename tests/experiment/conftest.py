@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from mmbal import Component, Recipe
 from mmbal.config.resolution import resolve
-from mmbal.data import DatasetSource, Modality, MultimodalDataset
+from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.evaluation.context import Evaluation
 from mmbal.experiment import run
 from mmbal.options import Options
@@ -26,7 +26,7 @@ SIZES = {"train": 24, "validation": 12, "test": 12}
 CLASSES = ("zero", "one", "two")
 MODALITIES = {"a": Modality((3,)), "b": Modality((2,))}
 
-# What happened, in order: reads of the test split, augmented examples, stages, epochs.
+# What happened, in order: reads of a split's first example, augmented examples, stages, epochs.
 LOG: list[str] = []
 
 
@@ -56,23 +56,25 @@ class ToySource(DatasetSource):
         )
 
 
-def _examples(split: str, seed: int) -> tf.data.Dataset:
+def _examples(split: str, seed: int) -> Examples:
     generator = np.random.default_rng([seed, *split.encode()])
     labels = generator.integers(0, len(CLASSES), SIZES[split])
     values = {m: generator.normal(size=(len(labels), *d.shape)) for m, d in MODALITIES.items()}
     for x in values.values():
         x[:, 0] += labels
+    inputs = {m: x.astype(MODALITIES[m].dtype) for m, x in values.items()}
+    stored = Examples.from_arrays(inputs, labels)
 
-    def read() -> Iterator[Any]:
-        LOG.append(f"read {split}")
-        for index, label in enumerate(labels):
-            yield {m: x[index] for m, x in values.items()}, label
+    def note(index: np.ndarray) -> np.ndarray:
+        if index == 0:
+            LOG.append(f"read {split}")
+        return index
 
-    inputs = {m: tf.TensorSpec(d.shape, d.dtype) for m, d in MODALITIES.items()}
-    data = tf.data.Dataset.from_generator(
-        read, output_signature=(inputs, tf.TensorSpec((), tf.int64))
-    )
-    return data.apply(tf.data.experimental.assert_cardinality(SIZES[split]))
+    def read(index: tf.Tensor) -> Any:
+        noted = tf.numpy_function(note, [index], tf.int64)
+        return stored.read(tf.ensure_shape(noted, []))
+
+    return Examples(len(stored), read)
 
 
 def _augment(inputs: dict[str, tf.Tensor], label: tf.Tensor, seed: tf.Tensor) -> Any:

@@ -1,162 +1,262 @@
-"""The batches of an epoch: who is shown, how often, in which order, and with what hidden."""
+"""The batches of an epoch: who is shown, in which order, and which host reads it."""
 
-import keras
+from itertools import chain
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal.data import Modality, MultimodalDataset
-from mmbal.experiment import batches
-from mmbal.experiment.batches import Sampler, plain_batches, training_batches
+from mmbal.data import Examples, Modality, MultimodalDataset
+from mmbal.experiment.batches import TrainingBatches, plain_batches
+from mmbal.experiment.sampler import Sampler
+from mmbal.training.distribution import WHOLE
 from mmbal.training.model import KEEP
 from mmbal.training.strategy import SamplerPlan
 
-EXAMPLES = 6
+
+def counted(count):
+    """Return examples whose i-th is (i, -i) with label i, and how often each was read."""
+    reads = tf.Variable(tf.zeros([count], tf.int64))
+
+    def read(index):
+        reads.scatter_nd_add([[index]], tf.ones([1], tf.int64))
+        number = tf.cast(index, tf.float32)[tf.newaxis]
+        return {"a": number, "b": -number}, index
+
+    return Examples(count, read), reads
 
 
-def make(examples=EXAMPLES, augment=None):
-    """Return a dataset whose example i is (i, -i) with label i."""
-    number = np.arange(examples, dtype="float32")[:, np.newaxis]
-    rows = tf.data.Dataset.from_tensor_slices(
-        ({"a": number, "b": -number}, np.arange(examples, dtype="int64"))
-    )
+def make(count=10, augment=None):
+    """Return such a dataset; all its splits are the same."""
+    examples, _ = counted(count)
     modalities = {"a": Modality((1,)), "b": Modality((1,))}
-    return MultimodalDataset(modalities, ("zero",), rows, rows, rows, "", augment)
+    return MultimodalDataset(modalities, ("zero",), examples, examples, examples, "", augment)
 
 
-def ids(data):
-    return np.concatenate([labels.numpy() for _, labels in data]).tolist()
+def noisy(inputs, label, seed):
+    """Show the seed in place of an input."""
+    return {**inputs, "a": seed}, label
 
 
-def rows(sampler, data):
-    """Return (label, keep mask) of every example that the sampler shows, in order."""
+def hosts(workers, local=1):
+    """Return what every one of several hosts knows of the replicas."""
     return [
-        (int(label), inputs[KEEP].numpy().tolist()) for inputs, label in sampler.choose(data.train)
+        SimpleNamespace(count=workers * local, workers=workers, worker=worker)
+        for worker in range(workers)
     ]
 
 
-class TestTrainingBatches:
+def labels(dataset):
+    """Return the labels of every batch."""
+    return [labels.numpy().tolist() for _, labels in dataset]
+
+
+def joined(parts):
+    """Return one list of many."""
+    return list(chain.from_iterable(parts))
+
+
+def epoch(batches, number=0, step=0):
+    """Return the labels of the batches of an epoch from a step on."""
+    batches.start(number, step)
+    return labels(batches.dataset)
+
+
+def seeds(batches, number=0, step=0):
+    """Return (label, seed) of every showing of an epoch from a step on."""
+    batches.start(number, step)
+    return [
+        (int(label), *seed.numpy().tolist())
+        for inputs, found in batches.dataset
+        for label, seed in zip(found, inputs["a"], strict=True)
+    ]
+
+
+class TestOrder:
     def test_every_example_once_an_epoch_inputs_beside_their_label(self):
+        batches = TrainingBatches(make(), 4, seed=1)
         seen = []
-        for inputs, labels in training_batches(make(), 4, seed=1):
-            np.testing.assert_array_equal(inputs["a"].numpy()[:, 0], labels.numpy())
-            np.testing.assert_array_equal(inputs["b"].numpy()[:, 0], -labels.numpy())
-            seen.append(labels.numpy())
-        assert [len(batch) for batch in seen] == [4, 2]
-        assert sorted(np.concatenate(seen)) == list(range(EXAMPLES))
+        for inputs, found in batches.dataset:
+            np.testing.assert_array_equal(inputs["a"].numpy()[:, 0], found.numpy())
+            np.testing.assert_array_equal(inputs["b"].numpy()[:, 0], -found.numpy())
+            seen.append(found.numpy())
+        assert [len(batch) for batch in seen] == [4, 4, 2]
+        assert sorted(np.concatenate(seen)) == list(range(10))
+        assert batches.steps_per_epoch == batches.length == 3
 
-    def test_equal_seeds_give_equal_epochs_and_every_epoch_is_another(self):
-        epochs = {}
-        for seed in (1, 1, 2):
-            keras.utils.set_random_seed(seed)
-            data = training_batches(make(50), 16, seed=seed)
-            epochs.setdefault(seed, []).append([ids(data) for _ in range(3)])
-        assert epochs[1][0] == epochs[1][1]
-        assert epochs[1][0] != epochs[2][0]
-        first, second, third = epochs[1][0]
-        assert first != second != third != first
-        assert sorted(first) == sorted(second) == list(range(50))
+    def test_follows_seed_and_epoch_alone(self):
+        data = make(50)
+        orders = {}
+        for seed in (1, 2, 1):
+            tf.random.set_seed(seed + len(orders))
+            batches = TrainingBatches(data, 16, seed)
+            found = [epoch(batches, number) for number in (0, 1, 2)]
+            assert orders.setdefault(seed, found) == found
+        every = [tuple(joined(order)) for found in orders.values() for order in found]
+        assert len(set(every)) == 6
+        assert {tuple(sorted(order)) for order in every} == {tuple(range(50))}
 
-    def test_length_is_known(self):
-        assert int(training_batches(make(), 4, seed=1).cardinality()) == 2
+    def test_batch_size_cuts_the_same_order(self):
+        data = make(20)
+        orders = [joined(epoch(TrainingBatches(data, size, 3), 5)) for size in (1, 7, 20, 99)]
+        assert orders == orders[:1] * 4
 
-    def test_augments_training_examples_only(self):
-        def louder(inputs, label, seed):
-            return {**inputs, "a": inputs["a"] + 100}, label
+    def test_an_iteration_without_a_start_repeats_the_epoch(self):
+        batches = TrainingBatches(make(), 4, seed=1)
+        first = labels(batches.dataset)
+        assert labels(batches.dataset) == first == epoch(batches, 0)
+        assert epoch(batches, 1) != first
 
-        data = make(augment=louder)
-        for inputs, labels in training_batches(data, 3, seed=0):
-            np.testing.assert_array_equal(inputs["a"].numpy()[:, 0], labels.numpy() + 100)
-            np.testing.assert_array_equal(inputs["b"].numpy()[:, 0], -labels.numpy())
-        for inputs, labels in plain_batches(data.train, 3):
-            np.testing.assert_array_equal(inputs["a"].numpy()[:, 0], labels.numpy())
+    @pytest.mark.parametrize("step", range(4))
+    def test_starts_at_any_step_and_reads_nothing_before_it(self, step):
+        examples, reads = counted(10)
+        batches = TrainingBatches(SimpleNamespace(train=examples, augment=None), 4, seed=1)
+        whole = epoch(batches, 3)
+        reads.assign(tf.zeros_like(reads))
+        assert epoch(batches, 3, step) == whole[step:]
+        shown = joined(whole[step:])
+        assert reads.numpy().tolist() == [int(index in shown) for index in range(10)]
 
-    def test_augmentation_is_drawn_anew_for_every_showing(self):
-        def noisy(inputs, label, seed):
-            noise = tf.random.stateless_uniform([1], seed)
-            return {**inputs, "a": inputs["a"] + noise}, label
+    def test_rows_name_the_examples_of_a_step(self):
+        batches = TrainingBatches(make(), 4, seed=1)
+        for number in (0, 1):
+            found = [batches.rows(number, step).tolist() for step in range(3)]
+            assert found == epoch(batches, number)
 
-        def showings(seed):
-            sampler = Sampler(EXAMPLES, 2)
-            sampler.assign(SamplerPlan(np.array([3, 3, 3])))
-            data = training_batches(make(augment=noisy), 3, seed=seed, sampler=sampler)
-            return [x for _ in range(2) for inputs, _ in data for x in inputs["a"].numpy().flat]
+    @pytest.mark.parametrize(("number", "step"), [(-1, 0), (0, -1), (0, 4)])
+    def test_unknown_steps_are_refused(self, number, step):
+        batches = TrainingBatches(make(), 4, seed=1)
+        with pytest.raises(ValueError, match=f"at most 3, received epoch {number}, step {step}"):
+            batches.start(number, step)
+        with pytest.raises(ValueError, match="at most 3"):
+            batches.rows(number, step)
 
-        shown = showings(0)
-        assert len(set(shown)) == len(shown) == 6
-        assert all(3 <= value < 4 for value in shown)
-        assert showings(0) == shown
-        assert not set(showings(1)) & set(shown)
+    def test_the_end_of_an_epoch_has_no_rows(self):
+        with pytest.raises(ValueError, match="epoch 2 ends before its step 3"):
+            TrainingBatches(make(), 4, seed=1).rows(2, 3)
 
-    def test_large_datasets_are_shuffled_through_a_window(self, monkeypatch):
-        # 8 bytes an example; a budget of 16 KiB holds 2048 of them, never fewer than 1024.
-        for budget, window in ((16 * 2**10, 2048), (1, 1024)):
-            monkeypatch.setattr(batches, "SHUFFLE_BYTES", budget)
-            order = np.array(ids(training_batches(make(6000), 500, seed=0)))
-            assert sorted(order) == list(range(6000))
-            ahead = (order - np.arange(6000)).max()
-            assert window / 2 < ahead <= window
+
+class TestHosts:
+    @pytest.mark.parametrize(("workers", "local"), [(2, 1), (3, 1), (3, 2)])
+    @pytest.mark.parametrize("count", [12, 13, 17, 22])
+    def test_share_the_batches_of_one_host(self, count, workers, local):
+        """Batches of 6: the last is full, or of 1, 5 or 4, which is too small for some."""
+        data = make(count)
+        alone = TrainingBatches(data, 6, 4)
+        parts = [TrainingBatches(data, 6, 4, None, each) for each in hosts(workers, local)]
+        for number, step in ((0, 0), (1, 1), (1, -(-count // 6))):
+            for each in parts:
+                each.start(number, step)
+            read = [list(each.dataset) for each in parts]
+            for batch, *shares in zip(epoch(alone, number, step), *read, strict=True):
+                few = len(batch) < workers * local
+                shown = [found.numpy().tolist() for _, found in shares]
+                if few:
+                    assert shown == [batch] * workers
+                else:
+                    bounds = [len(batch) * worker // workers for worker in range(workers + 1)]
+                    assert [len(share) for share in shown] == np.diff(bounds).tolist()
+                    assert joined(shown) == batch
+                assert all(set(inputs[WHOLE].numpy()) == {few} for inputs, _ in shares)
+
+    def test_read_every_example_once_together(self):
+        examples, reads = counted(11)
+        data = SimpleNamespace(train=examples, augment=None)
+        for replicas in hosts(3):
+            epoch(TrainingBatches(data, 4, 0, None, replicas))
+        assert reads.numpy().tolist() == [1] * 11
+
+    def test_score_plain_batches_by_the_same_rule(self):
+        examples = make().train
+        parts = [plain_batches(examples, 4, replicas) for replicas in hosts(2)]
+        assert [labels(part) for part in parts] == [[[0, 1], [4, 5], [8]], [[2, 3], [6, 7], [9]]]
+        assert [int(part.cardinality()) for part in parts] == [3, 3]
+
+    @pytest.mark.parametrize("make_batches", [lambda *a: plain_batches(a[0].train, a[1], a[4]),
+                                              TrainingBatches])  # fmt: skip
+    def test_a_batch_has_a_row_for_every_replica(self, make_batches):
+        with pytest.raises(ValueError, match="at least the number of replicas, 6; received 5"):
+            make_batches(make(), 5, 0, None, hosts(3, local=2)[0])
+        with pytest.raises(ValueError, match="at least the number of replicas, 1; received 0"):
+            make_batches(make(), 0, 0, None, None)
+
+
+class TestAugmentation:
+    def test_touches_training_examples_only(self):
+        data = make(augment=lambda inputs, label, seed: ({**inputs, "a": -inputs["a"]}, label))
+        for inputs, found in TrainingBatches(data, 3, seed=0).dataset:
+            np.testing.assert_array_equal(inputs["a"].numpy()[:, 0], -found.numpy())
+        for inputs, found in plain_batches(data.train, 3):
+            np.testing.assert_array_equal(inputs["a"].numpy()[:, 0], found.numpy())
+
+    def test_every_showing_has_a_seed_of_its_own_and_equal_runs_the_same(self):
+        data = make(augment=noisy)
+        shown = [
+            [seeds(TrainingBatches(data, 4, seed), number) for number in (0, 1)]
+            for seed in (0, 0, 1)
+        ]
+        assert shown[0] == shown[1]
+        pairs = [pair[1:] for run in shown[1:] for number in run for pair in number]
+        assert len(set(pairs)) == len(pairs) == 40
+
+    def test_seeds_depend_neither_on_hosts_nor_on_interruptions(self):
+        data = make(13, augment=noisy)
+        alone = TrainingBatches(data, 4, 2)
+        whole = seeds(alone, 3)
+        assert seeds(alone, 3, 2) == whole[8:]
+        parts = [seeds(TrainingBatches(data, 4, 2, None, r), 3) for r in hosts(2)]
+        assert set(parts[0]) | set(parts[1]) == set(whole)
+        # Four in each full batch, and the last one's only example on both hosts.
+        assert [len(part) for part in parts] == [7, 7]
+
+    def test_seeds_belong_to_showings_not_to_examples(self):
+        sampler = Sampler(10, 2)
+        sampler.assign(SamplerPlan(np.array([3, 3, 3])))
+        shown = seeds(TrainingBatches(make(augment=noisy), 2, 0, sampler))
+        assert [label for label, *_ in shown] == [3, 3, 3]
+        assert len(set(shown)) == 3
+
+
+class TestSampledBatches:
+    def test_carry_ids_and_masks_shuffled(self):
+        sampler = Sampler(10, 2)
+        keep = {4: [1, 0], 2: [0, 1], 9: [0, 0]}
+        ids = [4, 2, 9] * 5
+        sampler.assign(SamplerPlan(np.array(ids), np.array([keep[i] for i in ids])))
+        batches = TrainingBatches(make(), 4, 0, sampler)
+        shown = []
+        for inputs, found in batches.dataset:
+            assert set(inputs) == {"a", "b", KEEP}
+            assert inputs[KEEP].numpy().tolist() == [keep[label] for label in found.numpy()]
+            shown += found.numpy().tolist()
+        assert sorted(shown) == sorted(ids)
+        assert shown != ids
+        assert np.concatenate([batches.rows(0, step) for step in range(4)]).tolist() == shown
+
+    def test_every_epoch_follows_the_plan_then_in_force(self):
+        sampler = Sampler(4, 2)
+        batches = TrainingBatches(make(4), 2, 0, sampler)
+        assert batches.steps_per_epoch is None
+        shown, lengths = [sorted(joined(epoch(batches)))], [batches.length]
+        for number, plan in enumerate([[2, 2, 2, 0, 1], [3]], start=1):
+            sampler.assign(SamplerPlan(np.array(plan)))
+            shown.append(sorted(joined(epoch(batches, number))))
+            lengths.append(batches.length)
+        assert shown == [[0, 1, 2, 3], [0, 1, 2, 2, 2], [3]]
+        assert lengths == [2, 3, 1]
+
+    def test_hosts_share_them_and_resume_inside(self):
+        sampler = Sampler(10, 2)
+        sampler.assign(SamplerPlan(np.array([1, 1, 7, 5, 5, 0, 2])))
+        alone = epoch(TrainingBatches(make(), 3, 0, sampler), 1, 1)
+        parts = [epoch(TrainingBatches(make(), 3, 0, sampler, r), 1, 1) for r in hosts(2)]
+        assert [len(batch) for batch in alone] == [3, 1]
+        assert joined(part[0] for part in parts) == alone[0]
+        assert [part[1] for part in parts] == [alone[1]] * 2
 
 
 def test_plain_batches_keep_the_order():
-    data = plain_batches(make().train, 4)
-    assert ids(data) == ids(data) == list(range(EXAMPLES))
+    data = plain_batches(make(6).train, 4)
+    assert labels(data) == labels(data) == [[0, 1, 2, 3], [4, 5]]
     assert int(data.cardinality()) == 2
-
-
-class TestSampler:
-    def test_shows_everything_until_the_first_plan(self):
-        sampler = Sampler(EXAMPLES, 2)
-        assert rows(sampler, make()) == [(i, [1, 1]) for i in range(EXAMPLES)]
-
-    def test_shows_copies_each_with_its_own_mask(self):
-        sampler = Sampler(EXAMPLES, 2)
-        keep = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
-        sampler.assign(SamplerPlan(np.array([4, 1, 4, 1]), keep))
-        # Copies of one example stand together, in the order of the plan.
-        assert rows(sampler, make()) == [(1, [0, 1]), (1, [0, 0]), (4, [1, 0]), (4, [1, 1])]
-
-    def test_without_masks_all_modalities_are_shown(self):
-        sampler = Sampler(EXAMPLES, 3)
-        sampler.assign(SamplerPlan([0, 5]))
-        assert rows(sampler, make()) == [(0, [1, 1, 1]), (5, [1, 1, 1])]
-
-    def test_the_next_epoch_follows_the_new_plan(self):
-        sampler = Sampler(EXAMPLES, 2)
-        data = training_batches(make(), 2, seed=0, sampler=sampler)
-        shown = [sorted(ids(data))]
-        for plan in ([2, 2, 2, 0, 1, 3, 3, 5, 5], [4]):
-            sampler.assign(SamplerPlan(np.array(plan)))
-            shown.append(sorted(ids(data)))
-        assert shown == [list(range(EXAMPLES)), [0, 1, 2, 2, 2, 3, 3, 5, 5], [4]]
-
-    def test_batches_carry_masks(self):
-        sampler = Sampler(EXAMPLES, 2)
-        sampler.assign(SamplerPlan(np.array([1, 2]), np.array([[1, 0], [0, 1]])))
-        data = training_batches(make(), 2, seed=0, sampler=sampler)
-        ((inputs, labels),) = list(data)
-        assert set(inputs) == {"a", "b", KEEP}
-        expected = {1: [1, 0], 2: [0, 1]}
-        for label, keep in zip(labels.numpy(), inputs[KEEP].numpy(), strict=True):
-            assert keep.tolist() == expected[label]
-
-    def test_copies_are_shuffled_apart(self):
-        sampler = Sampler(EXAMPLES, 2)
-        sampler.assign(SamplerPlan(np.repeat(np.arange(EXAMPLES), 5)))
-        keras.utils.set_random_seed(0)
-        order = ids(training_batches(make(), 30, seed=0, sampler=sampler))
-        assert sorted(order) == sorted(list(range(EXAMPLES)) * 5)
-        assert order != sorted(order)
-
-    @pytest.mark.parametrize("bad", [[-1], [EXAMPLES], [], [0, 99]])
-    def test_unknown_ids_are_refused(self, bad):
-        sampler = Sampler(EXAMPLES, 2)
-        with pytest.raises(ValueError, match=r"0\.\.5"):
-            sampler.assign(SamplerPlan(np.array(bad)))
-        assert len(rows(sampler, make())) == EXAMPLES
-
-    @pytest.mark.parametrize("shape", [(2,), (2, 3), (3, 2)])
-    def test_masks_of_another_shape_are_refused(self, shape):
-        with pytest.raises(ValueError, match=r"\(2, 2\)") as caught:
-            Sampler(EXAMPLES, 2).assign(SamplerPlan(np.array([0, 1]), np.ones(shape)))
-        assert str(shape) in str(caught.value)

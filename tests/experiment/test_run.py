@@ -229,7 +229,7 @@ def test_interrupted_training_keeps_its_steps_and_weights(toys, tmp_path):
 def test_interrupted_scoring_leaves_the_last_weights_alone(toys, tmp_path):
     folder = tmp_path / "run"
     # Steps this long make the first epoch the best; its weights are scored after the last ones.
-    settings = {"optimizer__learning_rate": 50.0, "strategy": "vanilla", "select": "loss"}
+    settings = {"optimizer__learning_rate": 200.0, "strategy": "vanilla", "select": "loss"}
     with pytest.raises(Interrupted):
         toys.run(folder, evaluations={"accuracy": {}, "answer": {"at": 3}}, **settings)
 

@@ -34,7 +34,7 @@ def test_scores_by_split_and_means_by_module(scorer):
 def test_scores_are_worked_by_hand(toys, scorer):
     made = scorer(evaluations=["accuracy"])
     network = made._probe.network
-    (inputs, labels), *_ = toys.load().test.batch(100)
+    (inputs, labels), *_ = toys.load().test.dataset().batch(100)
 
     outputs = network(inputs)
     expected = np.mean(np.argmax(outputs.logits, -1) == labels)

@@ -3,9 +3,8 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from mmbal.data import Modality, MultimodalDataset
+from mmbal.data import Examples, Modality, MultimodalDataset
 from mmbal_mmtm import MMTMNetwork
 
 WIDTHS = {"a": 3, "b": 5, "c": 4, "d": 2}
@@ -58,7 +57,7 @@ def toy_dataset():
     """Return a function from inputs and labels to a dataset whose every split they are."""
 
     def make(inputs, labels, augment=None):
-        rows = tf.data.Dataset.from_tensor_slices((inputs, labels))
+        rows = Examples.from_arrays(inputs, labels)
         modalities = {m: Modality(x.shape[1:], str(x.dtype)) for m, x in inputs.items()}
         return MultimodalDataset(modalities, ("0", "1", "2"), rows, rows, rows, "", augment)
 

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from mmbal import BalancedModel, Strategy
 from mmbal.errors import RequirementError
-from mmbal.experiment.batches import Sampler, training_batches
+from mmbal.experiment.batches import TrainingBatches
+from mmbal.experiment.sampler import Sampler
 from mmbal.training.model import KEEP
 from mmbal.training.network import FusionNetwork
 from mmbal.training.strategy import (
@@ -305,9 +306,9 @@ class TestPlans:
 
         model = BalancedModel(make_network(), Choosing())
         model.compile()
-        model.sampler = Sampler(6, 2)
-        batches = training_batches(data, 1, seed=0, sampler=model.sampler)
-        model.fit(batches, epochs=3, shuffle=False, verbose=0)
+        model.sampler, model.epochs_vary = Sampler(6, 2), True
+        batches = TrainingBatches(data, 1, seed=0, sampler=model.sampler)
+        model.fit(batches.dataset, epochs=3, shuffle=False, verbose=0)
         inputs, _ = make_data(examples=6)
         trained = [int(np.argmin(abs(inputs["a"] - row).sum(axis=1))) for row in seen]
         cuts = np.cumsum([0, *map(len, ids)])

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmbal.data import Examples
 from mmbal_colored_mnist.mnist import ColoredMnist
 from mmbal_colored_mnist.options import MnistOptions
 
@@ -40,11 +41,11 @@ def folder(tmp_path: Path, mnist: Make) -> Path:
 
 
 @pytest.fixture
-def arrays() -> Callable[[Any], tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return a function from a tf.data.Dataset to (gray, color, labels) arrays."""
+def arrays() -> Callable[[Examples], tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Return a function from examples to (gray, color, labels) arrays."""
 
-    def collect(dataset: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        inputs, labels = next(iter(dataset.batch(100_000)))
+    def collect(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        inputs, labels = next(iter(examples.dataset().batch(100_000)))
         return inputs["gray"].numpy(), inputs["color"].numpy(), labels.numpy()
 
     return collect

@@ -32,12 +32,12 @@ def test_sizes_order_and_types(mnist: Make, folder: Path) -> None:
     assert data.modalities["gray"].shape == (28, 28, 1)
     assert data.modalities["color"].shape == (28, 28, 3)
     assert data.class_names == tuple("0123456789")
-    assert [int(part.cardinality()) for part in (data.train, data.validation, data.test)] == [
+    assert [len(part) for part in (data.train, data.validation, data.test)] == [
         180,
         20,
         50,
     ]
-    inputs, label = data.train.element_spec
+    inputs, label = data.train.dataset().element_spec
     assert inputs["gray"].dtype.name == inputs["color"].dtype.name == "float32"
     assert label.dtype.name == "int64"
     assert label.shape == ()
@@ -110,8 +110,8 @@ def test_the_fingerprint_sees_every_option(
 
 def test_a_subset_keeps_the_test_part(mnist: Make, folder: Path, arrays: Make) -> None:
     whole, subset = mnist().load(folder, 0), mnist(train_examples=100).load(folder, 0)
-    assert int(subset.train.cardinality()) == 90
-    assert int(subset.validation.cardinality()) == 10
+    assert len(subset.train) == 90
+    assert len(subset.validation) == 10
     for first, second in zip(arrays(whole.test), arrays(subset.test), strict=True):
         assert (first == second).all()
     with pytest.raises(ConfigError, match="train_examples = 201, but there are 200"):
@@ -123,7 +123,7 @@ def test_a_subset_keeps_the_test_part(mnist: Make, folder: Path, arrays: Make) -
 def test_images_are_resized(mnist: Make, folder: Path) -> None:
     data = mnist(image_size=16).load(folder, 0)
     assert data.modalities["color"].shape == (16, 16, 3)
-    assert data.test.element_spec[0]["color"].shape == (16, 16, 3)
+    assert data.test.dataset().element_spec[0]["color"].shape == (16, 16, 3)
 
 
 def test_plain_files_win_over_compressed_ones(mnist: Make, folder: Path) -> None:
@@ -242,6 +242,6 @@ def test_the_real_mnist(mnist: Make) -> None:
         pytest.skip("MMBAL_MNIST names no folder")
     assert mnist().check(Path(where)) == []
     data = mnist().load(Path(where), 0)
-    assert int(data.train.cardinality()) == 54_000
-    assert int(data.validation.cardinality()) == 6_000
-    assert int(data.test.cardinality()) == 10_000
+    assert len(data.train) == 54_000
+    assert len(data.validation) == 6_000
+    assert len(data.test) == 10_000

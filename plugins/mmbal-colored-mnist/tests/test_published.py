@@ -74,7 +74,7 @@ def test_published_images_are_what_would_be_drawn(
 def test_published_images_are_resized(mnist: Make, folder: Path, content: dict[str, Any]) -> None:
     save(folder, content)
     data = mnist(colours="published", allow_pickle=True, image_size=16).load(folder, 0)
-    assert data.test.element_spec[0]["color"].shape == (16, 16, 3)
+    assert data.test.dataset().element_spec[0]["color"].shape == (16, 16, 3)
 
 
 def without_test(content: dict[str, Any]) -> None:

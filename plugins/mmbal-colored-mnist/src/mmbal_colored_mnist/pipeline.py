@@ -4,6 +4,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from mmbal.data import Examples
+
 GRAY_MEAN, GRAY_DEVIATION = 0.1307, 0.3081
 COLOUR_MEAN = (0.4914, 0.4822, 0.4465)
 COLOUR_DEVIATION = (0.2023, 0.1994, 0.2010)
@@ -13,8 +15,8 @@ def examples(
     images: NDArray[np.uint8],
     colours: NDArray[np.float32] | NDArray[np.uint8],
     labels: NDArray[np.int64],
-) -> tf.data.Dataset:
-    """Return the unbatched examples `({"gray", "color"}, label)`, normalised to float32.
+) -> Examples:
+    """Return the examples `({"gray", "color"}, label)`, normalised to float32.
 
     Memory holds one byte per gray pixel; a coloured image exists only while it is in use.
 
@@ -23,10 +25,14 @@ def examples(
         colours: (examples, 3), RGB in 0..1, or finished (examples, height, width, 3) images.
         labels: (examples,).
     """
-    slices = tf.data.Dataset.from_tensor_slices((images, colours, labels))
-    if colours.ndim == 2:
-        return slices.map(_colour, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return slices.map(_normalise, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    stored = Examples.from_arrays({"image": images, "colour": colours}, labels)
+    finish = _colour if colours.ndim == 2 else _normalise
+
+    def read(index: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+        parts, label = stored.read(index)
+        return finish(parts["image"], parts["colour"], label)
+
+    return Examples(len(stored), read)
 
 
 def _colour(

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mmbal.training.distribution import global_mean
+
 
 class FanInUniform(keras.initializers.Initializer):
     """U(-1/sqrt(fan_in), 1/sqrt(fan_in)), for kernels and biases of the authors' layers.
@@ -145,7 +147,7 @@ class MMTM(keras.layers.Layer):
         before = tf.convert_to_tensor(self.batches)
         moved = []
         for mean, gate in zip(self.gate_means, gates, strict=True):
-            batch = tf.stop_gradient(tf.reduce_mean(tf.cast(gate, mean.dtype), axis=0))
+            batch = global_mean(tf.stop_gradient(tf.cast(gate, mean.dtype)))
             count = tf.cast(before, batch.dtype)
             value = (batch + count * tf.convert_to_tensor(mean)) / (count + 1)
             mean.assign(value)

@@ -1,0 +1,46 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+
+import click
+
+from mmbal.cli.completion import names_of
+
+# Options that are short for `--set key=value`, with their keys.
+KEYS = (
+    "dataset", "architecture", "strategy", "seed", "epochs", "batch_size", "data_dir",
+    "distribute", "logical_devices",
+)  # fmt: skip
+
+recipe_option = click.option(
+    "--plugin",
+    "recipe",
+    metavar="RECIPE",
+    help="Recipe to run, see `mmbal plugins`.",
+    shell_complete=names_of("recipe"),
+)
+dataset_option = click.option("--dataset", metavar="NAME", shell_complete=names_of("dataset"))
+architecture_option = click.option(
+    "--architecture", metavar="NAME", shell_complete=names_of("architecture")
+)
+config_option = click.option(
+    "--config",
+    "file",
+    type=click.Path(path_type=Path),
+    help="TOML file over the recipe; the config.toml of a run repeats that run.",
+)
+epochs_option = click.option("--epochs", type=int, help="Passes over the training data.")
+batch_size_option = click.option(
+    "--batch-size", type=int, help="Examples per step, over all devices."
+)
+data_dir_option = click.option(
+    "--data-dir", type=click.Path(file_okay=False), help="Folder of the dataset's files."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object."
+)
+
+
+def flag(key: str) -> str:
+    """Return the option that sets a key."""
+    return f"--{key.replace('_', '-')}"

@@ -1,0 +1,239 @@
+"""`mmbal sweep`: many runs on one engine, one table."""
+
+import shlex
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmbal.cli.boundary import INTERRUPTED
+from mmbal.cli.compare import print_table
+from mmbal.cli.completion import keys, names_of
+from mmbal.cli.console import console, literal, print_json
+from mmbal.cli.options import (
+    architecture_option,
+    batch_size_option,
+    config_option,
+    data_dir_option,
+    dataset_option,
+    epochs_option,
+    flag,
+    json_option,
+    recipe_option,
+)
+from mmbal.cli.progress import Remarks, SweepProgress
+
+if TYPE_CHECKING:
+    from mmbal.registry.catalogue import Catalogue
+    from mmbal.sweep.axes import Axis
+    from mmbal.sweep.engine import Resources
+    from mmbal.sweep.plan import Trial
+    from mmbal.sweep.sweep import Sweep
+
+_FAILED = 1
+_FIXED = ("dataset", "architecture", "epochs", "batch_size", "data_dir")
+_ENGINE = {
+    "address": "--address",
+    "gpus": "--gpus-per-trial",
+    "concurrent": "--concurrent",
+}
+
+
+@click.command()
+@recipe_option
+@dataset_option
+@architecture_option
+@click.option(
+    "--strategy",
+    "strategies",
+    metavar="NAME,...",
+    help="One or more, such as guided,vanilla.",
+    shell_complete=names_of("strategy"),
+)
+@click.option("--seeds", metavar="SEEDS", help="Such as 0-4 or 0,2,5.")
+@click.option(
+    "--set",
+    "assignments",
+    metavar="KEY=VALUE,...",
+    multiple=True,
+    help="Any setting and its values, such as strategy.tolerance=0.1,0.2; commas inside quotes "
+    "or brackets part nothing. guided.tolerance=0.1 is for that strategy alone. Repeatable.",
+    shell_complete=keys,
+)
+@click.option(
+    "--trials",
+    "listing",
+    type=click.Path(path_type=Path),
+    help="A list of trials: .toml, .csv or .jsonl; each runs with every value given elsewhere.",
+)
+@config_option
+@epochs_option
+@batch_size_option
+@data_dir_option
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder of the sweep. One that holds a sweep goes on with it; alone, --out suffices.",
+)
+@click.option(
+    "--address", metavar="ADDR", help="Of a Ray cluster, or auto; by default this machine alone."
+)
+@click.option(
+    "--cpus-per-trial",
+    "cpus",
+    type=click.IntRange(1),
+    help="Threads of each trial; by default 1. Another number ends in other digits.",
+)
+@click.option(
+    "--gpus-per-trial",
+    "gpus",
+    type=click.FloatRange(0),
+    help="A share such as 0.5, or a whole number; by default 1 where there are GPUs.",
+)
+@click.option(
+    "--concurrent", type=click.IntRange(1), help="Most trials at once; by default all that fit."
+)
+@click.option(
+    "--retries",
+    type=click.IntRange(0),
+    default=2,
+    show_default=True,
+    help="Of a trial whose process died.",
+)
+@click.option("--dry-run", is_flag=True, help="Check and list all trials, and stop.")
+@json_option
+@click.pass_context
+def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
+    """Run every combination of strategies, seeds and settings on Ray, and tabulate them.
+
+    The same command again goes on where it stopped: a finished trial is never run twice.
+    More values than before are run in addition.
+    """
+    from mmbal.registry.discovery import discover
+    from mmbal.sweep.engine import Resources, require_ray
+    from mmbal.sweep.sweep import Sweep, exclusive
+
+    catalogue = discover()
+    trials = _trials(catalogue, given)
+    cpus = given["cpus"]
+    if dry_run:
+        _show_plan(Sweep(out, catalogue, trials, cpus), as_json)
+        return
+    require_ray()
+    with exclusive(out, begun=trials is None):
+        work = Sweep(out, catalogue, trials, cpus)
+        work.save()
+        chosen = {name: given[name] for name in ("address", "gpus", "concurrent", "retries")}
+        stopped = _run(work, Resources(cpus=work.cpus, **chosen))
+        _show(work, as_json)
+    if stopped:
+        click.echo(f"to go on:  {_again(out, given)}", err=True)
+        ctx.exit(INTERRUPTED)
+    if work.pending:
+        click.echo(f"to try again what failed:  {_again(out, given)}", err=True)
+        ctx.exit(_FAILED)
+
+
+def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | None":
+    """Return what is asked for; None where only a folder is named."""
+    from mmbal.sweep.plan import make_trials
+
+    axes = _axes(given)
+    if not axes and given["recipe"] is None and given["file"] is None:
+        return None
+    trials, repeated = make_trials(catalogue, given["recipe"], given["file"], axes)
+    if repeated:
+        click.echo(f"{repeated} of the trials are given twice; each runs once", err=True)
+    return trials
+
+
+def _axes(given: Mapping[str, Any]) -> "list[Axis]":
+    """Return the axes, the slowest first."""
+    from mmbal.sweep.axes import assignment_axis, fixed, seed_axis, strategy_axis
+    from mmbal.sweep.listing import listed_axis
+
+    axes = [
+        fixed(key, given[key], f"{flag(key)} {given[key]}")
+        for key in _FIXED
+        if given[key] is not None
+    ]
+    if given["listing"] is not None:
+        axes.append(listed_axis(given["listing"]))
+    if given["strategies"] is not None:
+        axes.append(strategy_axis(given["strategies"]))
+    axes += map(assignment_axis, given["assignments"])
+    if given["seeds"] is not None:
+        axes.append(seed_axis(given["seeds"]))
+    return axes
+
+
+def _run(work: "Sweep", resources: "Resources") -> bool:
+    """Run what is pending; return whether Ctrl-C stopped it."""
+    err = console(err=True)
+    for remark in work.remarks:
+        err.print(f"note: {remark}", soft_wrap=True)
+    with SweepProgress(err, len(work.trials), work.counts) as progress:
+        if not work.pending:
+            return False
+        try:
+            # What Ray prints must not end up in the table.
+            with redirect_stdout(Remarks(progress.notice)):
+                from mmbal.sweep.engine import run_all
+
+                run_all(
+                    work.jobs(),
+                    resources,
+                    lambda job, outcome: progress.heard(work.hear(job, outcome)),
+                    progress.notice,
+                )
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def _show_plan(work: "Sweep", as_json: bool) -> None:
+    """Print what would run."""
+    names = ["trial", "strategy", "seed", *work.varying, "status"]
+    if as_json:
+        print_json({"sweep": str(work.folder), "counts": work.counts, "trials": work.rows})
+        return
+    rows = [[literal(row[name]) if name in row else "-" for name in names] for row in work.rows]
+    print_table(console(), names, rows)
+    click.echo(f"{len(work.pending)} of {len(work.trials)} trials would run", err=True)
+
+
+def _show(work: "Sweep", as_json: bool) -> None:
+    """Print the table over seeds, on stdout unless that is for JSON."""
+    from mmbal.report.comparison import compare_records
+    from mmbal.report.tables import comparison_object, comparison_rows
+
+    comparison = compare_records(work.records())
+    for remark in comparison.remarks:
+        click.echo(remark, err=True)
+    header, rows = comparison_rows(comparison)
+    if rows:
+        print_table(console(err=as_json), header, rows)
+    counts = ", ".join(f"{number} {state}" for state, number in work.counts.items())
+    click.echo(f"{counts}; one row per trial: {work.table}", err=True)
+    if as_json:
+        print_json(
+            {
+                "sweep": str(work.folder),
+                "table": str(work.table),
+                "counts": work.counts,
+                "trials": work.rows,
+                "comparison": comparison_object(comparison, "selected"),
+            }
+        )
+
+
+def _again(out: Path, given: Mapping[str, Any]) -> str:
+    """Return the command that goes on."""
+    words = ["mmbal", "sweep", "--out", str(out)]
+    for name, option in _ENGINE.items():
+        if given[name] is not None:
+            words += [option, f"{given[name]:g}" if name == "gpus" else str(given[name])]
+    return shlex.join(words)

@@ -1,0 +1,53 @@
+"""Whether a run that is resumed is still the same run."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mmbal.config.writing import plain_tree
+from mmbal.config.settings import RunConfig
+from mmbal.errors import MmbalError
+
+# How and where a run is carried out may change; what it computes may not.
+FREE = {
+    "data_dir",
+    "distribute",
+    "logical_devices",
+    "checkpoint_minutes",
+    "checkpoint_steps",
+    "provenance.git_commit",
+    "provenance.git_dirty",
+}
+
+
+def identity(config: RunConfig, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what must not change: configuration, versions and data, by dotted key."""
+    tree = {**plain_tree(config), "provenance": dict(provenance)}
+    return {key: value for key, value in _leaves(tree, "") if key not in FREE}
+
+
+def refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    """Compare two identities.
+
+    Raises:
+        MmbalError: they differ; the message shows every difference.
+    """
+    differences = [
+        f"{key} was {before.get(key, 'absent')!r}, is {now.get(key, 'absent')!r}"
+        for key in sorted({*before, *now})
+        if before.get(key, "absent") != now.get(key, "absent")
+    ]
+    if differences:
+        raise MmbalError(
+            f"cannot resume {folder}, it was another run: {'; '.join(differences)}; resume it with "
+            "what it was started with, or start a new run in another folder"
+        )
+
+
+def _leaves(tree: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        key = f"{above}{name}"
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{key}.")
+        else:
+            yield key, list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,67 @@
+"""The rows of an epoch when a strategy chooses its examples."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from mmbal.training.strategy import SamplerPlan
+
+Rows = dict[str, tf.Tensor]
+"""What is known of the examples of an epoch before they are read: name to (rows, ...)."""
+
+
+class Sampler:
+    """Shows the training examples that a strategy's plan asks for, as often as it asks.
+
+    Until the first plan, every example is shown once with all modalities.
+
+    Args:
+        examples: number of training examples.
+        modalities: number of modalities.
+    """
+
+    def __init__(self, examples: int, modalities: int) -> None:
+        self._examples = examples
+        self._modalities = modalities
+        ids, keep = tf.range(examples, dtype=tf.int64), tf.ones([examples, modalities])
+        with tf.device("CPU"):  # where input pipelines read them
+            self._ids = tf.Variable(ids, trainable=False, shape=[None])
+            self._keep = tf.Variable(keep, trainable=False, shape=[None, modalities])
+
+    def assign(self, plan: SamplerPlan) -> None:
+        """Follow `plan` from the next epoch on.
+
+        Raises:
+            ValueError: an id is no position in the training set, or `keep` has another shape.
+        """
+        ids = np.asarray(plan.ids, dtype=np.int64)
+        if ids.size == 0 or ids.min() < 0 or ids.max() >= self._examples:
+            raise ValueError(f"sampler ids must be in 0..{self._examples - 1} and not empty")
+        keep = np.ones((len(ids), self._modalities)) if plan.keep is None else plan.keep
+        if np.shape(keep) != (len(ids), self._modalities):
+            raise ValueError(
+                f"sampler keep must be {(len(ids), self._modalities)}, received {np.shape(keep)}"
+            )
+        self._ids.assign(ids)
+        self._keep.assign(np.asarray(keep, np.float32))
+
+    def __len__(self) -> int:
+        """Return the number of rows of an epoch under the plan in force."""
+        return int(tf.size(self._ids))
+
+    def rows(self) -> Rows:
+        """Return the plan in force: "id", (rows,) int64, and "keep", (rows, modality)."""
+        return {"id": self._ids.read_value(), "keep": self._keep.read_value()}
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the plan in force, for a checkpoint."""
+        return {"ids": self._ids.numpy(), "keep": self._keep.numpy()}
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Follow the plan that `state` returned.
+
+        Raises:
+            ValueError: it belongs to another number of examples or modalities.
+        """
+        self.assign(SamplerPlan(state["ids"], state["keep"]))

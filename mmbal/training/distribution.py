@@ -1,0 +1,282 @@
+"""Training on several devices and hosts: what a step asks the other replicas.
+
+Every replica sees its rows of the global batch, and every replica holds the same weights and
+the same state, because all of them compute it from what was summed over the replicas. On one
+device each function here is the identity.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import keras
+import tensorflow as tf
+
+Structure = TypeVar("Structure")
+
+WHOLE = "__whole__"
+"""Key under which (batch,) bools beside the inputs mark a batch that every host has whole."""
+ONE_DEVICE = tf.distribute.get_strategy()
+"""TensorFlow's default; this module is imported before any scope is entered."""
+
+
+class Replicas:
+    """The devices that train together, on this host and on others.
+
+    Args:
+        strategy: of `tf.distribute`; None for the one in force.
+    """
+
+    def __init__(self, strategy: tf.distribute.Strategy | None = None) -> None:
+        self.strategy = strategy or tf.distribute.get_strategy()
+        self.count = int(self.strategy.num_replicas_in_sync)
+        self._local = 1 if self.count == 1 else len(self.strategy.extended.worker_devices)
+        self.workers = self.count // self._local
+        self.worker = _worker_index(self.strategy) if self.workers > 1 else 0
+
+    @property
+    def is_chief(self) -> bool:
+        """Whether this process writes the files."""
+        return self.worker == 0
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Return the context in which variables are made for all replicas."""
+        scope: AbstractContextManager[Any] = self.strategy.scope()
+        return scope
+
+    def run(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Call `function` on every replica; return what the first one here returned."""
+        if self.count == 1:
+            return self.strategy.run(function, args=args)
+
+        def on_all() -> Any:
+            results = self.strategy.run(function, args=args)
+            return tf.nest.map_structure(
+                lambda value: self.strategy.experimental_local_results(value)[0], results
+            )
+
+        # Replicas that run eagerly wait for each other at every operation.
+        return tf.function(on_all)() if tf.executing_eagerly() else on_all()
+
+    def any(self, here: bool) -> bool:
+        """Return whether it holds on any host; all must ask at the same moment."""
+        if self.workers == 1:
+            return here
+        return bool(self.run(lambda: global_sum(tf.constant(int(here)))) > 0)
+
+    def agree(self, number: int) -> bool:
+        """Return whether all hosts name the same number; all must ask at the same moment."""
+        if self.workers == 1:
+            return True
+        total = self.run(lambda: global_sum(tf.constant(number, tf.int64)))
+        return int(total) == number * self.count
+
+    def share(self, batch: Structure, of_worker: bool = False) -> tuple[Structure, tf.Tensor]:
+        """Return this replica's rows of a batch: contiguous and as even as can be.
+
+        A batch of fewer rows than replicas is given whole to each of them: the mean over the
+        copies is the mean over the batch, and no replica computes on nothing, which not every
+        kernel can.
+
+        Args:
+            batch: tensors with a common batch axis, or None in their places.
+            of_worker: the batch holds the rows of this host already, not the global ones;
+                `WHOLE` among its inputs tells where it holds all of them.
+
+        Returns:
+            The rows, and () bool, whether they are the whole batch.
+        """
+        rows = tf.shape(next(t for t in tf.nest.flatten(batch) if t is not None))[0]
+        parts = self._local if of_worker else self.count
+        if self.count == 1:
+            return batch, tf.constant(True)
+        whole = _marked_whole(batch) if of_worker else rows < self.count
+        index = _replica_index() % parts
+        first = tf.where(whole, 0, rows * index // parts)
+        last = tf.where(whole, rows, rows * (index + 1) // parts)
+
+        def cut(tensor: tf.Tensor | None) -> tf.Tensor | None:
+            return tensor if tensor is None or tensor.shape.rank == 0 else tensor[first:last]
+
+        share: Structure = tf.nest.map_structure(cut, batch)
+        return share, whole
+
+
+def replica_count() -> int:
+    """Return how many replicas train together, as seen from inside a scope."""
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)
+
+
+def _is_alone() -> bool:
+    """Return whether there is nobody to ask: on one device, and outside of a step."""
+    return replica_count() == 1 or tf.distribute.in_cross_replica_context()
+
+
+def global_sum(tensors: Structure) -> Structure:
+    """Sum each tensor over the replicas; every replica gets the sums."""
+    if _is_alone():
+        return tensors
+    context, flat = tf.distribute.get_replica_context(), tf.nest.flatten(tensors)
+    kinds: dict[tf.DType, list[int]] = {}  # TensorFlow sums one type at a time
+    for place, tensor in enumerate(flat):
+        kinds.setdefault(tensor.dtype, []).append(place)
+    for places in kinds.values():
+        local = [flat[place] for place in places]
+        totals = context.all_reduce(tf.distribute.ReduceOp.SUM, local)
+        for place, total in zip(places, totals, strict=True):
+            flat[place] = total
+    sums: Structure = tf.nest.pack_sequence_as(tensors, flat)
+    return sums
+
+
+def global_mean(tensor: tf.Tensor) -> tf.Tensor:
+    """Return the mean over the rows of the global batch: (batch, ...) to (...)."""
+    if _is_alone():
+        return tf.reduce_mean(tensor, axis=0)
+    count = tf.cast(tf.shape(tensor)[0], tensor.dtype)
+    total, examples = global_sum([tf.reduce_sum(tensor, axis=0), count])
+    return total / examples
+
+
+def global_rows(tensors: Sequence[tf.Tensor | None], whole: tf.Tensor) -> list[tf.Tensor | None]:
+    """Return the rows of all replicas in their order: (batch, ...) to (global batch, ...).
+
+    Args:
+        tensors: with a common batch axis; None stays None, and so does a () tensor.
+        whole: () bool, whether every replica has all rows already.
+    """
+    replicas = replica_count()
+    places = [i for i, t in enumerate(tensors) if t is not None and t.shape.rank != 0]
+    found = list(tensors)
+    if replicas == 1 or not places:
+        return found
+    index, present = _replica_index(), [tensors[place] for place in places]
+    if index > 0:  # of copies, the first replica's count
+        present = [tensor[: tf.where(whole, 0, tf.shape(tensor)[0])] for tensor in present]
+    sizes = global_sum(tf.one_hot(index, replicas, dtype=tf.int64) * _rows(present[0]))
+    before, after = tf.reduce_sum(sizes[:index]), tf.reduce_sum(sizes[index + 1 :])
+    # Rows of the others are zeros here, so that a sum puts all of them together exactly.
+    sums = global_sum([_pad(_summable(tensor), before, after) for tensor in present])
+    for place, total in zip(places, sums, strict=True):
+        found[place] = tf.cast(total, tensors[place].dtype)
+    return found
+
+
+def _rows(tensor: tf.Tensor) -> tf.Tensor:
+    return tf.shape(tensor, out_type=tf.int64)[0]
+
+
+def _summable(tensor: tf.Tensor) -> tf.Tensor:
+    """Widen types that not every device can sum over replicas; no value changes."""
+    if tensor.dtype in (tf.float32, tf.float64):
+        return tensor
+    return tf.cast(tensor, tf.float32 if tensor.dtype.is_floating else tf.int64)
+
+
+def _pad(tensor: tf.Tensor, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
+    """Put rows of zeros around a tensor."""
+    row = tf.shape(tensor, out_type=tf.int64)[1:]
+    zeros = [tf.zeros(tf.concat([[n], row], axis=0), tensor.dtype) for n in (before, after)]
+    return tf.concat([zeros[0], tensor, zeros[1]], axis=0)
+
+
+def global_losses(losses: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Turn means over this replica's rows into means over the global batch.
+
+    The values are global; their gradients are those of this replica's part, so that the
+    gradients of all replicas sum to the gradient of the global mean.
+
+    Args:
+        losses: name to scalar.
+        rows: () int, examples of this replica.
+    """
+    if replica_count() == 1:
+        return losses
+    here = tf.cast(rows, tf.float64)
+    share = here / global_sum(here)
+    parts = {name: loss * tf.cast(share, loss.dtype) for name, loss in losses.items()}
+    totals = global_sum([tf.stop_gradient(part) for part in parts.values()])
+    return {
+        name: _of_which(total, part)
+        for (name, part), total in zip(parts.items(), totals, strict=True)
+    }
+
+
+@tf.custom_gradient
+def _of_which(total: tf.Tensor, part: tf.Tensor) -> Any:
+    """Return `total`, the same on every replica to the last bit, with the gradient of `part`."""
+    return tf.identity(total), lambda upstream: (None, tf.cast(upstream, part.dtype))
+
+
+class GlobalTape:
+    """A gradient tape whose gradients are those of the global batch, unscaled.
+
+    Args:
+        tape: of this replica.
+        scale: () factor that keeps half-precision gradients from underflowing; or None.
+    """
+
+    def __init__(self, tape: tf.GradientTape, scale: tf.Tensor | None) -> None:
+        self._tape = tape
+        self._scale = scale
+
+    def gradient(self, target: Any, sources: Any, **options: Any) -> Any:
+        """Differentiate as `tf.GradientTape.gradient` does.
+
+        Args:
+            target: losses.
+            sources: variables, whose gradients are summed over the replicas, or tensors of
+                the forward pass, whose gradients stay with this replica's rows.
+            **options: as of `tf.GradientTape.gradient`, without `output_gradients`.
+        """
+        if self._scale is not None:
+            options["output_gradients"] = tf.nest.map_structure(
+                lambda loss: tf.cast(self._scale, loss.dtype), target
+            )
+        gradients = self._tape.gradient(target, sources, **options)
+        if self._scale is not None:
+            gradients = tf.nest.map_structure(self._unscale, gradients)
+        return gradients if replica_count() == 1 else self._reduce(gradients, sources)
+
+    def _unscale(self, gradient: tf.Tensor | None) -> tf.Tensor | None:
+        if gradient is None or self._scale is None:
+            return gradient
+        gradient = tf.convert_to_tensor(gradient)
+        return gradient / tf.cast(self._scale, gradient.dtype)
+
+    def _reduce(self, gradients: Any, sources: Any) -> Any:
+        flat, owners = tf.nest.flatten(gradients), tf.nest.flatten(sources)
+        places = [
+            place
+            for place, (gradient, owner) in enumerate(zip(flat, owners, strict=True))
+            if gradient is not None and isinstance(owner, tf.Variable | keras.Variable)
+        ]
+        local = [tf.convert_to_tensor(flat[place]) for place in places]
+        for place, total in zip(places, global_sum(local) if local else [], strict=True):
+            flat[place] = total
+        return tf.nest.pack_sequence_as(gradients, flat)
+
+
+def synchronise_batch_norm(network: keras.Model) -> None:
+    """Let every batch normalisation in a network measure the global batch."""
+    for layer in network._flatten_layers():  # noqa: SLF001  (Keras offers no public way down)
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True
+
+
+def _marked_whole(batch: Any) -> tf.Tensor:
+    """Return whether a host's rows are all rows of the batch: () bool."""
+    inputs = batch[0] if isinstance(batch, tuple) else batch
+    return tf.reduce_any(inputs[WHOLE])
+
+
+def _replica_index() -> int:
+    """Return the number of the replica that is being traced."""
+    index = tf.distribute.get_replica_context().replica_id_in_sync_group
+    return int(tf.get_static_value(index))
+
+
+def _worker_index(strategy: tf.distribute.Strategy) -> int:
+    resolver = strategy.cluster_resolver
+    has_chief = "chief" in resolver.cluster_spec().jobs
+    return int(resolver.task_id) + int(has_chief and resolver.task_type == "worker")

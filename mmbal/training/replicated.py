@@ -1,0 +1,86 @@
+"""A Keras model whose steps run on every replica of a tf.distribute strategy."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from mmbal.training.distribution import ONE_DEVICE, Replicas
+
+
+class ReplicatedModel(keras.Model):
+    """Runs `train_step` and `test_step` on the replicas of the scope it is made in.
+
+    Keras's own way shares batches out through distributed datasets, which fails on several
+    hosts (keras issue 20585) and forgets how many examples each replica had. Here Keras reads
+    plain batches and each replica takes its rows inside the step.
+
+    Args:
+        name: Keras name of the model.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name=name)
+        self.replicas = Replicas()
+        self._distribute_strategy = None  # where Keras keeps the strategy it would use
+        self.batches_are_shared_out = False
+        """Whether the data hold this host's rows only, not those of the global batch."""
+
+    def share(self, data: Any) -> tuple[Any, tf.Tensor]:
+        """Return the rows of a batch that are this replica's, and whether they are all."""
+        return self.replicas.share(data, self.batches_are_shared_out)
+
+    def evaluate(self, *args: Any, **options: Any) -> Any:
+        """Evaluate as `keras.Model.evaluate` does."""
+        with self.replicas.scope():
+            return super().evaluate(*args, **options)
+
+    @property
+    def distribute_strategy(self) -> tf.distribute.Strategy:
+        """One device, as far as Keras reads data."""
+        return ONE_DEVICE
+
+    def make_train_function(self, force: bool = False) -> None:
+        """Compile the training step for all replicas."""
+        if self.replicas.count == 1:
+            super().make_train_function(force)
+        elif force or self.train_function is None:
+            self.train_function = self._on_replicas(self.train_step)
+
+    def make_test_function(self, force: bool = False) -> None:
+        """Compile the evaluation step for all replicas."""
+        if self.replicas.count == 1:
+            super().make_test_function(force)
+        elif force or self.test_function is None:
+            self.test_function = self._on_replicas(self.test_step)
+
+    def get_metrics_result(self) -> dict[str, tf.Tensor]:
+        """Return the metrics; every replica has seen every example, so one speaks for all."""
+        if tf.distribute.in_cross_replica_context():
+            results: dict[str, tf.Tensor] = self.replicas.run(super().get_metrics_result)
+            return results
+        return super().get_metrics_result()  # type: ignore[no-any-return]
+
+    def refuse_on_replicas(self, options: Mapping[str, Any]) -> None:
+        """Check the options of `compile`.
+
+        Raises:
+            ValueError: TensorFlow cannot run one of them on several replicas.
+        """
+        if self.replicas.count == 1:
+            return
+        for name, only in (("steps_per_execution", 1), ("jit_compile", False)):
+            value = options.get(name, only)
+            if value not in (only, "auto"):
+                raise ValueError(
+                    f"{name} must be {only} on {self.replicas.count} replicas, received {value}: "
+                    "TensorFlow runs it on one device only"
+                )
+
+    def _on_replicas(self, step: Any) -> Any:
+        def on_batch(data: Any) -> Any:
+            return self.replicas.run(step, data)
+
+        compiled = on_batch if self.run_eagerly else tf.function(on_batch, reduce_retracing=True)
+        return lambda batches: compiled(next(batches))

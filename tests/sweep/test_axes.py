@@ -1,0 +1,99 @@
+import pytest
+
+from mmbal.errors import ConfigError
+from mmbal.sweep.axes import (
+    MOST_TRIALS,
+    assignment_axis,
+    fixed,
+    points,
+    seed_axis,
+    strategy_axis,
+)
+
+
+def values(axis):
+    return [override.value for (override,) in axis.alternatives]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0.1", [0.1]),
+        ("0.1,0.2", [0.1, 0.2]),
+        (" 0.1 , 0.2", [0.1, 0.2]),
+        ("sgd,adam", ["sgd", "adam"]),
+        ('"a,b",c', ["a,b", "c"]),
+        ("'a,b'", ["a,b"]),
+        (r'"a\",b",c', ['a",b', "c"]),
+        ('["a","b"]', [["a", "b"]]),
+        ('["a"],["a","b"]', [["a"], ["a", "b"]]),
+        ("{a=1,b=2},{a=3}", [{"a": 1, "b": 2}, {"a": 3}]),
+        ("true,false", [True, False]),
+        ("", [""]),
+    ],
+)
+def test_commas_part_values_outside_of_quotes_and_brackets(text, expected):
+    assert values(assignment_axis(f"some.key={text}")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tolerance", "--set must be key=value"),
+        ("=1,2", "--set must be key=value"),
+        ("a=1,,2", "--set a=1,,2: a value between the commas is empty"),
+        ("a=1,", "a value between the commas is empty"),
+        ('a=1,["b"', "no complete TOML value"),
+    ],
+)
+def test_what_is_no_assignment_is_refused(text, message):
+    with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
+        assignment_axis(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("0-4", [0, 1, 2, 3, 4]), ("0,2,5", [0, 2, 5]), ("0-1, 7", [0, 1, 7]), ("3", [3])],
+)
+def test_seeds(text, expected):
+    assert values(seed_axis(text)) == expected
+
+
+@pytest.mark.parametrize("text", ["", "x", "4-0", "0-", "-1", "1.5", "0,,1", "0..4"])
+def test_what_is_no_seed_is_refused(text):
+    with pytest.raises(ConfigError, match="--seeds must be numbers and rising ranges"):
+        seed_axis(text)
+
+
+def test_too_many_trials_are_refused():
+    with pytest.raises(ConfigError, match=f"at most {MOST_TRIALS} trials, received 1000000"):
+        seed_axis("0-999999")
+    with pytest.raises(ConfigError, match="the sweep: at most 10000 trials, received 30000"):
+        points([seed_axis("0-9999"), strategy_axis("a,b,c")])
+
+
+def test_an_empty_strategy_is_refused():
+    with pytest.raises(ConfigError, match="--strategy must be names between commas"):
+        strategy_axis("guided,")
+
+
+def test_points_are_every_combination_the_first_axis_slowest():
+    found = points([strategy_axis("a,b"), fixed("epochs", 1, "--epochs 1"), seed_axis("0-1")])
+
+    assert [[each.value for each in point] for point, _ in found] == [
+        ["a", 1, 0], ["a", 1, 1], ["b", 1, 0], ["b", 1, 1],
+    ]  # fmt: skip
+    assert [[each.key for each in varied] for _, varied in found] == [["strategy", "seed"]] * 4
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [assignment_axis("epochs=1"), fixed("epochs", 2, "--epochs 2")],
+        [strategy_axis("guided"), assignment_axis("strategy.name=vanilla")],
+        [assignment_axis("a=1"), assignment_axis("a=2")],
+    ],
+)
+def test_a_key_is_set_in_one_place(others):
+    with pytest.raises(ConfigError, match="is also set by .*; give all its values at one place"):
+        points(others)

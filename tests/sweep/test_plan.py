@@ -1,0 +1,164 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mmbal.config.resolution import resolve
+from mmbal.config.writing import plain_tree
+from mmbal.errors import ConfigError, MmbalError
+from mmbal.sweep.axes import assignment_axis, fixed, seed_axis, strategy_axis
+from mmbal.sweep.listing import listed_axis
+from mmbal.sweep.plan import FREE, differences, distinct, identity, make_trials
+
+
+def names(trials):
+    return [trial.name for trial in trials]
+
+
+def test_names_tell_strategy_seed_and_what_varies(trials_of):
+    found = trials_of("strategy.tolerance=0.1,0.2", "epochs=3", "optimizer.learning_rate=1e-3,0.1")
+
+    assert names(found) == [
+        "guided-seed0-tolerance=0.1-optimizer.learning_rate=0.001",
+        "guided-seed0-tolerance=0.1-optimizer.learning_rate=0.1",
+        "guided-seed0-tolerance=0.2-optimizer.learning_rate=0.001",
+        "guided-seed0-tolerance=0.2-optimizer.learning_rate=0.1",
+    ]
+    assert found[0].config["epochs"] == 3
+    assert (found[0].strategy, found[0].seed) == ("guided", 0)
+    assert str(found[0].origins["epochs"]) == "--set epochs=3"
+
+
+def test_long_and_odd_names_are_cut_and_marked(trials_of):
+    first, second = trials_of('evaluations=["accuracy"],["utilization"]')
+    long = trials_of(*(f"{key}=0.01,0.02" for key in (
+        "strategy.tolerance", "optimizer.learning_rate", "dataset.validation_fraction",
+        "dataset.test_fraction", "dataset.colour_variance")))  # fmt: skip
+
+    assert first.name.startswith("guided-seed0-evaluations=_accuracy_-")
+    assert first.name != second.name
+    assert all(len(trial.name) < 120 for trial in long)
+    assert len(set(names(long))) == len(long) == 32
+    assert trials_of('evaluations=["utilization"],["accuracy"]')[1].name == first.name
+
+
+def test_an_option_of_one_strategy_leaves_the_others_alone(trials_of):
+    found = trials_of("guided.tolerance=0.1,0.2", strategies="guided,vanilla", seeds="0-1")
+
+    assert names(found) == [
+        "guided-seed0-tolerance=0.1", "guided-seed1-tolerance=0.1",
+        "guided-seed0-tolerance=0.2", "guided-seed1-tolerance=0.2",
+        "vanilla-seed0", "vanilla-seed1",
+    ]  # fmt: skip
+    assert found[2].config["strategy"]["tolerance"] == 0.2
+    assert str(found[2].origins["strategy.tolerance"]) == "--set guided.tolerance=0.2"
+
+
+def test_the_recipe_may_choose_the_strategy(catalogue):
+    found, _ = make_trials(catalogue, "colored-digits", None, [assignment_axis("guided.window=3")])
+
+    assert names(found) == ["guided-seed0"]
+    assert found[0].config["strategy"]["window"] == 3
+
+
+@pytest.mark.parametrize(
+    ("strategies", "assignment", "message"),
+    [
+        ("guided,vanilla", "strategy.tolerance=0.1",
+         "strategy 'vanilla': unknown option 'tolerance' .*; for guided alone it is guided.toler"),
+        ("vanilla", "strategy.tolerance=0.1", "unknown option 'tolerance' .legal: none is"),
+        ("vanilla", "guided.tolerance=0.1,0.2",
+         r"--set guided.tolerance=0.1: no trial has the strategy 'guided' \(strat.*: vanilla"),
+        ("guided", "guided.windw=1", "--set guided.windw=1: .*; did you mean 'window'"),
+        ("guided,vanila", "epochs=1", "unknown strategy 'vanila'; did you mean 'vanilla'"),
+        ("guided", "epochs=1,0", "--set epochs=0: epochs must be greater than or equal to 1"),
+        ("guided", "optimizr.learning_rate=1", "unknown setting 'optimizr'"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_found_in_every_trial(trials_of, strategies, assignment, message):
+    with pytest.raises(ConfigError, match=message):
+        trials_of(assignment, strategies=strategies)
+
+
+def test_equal_trials_run_once_and_are_counted(catalogue):
+    axes = [strategy_axis("guided,vanilla"), assignment_axis("guided.tolerance=0.1,0.10,0.2")]
+
+    found, repeated = make_trials(catalogue, "colored-digits", None, axes)
+
+    assert names(found) == ["guided-seed0-tolerance=0.1", "guided-seed0-tolerance=0.2",
+                            "vanilla-seed0"]  # fmt: skip
+    assert repeated == 1
+
+
+def test_a_list_is_crossed_with_the_seeds(catalogue, tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("strategy,strategy.tolerance\nvanilla,\nguided,0.5\n", encoding="utf-8")
+
+    found, _ = make_trials(catalogue, "colored-digits", None, [listed_axis(path), seed_axis("0-1")])
+
+    assert names(found) == ["vanilla-seed0", "vanilla-seed1", "guided-seed0-tolerance=0.5",
+                            "guided-seed1-tolerance=0.5"]  # fmt: skip
+
+
+def test_a_file_lies_under_the_axes(catalogue, tmp_path):
+    path = tmp_path / "base.toml"
+    path.write_text('recipe = "colored-digits"\nepochs = 7\nseed = 5\n', encoding="utf-8")
+
+    found, _ = make_trials(catalogue, None, path, [assignment_axis("batch_size=8,16")])
+
+    assert names(found) == ["guided-seed5-batch_size=8", "guided-seed5-batch_size=16"]
+    assert str(found[0].origins["epochs"]) == f"{path}:2"
+
+
+def test_the_folder_of_the_data_becomes_absolute_and_decides_nothing(catalogue):
+    def made(folder):
+        axes = [fixed("data_dir", folder, f"--data-dir {folder}")]
+        return make_trials(catalogue, "colored-digits", None, axes)[0][0]
+
+    assert made("here").config["data_dir"] == str(Path("here").absolute())
+    assert identity(made("here").config) == identity(made("/there").config)
+    assert differences(made("here").config, made("/there").config) == []
+
+
+def test_what_may_change_is_what_a_resumed_run_may_change():
+    from mmbal.experiment import identity as resumed
+
+    assert {key for key in resumed.FREE if not key.startswith("provenance.")} == FREE
+
+
+def test_a_trial_resolves_to_itself(catalogue, trials_of):
+    (trial,) = trials_of("strategy.tolerance=0.5")
+
+    resolved = trial.resolve(catalogue)
+
+    assert plain_tree(resolved.config) == trial.config
+    assert str(resolved.origins["strategy.tolerance"]) == "--set strategy.tolerance=0.5"
+    assert trial.config == plain_tree(
+        resolve(catalogue, "colored-digits", None, [("strategy.tolerance", 0.5, "")]).config
+    )
+
+
+def test_another_version_on_another_machine_is_noticed(catalogue, trials_of):
+    (trial,) = trials_of()
+    config = {**trial.config, "strategy": {"name": "guided", "tolerance": 0.1}}
+
+    with pytest.raises(MmbalError, match="guided-seed0: another version .* reads strategy.w"):
+        replace(trial, config=config).resolve(catalogue)
+
+
+def test_differences_are_told_with_both_values(trials_of):
+    one, two = trials_of("epochs=1,2")
+    less = {key: value for key, value in one.config.items() if key != "precision"}
+
+    assert differences(one.config, two.config) == ["epochs 1 instead of 2"]
+    assert differences(less, one.config) == ["precision unset instead of float32"]
+    assert differences(less, one.config, ["precision"]) == []
+
+
+def test_names_differ_by_more_than_the_case_of_letters(trials_of):
+    one, two = trials_of("epochs=1,2")
+
+    found = distinct([replace(one, name="A"), replace(two, name="a")], ["b"])
+
+    assert found[0].name == "A"
+    assert found[1].name.startswith("a-")
