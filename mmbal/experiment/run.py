@@ -72,21 +72,17 @@ def run(
     with replicas.scope():
         model = build_model(config, catalogue, data)
     table = provenance(catalogue, config, data.fingerprint)
-    store = Generations(folder / FOLDER)
+    who, store = identity(config, table), Generations(folder / FOLDER)
     checkpoint = store.newest(progress.warn) if resume else None
-    who = identity(config, table)
     if checkpoint is not None:
         refuse_other(checkpoint.facts["identity"], who, folder)
     _agree_on_start(replicas, checkpoint)
+    parts = (config, catalogue, folder, progress, data, model, store, who)
     if not replicas.is_chief:
-        experiment = _Experiment(config, catalogue, folder, progress, data, model, None, store, who)
-        return experiment.run(checkpoint)
+        return _Experiment(*parts, None).run(checkpoint)
     _open_folder(folder, to_toml(config, resolved.origins, table), resume=resume)
     with Journal(folder / JOURNAL) as journal, _warnings_to(journal, progress):
-        experiment = _Experiment(
-            config, catalogue, folder, progress, data, model, journal, store, who
-        )
-        return experiment.run(checkpoint)
+        return _Experiment(*parts, journal).run(checkpoint)
 
 
 @dataclass
@@ -99,9 +95,9 @@ class _Experiment:
     progress: Progress
     data: MultimodalDataset
     model: BalancedModel
-    journal: Journal | None
     store: Generations
     identity: dict[str, Any]
+    journal: Journal | None
 
     def run(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
         """Train and score; stopped at any moment, it leaves a readable record."""

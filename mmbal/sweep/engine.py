@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mmbal.errors import MmbalError
-from mmbal.sweep.trial import Job, Outcome, failure, run_trial
+from mmbal.sweep.trial import Job, Outcome, run_trial
 
 Tell = Callable[[Job, Outcome], None]
 Notice = Callable[[str], None]
@@ -122,8 +122,11 @@ def _outcome(ray: Any, reference: Any) -> Outcome:
     except ray.exceptions.TaskCancelledError:
         return Outcome("interrupted")
     except ray.exceptions.RayTaskError as error:
-        # It failed before the trial began: what it needs is not installed there, say.
-        return replace(failure(error.cause or error), trace=str(error))
+        # The trial itself lets nothing out, so its process could not even load it.
+        trace = str(error).strip()
+        error_line = trace.rpartition("\n")[2]
+        told = f"it did not begin (all machines need the same mmbal and plugins): {error_line}"
+        return Outcome("failed", error=told, trace=trace)
     except ray.exceptions.RayError as error:
         # It died as often as it may: killed, out of memory, or its machine is gone.
         reason = str(error).strip().splitlines() or [""]

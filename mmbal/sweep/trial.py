@@ -70,10 +70,10 @@ def run_trial(job: Job) -> Outcome:
     except MmbalError as error:
         return Outcome("failed", error=" ".join(str(error).split()))
     except Exception as error:  # noqa: BLE001  (a bug in one trial must not end the others)
-        return failure(error)
+        return _failure(error)
 
 
-def failure(error: BaseException) -> Outcome:
+def _failure(error: BaseException) -> Outcome:
     """Return an unforeseen exception as an outcome."""
     last = traceback.format_exception_only(type(error), error)[-1]
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))

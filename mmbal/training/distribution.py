@@ -156,7 +156,8 @@ def global_rows(tensors: Sequence[tf.Tensor | None], whole: tf.Tensor) -> list[t
     sizes = global_sum(tf.one_hot(index, replicas, dtype=tf.int64) * _rows(present[0]))
     before, after = tf.reduce_sum(sizes[:index]), tf.reduce_sum(sizes[index + 1 :])
     # Rows of the others are zeros here, so that a sum puts all of them together exactly.
-    sums = global_sum([_pad(_summable(tensor), before, after) for tensor in present])
+    # One by one: TensorFlow packs what is summed together, and types differ.
+    sums = [global_sum(_pad(_summable(tensor), before, after)) for tensor in present]
     for place, total in zip(places, sums, strict=True):
         found[place] = tf.cast(total, tensors[place].dtype)
     return found

@@ -82,5 +82,8 @@ class ReplicatedModel(keras.Model):
         def on_batch(data: Any) -> Any:
             return self.replicas.run(step, data)
 
-        compiled = on_batch if self.run_eagerly else tf.function(on_batch, reduce_retracing=True)
+        if self.run_eagerly:
+            return lambda batches: on_batch(next(batches))
+        # As on one device, where Keras keeps autograph off its steps; it is slow to trace, too.
+        compiled = tf.function(on_batch, reduce_retracing=True, autograph=False)
         return lambda batches: compiled(next(batches))

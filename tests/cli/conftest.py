@@ -40,7 +40,9 @@ class FakeExperiment(ModuleType):
         self.calls: list[tuple[Any, ...]] = []
         self.error: BaseException | None = None
 
-    def run(self, resolved: Any, catalogue: Any, out: Path, progress: Progress) -> dict[str, Any]:
+    def run(
+        self, resolved: Any, catalogue: Any, out: Path, progress: Progress, *, resume: bool = False
+    ) -> dict[str, Any]:
         self.calls.append((resolved, catalogue, out))
         progress.started(2, 40)
         progress.stepped(1, 40, 1.0)

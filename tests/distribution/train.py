@@ -85,9 +85,7 @@ class Stateful(Strategy):
         odd = tf.equal(tf.convert_to_tensor(self.steps) % 2, 1)
         holds = tf.logical_and(apart, odd)
         lags = tf.equal(tf.range(mean.shape[0], dtype=tf.int64), tf.argmax(mean))
-        return Forward(
-            isolate=tf.logical_and(lags, holds), active={"shared": True}, regular=~holds
-        )
+        return Forward(isolate=tf.logical_and(lags, holds), active={"shared": True}, regular=~holds)
 
     def after_step(self, signals):
         losses = tf.stack([tf.cast(x, tf.float64) for x in list(signals.losses.values())])
@@ -206,7 +204,9 @@ def of_this_host(rows, size, replicas):
         batch = tf.nest.map_structure(lambda x, start=start: x[start : start + size], rows)
         count = len(batch[1])
         whole = count < replicas.count
-        first, last = (count * w // replicas.workers for w in (replicas.worker, replicas.worker + 1))
+        first, last = (
+            count * w // replicas.workers for w in (replicas.worker, replicas.worker + 1)
+        )
         cut = slice(None) if whole else slice(first, last)
         inputs, labels = tf.nest.map_structure(lambda x, cut=cut: x[cut], batch)
         yield {**inputs, WHOLE: np.full(len(labels), whole)}, labels

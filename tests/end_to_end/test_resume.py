@@ -21,9 +21,11 @@ def weights(folder):
     for name in ("weights.weights.h5", "last.weights.h5"):
         with h5py.File(folder / name) as file:
             file.visititems(
-                lambda path, item, name=name: found.update({f"{name}/{path}": item[()]})
-                if isinstance(item, h5py.Dataset)
-                else None
+                lambda path, item, name=name: (
+                    found.update({f"{name}/{path}": item[()]})
+                    if isinstance(item, h5py.Dataset)
+                    else None
+                )
             )
     return found
 
