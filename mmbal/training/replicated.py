@@ -85,5 +85,10 @@ class ReplicatedModel(keras.Model):
         if self.run_eagerly:
             return lambda batches: on_batch(next(batches))
         # As on one device, where Keras keeps autograph off its steps; it is slow to trace, too.
-        compiled = tf.function(on_batch, reduce_retracing=True, autograph=False)
-        return lambda batches: compiled(next(batches))
+        compiled = tf.function(on_batch, autograph=False)
+
+        def on_next(batches: Any) -> Any:
+            # Traced for the shapes that the data promise, which a last, smaller batch has too.
+            return compiled.get_concrete_function(batches.element_spec)(next(batches))
+
+        return on_next
