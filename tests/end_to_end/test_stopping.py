@@ -46,7 +46,7 @@ def test_ctrl_c_leaves_a_readable_record_and_says_how_to_go_on(mmbal):
     assert out == ""
     assert "Traceback" not in err
     assert "interrupted: stopped after" in err
-    for hint in ("mmbal report", "mmbal evaluate", "--weights last", "--config"):
+    for hint in ("mmbal report", "mmbal evaluate", "--weights last", "--resume"):
         assert hint in err
     record = read_record(folder)
     assert (record.status, record.stop_reason) == ("interrupted", "interrupt")
