@@ -1,1 +1,0 @@
-"""Whether this machine can do what mmbal needs, and whether replicas agree on it."""
