@@ -26,7 +26,7 @@ SOURCES = sorted([*(ROOT / "mmbal").rglob("*.py"), *(ROOT / "plugins").glob("*/s
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOUSE = {
     ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "benchmarks",
-    "conftest.py", "mmbal", "plugins", "pyproject.toml", "tests", "tox.ini",
+    "conftest.py", "docs", "mmbal", "plugins", "pyproject.toml", "tests", "tox.ini",
 }  # fmt: skip
 MODULE_LINES, FUNCTION_LINES = 300, 40
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmbal.config.writing import plain_tree
 from mmbal.config.settings import RunConfig
+from mmbal.config.writing import plain_tree
 from mmbal.errors import MmbalError
 
 # How and where a run is carried out may change; what it computes may not.

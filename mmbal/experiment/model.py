@@ -1,5 +1,7 @@
 """Configuration + dataset -> the model to train."""
 
+from typing import Any
+
 import keras
 
 from mmbal.config.settings import Choice, RunConfig
@@ -50,7 +52,7 @@ def build_model(config: RunConfig, catalogue: Catalogue, data: MultimodalDataset
         trace_capacity=config.log_every + config.steps_per_execution,
         on_nonfinite=config.on_nonfinite,
     )
-    execution = {"steps_per_execution": config.steps_per_execution}
+    execution: dict[str, Any] = {"steps_per_execution": config.steps_per_execution}
     try:
         model.compile(_optimizer(config), jit_compile=config.jit_compile, **execution)
     except ValueError as error:

@@ -127,13 +127,13 @@ class _Experiment:
     def _finish(self, training: Training) -> dict[str, Any]:
         """Score and record; the other hosts wait until this is done."""
         found: dict[str, Any] = {}
-        if training.writer is not None and training.selection is not None:
-            assert self.journal is not None
+        writer, selection, journal = training.writer, training.selection, self.journal
+        if writer is not None and selection is not None and journal is not None:
             with self.model.replicas.scope():
-                measured = self._score(self.journal, training.selection, training.writer)
+                measured = self._score(journal, selection, writer)
             measured["seconds"] = seconds = time.monotonic() - self._started
             found = result(self.config, self.folder, measured, self.model.network.modalities)
-            self.journal.write({"event": "end", "seconds": seconds, "result": found})
+            journal.write({"event": "end", "seconds": seconds, "result": found})
             consolidate(self.folder)
             self.store.clear()
         self.model.replicas.agree(0)
@@ -232,10 +232,8 @@ def _finished(folder: Path) -> dict[str, Any] | None:
     journal = folder / JOURNAL
     if not journal.is_file():
         return None
-    last: dict[str, Any] = {}
-    for last in read_journal(journal):
-        pass
-    return dict(last["result"]) if last.get("event") == "end" else None
+    ends = [event["result"] for event in read_journal(journal) if event["event"] == "end"]
+    return dict(ends[-1]) if ends else None
 
 
 def _agree_on_start(replicas: Replicas, checkpoint: Checkpoint | None) -> None:

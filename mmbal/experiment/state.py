@@ -129,7 +129,7 @@ class TrainingState:
 
 def _variables(model: BalancedModel) -> dict[str, Any]:
     """Return every variable that training moves, by a name that stays the same."""
-    modules = {
+    modules: dict[str, Any] = {
         "speed": model.learning_speed,
         "trace": model.trace,
         "guard": model.guard,

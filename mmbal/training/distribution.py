@@ -147,10 +147,10 @@ def global_rows(tensors: Sequence[tf.Tensor | None], whole: tf.Tensor) -> list[t
     """
     replicas = replica_count()
     places = [i for i, t in enumerate(tensors) if t is not None and t.shape.rank != 0]
-    found = list(tensors)
+    found: list[Any] = list(tensors)
     if replicas == 1 or not places:
         return found
-    index, present = _replica_index(), [tensors[place] for place in places]
+    index, present = _replica_index(), [found[place] for place in places]
     if index > 0:  # of copies, the first replica's count
         present = [tensor[: tf.where(whole, 0, tf.shape(tensor)[0])] for tensor in present]
     sizes = global_sum(tf.one_hot(index, replicas, dtype=tf.int64) * _rows(present[0]))
@@ -159,7 +159,7 @@ def global_rows(tensors: Sequence[tf.Tensor | None], whole: tf.Tensor) -> list[t
     # One by one: TensorFlow packs what is summed together, and types differ.
     sums = [global_sum(_pad(_summable(tensor), before, after)) for tensor in present]
     for place, total in zip(places, sums, strict=True):
-        found[place] = tf.cast(total, tensors[place].dtype)
+        found[place] = tf.cast(total, found[place].dtype)
     return found
 
 

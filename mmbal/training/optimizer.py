@@ -1,7 +1,6 @@
 """One optimizer per variable group, behind the one that Keras callbacks see."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -64,6 +63,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         if self.built:
             return
         super().build(variables)
+        kind = _of_global_gradients(self._kind)
         for name, members in self._groups.items():
             label = name.replace("/", "_").replace("+", "_")
             multiplier = self.add_variable((), initializer="ones", name=f"{label}_multiplier")
@@ -73,7 +73,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
                 "global_clipnorm": None,
                 "loss_scale_factor": None,  # the loss is not scaled either
             }
-            optimizer = _of_global_gradients(self._kind)(**config)
+            optimizer = kind(**config)
             vars(optimizer).update(self._excluded)
             optimizer.build(members)
             self._multipliers[name] = multiplier
@@ -148,10 +148,7 @@ class GroupRate(keras.optimizers.schedules.LearningRateSchedule):
         return tf.cast(tf.convert_to_tensor(self._base.learning_rate), factor.dtype) * factor
 
 
-@cache
-def _of_global_gradients(
-    kind: type[keras.optimizers.Optimizer],
-) -> type[keras.optimizers.Optimizer]:
+def _of_global_gradients(kind: Any) -> Any:
     """Return `kind` without its own sum over the replicas.
 
     Keras sums gradients inside the update, after clipping. Here they arrive summed, because

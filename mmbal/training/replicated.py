@@ -23,6 +23,8 @@ class ReplicatedModel(keras.Model):
     def __init__(self, name: str) -> None:
         super().__init__(name=name)
         self.replicas = Replicas()
+        self.train_function: Any
+        self.test_function: Any
         self._distribute_strategy = None  # where Keras keeps the strategy it would use
         self.batches_are_shared_out = False
         """Whether the data hold this host's rows only, not those of the global batch."""

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -298,3 +300,21 @@ def test_a_terminal_shows_a_bar() -> None:
     assert "[2/3] t  accuracy 0.5000  2.0 seconds" in out.getvalue()
     assert "trials" in out.getvalue().split("to run")[1]
     assert "[2/3] u" not in out.getvalue()
+
+
+def test_the_commands_of_the_guide_run(mmbal: Any, ray: FakeEngine, tmp_path: Path) -> None:
+    guide = Path(__file__).parents[2].joinpath("docs", "sweeps.md").read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"^```sh\n(.*?)^```", guide, re.MULTILINE | re.DOTALL))
+    listing = re.search(r"cat > (\S+) <<END\n(.*?)^END", blocks, re.MULTILINE | re.DOTALL)
+    assert listing
+    (tmp_path / listing[1]).write_text(listing[2], encoding="utf-8")
+    commands = [
+        shlex.split(line.replace("\\\n", " "))[1:]
+        for line in re.findall(r"^mmbal (?:.*\\\n)*.*$", blocks, re.MULTILINE)
+    ]
+    assert len(commands) == 4
+
+    for words in commands:
+        done = mmbal(*(word for word in words if word != "--dry-run"))
+        assert done.exit_code == 0, done.output
+    assert len(ray.ran) == 6 + 3 + 4

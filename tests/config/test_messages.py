@@ -40,7 +40,7 @@ ASSIGNMENTS = [
     ("optimizer.momentum=x", "optimizer.momentum must be a number or true or false, received 'x'"),
     ("optimizer.learning_rate=0", "optimizer.learning_rate must be greater than 0, received 0"),
     ("optimizer.learning_rate=inf", "optimizer.learning_rate must be a finite number"),
-    ("precision=half", "precision must be 'float32', 'float64' or "),
+    ("precision=half", "precision must be 'float32', 'float64', "),
 ]
 
 

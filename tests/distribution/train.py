@@ -1,11 +1,12 @@
 """A process that trains small networks on some replicas and writes down all that came of it.
 
-Run as `python train.py LAYOUT OUT [NAME ...]`: LAYOUT is JSON with the arguments of
-`open_strategy`, OUT a folder that gets one .npz for each run in settings.toml. With TF_CONFIG in
+Run as `python train.py LAYOUT OUT NAME ...`: LAYOUT is JSON with the arguments of
+`open_strategy`, OUT a folder that gets one .npz per NAME, a run in settings.toml. With TF_CONFIG in
 the environment the process is one of several workers; each writes into its own folder.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -191,7 +192,7 @@ class Batches(keras.utils.PyDataset):
         self._rows, self._size = rows, size
 
     def __len__(self):
-        return -(-len(self._rows[1]) // self._size)
+        return math.ceil(len(self._rows[1]) / self._size)
 
     def __getitem__(self, index):
         cut = slice(index * self._size, (index + 1) * self._size)
@@ -278,7 +279,8 @@ def train(setting, strategy):
     history = model.fit(**x, **options)
     found = {f"log/{name}": np.array(values) for name, values in history.history.items()}
     found |= state(model)
-    found |= scores(model, setting, inputs, labels)
+    if setting["scores"]:
+        found |= scores(model, inputs, labels)
     found["replicas"] = model.replicas.count
     return found
 
@@ -307,18 +309,15 @@ def state(model):
     return found
 
 
-def scores(model, setting, inputs, labels):
+def scores(model, inputs, labels):
     """Return what evaluation, prediction and utilization say of the trained network."""
-    inputs = {m: x for m, x in inputs.items() if m != KEEP}
     found = {"score/logits": model.predict(inputs, batch_size=5, verbose=0)}
-    if not model.batches_are_shared_out:
-        logs = model.evaluate(inputs, labels, batch_size=5, verbose=0, return_dict=True)
-        found |= {f"score/{name}": np.array(value) for name, value in logs.items()}
-    if labels.ndim == 1:
-        data = tf.data.Dataset.from_tensor_slices((inputs, labels)).batch(7)
-        context = EvaluationContext(Probe(model.network), data, data)
-        found |= {f"score/{name}": np.array(value) for name, value in Utilization()(context)}
-        found["score/probed_loss"] = np.array(context.full.loss)
+    logs = model.evaluate(inputs, labels, batch_size=5, verbose=0, return_dict=True)
+    found |= {f"score/{name}": np.array(value) for name, value in logs.items()}
+    data = tf.data.Dataset.from_tensor_slices((inputs, labels)).batch(7)
+    context = EvaluationContext(Probe(model.network), data, data)
+    found |= {f"score/{name}": np.array(value) for name, value in Utilization()(context)}
+    found["score/probed_loss"] = np.array(context.full.loss)
     return found
 
 
@@ -328,7 +327,7 @@ def main(layout, out, names):
     path = Path(__file__).with_name("settings.toml")
     tables = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
     defaults = tables.pop("defaults")
-    for name in names or tables:
+    for name in names:
         np.savez(out / f"{name}.npz", **train(defaults | tables[name], strategy))
 
 
