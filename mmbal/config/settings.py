@@ -84,6 +84,9 @@ class RunSettings(Options):
     logical_devices: int | None = Field(
         default=None, ge=1, description="split the CPU into so many devices, to try it out"
     )
+    worker_wait: float = Field(
+        default=600, gt=0, description="seconds to wait for the other hosts at the start"
+    )
     sync_batchnorm: bool = Field(
         default=True, description="batch normalisation measures the batch of all devices"
     )

@@ -1,20 +1,27 @@
 """What watches a training: the journal, the progress display, the choice of weights."""
 
+import math
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
+from mmbal.errors import MmbalError
 from mmbal.progress import Progress
 from mmbal.recording.journal import Journal
 from mmbal.training.model import BalancedModel
 from mmbal.training.trace import Steps
 
 SELECTED, LAST = "weights.weights.h5", "last.weights.h5"
+OVERHEAD = 4096
+"""Bytes that HDF5 takes per variable and layer beside the values, and as much again."""
 RESTORED = ("epoch", "steps", "_in_epoch", "_flushed", "_seconds", "speeds", "imbalance")
 
 
@@ -179,10 +186,31 @@ class JournalWriter(keras.callbacks.Callback):
 
 
 def save_weights(network: keras.Model, path: Path) -> None:
-    """Save the weights so that `path` holds the old or the new ones, never half of them."""
+    """Save the weights so that `path` holds the old or the new ones, never half of them.
+
+    Raises:
+        MmbalError: they cannot be written (such as a full disk); the old ones are untouched.
+    """
     beside = path.with_name(f".{path.name}")
-    network.save_weights(beside)
-    beside.replace(path)
+    try:
+        _reserve(beside, network)
+        network.save_weights(beside)
+        beside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            beside.unlink()
+        reason = os.strerror(error.errno) if error.errno else error
+        raise MmbalError(f"cannot write {path}: {reason}") from error
+
+
+def _reserve(path: Path, network: keras.Model) -> None:
+    """Find out whether there is room for the weights before HDF5 does, which would crash."""
+    variables, layers = network.variables, list(network._flatten_layers())  # noqa: SLF001
+    values = sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in variables)
+    with path.open("wb") as file:
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            size = values + OVERHEAD * (len(variables) + len(layers))
+            os.posix_fallocate(file.fileno(), 0, size)
 
 
 def _split(logs: dict[str, float]) -> tuple[dict[str, float], dict[str, float]]:

@@ -10,7 +10,7 @@ import keras
 from mmbal.config.settings import RunConfig
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.state import TrainingState
-from mmbal.experiment.stopping import StopRequest, StopTraining
+from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopRequest, StopTraining
 from mmbal.recording.checkpoint import Checkpoint
 from mmbal.recording.generations import Generations
 from mmbal.training.distribution import Replicas
@@ -70,7 +70,8 @@ class Checkpoints(keras.callbacks.Callback):
         self._replicas = replicas
         self._begun_at = self.position = Position()
         self._arrays: Mapping[str, Any] = {}
-        self._steps = self._saved_steps = 0
+        self._resumed: Mapping[str, Any] | None = None
+        self.steps = self._saved_steps = 0
         self._saved_time = time.monotonic()
         self.saved: int | None = None
         self.epoch_began_at = 0
@@ -78,9 +79,16 @@ class Checkpoints(keras.callbacks.Callback):
     def resume(self, checkpoint: Checkpoint) -> None:
         """Set everything to a checkpoint; training goes on from its position."""
         self._state.restore(checkpoint.arrays, checkpoint.facts["state"])
+        self._resumed = checkpoint.facts["state"]
         self._begun_at = self.position = Position(**checkpoint.facts["position"])
         self._arrays = checkpoint.arrays
-        self._steps = self._saved_steps = self.saved = checkpoint.step
+        self.steps = self._saved_steps = self.saved = checkpoint.step
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Set the callbacks once more: Keras's own forget all when a training begins."""
+        if self._resumed is not None:
+            self._state.restore_hosts(self._resumed)
+        self._resumed = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the data where the epoch goes on."""
@@ -88,7 +96,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._first = self._begun_at.step if begins_inside else 0
         self._batches.start(epoch, self._first)
         self.position = Position(epoch, self._first)
-        self.epoch_began_at = self._steps - self._first
+        self.epoch_began_at = self.steps - self._first
         if begins_inside:
             self._state.restore_metrics(self._arrays)
         self._arrays = {}
@@ -96,7 +104,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Save if it is time; stop if somebody asked for it."""
         done = self._first + batch + 1
-        self._steps += done - self.position.step
+        self.steps += done - self.position.step
         self.position = Position(self.position.epoch, done)
         if done == self._batches.length:
             return  # the epoch's validation belongs to it
@@ -104,20 +112,23 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Do so between two epochs, and when the last one is over."""
-        self.position = Position(epoch + 1)
-        if epoch + 1 == self._config.epochs:
+        epochs = self._config.epochs
+        is_last = self.model.stop_training or epoch + 1 == epochs
+        self.position = Position(epochs if is_last else epoch + 1)
+        if is_last:
             self.save()
         self._heed()
 
     def save(self) -> None:
         """Write a checkpoint of the present position, once."""
         self._faults.look()
-        if self._store is None or self.saved == self._steps:
+        if self.saved == self.steps:
             return
-        arrays, state = self._state.capture()
-        facts = {**self._facts(), "position": asdict(self.position), "state": state}
-        self._store.save(Checkpoint(self._steps, arrays, facts))
-        self.saved = self._saved_steps = self._steps
+        if self._store is not None:
+            arrays, state = self._state.capture()
+            facts = {**self._facts(), "position": asdict(self.position), "state": state}
+            self._store.save(Checkpoint(self.steps, arrays, facts))
+        self.saved = self._saved_steps = self.steps
         self._saved_time = time.monotonic()
 
     def _heed(self) -> None:
@@ -132,12 +143,16 @@ class Checkpoints(keras.callbacks.Callback):
         if self._replicas.workers == 1:
             return asked
         # All hosts must leave after the same step, and asking them takes a moment.
-        if self._steps % self._config.log_every == 0 or self.position.step == 0:
-            return self._replicas.any(asked)
-        return False
+        if self.steps % self._config.log_every != 0 and self.position.step != 0:
+            return False
+        if not self._replicas.any(asked):
+            return False
+        preempted = self._replicas.any(self._stop.reason == PREEMPTED)
+        self._stop.reason = PREEMPTED if preempted else INTERRUPT
+        return True
 
     def _is_due(self) -> bool:
         every, minutes = self._config.checkpoint_steps, self._config.checkpoint_minutes
-        by_steps = every is not None and self._steps - self._saved_steps >= every
+        by_steps = every is not None and self.steps - self._saved_steps >= every
         waited = time.monotonic() - self._saved_time
         return by_steps or (minutes > 0 and waited >= minutes * 60)

@@ -13,6 +13,7 @@ FREE = {
     "data_dir",
     "distribute",
     "logical_devices",
+    "worker_wait",
     "checkpoint_minutes",
     "checkpoint_steps",
     "provenance.git_commit",

@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -22,11 +22,12 @@ from mmbal.experiment.checkpoints import FOLDER
 from mmbal.experiment.identity import identity, refuse_other
 from mmbal.experiment.model import build_model, open_dataset
 from mmbal.experiment.scoring import Scorer, result
-from mmbal.experiment.stopping import StopRequest, StopTraining
+from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopRequest, StopTraining
 from mmbal.experiment.training import Training
 from mmbal.progress import Progress, SilentProgress
 from mmbal.recording.atomic import replace_file
 from mmbal.recording.checkpoint import Checkpoint
+from mmbal.recording.folder import open_run
 from mmbal.recording.generations import Generations
 from mmbal.recording.journal import Journal, read_journal
 from mmbal.recording.writer import CONFIG, JOURNAL, consolidate
@@ -64,9 +65,12 @@ def run(
     config = resolved.config
     finished = _finished(folder) if resume else None
     if finished is not None:
+        open_run(folder)  # the disk may have been too full for the record
+        Generations(folder / FOLDER).clear()
         return finished
-    replicas = _start_devices(config)
-    progress = (progress or SilentProgress()) if replicas.is_chief else SilentProgress()
+    progress = progress or SilentProgress()
+    replicas = _start_devices(config, progress)
+    progress = progress if replicas.is_chief else SilentProgress()
     progress.stage("loading the dataset")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
     with replicas.scope():
@@ -118,14 +122,19 @@ class _Experiment:
             training.run()
             found = self._finish(training)
         except (KeyboardInterrupt, StopTraining):
-            raise self._stopped(training, stop.reason or "interrupt") from None
+            raise self._stopped(training, stop.reason or INTERRUPT) from None
         except MmbalError as error:
-            self._note_stop(training, str(error))
+            with suppress(MmbalError):  # a full disk does not take the note either
+                self._note_stop(training, str(error))
             raise
+        if self.journal is not None:  # all is told: what fails from here on is no stop
+            consolidate(self.folder)
+            self.store.clear()
+        self.model.replicas.agree(0)
         return found
 
     def _finish(self, training: Training) -> dict[str, Any]:
-        """Score and record; the other hosts wait until this is done."""
+        """Score and tell the end."""
         found: dict[str, Any] = {}
         writer, selection, journal = training.writer, training.selection, self.journal
         if writer is not None and selection is not None and journal is not None:
@@ -134,9 +143,6 @@ class _Experiment:
             measured["seconds"] = seconds = time.monotonic() - self._started
             found = result(self.config, self.folder, measured, self.model.network.modalities)
             journal.write({"event": "end", "seconds": seconds, "result": found})
-            consolidate(self.folder)
-            self.store.clear()
-        self.model.replicas.agree(0)
         return found
 
     def _facts(self) -> dict[str, Any]:
@@ -207,10 +213,11 @@ class _Experiment:
 
     def _stopped(self, training: Training, reason: str) -> Interrupted:
         self._note_stop(training, reason)
-        steps = 0 if training.writer is None else training.writer.steps
-        resumable = training.checkpoints.saved is not None
-        kind = Preempted if reason == "preempted" else Interrupted
-        return kind(self.folder, f"stopped after {steps} steps", resumable=resumable)
+        done = training.checkpoints
+        kind = Preempted if reason == PREEMPTED else Interrupted
+        return kind(
+            self.folder, f"stopped after {done.steps} steps", resumable=done.saved is not None
+        )
 
     def _note_stop(self, training: Training, reason: str) -> None:
         if self.journal is None or training.writer is None:
@@ -221,10 +228,13 @@ class _Experiment:
         consolidate(self.folder)
 
 
-def _start_devices(config: RunConfig) -> Replicas:
+def _start_devices(config: RunConfig, progress: Progress) -> Replicas:
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
-    return Replicas(open_strategy(config.distribute, config.logical_devices))
+    strategy = open_strategy(
+        config.distribute, config.logical_devices, config.worker_wait, progress.stage
+    )
+    return Replicas(strategy)
 
 
 def _finished(folder: Path) -> dict[str, Any] | None:

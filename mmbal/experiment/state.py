@@ -11,7 +11,10 @@ from mmbal.errors import MmbalError
 from mmbal.experiment.sampler import Sampler
 from mmbal.training.model import BalancedModel
 
+METRICS = "metrics/"
 PLAIN = (bool, int, float, str, type(None))
+# Keras turns the sign of this setting in every process, once it knows which way is better.
+TURNED = "min_delta"
 
 
 class Resumable(Protocol):
@@ -42,7 +45,9 @@ class CallbackState:
             name: value.item() if isinstance(value, np.generic) else value
             for name, value in vars(self._callback).items()
         }
-        return {name: value for name, value in values.items() if isinstance(value, PLAIN)}
+        plain = {name: value for name, value in values.items() if isinstance(value, PLAIN)}
+        plain.pop(TURNED, None)
+        return plain
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` returned."""
@@ -68,12 +73,11 @@ class TrainingState:
         self._sampler = sampler
         self._hosts = hosts
         self._variables = _variables(model)
+        self._read = model.replicas.compiled(self._values)
 
     def capture(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return arrays by name and facts; the replicas agree, so one speaks for all."""
-        variables = list(self._variables.values())
-        values = self._model.replicas.run(lambda: [_value(variable) for variable in variables])
-        arrays = {name: value.numpy() for name, value in zip(self._variables, values, strict=True)}
+        arrays = {name: value.numpy() for name, value in self._read().items()}
         if self._sampler is not None:
             arrays |= {f"sampler/{name}": v for name, v in self._sampler.state().items()}
         kind, keys, *rest = np.random.get_state()  # noqa: NPY002  (plugins may draw from it)
@@ -86,45 +90,46 @@ class TrainingState:
         }
         return arrays, facts
 
+    def _values(self) -> dict[str, Any]:
+        return {name: _value(variable) for name, variable in self._variables.items()}
+
     def restore(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
-        """Set everything to what `capture` returned.
+        """Set everything but the metrics to what `capture` returned.
 
         Raises:
             MmbalError: it belongs to a model with other variables.
         """
-        self._assign(self._variables, arrays)
+        self._refuse_misfit(arrays)
+        with self._model.replicas.scope():
+            for name, variable in self._variables.items():
+                if not name.startswith(METRICS):
+                    variable.assign(arrays[name])
         if self._sampler is not None:
             self._sampler.restore({key: arrays[f"sampler/{key}"] for key in ("ids", "keep")})
-        for name, host in self._hosts.items():
-            host.restore(facts["hosts"][name])
+        self.restore_hosts(facts)
         self._model.begun_epoch = facts["begun_epoch"]
         kind, *rest = facts["numpy_random"]
         np.random.set_state((kind, arrays["numpy_random"], *rest))  # noqa: NPY002
         version, numbers, gauss = facts["python_random"]
         random.setstate((version, tuple(numbers), gauss))
 
+    def restore_hosts(self, facts: Mapping[str, Any]) -> None:
+        """Set what lives on the host."""
+        for name, host in self._hosts.items():
+            host.restore(facts["hosts"][name])
+
     def restore_metrics(self, arrays: Mapping[str, np.ndarray]) -> None:
-        """Set the metrics alone, which Keras clears at the beginning of an epoch."""
-        metrics = {k: v for k, v in self._variables.items() if k.startswith("metrics/")}
-        self._assign(metrics, arrays)
-
-    def _assign(self, variables: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-        wrong = [
-            name
-            for name, variable in variables.items()
-            if name not in arrays or arrays[name].shape != tuple(variable.shape)
-        ]
-        if wrong:
-            raise MmbalError(f"the checkpoint does not fit this model: no such {wrong[0]}")
-
+        """Set the metrics, which an epoch that goes on does not begin anew."""
+        metrics = {k: v for k, v in self._variables.items() if k.startswith(METRICS)}
         replicas = self._model.replicas
         with replicas.scope():
-            for name, variable in variables.items():
-                if name.startswith("metrics/"):
-                    # From outside, TensorFlow would share the value out over the replicas.
-                    replicas.run(variable.assign, arrays[name])
-                else:
-                    variable.assign(arrays[name])
+            # From outside, TensorFlow would share the values out over the replicas.
+            replicas.run(lambda: [v.assign(arrays[name]) for name, v in metrics.items()])
+
+    def _refuse_misfit(self, arrays: Mapping[str, np.ndarray]) -> None:
+        for name, variable in self._variables.items():
+            if name not in arrays or arrays[name].shape != tuple(variable.shape):
+                raise MmbalError(f"the checkpoint does not fit this model: no such {name}")
 
 
 def _variables(model: BalancedModel) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = {signal.SIGINT: "interrupt", signal.SIGTERM: "preempted"}
+INTERRUPT, PREEMPTED = "interrupt", "preempted"
+SIGNALS = {signal.SIGINT: INTERRUPT, signal.SIGTERM: PREEMPTED}
 
 
 class StopTraining(BaseException):

@@ -1,5 +1,6 @@
 """Trains the model of a run: callbacks, checkpoints, and the ways in which it can end."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -138,7 +139,7 @@ class Training:
                 raise
             raise MmbalError(
                 f"worker {replicas.worker} of {replicas.workers} lost another one: "
-                f"{error.message.splitlines()[0]:.200}; start all workers again with --resume"
+                f"{_reason(error)}; start all workers again with --resume"
             ) from error
         finally:
             # Here and not when the run stops: while it is scored, other weights may be loaded.
@@ -160,3 +161,9 @@ class Training:
             f"{error.what} became NaN or infinite in {where}; the weights of the step before are "
             "kept: lower the learning rate, look at these examples, or set on_nonfinite=skip"
         )
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """Return the line of TensorFlow's message that tells what happened, without its stacks."""
+    cause = re.search(r"aborted by: (.+)", error.message)
+    return cause[1] if cause else error.message.strip().splitlines()[0]

@@ -2,17 +2,22 @@
 
 import json
 import os
+from collections.abc import Callable
 from typing import Literal
 
 import tensorflow as tf
 
 from mmbal.errors import MmbalError
+from mmbal.training.rendezvous import meet
 
 Distribute = Literal["auto", "none", "mirrored", "multiworker"]
 
 
 def open_strategy(
-    distribute: Distribute = "auto", logical_devices: int | None = None
+    distribute: Distribute = "auto",
+    logical_devices: int | None = None,
+    wait: float = 600,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> tf.distribute.Strategy:
     """Return the `tf.distribute` strategy of a run; call it before any TensorFlow operation.
 
@@ -22,9 +27,11 @@ def open_strategy(
             several hosts where one of these names them, else for all GPUs where there are two
             or more, else for one device.
         logical_devices: split the CPU into so many devices first, to try distribution out.
+        wait: seconds for the other hosts to come.
+        notice: told whom the wait is for, in one line.
 
     Raises:
-        MmbalError: what was asked for is not there.
+        MmbalError: what was asked for is not there, or another host does not come.
     """
     if logical_devices is not None:
         _split_cpu(logical_devices)
@@ -33,7 +40,9 @@ def open_strategy(
     if distribute == "none":
         return tf.distribute.get_strategy()
     if distribute == "multiworker":
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_cluster())
+        cluster = _cluster()
+        _meet_the_others(cluster, wait, notice)
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=cluster)
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
@@ -57,6 +66,17 @@ def _cluster() -> tf.distribute.cluster_resolver.ClusterResolver:
         "--distribute multiworker needs TF_CONFIG (see docs/distributed.md), or a SLURM "
         "allocation started with srun; neither is in the environment"
     )
+
+
+def _meet_the_others(
+    cluster: tf.distribute.cluster_resolver.ClusterResolver,
+    wait: float,
+    notice: Callable[[str], None],
+) -> None:
+    spec = cluster.cluster_spec()
+    own = spec.task_address(cluster.task_type, cluster.task_id)
+    hosts = [host for job in spec.jobs for host in spec.job_tasks(job)]
+    meet(own, [host for host in hosts if host != own], wait, notice)
 
 
 def _split_cpu(count: int) -> None:

@@ -7,6 +7,7 @@ device each function here is the identity.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 import keras
@@ -33,6 +34,7 @@ class Replicas:
         self._local = 1 if self.count == 1 else len(self.strategy.extended.worker_devices)
         self.workers = self.count // self._local
         self.worker = _worker_index(self.strategy) if self.workers > 1 else 0
+        self._total: Callable[..., Any] | None = None
 
     @property
     def is_chief(self) -> bool:
@@ -46,30 +48,38 @@ class Replicas:
 
     def run(self, function: Callable[..., Any], *args: Any) -> Any:
         """Call `function` on every replica; return what the first one here returned."""
-        if self.count == 1:
-            return self.strategy.run(function, args=args)
-
-        def on_all() -> Any:
-            results = self.strategy.run(function, args=args)
-            return tf.nest.map_structure(
-                lambda value: self.strategy.experimental_local_results(value)[0], results
-            )
-
         # Replicas that run eagerly wait for each other at every operation.
-        return tf.function(on_all)() if tf.executing_eagerly() else on_all()
+        eager = self.count > 1 and tf.executing_eagerly()
+        call = self.compiled(function) if eager else partial(self._on_all, function)
+        return call(*args)
+
+    def compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return `function` as a graph for what `run` would do again and again."""
+        call: Callable[..., Any] = tf.function(partial(self._on_all, function), autograph=False)
+        return call
+
+    def _on_all(self, function: Callable[..., Any], *args: Any) -> Any:
+        results = self.strategy.run(function, args=args)
+        return results if self.count == 1 else tf.nest.map_structure(self._first_here, results)
+
+    def _first_here(self, value: Any) -> Any:
+        return self.strategy.experimental_local_results(value)[0]
 
     def any(self, here: bool) -> bool:
         """Return whether it holds on any host; all must ask at the same moment."""
-        if self.workers == 1:
-            return here
-        return bool(self.run(lambda: global_sum(tf.constant(int(here)))) > 0)
+        return here if self.workers == 1 else self._sum_over_all(int(here)) > 0
 
     def agree(self, number: int) -> bool:
         """Return whether all hosts name the same number; all must ask at the same moment."""
         if self.workers == 1:
             return True
-        total = self.run(lambda: global_sum(tf.constant(number, tf.int64)))
-        return int(total) == number * self.count
+        return self._sum_over_all(number) == number * self.count
+
+    def _sum_over_all(self, number: int) -> int:
+        if self._total is None:
+            # Only what lies on a replica's own device can be summed.
+            self._total = self.compiled(lambda each: global_sum(tf.identity(each)))
+        return int(self._total(tf.constant(number, tf.int64)))
 
     def share(self, batch: Structure, of_worker: bool = False) -> tuple[Structure, tf.Tensor]:
         """Return this replica's rows of a batch: contiguous and as even as can be.

@@ -76,7 +76,7 @@ class LearningSpeed(tf.Module):
             ]
         )
         branch, fusion = (
-            tf.math.divide_no_nan(*tf.unstack(tf.linalg.matmul(membership, per_atom), axis=1))
+            tf.math.divide_no_nan(*tf.unstack(_sums(membership, per_atom), axis=1))
             for membership in (self._branch, self._fusion)
         )
         return Effective(per_atom[:, 0], branch, fusion)
@@ -127,10 +127,17 @@ def _membership(
     lists: Mapping[str, Sequence[keras.Variable]],
     modalities: Sequence[str],
 ) -> tf.Tensor:
-    """Return (modality, atom): 1 where the disjoint group serves the modality."""
+    """Return (modality, atom) bool: whether the disjoint group serves the modality."""
     served = {m: {id(v) for v in lists.get(m, ())} for m in modalities}
     rows = [
-        [float(id(variables[0]) in served[m]) for variables in partition.values()]
-        for m in modalities
+        [id(variables[0]) in served[m] for variables in partition.values()] for m in modalities
     ]
-    return tf.constant(rows, tf.float64)
+    return tf.constant(rows, tf.bool)
+
+
+def _sums(membership: tf.Tensor, per_atom: tf.Tensor) -> tf.Tensor:
+    """Return the sums of what serves each modality: (modality, atom), (atom, 2) to (modality, 2).
+
+    No product with zeros: NaN in the group of one modality is nothing to the others.
+    """
+    return tf.reduce_sum(tf.where(membership[:, :, tf.newaxis], per_atom, 0), axis=1)

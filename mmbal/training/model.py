@@ -125,7 +125,7 @@ class BalancedModel(ReplicatedModel):
             NonFiniteError: loss, gradients or speeds became NaN or infinite and `on_nonfinite`
                 is "stop".
         """
-        callbacks = [StrategyEpochs(self), FaultWatch(self), *(callbacks or ())]
+        callbacks = [FaultWatch(self), StrategyEpochs(self), *(callbacks or ())]
         with self.replicas.scope(), warnings.catch_warnings():
             build_from(self.network, x)
             self.built = True

@@ -25,9 +25,15 @@ class ReplicatedModel(keras.Model):
         self.replicas = Replicas()
         self.train_function: Any
         self.test_function: Any
+        self._read_metrics: Any = None
         self._distribute_strategy = None  # where Keras keeps the strategy it would use
         self.batches_are_shared_out = False
         """Whether the data hold this host's rows only, not those of the global batch."""
+
+    def compile(self, *args: Any, **options: Any) -> None:
+        """Configure training as `keras.Model.compile` does."""
+        super().compile(*args, **options)
+        self._read_metrics = None  # it may be others now
 
     def share(self, data: Any) -> tuple[Any, tf.Tensor]:
         """Return the rows of a batch that are this replica's, and whether they are all."""
@@ -59,10 +65,12 @@ class ReplicatedModel(keras.Model):
 
     def get_metrics_result(self) -> dict[str, tf.Tensor]:
         """Return the metrics; every replica has seen every example, so one speaks for all."""
-        if tf.distribute.in_cross_replica_context():
-            results: dict[str, tf.Tensor] = self.replicas.run(super().get_metrics_result)
-            return results
-        return super().get_metrics_result()  # type: ignore[no-any-return]
+        if not tf.distribute.in_cross_replica_context():
+            return super().get_metrics_result()  # type: ignore[no-any-return]
+        if self._read_metrics is None:
+            self._read_metrics = self.replicas.compiled(super().get_metrics_result)
+        results: dict[str, tf.Tensor] = self._read_metrics()
+        return results
 
     def refuse_on_replicas(self, options: Mapping[str, Any]) -> None:
         """Check the options of `compile`.

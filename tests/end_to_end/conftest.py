@@ -5,11 +5,18 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
+from mmbal.recording.journal import read_journal
+
+VOLATILE = {"time", "seconds", "resumed_at", "run"}
+ABOUT = ("event", "first", "epoch", "split", "weights", "name")
 PROGRAM = Path(sys.executable).with_name("mmbal")
 SMALL = ("--plugin", "colored-digits", "--set", "dataset.train_examples=200")
 
@@ -18,16 +25,17 @@ class CommandLine:
     """Runs `mmbal` in a folder."""
 
     small = SMALL
+    saving = (*SMALL, "--set", "checkpoint_steps=7", "--set", "log_every=3")
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, *arguments: Any) -> "subprocess.Popen[str]":
+    def start(self, *arguments: Any, **environment: str) -> "subprocess.Popen[str]":
         """Start a process; it can be signalled and killed."""
         return subprocess.Popen(
             [str(PROGRAM), *map(str, arguments)],
             cwd=self.folder,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -42,6 +50,10 @@ class CommandLine:
         out, err = process.communicate(timeout=300)
         assert process.returncode == status, err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def newest(self, folder: Path) -> str:
+        """Return the name of the newest checkpoint of a run, "" for none."""
+        return max((path.name for path in (folder / "resume").glob("0*.h5")), default="")
 
     def train(self, out: Path, *arguments: Any) -> dict[str, Any]:
         """Run one small epoch; return the object of the last line of stdout."""
@@ -66,3 +78,46 @@ def mmbal(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
 def trained(mmbal: CommandLine) -> "subprocess.CompletedProcess[str]":
     """Run one small epoch of guided balancing into the folder `first`."""
     return mmbal("run", *mmbal.small, "--epochs", 1, "--out", "first", "--json")
+
+
+@pytest.fixture(scope="session")
+def same_end() -> Callable[[Path, Path], None]:
+    """Return what asserts that two finished runs left the same, bit for bit."""
+    return assert_same_end
+
+
+def assert_same_end(folder: Path, unbroken: Path) -> None:
+    """Compare all that a run leaves but its times."""
+    ours, theirs = weights(folder), weights(unbroken)
+    assert ours.keys() == theirs.keys()
+    for name, value in ours.items():
+        np.testing.assert_array_equal(value, theirs[name], err_msg=name)
+    ours, theirs = lines(folder), lines(unbroken)
+    assert ours.keys() == theirs.keys()
+    for key, event in ours.items():
+        assert event == theirs[key]
+    assert not (folder / "resume").exists()
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    """Return every array of both weight files."""
+    found: dict[str, Any] = {}
+    for name in ("weights.weights.h5", "last.weights.h5"):
+        with h5py.File(folder / name) as file:
+            datasets: list[str] = []
+            file.visit(datasets.append)
+            arrays = [path for path in datasets if isinstance(file[path], h5py.Dataset)]
+            found |= {f"{name}/{path}": file[path][()] for path in arrays}
+    return found
+
+
+def lines(folder: Path) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return the journal's events by what they are about; what is told again replaces."""
+    told = {}
+    for line in read_journal(folder / "journal.jsonl"):
+        event = {name: value for name, value in line.items() if name not in VOLATILE}
+        if event["event"] == "end":
+            event["result"] = {k: v for k, v in event["result"].items() if k not in VOLATILE}
+        if event["event"] != "stop":
+            told[tuple(str(event.get(name)) for name in ABOUT)] = event
+    return told
