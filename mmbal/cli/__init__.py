@@ -6,6 +6,7 @@ import mmbal
 from mmbal.cli.boundary import Boundary
 from mmbal.cli.compare import compare
 from mmbal.cli.data import data
+from mmbal.cli.doctor import doctor
 from mmbal.cli.evaluate import evaluate
 from mmbal.cli.plugins import plugins
 from mmbal.cli.report import report
@@ -31,7 +32,7 @@ def cli(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (run, sweep, evaluate, report, compare, plugins, data):
+for _command in (run, sweep, evaluate, report, compare, plugins, data, doctor):
     cli.add_command(_command)
 
 

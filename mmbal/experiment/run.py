@@ -23,7 +23,7 @@ from mmbal.experiment.identity import identity, refuse_other
 from mmbal.experiment.model import build_model, open_dataset
 from mmbal.experiment.scoring import Scorer, result
 from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopRequest, StopTraining
-from mmbal.experiment.training import Training
+from mmbal.experiment.training import Training, naming_a_lost_host
 from mmbal.progress import Progress, SilentProgress
 from mmbal.recording.atomic import replace_file
 from mmbal.recording.checkpoint import Checkpoint
@@ -63,10 +63,7 @@ def run(
             run that is to be resumed.
     """
     config = resolved.config
-    finished = _finished(folder) if resume else None
-    if finished is not None:
-        open_run(folder)  # the disk may have been too full for the record
-        Generations(folder / FOLDER).clear()
+    if resume and (finished := _finished(folder)) is not None:
         return finished
     progress = progress or SilentProgress()
     replicas = _start_devices(config, progress)
@@ -130,7 +127,8 @@ class _Experiment:
         if self.journal is not None:  # all is told: what fails from here on is no stop
             consolidate(self.folder)
             self.store.clear()
-        self.model.replicas.agree(0)
+        with naming_a_lost_host(self.model.replicas):
+            self.model.replicas.agree(0)
         return found
 
     def _finish(self, training: Training) -> dict[str, Any]:
@@ -238,12 +236,16 @@ def _start_devices(config: RunConfig, progress: Progress) -> Replicas:
 
 
 def _finished(folder: Path) -> dict[str, Any] | None:
-    """Return the result of a run that has come to its end."""
+    """Return the result of a run that has come to its end, and put its folder in order."""
     journal = folder / JOURNAL
     if not journal.is_file():
         return None
     ends = [event["result"] for event in read_journal(journal) if event["event"] == "end"]
-    return dict(ends[-1]) if ends else None
+    if not ends:
+        return None
+    open_run(folder)  # the disk may have been too full for the record
+    Generations(folder / FOLDER).clear()
+    return dict(ends[-1])
 
 
 def _agree_on_start(replicas: Replicas, checkpoint: Checkpoint | None) -> None:

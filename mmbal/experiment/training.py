@@ -1,7 +1,8 @@
 """Trains the model of a run: callbacks, checkpoints, and the ways in which it can end."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from mmbal.recording.checkpoint import Checkpoint
 from mmbal.recording.generations import Generations
 from mmbal.recording.journal import Journal
 from mmbal.registry.catalogue import Catalogue
+from mmbal.training.distribution import Replicas
 from mmbal.training.epochs import FaultWatch
 from mmbal.training.guard import NonFiniteError
 from mmbal.training.model import BalancedModel
@@ -122,7 +124,7 @@ class Training:
         watching = [each for each in (self.selection, self.writer) if each is not None]
         validation = plain_batches(self.data.validation, config.batch_size, replicas)
         try:
-            with self.stop:
+            with self.stop, naming_a_lost_host(replicas):
                 self.model.fit(
                     self.batches.dataset,
                     validation_data=validation,
@@ -134,13 +136,6 @@ class Training:
                 )
         except NonFiniteError as error:
             raise self._located(error) from error
-        except LOST_HOST as error:
-            if replicas.workers == 1:
-                raise
-            raise MmbalError(
-                f"worker {replicas.worker} of {replicas.workers} lost another one: "
-                f"{_reason(error)}; start all workers again with --resume"
-            ) from error
         finally:
             # Here and not when the run stops: while it is scored, other weights may be loaded.
             if replicas.is_chief:
@@ -161,6 +156,24 @@ class Training:
             f"{error.what} became NaN or infinite in {where}; the weights of the step before are "
             "kept: lower the learning rate, look at these examples, or set on_nonfinite=skip"
         )
+
+
+@contextmanager
+def naming_a_lost_host(replicas: Replicas) -> Iterator[None]:
+    """Turn what TensorFlow raises when another host is gone into one line.
+
+    Raises:
+        MmbalError: another host is gone.
+    """
+    try:
+        yield
+    except LOST_HOST as error:
+        if replicas.workers == 1:
+            raise
+        raise MmbalError(
+            f"worker {replicas.worker} of {replicas.workers} lost another one: "
+            f"{_reason(error)}; start all workers again with --resume"
+        ) from error
 
 
 def _reason(error: tf.errors.OpError) -> str:

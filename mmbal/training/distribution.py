@@ -244,7 +244,9 @@ class GlobalTape:
             options["output_gradients"] = tf.nest.map_structure(
                 lambda loss: tf.cast(self._scale, loss.dtype), target
             )
-        gradients = self._tape.gradient(target, sources, **options)
+        # Of an embedding come slices, a row as often as it was looked up: squares of slices,
+        # which optimizers and clipping take, are not those of the gradient.
+        gradients = tf.nest.map_structure(_dense, self._tape.gradient(target, sources, **options))
         if self._scale is not None:
             gradients = tf.nest.map_structure(self._unscale, gradients)
         return gradients if replica_count() == 1 else self._reduce(gradients, sources)
@@ -252,7 +254,6 @@ class GlobalTape:
     def _unscale(self, gradient: tf.Tensor | None) -> tf.Tensor | None:
         if gradient is None or self._scale is None:
             return gradient
-        gradient = tf.convert_to_tensor(gradient)
         return gradient / tf.cast(self._scale, gradient.dtype)
 
     def _reduce(self, gradients: Any, sources: Any) -> Any:
@@ -262,10 +263,14 @@ class GlobalTape:
             for place, (gradient, owner) in enumerate(zip(flat, owners, strict=True))
             if gradient is not None and isinstance(owner, tf.Variable | keras.Variable)
         ]
-        local = [tf.convert_to_tensor(flat[place]) for place in places]
+        local = [flat[place] for place in places]
         for place, total in zip(places, global_sum(local) if local else [], strict=True):
             flat[place] = total
         return tf.nest.pack_sequence_as(gradients, flat)
+
+
+def _dense(gradient: Any) -> tf.Tensor | None:
+    return None if gradient is None else tf.convert_to_tensor(gradient)
 
 
 def synchronise_batch_norm(network: keras.Model) -> None:

@@ -129,9 +129,7 @@ def _membership(
 ) -> tf.Tensor:
     """Return (modality, atom) bool: whether the disjoint group serves the modality."""
     served = {m: {id(v) for v in lists.get(m, ())} for m in modalities}
-    rows = [
-        [id(variables[0]) in served[m] for variables in partition.values()] for m in modalities
-    ]
+    rows = [[id(variables[0]) in served[m] for variables in partition.values()] for m in modalities]
     return tf.constant(rows, tf.bool)
 
 

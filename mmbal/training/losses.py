@@ -1,6 +1,5 @@
 """What is applied to the logits of every branch: the loss, and whether they are right."""
 
-import copy
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -31,9 +30,10 @@ def branch_loss(loss: Any = None, replicas: int = 1) -> Callable[..., tf.Tensor]
             f"loss {found.name!r} must be a mean over examples on {replicas} replicas: "
             f"reduction is one of {list(MEANS)}, received {found.reduction!r}"
         )
-    # Keras would divide the mean by the number of replicas, rounded to float32.
-    by_example = copy.copy(found)
-    by_example.reduction = None
+    # Keras would divide the mean by the number of replicas, rounded to float32. And its copies
+    # are made from what it saves, which a loss of the user's own need not be fit for.
+    by_example = object.__new__(type(found))
+    vars(by_example).update(vars(found), reduction=None)
     return lambda *args, **options: tf.reduce_mean(by_example(*args, **options))
 
 

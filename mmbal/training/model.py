@@ -100,10 +100,10 @@ class BalancedModel(ReplicatedModel):
             **options: passed on to Keras.
 
         Raises:
-            ValueError: the loss takes probabilities, or XLA or several steps per execution
-                are asked for on several replicas, where TensorFlow cannot run them.
+            ValueError: the loss takes probabilities, or something is asked for that several
+                replicas cannot do, such as XLA.
         """
-        self.refuse_on_replicas(options)
+        self.refuse_on_replicas(optimizer, options)
         # Keras would make this metric in the first step, which TensorFlow then traces twice.
         with self.replicas.scope():
             metrics = [LogitAccuracy(m) if m == "accuracy" else m for m in metrics]

@@ -8,6 +8,11 @@ import tensorflow as tf
 
 from mmbal.training.distribution import ONE_DEVICE, Replicas
 
+EXECUTION = {"steps_per_execution": 1, "jit_compile": False}
+"""Options of `compile` that several replicas cannot change."""
+CONDITIONAL = ("gradient_accumulation_steps", "ema_overwrite_frequency")
+"""Options of optimizers that Keras carries out under a condition, within each replica."""
+
 
 class ReplicatedModel(keras.Model):
     """Runs `train_step` and `test_step` on the replicas of the scope it is made in.
@@ -72,16 +77,18 @@ class ReplicatedModel(keras.Model):
         results: dict[str, tf.Tensor] = self._read_metrics()
         return results
 
-    def refuse_on_replicas(self, options: Mapping[str, Any]) -> None:
-        """Check the options of `compile`.
+    def refuse_on_replicas(self, optimizer: Any, options: Mapping[str, Any]) -> None:
+        """Check the arguments of `compile`.
 
         Raises:
-            ValueError: TensorFlow cannot run one of them on several replicas.
+            ValueError: TensorFlow or Keras cannot run one of them on several replicas.
         """
         if self.replicas.count == 1:
             return
-        for name, only in (("steps_per_execution", 1), ("jit_compile", False)):
-            value = options.get(name, only)
+        given = {name: options.get(name, only) for name, only in EXECUTION.items()}
+        given |= {name: getattr(optimizer, name, None) for name in CONDITIONAL}
+        for name, value in given.items():
+            only = EXECUTION.get(name)
             if value not in (only, "auto"):
                 raise ValueError(
                     f"{name} must be {only} on {self.replicas.count} replicas, received {value}: "

@@ -120,9 +120,7 @@ OPTIMIZERS = {
     "clipnorm": lambda: optimizers.SGD(0.1, clipnorm=0.02),
     "global_clipnorm": lambda: optimizers.SGD(0.1, momentum=0.5, global_clipnorm=0.05),
     "schedule": lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)),
-    "moving_average": lambda: optimizers.SGD(
-        0.1, use_ema=True, ema_momentum=0.8, ema_overwrite_frequency=4
-    ),
+    "moving_average": lambda: optimizers.SGD(0.1, use_ema=True, ema_momentum=0.8),
 }
 
 

@@ -1,0 +1,108 @@
+"""`mmbal doctor`: whether this machine can do what mmbal needs."""
+
+from contextlib import nullcontext
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmbal.cli.console import console, print_json
+from mmbal.cli.options import json_option
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mmbal.doctor.examination import Diagnosis
+
+_FAILED = 1
+_STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Leave out what trains: determinism, the self-test.")
+@click.option(
+    "--replicas",
+    type=click.IntRange(2),
+    help="Of the self-test; by default all GPUs where there are two or more, else two parts of "
+    "the CPU.",
+)
+@click.option("--no-workers", is_flag=True, help="Leave out the two worker processes.")
+@json_option
+@click.pass_context
+def doctor(
+    ctx: click.Context, *, quick: bool, replicas: int | None, no_workers: bool, as_json: bool
+) -> None:
+    """Check versions, devices, oneDNN, determinism and plugins, and train on replicas.
+
+    The self-test trains a small network on one device, on several, and in two processes, and
+    compares weights, learning speeds and scores. Exit code 1 if anything failed.
+    """
+    from mmbal.doctor.examination import examine
+
+    err = console(err=True)
+    status = err.status("examining") if err.is_terminal else nullcontext()
+    with status:
+        diagnosis = examine(
+            replicas,
+            workers=not no_workers,
+            quick=quick,
+            notice=lambda text: err.print(text, style="dim", soft_wrap=True),
+        )
+    if as_json:
+        print_json(_as_object(diagnosis))
+    else:
+        _show(diagnosis)
+    if not diagnosis.is_well:
+        ctx.exit(_FAILED)
+
+
+def _as_object(diagnosis: "Diagnosis") -> dict[str, Any]:
+    import mmbal
+
+    return {
+        "mmbal": mmbal.__version__,
+        "ok": diagnosis.is_well,
+        "checks": [asdict(finding) for finding in diagnosis.findings],
+        "selftest": [{**asdict(each), "holds": each.holds} for each in diagnosis.agreements],
+    }
+
+
+def _show(diagnosis: "Diagnosis") -> None:
+    from rich.text import Text
+
+    out = console()
+    table = _table("check", "status", "finding")
+    for each in diagnosis.findings:
+        told = f"{each.finding}\nremedy: {each.remedy}" if each.remedy else each.finding
+        table.add_row(each.name, Text(each.status, style=_STYLES[each.status]), told)
+    out.print(table)
+    if diagnosis.agreements:
+        out.print("\nlargest differences from one device, relative to the largest entry:")
+        out.print(_differences(diagnosis))
+    out.print(f"\n{_in_short(diagnosis)}", soft_wrap=True)
+
+
+def _in_short(diagnosis: "Diagnosis") -> str:
+    for status in ("failed", "warning"):
+        names = [each.name for each in diagnosis.findings if each.status == status]
+        if names:
+            return f"{status}: {'; '.join(names)}"
+    return "all is well"
+
+
+def _differences(diagnosis: "Diagnosis") -> "Table":
+    kinds = list(diagnosis.agreements[0].differences)
+    table = _table("trained on", "precision", *kinds, "tolerance")
+    for each in diagnosis.agreements:
+        numbers = [f"{each.differences[kind]:.1e}" for kind in kinds]
+        table.add_row(each.layout, each.dtype, *numbers, f"{each.tolerance:g}")
+    return table
+
+
+def _table(*headers: str) -> "Table":
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    return table

@@ -1,0 +1,185 @@
+import json
+from importlib import metadata as installed
+
+import pytest
+
+from mmbal.doctor import checks
+from mmbal.errors import PluginError
+from mmbal.registry.catalogue import Catalogue, Provenance
+
+
+@pytest.mark.parametrize(
+    ("version", "ranges", "expected"),
+    [
+        ("3.11.7", "<3.14,>=3.10", True),
+        ("3.14.0", "<3.14,>=3.10", False),
+        ("3.9.18", ">=3.10,<3.14", False),
+        ("3.10", ">=3.10", True),
+        ("3.10.0", "==3.10", True),
+        ("2.20.0rc1", ">=2.20", True),
+        ("2.9", ">=2.18", False),
+        ("2.9", "<=2.9", True),
+        ("2.9.1", ">2.9", True),
+        ("2.9.1", "!=2.9.1", False),
+        ("2.9.1", "", True),
+        ("2.9.1", "~=2.9", True),
+    ],
+)
+def test_satisfies(version, ranges, expected):
+    assert checks.satisfies(version, ranges) is expected
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Return a function that writes the metadata of a distribution."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def write(name, version, *lines):
+        folder = tmp_path / f"{name.replace('-', '_')}-{version}.dist-info"
+        folder.mkdir()
+        head = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}"]
+        (folder / "METADATA").write_text("\n".join([*head, *lines, ""]))
+
+    return write
+
+
+def test_versions_of_this_installation_are_ok():
+    found = checks.versions()
+
+    assert (found.status, found.remedy) == ("ok", "")
+    for name in ("mmbal", "tensorflow", "keras", "h5py", "pluggy", "tensorflow-datasets"):
+        assert f"{name} {installed.version(name)}" in found.finding
+
+
+def test_versions_that_do_not_fit(install):
+    install("dd-old", "1.9")
+    install("dd-fine", "3.0")
+    install("dd-ancient", "0.1")
+    install(
+        "dd-host",
+        "1.0",
+        "Requires-Python: >=4",
+        "Requires-Dist: dd-old[more]>=1.10",
+        "Requires-Dist: dd-fine>=2,<4",
+        "Requires-Dist: dd-missing>=1",
+        "Requires-Dist: dd-absent>=1; extra == 'plot'",
+        "Requires-Dist: dd-ancient>=1; extra == 'plot'",
+    )
+
+    found = checks.versions("dd-host")
+
+    assert found.status == "failed"
+    told = found.finding.split("; ")
+    assert told[0].startswith("Python is 3.")
+    assert told[1:] == [
+        "dd-old is 1.9, dd-host needs >=1.10",
+        "dd-missing is missing",
+        "dd-ancient is 0.1, dd-host needs >=1",
+    ]
+    assert "pip install --upgrade 'dd-old>=1.10'" in found.remedy
+    assert "pip install --upgrade 'dd-missing>=1'" in found.remedy
+
+
+def test_plugins_without_problems():
+    found = checks.plugins(Catalogue(plugins=[Provenance("mine", "my-plugin 1.0")]))
+
+    assert found.status == "ok"
+    assert found.finding == "1 without problems: mine (my-plugin 1.0)"
+
+
+def test_plugins_with_problems():
+    problem = PluginError("mine", "my-plugin 1.0", "cannot import 'mine'")
+
+    found = checks.plugins(Catalogue(problems=[problem]))
+
+    assert found.status == "failed"
+    assert found.finding == "plugin 'mine' of my-plugin 1.0: cannot import 'mine'"
+    assert "my-plugin 1.0" in found.remedy
+
+
+HOSTS = {"worker": ["a:1", "b:1"]}
+
+
+@pytest.mark.parametrize(
+    ("gpus", "replicas", "environ", "expected"),
+    [
+        ([], 1, {}, "no GPU; --distribute auto trains on one device"),
+        (["A", "B"], 2, {}, "A, B; --distribute auto trains on 2 devices of this host"),
+        (
+            [],
+            1,
+            {"TF_CONFIG": json.dumps({"cluster": HOSTS, "task": {"type": "worker", "index": 1}})},
+            "the 2 workers of TF_CONFIG, of which this is b:1",
+        ),
+        ([], 1, {"SLURM_STEP_NUM_TASKS": "4"}, "trains on the 4 tasks of this SLURM step"),
+        ([], 1, {"SLURM_STEP_NUM_TASKS": "1"}, "trains on one device"),
+    ],
+)
+def test_devices(gpus, replicas, environ, expected, monkeypatch):
+    monkeypatch.setattr(checks.shutil, "which", lambda _: None)
+
+    found = checks.devices(gpus, replicas, environ)
+
+    assert found.status == "ok"
+    assert found.finding.endswith(expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "workers",
+        "[]",
+        "{}",
+        '{"cluster": 3, "task": {}}',
+        '{"cluster": {}, "task": {}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+    ],
+)
+def test_a_tf_config_that_is_not_legal(text):
+    found = checks.devices([], 1, {"TF_CONFIG": text})
+
+    assert found.status == "failed"
+    assert found.finding.endswith(f"TF_CONFIG does not name workers and this one: {text!r}")
+    assert "unset TF_CONFIG" in found.remedy
+
+
+def test_a_tensorflow_that_cannot_start():
+    found = checks.unstartable("ended with 1: No module", {"KERAS_BACKEND": "tensorflow"})
+
+    assert (found.name, found.status) == ("devices", "failed")
+    assert found.finding.endswith("ended with 1: No module")
+    assert "reinstall" in found.remedy
+
+
+def test_another_backend():
+    found = checks.unstartable("ended with 1", {"KERAS_BACKEND": "jax"})
+
+    assert found.remedy == "unset KERAS_BACKEND, which is jax: mmbal trains on tensorflow"
+
+
+def test_a_gpu_that_tensorflow_does_not_see(monkeypatch):
+    monkeypatch.setattr(checks.shutil, "which", lambda name: f"/usr/bin/{name}")
+
+    found = checks.devices([], 1, {})
+
+    assert found.status == "warning"
+    assert "mmbal[gpu]" in found.remedy
+    assert checks.devices([], 1, {"CUDA_VISIBLE_DEVICES": "-1"}).status == "ok"
+    assert checks.devices(["A"], 1, {}).status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("on", "expected"), [(True, "on"), (False, "not in this build"), (None, "asked for")]
+)
+def test_onednn(on, expected):
+    found = checks.onednn(on, {"TF_ENABLE_ONEDNN_OPTS": "1"})
+
+    assert found.status == "ok"
+    assert found.finding.startswith(expected)
+
+
+def test_onednn_off():
+    found = checks.onednn(False, {"TF_ENABLE_ONEDNN_OPTS": "0"})
+
+    assert (found.status, found.finding) == ("warning", "off: TF_ENABLE_ONEDNN_OPTS=0")
+    assert "unset TF_ENABLE_ONEDNN_OPTS" in found.remedy

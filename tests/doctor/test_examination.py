@@ -1,0 +1,147 @@
+import json
+import os
+import sys
+import tempfile
+
+import pytest
+
+from mmbal.doctor import examination
+from mmbal.doctor.examination import examine
+from mmbal.doctor.finding import Finding
+
+ALL = ["versions", "plugins", "devices", "oneDNN", "determinism"]
+SEVERAL, WORKERS = "self-test, 2 CPU devices", "self-test, 2 workers"
+
+pytestmark = pytest.mark.usefixtures("instead")
+
+
+def by_name(diagnosis):
+    return {finding.name: finding for finding in diagnosis.findings}
+
+
+def test_all_is_well(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    told = []
+
+    diagnosis = examine(notice=told.append)
+
+    assert diagnosis.is_well
+    assert list(by_name(diagnosis)) == [*ALL, SEVERAL, WORKERS]
+    assert {finding.status for finding in diagnosis.findings} == {"ok"}
+    assert not any(finding.remedy for finding in diagnosis.findings)
+    pairs = [(each.layout, each.dtype) for each in diagnosis.agreements]
+    assert pairs == [
+        (layout, dtype)
+        for layout in ("2 CPU devices", "2 workers")
+        for dtype in ("float32", "float64")
+    ]
+    assert all(each.holds for each in diagnosis.agreements)
+    assert told[0] == "loading TensorFlow"
+    assert any(line.startswith("2 workers: done after") for line in told)
+    assert not os.listdir(tmp_path / "temporary")
+
+
+def test_quick_trains_nothing():
+    diagnosis = examine(quick=True)
+
+    assert list(by_name(diagnosis)) == ALL[:-1]
+    assert diagnosis.agreements == []
+
+
+def test_workers_can_be_left_out():
+    assert list(by_name(examine(workers=False))) == [*ALL, SEVERAL]
+
+
+def test_more_replicas(monkeypatch):
+    monkeypatch.setenv("REPLICAS", "3")
+
+    assert examine(3, workers=False).is_well
+
+
+def test_a_wrong_number_fails(monkeypatch):
+    monkeypatch.setenv("WRONG_mirrored", "float64/speeds/0")
+
+    diagnosis = examine()
+
+    assert not diagnosis.is_well
+    found = by_name(diagnosis)
+    assert found[SEVERAL].status == "failed"
+    assert found[SEVERAL].finding == (
+        "differs from 1 CPU device: float64 speeds by 1.2e-01 (tolerance 1e-12)"
+    )
+    assert "--distribute none" in found[SEVERAL].remedy
+    assert found[WORKERS].status == "ok"
+    (wrong,) = [each for each in diagnosis.agreements if not each.holds]
+    assert (wrong.layout, wrong.dtype, wrong.worst) == ("2 CPU devices", "float64", "speeds")
+    assert wrong.differences["speeds"] == 0.125
+
+
+def test_a_training_that_does_not_repeat_fails(monkeypatch):
+    monkeypatch.setenv("WRONG_none", "again/weights/0")
+
+    found = by_name(examine(workers=False))
+
+    assert found["determinism"].status == "failed"
+    assert found["determinism"].finding == (
+        "1 CPU device: two trainings differ, weights by 1.2e-01"
+    )
+    assert found[SEVERAL].status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("dies", "failed"),
+    [
+        ("mirrored", {SEVERAL}),
+        ("multiworker", {WORKERS}),
+        ("none", {"determinism", "self-test, 1 CPU device"}),
+    ],
+)
+def test_a_process_that_fails_is_told_by_its_last_words(monkeypatch, dies, failed):
+    monkeypatch.setenv("DIES", dies)
+
+    diagnosis = examine()
+
+    wrong = {f.name: f for f in diagnosis.findings if f.status == "failed"}
+    assert wrong.keys() == failed
+    for finding in wrong.values():
+        assert finding.finding.endswith("ended with 1: ValueError: no such device")
+        assert finding.remedy
+    # With nothing to compare with, nothing agrees.
+    assert len(diagnosis.agreements) == (0 if dies == "none" else 2)
+
+
+def test_replicas_that_are_too_few_fail(monkeypatch):
+    monkeypatch.setenv("REPLICAS", "1")
+
+    found = by_name(examine(workers=False))[SEVERAL]
+
+    assert found.status == "failed"
+    assert "trained on 1 replicas, not on 2" in found.finding
+
+
+def test_a_gpu_is_where_repetition_is_tried(machine, instead):
+    instead.write_text(json.dumps({**machine, "gpus": ["some GPU"]}))
+
+    found = by_name(examine(workers=False))
+
+    assert found["determinism"].finding.startswith("1 GPU device: ")
+    assert found[SEVERAL].finding.startswith("agrees with 1 CPU device")
+
+
+def test_a_tensorflow_that_cannot_start(monkeypatch):
+    dies = (sys.executable, "-c", "raise ImportError('libcuda is broken')")
+    monkeypatch.setattr(examination, "_PROBE", dies)
+
+    diagnosis = examine()
+
+    assert not diagnosis.is_well
+    last = diagnosis.findings[-1]
+    assert (last.name, last.status) == ("devices", "failed")
+    assert last.finding.endswith("ended with 1: ImportError: libcuda is broken")
+
+
+def test_warnings_are_well():
+    diagnosis = examination.Diagnosis([Finding("oneDNN", "warning", "off", "unset it")])
+
+    assert diagnosis.is_well

@@ -1,0 +1,252 @@
+"""Runs of toys that stop anywhere and go on to the very same end, bit for bit."""
+
+import random
+import signal
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mmbal import Component
+from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
+from mmbal.errors import Interrupted
+from mmbal.experiment import run
+from mmbal.options import Options
+from mmbal.recording.generations import Generations
+from mmbal.recording.journal import read_journal
+from mmbal.registry.catalogue import Provenance
+from mmbal.training import precision
+from mmbal.training.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
+from mmbal_mmtm import MMTMNetwork
+
+EXAMPLES, STEPS, EPOCHS = 24, 5, 4  # in batches of 5
+STOPS: set[int] = set()
+"""Global steps after which SIGTERM comes, once each; -1 - N stands for the end of epoch N."""
+
+
+class Plain(Options):
+    """None."""
+
+
+class Noisy(DatasetSource):
+    """Augments by noise, which depends on the seed of the row alone."""
+
+    def __init__(self, options):
+        pass
+
+    def load(self, data_dir, seed):
+        generator = np.random.default_rng(seed)
+        labels = generator.integers(0, 3, EXAMPLES)
+        inputs = {m: generator.normal(size=(EXAMPLES, w)) for m, w in (("a", 3), ("b", 2))}
+        rows = Examples.from_arrays({m: x.astype("float32") for m, x in inputs.items()}, labels)
+        modalities = {m: Modality(x.shape[1:]) for m, x in inputs.items()}
+        return MultimodalDataset(modalities, ("0", "1", "2"), rows, rows, rows, "noisy", _augment)
+
+
+def _augment(inputs, label, seed):
+    noise = tf.random.stateless_normal(inputs["a"].shape, seed)
+    return {**inputs, "a": inputs["a"] + noise}, label
+
+
+def forgetful(options, modalities, classes):
+    layers = keras.layers
+    return MMTMNetwork(
+        {
+            m: [
+                keras.Sequential([layers.Dense(6, activation="relu"), layers.Dropout(0.4)]),
+                keras.Sequential([layers.BatchNormalization(), layers.Dense(classes)]),
+            ]
+            for m in modalities
+        }
+    )
+
+
+class Gambler(Strategy):
+    """Draws examples and masks of every epoch from the generators that everybody shares."""
+
+    def __init__(self, options):
+        super().__init__()
+
+    def requirements(self):
+        return Requirements(sampler=True)
+
+    def build(self, context):
+        self.drawn = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def begin_epoch(self, epoch, context):
+        rows = 13 + random.randrange(2) + int(self.drawn) % 3
+        keep = np.random.randint(0, 2, (rows, 2))  # noqa: NPY002 - a plugin may
+        keep[keep.sum(axis=1) == 0] = 1
+        ids = random.choices(range(EXAMPLES), k=rows)
+        return EpochPlan({"branch/a": 1 / (epoch + 1)}, sampler=SamplerPlan(np.array(ids), keep))
+
+    def after_step(self, signals):
+        self.drawn.assign_add(1)
+
+
+class Halting(keras.callbacks.Callback):
+    """Sends this process a SIGTERM where `STOPS` says so."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.seen = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen += 1
+        self._stop_at(self.seen)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._stop_at(-1 - epoch)
+
+    def _stop_at(self, moment):
+        if moment in STOPS:
+            STOPS.remove(moment)
+            signal.raise_signal(signal.SIGTERM)
+
+
+def patient(options):
+    """Stop early, in the third epoch: nothing ever counts as better than the first."""
+    return keras.callbacks.EarlyStopping("loss", patience=2, min_delta=1e9)
+
+
+def lowering(options):
+    return keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=2, min_delta=1e9)
+
+
+TOYS = {
+    "dataset": {"noisy": "Noisy"},
+    "architecture": {"forgetful": "forgetful"},
+    "strategy": {"gambler": "Gambler"},
+    "callback": {"halting": "Halting", "patient": "patient", "lowering": "lowering"},
+}
+ADAM = {"optimizer": {"name": "adam", "learning_rate": 0.02}}
+MOMENTUM = {"optimizer": {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}}
+RUNS = {
+    "random": ADAM | {"strategy": {"name": "random", "warmup_steps": 1}},
+    "guided": MOMENTUM | {"strategy": {"name": "guided", "window": 4, "warmup_steps": 1}},
+    "sampler": ADAM | {"strategy": "gambler"},
+    "float16": MOMENTUM | {"strategy": "vanilla", "precision": "mixed_float16"},
+    "callbacks": ADAM | {"strategy": "vanilla", "callbacks": ["halting", "patient", "lowering"]},
+    "several steps": ADAM | {"strategy": "vanilla", "steps_per_execution": 2},
+}
+CASES = [
+    ("random", [2]),  # in the first epoch
+    ("random", [STEPS]),  # its last step
+    ("random", [-1]),  # between two epochs
+    ("random", [8, 9, -2]),  # again and again
+    ("random", [-EPOCHS]),  # all is trained, nothing is scored
+    ("guided", [9, 14]),  # within windows
+    ("sampler", [4]),
+    ("float16", [8]),
+    ("callbacks", [-1, 12]),
+    ("callbacks", [-3]),  # in the moment of stopping early
+    ("several steps", [4]),
+]
+
+
+@pytest.fixture(scope="module")
+def start(toys):
+    """Return a function that starts or resumes a run."""
+    fresh = type(toys)()
+    for kind, names in TOYS.items():
+        for name, factory in names.items():
+            component = Component(kind, name, "a toy", f"{__name__}:{factory}", f"{__name__}:Plain")
+            fresh.catalogue.add(component, Provenance("toy", "toy 1.0"))
+    assert not fresh.catalogue.problems
+
+    def start(folder, name, *, resume=False):
+        settings = {
+            "dataset": "noisy", "architecture": "forgetful", "callbacks": ["halting"],
+            "epochs": EPOCHS, "log_every": 2, **RUNS[name],
+        }  # fmt: skip
+        return run(fresh.resolve(**settings), fresh.catalogue, folder, resume=resume)
+
+    return start
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _kept():
+    """Keep the last checkpoint of runs that end, and let loss scales grow within a toy run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Generations, "clear", lambda self: None)
+        patch.setattr(precision, "PATIENCE", 3)
+        yield
+
+
+@pytest.fixture(scope="module")
+def unbroken(start, tmp_path_factory):
+    """Return a function that gives the folder of an undisturbed run."""
+    folders = {}
+
+    def unbroken(name):
+        if name not in folders:
+            folders[name] = tmp_path_factory.mktemp("unbroken") / "run"
+            STOPS.clear()
+            start(folders[name], name)
+        return folders[name]
+
+    return unbroken
+
+
+def lines(folder):
+    """Return the journal's events by what they are about; what is told again replaces."""
+    told = {}
+    for event in read_journal(folder / "journal.jsonl"):
+        for volatile in ("time", "seconds", "resumed_at"):
+            event.pop(volatile, None)
+        if event["event"] == "end":
+            event["result"] |= {"run": None, "seconds": None}
+        keys = ("event", "first", "epoch", "split", "weights", "name")
+        told[tuple(str(event.get(key)) for key in keys)] = event
+    return {key: event for key, event in told.items() if event["event"] != "stop"}
+
+
+def final(folder):
+    """Return arrays and facts of the state when all was trained."""
+    checkpoint = Generations(folder / "resume").newest(pytest.fail)
+    facts = dict(checkpoint.facts)
+    assert facts.pop("seconds") > 0
+    facts["state"]["hosts"]["journal"].pop("_seconds")
+    return checkpoint.step, checkpoint.arrays, facts
+
+
+@pytest.mark.parametrize(("name", "stops"), CASES, ids=str)
+def test_resumed_runs_end_as_unbroken_ones(start, unbroken, tmp_path, name, stops):
+    step, arrays, facts = final(unbroken(name))
+    folder = tmp_path / "run"
+    STOPS.clear()
+    STOPS.update(stops)
+
+    for number in range(len(stops)):
+        with pytest.raises(Interrupted, match="stopped after") as caught:
+            start(folder, name, resume=number > 0)
+        assert caught.value.resumable
+    start(folder, name, resume=True)
+
+    assert not STOPS
+    ours = final(folder)
+    assert (ours[0], ours[2]) == (step, facts)
+    assert ours[1].keys() == arrays.keys()
+    for key, value in arrays.items():
+        np.testing.assert_array_equal(ours[1][key], value, err_msg=key)
+    assert lines(folder) == lines(unbroken(name))
+
+
+def test_the_runs_hold_what_must_not_be_lost(unbroken):
+    isolated = {
+        name: [branch for line in read_journal(unbroken(name) / "journal.jsonl")
+               if line["event"] == "steps" for branch in line["isolated"]]
+        for name in ("random", "guided")
+    }  # fmt: skip
+    assert set(isolated["random"]) == {-1, 0, 1}
+    # A window of guided balancing lies around every stop.
+    for stop in (9, 14):
+        before, after = isolated["guided"][stop - 1 : stop + 1]
+        assert before == after >= 0
+    _, arrays, _ = final(unbroken("float16"))
+    # The scale has grown until some steps overflowed, which the optimizer has not counted.
+    assert 0 < arrays["optimizer/0"] < EPOCHS * STEPS
+    step, _, facts = final(unbroken("callbacks"))
+    assert step == 3 * STEPS
+    assert facts["state"]["hosts"]["callback/patient"]["wait"] == 2

@@ -1,0 +1,182 @@
+"""All that a training holds, taken out and put back."""
+
+import json
+import random
+from types import SimpleNamespace
+
+import keras
+import numpy as np
+import pytest
+
+from mmbal.errors import MmbalError
+from mmbal.experiment.model import build_model
+from mmbal.experiment.sampler import Sampler
+from mmbal.experiment.state import CallbackState, TrainingState
+from mmbal.training.strategy import SamplerPlan
+
+
+class Counter:
+    """Lives on the host."""
+
+    def __init__(self):
+        self.count = 0
+
+    def state(self):
+        return {"count": self.count}
+
+    def restore(self, state):
+        self.count = state["count"]
+
+
+@pytest.fixture
+def build(toys):
+    """Return a function that builds a model of a few steps, its sampler and its state."""
+
+    def build(epochs=0, **settings):
+        config = toys.resolve(optimizer__name="adam", **settings).config
+        data = toys.load()
+        model = build_model(config, toys.catalogue, data)
+        model.epochs_vary = False
+        model.prepare(5)
+        if epochs:
+            rows = data.train.dataset().batch(5)
+            model.fit(rows, epochs=epochs, verbose=0, shuffle=False)
+        sampler, host = Sampler(24, 2), Counter()
+        return SimpleNamespace(
+            model=model, sampler=sampler, host=host,
+            state=TrainingState(model, sampler, {"counter": host}),
+        )  # fmt: skip
+
+    return build
+
+
+def test_everything_travels(build):
+    trained, fresh = build(epochs=2), build()
+    trained.sampler.assign(SamplerPlan(np.array([3, 1]), np.array([[1, 0], [1, 1]])))
+    trained.host.count, trained.model.begun_epoch = 7, 1
+    arrays, facts = trained.state.capture()
+    facts = json.loads(json.dumps(facts))
+    before, _ = fresh.state.capture()
+    assert any(not np.array_equal(before[name], arrays[name]) for name in arrays)
+
+    fresh.state.restore(arrays, facts)
+    fresh.state.restore_metrics(arrays)
+
+    again, told = fresh.state.capture()
+    assert again.keys() == arrays.keys()
+    for name, value in arrays.items():
+        np.testing.assert_array_equal(again[name], value, err_msg=name)
+        assert again[name].dtype == value.dtype
+    assert json.loads(json.dumps(told)) == facts
+    assert fresh.host.count == 7
+    assert fresh.model.begun_epoch == 1
+    assert fresh.sampler.rows()["id"].numpy().tolist() == [3, 1]
+
+
+def test_all_kinds_are_there(build):
+    arrays, _ = build(precision="mixed_float16").state.capture()
+
+    kinds = {name.split("/")[0] for name in arrays}
+    assert kinds == {
+        "network", "optimizer", "metrics", "speed", "trace", "guard", "strategy", "loss_scale",
+        "sampler", "numpy_random",
+    }  # fmt: skip
+
+
+def test_metrics_stay_as_they_are_until_their_epoch_goes_on(build):
+    """Keras would not clear them: before the first step it does not know those of `compile`."""
+    arrays, facts = build(epochs=1).state.capture()
+    fresh = build()
+
+    fresh.state.restore(arrays, facts)
+
+    counts = [float(metric.count) for metric in fresh.model.own_metrics]
+    assert counts == [0, 0, 0, 0]
+    fresh.state.restore_metrics(arrays)
+    assert [float(metric.count) for metric in fresh.model.own_metrics] == [24, 24, 24, 24]
+
+
+def test_generators_that_everybody_shares_go_on(build):
+    kept = build()
+    arrays, facts = kept.state.capture()
+    facts = json.loads(json.dumps(facts))
+
+    def draw():
+        # An odd number of normal ones leaves one behind in either generator.
+        return np.random.normal(size=3).tolist(), random.random(), random.gauss(0, 1)  # noqa: NPY002
+
+    first = draw()
+    assert draw() != first
+    kept.state.restore(arrays, facts)
+    assert draw() == first
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (lambda arrays: arrays.pop("optimizer/0"), "optimizer/0"),
+        (lambda arrays: arrays.update({"network/0": np.zeros((9, 9))}), "network/0"),
+        (lambda arrays: arrays.pop("metrics/1"), "metrics/1"),
+    ],
+)
+def test_another_model_is_refused(build, change, name):
+    kept = build()
+    arrays, facts = kept.state.capture()
+    change(arrays)
+    before = kept.model.network.get_weights()
+
+    with pytest.raises(MmbalError, match=f"does not fit this model: no such {name}"):
+        kept.state.restore(arrays, facts)
+
+    for value, old in zip(kept.model.network.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(value, old)
+
+
+class TestCallbacks:
+    def test_plain_values_travel(self):
+        class Counting(keras.callbacks.Callback):
+            def __init__(self):
+                super().__init__()
+                self.best, self.wait, self.name = np.float32(0.1), 3, "x"
+                self.on, self.none, self.array = True, None, np.zeros(3)
+
+        state = json.loads(json.dumps(CallbackState(Counting()).state()))
+        assert state["best"] == float(np.float32(0.1))
+        assert (state["wait"], state["name"], state["on"], state["none"]) == (3, "x", True, None)
+        assert "array" not in state
+
+        other = Counting()
+        other.wait = other.best = 0
+        CallbackState(other).restore(state)
+        assert (other.wait, other.best) == (3, float(np.float32(0.1)))
+
+    def test_its_own_state_comes_first(self):
+        counter = Counter()
+        counter.count = 5
+        assert CallbackState(counter).state() == {"count": 5}
+        CallbackState(counter).restore({"count": 6})
+        assert counter.count == 6
+
+    def test_early_stopping_goes_on_as_if_nothing_had_been(self):
+        """Keras turns the sign of `min_delta` in the first epoch that it looks at."""
+        losses = [1.0, 0.95, 0.96, 0.99, 0.99]
+
+        def follow(stops, callback, losses, first=0):
+            for epoch, loss in enumerate(losses, start=first):
+                callback.on_epoch_end(epoch, {"loss": loss})
+                stops.append(callback.model.stop_training)
+
+        def make():
+            callback = keras.callbacks.EarlyStopping("loss", patience=3, min_delta=0.1)
+            metric = SimpleNamespace(name="loss", _direction="down")
+            callback.set_model(SimpleNamespace(stop_training=False, metrics=[metric]))
+            callback.on_train_begin()
+            return callback
+
+        unbroken, broken = [], []
+        follow(unbroken, make(), losses)
+        first, second = make(), make()
+        follow(broken, first, losses[:2])
+        CallbackState(second).restore(json.loads(json.dumps(CallbackState(first).state())))
+        follow(broken, second, losses[2:], first=2)
+        assert broken == unbroken == [False, False, False, True, True]

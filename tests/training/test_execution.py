@@ -1,0 +1,90 @@
+"""Several steps per call of the compiled function, and XLA: the same training, faster."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework import config as framework
+
+from mmbal import BalancedModel
+from mmbal.training.guard import NonFiniteError
+from mmbal_guided import Guided, Random
+
+STRATEGIES = {
+    "vanilla": lambda: None,
+    "guided": lambda: Guided(tolerance=0.0, warmup_steps=1, window=2),
+    "random": lambda: Random(warmup_steps=0),
+}
+
+
+@pytest.fixture
+def xla():
+    """Let Keras use XLA, which it does not where other tests made operations deterministic."""
+    enabled = framework.is_op_determinism_enabled()
+    framework.disable_op_determinism()
+    yield
+    if enabled:
+        tf.config.experimental.enable_op_determinism()
+
+
+@pytest.fixture
+def train(make_network, make_data):
+    """Return a function that trains two epochs of five steps, the last of two rows."""
+
+    def train(strategy, **options):
+        model = BalancedModel(make_network(), STRATEGIES[strategy]())
+        model.compile(keras.optimizers.Adam(0.01), **options)
+        rows = tf.data.Dataset.from_tensor_slices(make_data(examples=34)).batch(8)
+        logs = model.fit(rows, epochs=2, shuffle=False, verbose=0).history
+        return model, logs
+
+    return train
+
+
+def state(model):
+    kinds = (model.network, model.optimizer, model.learning_speed, model.strategy)
+    return [v.numpy() for kind in kinds for v in kind.variables]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+@pytest.mark.parametrize("together", [2, 5, 7])
+def test_several_steps_per_execution_change_no_bit(train, strategy, together):
+    """Two that do not divide the epoch, one that does, one that is longer."""
+    one, logs = train(strategy)
+    several, told = train(strategy, steps_per_execution=together)
+    for expected, got in zip(state(one), state(several), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    expected, got = one.trace.read(), several.trace.read()
+    assert len(got.loss) == 10
+    for name, values in vars(expected).items():
+        np.testing.assert_array_equal(getattr(got, name), values, err_msg=name)
+    assert told == logs
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_xla_agrees_within_rounding(xla, train, strategy):
+    plain, logs = train(strategy, jit_compile=False)
+    compiled, told = train(strategy, jit_compile=True)
+    assert compiled.jit_compile
+    for expected, got in zip(state(plain), state(compiled), strict=True):
+        np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+    expected, got = plain.trace.read(), compiled.trace.read()
+    np.testing.assert_array_equal(got.isolated, expected.isolated)
+    np.testing.assert_allclose(got.loss, expected.loss, rtol=1e-5)
+    np.testing.assert_allclose(got.speeds, expected.speeds, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(told["loss"], logs["loss"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["stop", "skip"])
+def test_faults_are_kept_out_under_xla_as_well(xla, make_network, make_data, policy):
+    inputs, labels = make_data()
+    inputs["a"][25] = np.inf
+    model = BalancedModel(make_network(), STRATEGIES["guided"](), on_nonfinite=policy)
+    model.compile(keras.optimizers.Adam(0.01), jit_compile=True)
+    problems = {
+        "stop": pytest.raises(NonFiniteError, match="^step 3: "),
+        "skip": pytest.warns(UserWarning, match="^step 3: .*skipped"),
+    }
+    with problems[policy]:
+        model.fit(inputs, labels, batch_size=8, shuffle=False, verbose=0)
+    assert all(np.isfinite(value).all() for value in state(model))
