@@ -1,0 +1,93 @@
+"""A process with three replicas that calls each function of a step and prints what came of it."""
+
+import json
+
+import keras
+import tensorflow as tf
+
+from mmbal.training.devices import open_strategy
+from mmbal.training.distribution import (
+    GlobalTape,
+    Replicas,
+    global_losses,
+    global_mean,
+    global_rows,
+    global_sum,
+    replica_count,
+)
+
+ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]
+
+
+def step():
+    """Return what every function makes of four rows on three replicas, and of two."""
+    replicas = Replicas()
+    rows, whole = replicas.share(tf.constant(ROWS))
+    few, all_of_few = replicas.share({"x": tf.constant(ROWS[:2]), "none": None})
+    everything = global_rows([rows, None, tf.constant(5.0), tf.cast(rows[:, 0], tf.uint8)], whole)
+    return {
+        "count": tf.constant(replica_count()),
+        "whole": [whole, all_of_few],
+        "sum": global_sum({"a": tf.reduce_sum(rows), "b": tf.constant(1, tf.int64)}),
+        "mean": global_mean(rows),
+        "rows": [everything[0], everything[2], everything[3]],
+        "few": [few["x"], *global_rows([few["x"]], all_of_few)],
+    }
+
+
+def training(weight, table, idle):
+    """Return the global loss, and gradients of it and of what stays local, unscaled."""
+    rows, _ = Replicas().share(tf.constant(ROWS))
+    with tf.GradientTape() as tape:
+        looked_up = tf.reduce_sum(tf.gather(table, [0, 0, 1]))
+        local = tf.reduce_mean(rows[:, 0]) * weight + looked_up
+        losses = global_losses({"loss": local}, tf.shape(rows)[0])
+        loss = losses["loss"]
+    gradients = GlobalTape(tape, tf.constant(1024.0)).gradient(loss, [weight, table, idle])
+    assert gradients[2] is None
+    return {"loss": loss, "gradients": gradients[:2]}
+
+
+def main():
+    """Print JSON."""
+    strategy = open_strategy("mirrored", 3)
+    replicas = Replicas(strategy)
+    with strategy.scope():
+        weight, table, idle = tf.Variable(2.0), tf.Variable([[1.0], [2.0]]), tf.Variable(0.0)
+    found = {
+        "step": replicas.run(step),
+        "training": replicas.run(training, weight, table, idle),
+        "refused": refusals(strategy),
+    }
+    found = tf.nest.map_structure(lambda x: x.numpy().tolist() if tf.is_tensor(x) else x, found)
+    found["hosts"] = [replicas.workers, replicas.worker, replicas.is_chief, replicas.any(True)]
+    print(json.dumps(found))
+
+
+def refusals(strategy):
+    """Return why a model on replicas cannot be compiled, by option."""
+    from mmbal import BalancedModel
+    from mmbal_mmtm import MMTMNetwork
+
+    dense, said = keras.layers.Dense, {}
+    sgd = keras.optimizers.SGD
+    attempts = {
+        "steps_per_execution": {"steps_per_execution": 2},
+        "jit_compile": {"jit_compile": True},
+        "gradient_accumulation_steps": {"optimizer": sgd(gradient_accumulation_steps=2)},
+        "ema_overwrite_frequency": {"optimizer": sgd(use_ema=True, ema_overwrite_frequency=2)},
+        "reduction": {"loss": keras.losses.MeanSquaredError(reduction="sum")},
+        "none": {"jit_compile": "auto", "steps_per_execution": 1},
+    }
+    with strategy.scope():
+        model = BalancedModel(MMTMNetwork({m: [dense(2), dense(2)] for m in "ab"}))
+        for name, arguments in attempts.items():
+            try:
+                model.compile(**arguments)
+            except ValueError as error:
+                said[name] = str(error)
+    return said
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""On one device; tests/distribution has several."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mmbal.training.distribution import (
+    GlobalTape,
+    Replicas,
+    global_losses,
+    global_mean,
+    global_rows,
+    global_sum,
+    replica_count,
+    synchronise_batch_norm,
+)
+
+
+def test_one_device_asks_nobody():
+    replicas = Replicas()
+    assert (replicas.count, replicas.workers, replicas.worker) == (1, 1, 0)
+    assert replicas.is_chief
+    assert replicas.agree(7)
+    assert replicas.any(True)
+    assert not replicas.any(False)
+    assert replica_count() == 1
+
+
+def test_one_device_has_all_rows():
+    batch = {"x": tf.constant([[1.0], [2.0]]), "none": None}
+    rows, whole = Replicas().share(batch)
+    assert rows is batch
+    assert whole
+
+
+def test_functions_run_as_they_are():
+    replicas = Replicas()
+    np.testing.assert_array_equal(replicas.run(tf.add, 1, 2), 3)
+    np.testing.assert_array_equal(replicas.compiled(tf.add)(tf.constant(1), tf.constant(2)), 3)
+
+
+def test_global_is_local():
+    x, loss = tf.constant([[1.0, 2.0], [5.0, 4.0]]), {"loss": tf.constant(3.0)}
+    assert global_sum(x) is x
+    np.testing.assert_array_equal(global_mean(x), [3, 3])
+    assert global_rows([x, None], tf.constant(True)) == [x, None]
+    assert global_losses(loss, tf.constant(2)) is loss
+
+
+def test_gradients_are_unscaled_and_dense():
+    weight, table, idle = tf.Variable(2.0), tf.Variable([[1.0], [2.0]]), tf.Variable(0.0)
+    with tf.GradientTape() as tape:
+        loss = 3 * weight + tf.reduce_sum(tf.gather(table, [0, 0, 1]))
+    gradients = GlobalTape(tape, tf.constant(256.0)).gradient(loss, [weight, table, idle])
+    assert gradients[0] == 3
+    np.testing.assert_array_equal(gradients[1], [[2], [1]])
+    assert gradients[2] is None
+
+
+def test_batch_norm_is_synchronised_however_deep():
+    inner = keras.Sequential([keras.layers.BatchNormalization(), keras.layers.Dense(1)])
+    outer = keras.Sequential([keras.Sequential([inner]), keras.layers.BatchNormalization()])
+    synchronise_batch_norm(outer)
+    assert inner.layers[0].synchronized
+    assert outer.layers[-1].synchronized
