@@ -70,6 +70,7 @@ class Checkpoints(keras.callbacks.Callback):
         self._replicas = replicas
         self._begun_at = self.position = Position()
         self._arrays: Mapping[str, Any] = {}
+        self._resumed: Mapping[str, Any] | None = None
         self._steps = self._saved_steps = 0
         self._saved_time = time.monotonic()
         self.saved: int | None = None
@@ -77,10 +78,16 @@ class Checkpoints(keras.callbacks.Callback):
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Set everything to a checkpoint; training goes on from its position."""
-        self._state.restore(checkpoint.arrays, checkpoint.facts["state"])
+        self._resumed = checkpoint.facts["state"]
+        self._state.restore(checkpoint.arrays, self._resumed)
         self._begun_at = self.position = Position(**checkpoint.facts["position"])
         self._arrays = checkpoint.arrays
         self._steps = self._saved_steps = self.saved = checkpoint.step
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Tell the other callbacks again where they were: those of Keras have started afresh."""
+        if self._resumed is not None:
+            self._state.restore_hosts(self._resumed)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the data where the epoch goes on."""
@@ -104,8 +111,10 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Do so between two epochs, and when the last one is over."""
-        self.position = Position(epoch + 1)
-        if epoch + 1 == self._config.epochs:
+        # A callback may have ended the training: then there is nothing to go on with either.
+        is_last = self.model.stop_training or epoch + 1 == self._config.epochs
+        self.position = Position(self._config.epochs if is_last else epoch + 1)
+        if is_last:
             self.save()
         self._heed()
 

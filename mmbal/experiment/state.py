@@ -95,13 +95,17 @@ class TrainingState:
         self._assign(self._variables, arrays)
         if self._sampler is not None:
             self._sampler.restore({key: arrays[f"sampler/{key}"] for key in ("ids", "keep")})
-        for name, host in self._hosts.items():
-            host.restore(facts["hosts"][name])
+        self.restore_hosts(facts)
         self._model.begun_epoch = facts["begun_epoch"]
         kind, *rest = facts["numpy_random"]
         np.random.set_state((kind, arrays["numpy_random"], *rest))  # noqa: NPY002
         version, numbers, gauss = facts["python_random"]
         random.setstate((version, tuple(numbers), gauss))
+
+    def restore_hosts(self, facts: Mapping[str, Any]) -> None:
+        """Set what lives on the host alone; Keras's callbacks forget when training begins."""
+        for name, host in self._hosts.items():
+            host.restore(facts["hosts"][name])
 
     def restore_metrics(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Set the metrics alone, which Keras clears at the beginning of an epoch."""
