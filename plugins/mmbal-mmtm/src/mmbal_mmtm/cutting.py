@@ -85,7 +85,6 @@ def find_places(model: keras.Model) -> list[Place]:
     nodes = _sorted_nodes(_only_output(model))
     used = [id(tensor) for node in nodes for tensor in node.input_tensors]
     left = Counter([*used, id(model.outputs[0])])
-    users = {id(t): node.operation.name for node in reversed(nodes) for t in node.input_tensors}
     waiting: dict[int, str] = {}  # tensors that are still to be used, with their layers
     places = []
     for number, node in enumerate(nodes):
@@ -96,7 +95,7 @@ def find_places(model: keras.Model) -> list[Place]:
         own = {id(tensor) for tensor in outputs}
         passing = next(
             (
-                (owner, _user_after(nodes, number, tensor) or users[tensor])
+                (owner, _next_user(nodes[number + 1 :], tensor))
                 for tensor, owner in waiting.items()
                 if tensor not in own
             ),
@@ -107,12 +106,10 @@ def find_places(model: keras.Model) -> list[Place]:
     return places
 
 
-def _user_after(nodes: Sequence[Any], number: int, tensor: int) -> str | None:
-    """Return the next operation that uses a tensor."""
-    for node in nodes[number + 1 :]:
-        if any(id(each) == tensor for each in node.input_tensors):
-            return str(node.operation.name)
-    return None
+def _next_user(nodes: Sequence[Any], tensor: int) -> str:
+    """Return the first operation that uses a tensor; one of the nodes does."""
+    users = (node for node in nodes if any(id(each) == tensor for each in node.input_tensors))
+    return str(next(users).operation.name)
 
 
 def _only_output(model: keras.Model) -> Any:
