@@ -109,7 +109,8 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` returned."""
-        vars(self).update(state)
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.wait = state["wait"]
 
 
 class StopWhenPerfect(keras.callbacks.Callback):

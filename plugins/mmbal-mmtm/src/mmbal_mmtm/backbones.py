@@ -80,7 +80,7 @@ def _of_hub(preset: str) -> Any:
     except ImportError as error:
         raise ConfigError(
             f"backbone '{HUB}{preset}' needs KerasHub, which is not installed: "
-            "pip install 'mmbal-mmtm[hub]'"
+            "pip install keras-hub"
         ) from error
 
     def build(shape: tuple[int, ...], **arguments: Any) -> keras.Model:

@@ -34,7 +34,7 @@ def mmtm_any(options: AnyOptions, modalities: Mapping[str, Modality], classes: i
     for name, modality in modalities.items():
         own = options.branches.get(name, options)
         # Another backbone has other layers and arguments; without one, single ones may differ.
-        base = options if own.backbone in (None, options.backbone) else own
+        base = options if own.backbone in ("", options.backbone) else own
         backbone, layers = own.backbone or base.backbone, own.cuts or base.cuts
         for what, value in (("backbone", backbone), ("cuts", layers)):
             if not value:
@@ -43,8 +43,8 @@ def mmtm_any(options: AnyOptions, modalities: Mapping[str, Modality], classes: i
                     f"it is set for neither all modalities nor {name!r}"
                 )
         arguments = {**base.arguments, **own.arguments}
-        model = open_backbone(str(backbone), modality.shape, arguments)
-        fresh = {} if ":" in str(backbone) else names_when_fresh(model)
+        model = open_backbone(backbone, modality.shape, arguments)
+        fresh = {} if ":" in backbone else names_when_fresh(model)
         backbones[name], cuts[name] = model, [fresh.get(layer, layer) for layer in layers]
     return join(backbones, cuts, classes, options.ratio, options.gate_scale)
 

@@ -31,7 +31,7 @@ class ResNetOptions(MMTMOptions):
 class BackboneOptions(Options):
     """Of one modality's branch; what is not set is taken from the architecture's options."""
 
-    backbone: str | None = Field(default=None, description="as architecture.backbone")
+    backbone: str = Field(default="", description="as architecture.backbone")
     cuts: tuple[str, ...] = Field(default=(), description="as architecture.cuts")
     arguments: dict[str, Any] = Field(default={}, description="as architecture.arguments")
 
@@ -39,8 +39,8 @@ class BackboneOptions(Options):
 class AnyOptions(MMTMOptions):
     """Of mmtm-any."""
 
-    backbone: str | None = Field(
-        default=None,
+    backbone: str = Field(
+        default="",
         description="of every branch: resnet18, a model of keras.applications such as "
         "MobileNetV2, keras_hub:PRESET, or package.module:function that takes an input shape and "
         "returns a functional Keras model",
