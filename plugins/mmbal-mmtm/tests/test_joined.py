@@ -279,4 +279,5 @@ class TestAny:
         options = AnyOptions(**MOBILE | {"cuts": ("block_2_ad",)})
         with pytest.raises(CutError, match="has no layer 'block_2_ad'; it can be cut after: ") as c:
             mmtm_any(options, {"a": Modality((32, 32, 3))}, 2)
+        assert str(c.value).startswith("architecture.cuts: ")
         assert str(c.value).partition("after: ")[2].startswith("block_2_add, ")

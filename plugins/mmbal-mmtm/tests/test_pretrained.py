@@ -18,28 +18,20 @@ safetensors = pytest.importorskip("safetensors.numpy")
 NORM = ("weight", "bias", "running_mean", "running_var")
 
 
-def state_dict(classes=1000):
-    """Return all 122 tensors that torchvision's resnet18 has, each with values of its own."""
-    shapes = {"conv1.weight": (64, 3, 7, 7)}
-    norms, before = {"bn1": 64}, 64
-    for stage, width in enumerate((64, 128, 256, 512), start=1):
-        for block in range(2):
-            name = f"layer{stage}.{block}"
-            shapes[f"{name}.conv1.weight"] = (width, before, 3, 3)
-            shapes[f"{name}.conv2.weight"] = (width, width, 3, 3)
-            norms |= {f"{name}.bn1": width, f"{name}.bn2": width}
-            if before != width:
-                shapes[f"{name}.downsample.0.weight"] = (width, before, 1, 1)
-                norms[f"{name}.downsample.1"] = width
-            before = width
-    shapes |= {f"{n}.{part}": (width,) for n, width in norms.items() for part in NORM}
-    shapes |= {"fc.weight": (classes, 512), "fc.bias": (classes,)}
-    tensors = {
-        name: np.full(shape, number, "float32")
-        for number, (name, shape) in enumerate(shapes.items())
-    }
-    tensors["conv1.weight"] += np.arange(3, dtype="float32").reshape(1, 3, 1, 1)
-    return tensors | {f"{n}.num_batches_tracked": np.asarray(7) for n in norms}
+@pytest.fixture
+def state_dict(torch_shapes):
+    """Return a function that returns all 122 tensors, each with values of its own."""
+
+    def state_dict(classes=1000):
+        tensors = {
+            name: np.full(shape, number, "float32")
+            for number, (name, shape) in enumerate(torch_shapes(classes).items())
+        }
+        tensors["conv1.weight"] += np.arange(3, dtype="float32").reshape(1, 3, 1, 1)
+        norms = [n.removesuffix("running_mean") for n in tensors if n.endswith("running_mean")]
+        return tensors | {f"{n}num_batches_tracked": np.asarray(7) for n in norms}
+
+    return state_dict
 
 
 @pytest.fixture
@@ -66,7 +58,7 @@ def kernels(network, branch=0):
     }
 
 
-def test_every_tensor_arrives_in_every_branch_and_the_classifier_keeps_its_own(save):
+def test_every_tensor_arrives_in_every_branch_and_the_classifier_keeps_its_own(save, state_dict):
     tensors = state_dict()
     assert len(tensors) == 122
 
@@ -86,7 +78,7 @@ def test_every_tensor_arrives_in_every_branch_and_the_classifier_keeps_its_own(s
         assert abs(network.heads[branch].get_layer("fc").kernel.numpy()).max() < 1
 
 
-def test_a_classifier_of_equal_width_is_taken_over(save):
+def test_a_classifier_of_equal_width_is_taken_over(save, state_dict):
     tensors = state_dict(5)
 
     network = build(save(tensors))
@@ -96,13 +88,13 @@ def test_a_classifier_of_equal_width_is_taken_over(save):
     np.testing.assert_array_equal(dense.bias, tensors["fc.bias"])
 
 
-def test_batch_counters_and_classifier_may_be_absent(save):
+def test_batch_counters_and_classifier_may_be_absent(save, state_dict):
     kept = {n: t for n, t in state_dict().items() if "num_batches" not in n and "fc" not in n}
 
     build(save(kept))
 
 
-def test_gray_images_meet_the_sum_over_colors(save):
+def test_gray_images_meet_the_sum_over_colors(save, state_dict):
     tensors = state_dict()
 
     network = build(save(tensors), channels=(3, 1))
@@ -117,7 +109,7 @@ def test_gray_images_meet_the_sum_over_colors(save):
     )  # fmt: skip
 
 
-def test_all_mismatches_are_listed_at_once(save):
+def test_all_mismatches_are_listed_at_once(save, state_dict):
     tensors = state_dict()
     del tensors["layer1.0.conv1.weight"], tensors["bn1.running_var"]
     tensors["layer5.0.conv1.weight"] = np.zeros((2, 2), "float32")
@@ -137,7 +129,7 @@ def test_all_mismatches_are_listed_at_once(save):
     }
 
 
-def test_images_of_other_channels_do_not_fit(save):
+def test_images_of_other_channels_do_not_fit(save, state_dict):
     with pytest.raises(DataFormatError, match=r"conv1.weight must be \(64, 5, 7, 7\), is \(64, 3"):
         build(save(state_dict()), channels=(5,))
 
@@ -173,7 +165,7 @@ def test_missing_extra_is_named(monkeypatch, package):
     assert package in str(caught.value)
 
 
-def test_imagenet_downloads_once_from_timm(save, monkeypatch):
+def test_imagenet_downloads_once_from_timm(save, monkeypatch, state_dict):
     path, asked = save(state_dict()), []
     hub = SimpleNamespace(hf_hub_download=lambda *which: asked.append(which) or path)
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)

@@ -35,43 +35,18 @@ def draw(name, shape):
     return values.astype("float32")
 
 
-def torch_shapes(classes=5, channels=3):
-    """Return the names and shapes of torchvision's state_dict, without batch counters."""
-    shapes = {"conv1.weight": (64, channels, 7, 7)}
-
-    def norm(name, width):
-        shapes.update(
-            {f"{name}.{k}": (width,) for k in ("weight", "bias", "running_mean", "running_var")}
-        )
-
-    norm("bn1", 64)
-    before = 64
-    for stage, width in enumerate((64, 128, 256, 512), start=1):
-        for block in range(2):
-            name = f"layer{stage}.{block}"
-            shapes[f"{name}.conv1.weight"] = (width, before, 3, 3)
-            norm(f"{name}.bn1", width)
-            shapes[f"{name}.conv2.weight"] = (width, width, 3, 3)
-            norm(f"{name}.bn2", width)
-            if before != width:
-                shapes[f"{name}.downsample.0.weight"] = (width, before, 1, 1)
-                norm(f"{name}.downsample.1", width)
-            before = width
-    return {**shapes, "fc.weight": (classes, 512), "fc.bias": (classes,)}
-
-
 def count(variables):
     return sum(int(np.prod(v.shape)) for v in variables)
 
 
 @pytest.fixture(scope="module")
-def twin():
+def twin(torch_shapes):
     """Return a function that runs a case of the golden file in Keras."""
     backbone = resnet18((None, None, 3))
     dense = keras.layers.Dense(5, name="fc")
     head = keras.Sequential([keras.layers.GlobalAveragePooling2D(), dense])
     head.build((None, None, None, 512))
-    tensors = {name: draw(name, shape) for name, shape in torch_shapes().items()}
+    tensors = {name: draw(name, shape) for name, shape in torch_shapes(5).items()}
     image = draw("image", (2, 64, 48, 3))
     names = ["maxpool", *(f"layer{stage}.1" for stage in range(1, 5))]
     probe = keras.Model(backbone.input, [backbone.get_layer(name).output for name in names])

@@ -46,7 +46,10 @@ def mmtm_any(options: AnyOptions, modalities: Mapping[str, Modality], classes: i
         model = open_backbone(backbone, modality.shape, arguments)
         fresh = {} if ":" in backbone else names_when_fresh(model)
         backbones[name], cuts[name] = model, [fresh.get(layer, layer) for layer in layers]
-    return join(backbones, cuts, classes, options.ratio, options.gate_scale)
+    try:
+        return join(backbones, cuts, classes, options.ratio, options.gate_scale)
+    except CutError as error:
+        raise CutError(f"architecture.cuts: {error}") from error
 
 
 def join(
