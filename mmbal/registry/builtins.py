@@ -8,7 +8,7 @@ GREEDY = "Wu, Jastrzębski, Cho and Geras, ICML 2022, arXiv 2202.05306"
 
 @hookimpl
 def mmbal_components() -> list[Component]:
-    """Offer plain training and the two scores of every run."""
+    """Offer plain training, the two scores of every run, and schedules of training."""
     return [
         Component(
             "strategy",
@@ -27,6 +27,34 @@ def mmbal_components() -> list[Component]:
             "utilization",
             "conditional utilization rate of each modality",
             "mmbal.evaluation.utilization:Utilization",
+            source=GREEDY,
+        ),
+        *_callbacks(),
+    ]
+
+
+def _callbacks() -> list[Component]:
+    return [
+        Component(
+            "callback",
+            "reduce-lr-on-plateau",
+            "reduces the learning rate when a number stops getting better (Keras)",
+            "mmbal.training.callbacks:ReduceLROnPlateau",
+            "mmbal.callbacks:PlateauOptions",
+        ),
+        Component(
+            "callback",
+            "early-stopping",
+            "ends training when a number stops getting better (Keras)",
+            "mmbal.training.callbacks:EarlyStopping",
+            "mmbal.callbacks:EarlyStoppingOptions",
+        ),
+        Component(
+            "callback",
+            "stop-when-perfect",
+            "ends training after some epochs without an error on the training data",
+            "mmbal.training.callbacks:StopWhenPerfect",
+            "mmbal.callbacks:PerfectOptions",
             source=GREEDY,
         ),
     ]

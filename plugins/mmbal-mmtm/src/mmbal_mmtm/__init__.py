@@ -3,9 +3,13 @@
 from importlib import import_module
 from typing import Any
 
-__all__ = ["MMTM", "MMTMNetwork"]
+__all__ = ["MMTM", "MMTMNetwork", "join"]
 
-_LAZY = {"MMTM": "mmbal_mmtm.layer", "MMTMNetwork": "mmbal_mmtm.network"}
+_LAZY = {
+    "MMTM": "mmbal_mmtm.layer",
+    "MMTMNetwork": "mmbal_mmtm.network",
+    "join": "mmbal_mmtm.joined",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,6 +1,7 @@
 """A network of any branches with an MMTM after each of their stages."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -24,6 +25,7 @@ class MMTMNetwork(FusionNetwork):
             the logits, (batch, classes). All branches have equally many.
         ratio: of every MMTM.
         gate_scale: of every MMTM.
+        tails: modality to a layer between the last MMTM and the head; a modality may have none.
     """
 
     def __init__(
@@ -31,6 +33,7 @@ class MMTMNetwork(FusionNetwork):
         branches: Mapping[str, Sequence[keras.layers.Layer]],
         ratio: float = 4,
         gate_scale: float = 1,
+        tails: Mapping[str, keras.layers.Layer] = MappingProxyType({}),
     ) -> None:
         super().__init__(tuple(branches), name="mmtm_network")
         lengths = {name: len(layers) for name, layers in branches.items()}
@@ -41,6 +44,7 @@ class MMTMNetwork(FusionNetwork):
             )
         self.stages = [list(layers[:-1]) for layers in branches.values()]
         self.heads = [layers[-1] for layers in branches.values()]
+        self.tails = {name: tails[name] for name in branches if name in tails}
         self.modules = [
             MMTM(ratio, gate_scale, name=f"mmtm_{index}") for index in range(len(self.stages[0]))
         ]
@@ -67,6 +71,8 @@ class MMTMNetwork(FusionNetwork):
                 features, isolate=isolate, keep=keep, blocked=constants, training=training
             )
         named = dict(zip(self.modalities, features, strict=True))
+        for modality, tail in self.tails.items():
+            named[modality] = tail(named[modality], training=training)
         if transform is not None:
             named = transform(named)
         unimodal = {
@@ -76,11 +82,12 @@ class MMTMNetwork(FusionNetwork):
         return Outputs(self.fuse_logits(unimodal, keep), unimodal, named, squeezed)
 
     def variable_groups(self) -> VariableGroups:
-        """Branches: stages and head. Fusion: excitations, and the squeezes for every branch."""
-        branch = {
-            modality: [v for layer in [*stages, head] for v in layer.trainable_variables]
-            for modality, stages, head in zip(self.modalities, self.stages, self.heads, strict=True)
-        }
+        """Branches: stages to head. Fusion: excitations, and the squeezes for every branch."""
+        branch = {}
+        for modality, stages, head in zip(self.modalities, self.stages, self.heads, strict=True):
+            tail = [self.tails[modality]] if modality in self.tails else []
+            layers = [*stages, *tail, head]
+            branch[modality] = [v for layer in layers for v in layer.trainable_variables]
         fusion = {
             modality: [v for module in self.modules for v in module.fusion_variables(index)]
             for index, modality in enumerate(self.modalities)

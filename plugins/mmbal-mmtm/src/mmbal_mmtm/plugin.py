@@ -17,5 +17,22 @@ def mmbal_components() -> list[Component]:
             options="mmbal_mmtm.options:MMTMOptions",
             source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670; branches after Kim et al., "
             "Learning Not to Learn, CVPR 2019, arXiv 1812.10352",
-        )
+        ),
+        Component(
+            kind="architecture",
+            name="mmtm-resnet18",
+            summary="ResNet-18 branches joined by MMTMs after stages 2, 3 and 4",
+            factory="mmbal_mmtm.resnet18:mmtm_resnet18",
+            options="mmbal_mmtm.options:ResNetOptions",
+            source="Wu et al., ICML 2022, arXiv 2202.05306; branches of He et al., CVPR 2016, "
+            "arXiv 1512.03385",
+        ),
+        Component(
+            kind="architecture",
+            name="mmtm-any",
+            summary="MMTMs between any functional Keras models, cut at named layers",
+            factory="mmbal_mmtm.joined:mmtm_any",
+            options="mmbal_mmtm.options:AnyOptions",
+            source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670",
+        ),
     ]

@@ -1,0 +1,134 @@
+"""mmtm-any: MMTMs between any functional Keras models, cut at named layers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from mmbal import ConfigError
+from mmbal.data import Modality
+from mmbal.errors import unknown
+from mmbal_mmtm.backbones import names_when_fresh, open_backbone
+from mmbal_mmtm.cutting import CutError, cut
+from mmbal_mmtm.network import MMTMNetwork
+from mmbal_mmtm.options import AnyOptions
+
+POOLING: dict[int, Any] = {
+    3: keras.layers.GlobalAveragePooling1D,
+    4: keras.layers.GlobalAveragePooling2D,
+    5: keras.layers.GlobalAveragePooling3D,
+}
+
+
+def mmtm_any(options: AnyOptions, modalities: Mapping[str, Modality], classes: int) -> MMTMNetwork:
+    """Build the backbones that the options name, one per modality, and join them.
+
+    Raises:
+        ConfigError: a modality has no backbone or no cuts, or the options name another one.
+        CutError: a layer is unknown or passed by, or a backbone is no functional model.
+    """
+    for name in options.branches:
+        if name not in modalities:
+            raise ConfigError(f"architecture.branches: {unknown('modality', name, modalities)}")
+    backbones, cuts = {}, {}
+    for name, modality in modalities.items():
+        own = options.branches.get(name, options)
+        # Another backbone has other layers and arguments; without one, single ones may differ.
+        base = options if own.backbone in ("", options.backbone) else own
+        backbone, layers = own.backbone or base.backbone, own.cuts or base.cuts
+        for what, value in (("backbone", backbone), ("cuts", layers)):
+            if not value:
+                raise ConfigError(
+                    f"mmtm-any needs architecture.{what}, or architecture.branches.{name}.{what}: "
+                    f"it is set for neither all modalities nor {name!r}"
+                )
+        arguments = {**base.arguments, **own.arguments}
+        model = open_backbone(backbone, modality.shape, arguments)
+        fresh = {} if ":" in backbone else names_when_fresh(model)
+        backbones[name], cuts[name] = model, [fresh.get(layer, layer) for layer in layers]
+    try:
+        return join(backbones, cuts, classes, options.ratio, options.gate_scale)
+    except CutError as error:
+        raise CutError(f"architecture.cuts: {error}") from error
+
+
+def join(
+    backbones: Mapping[str, keras.Model],
+    cuts: Sequence[str] | Mapping[str, Sequence[str]],
+    classes: int,
+    ratio: float = 4,
+    gate_scale: float = 1,
+) -> MMTMNetwork:
+    """Join functional models by an MMTM after each of the named layers.
+
+    What comes after the last cut stays in its branch; global average pooling, where the
+    output has space or time, and a dense layer make it a classifier.
+
+    Example:
+        network = join(
+            {"rgb": keras.applications.MobileNetV2(include_top=False, weights=None),
+             "depth": keras.applications.ResNet50(include_top=False, weights=None)},
+            {"rgb": ["block_6_project_BN", "block_13_project_BN"],
+             "depth": ["conv3_block4_out", "conv4_block6_out"]},
+            classes=10,
+        )
+
+    Args:
+        backbones: modality to a functional model with one input, (batch, ...), and one
+            output, (batch, channels), (batch, time, channels) or (batch, height, width,
+            channels); nothing is copied: the network trains these models.
+        cuts: names of layers, the same for all modalities or for each its own.
+        classes: how many there are.
+        ratio: of every MMTM.
+        gate_scale: of every MMTM.
+
+    Raises:
+        CutError: a layer is unknown or passed by, or a model is no functional one.
+        ConfigError: modalities have different numbers of cuts, none, or one model in common.
+    """
+    each = dict(cuts) if isinstance(cuts, Mapping) else dict.fromkeys(backbones, cuts)
+    _check(backbones, each)
+    branches, tails = {}, {}
+    for name, model in backbones.items():
+        stages, tail = cut(model, each[name], name)
+        for stage in stages:
+            _check_output(stage.outputs[0], stage.name)
+        if tail is not None:
+            tails[name] = tail
+        branches[name] = [*stages, _head(model.outputs[0], classes, name)]
+    return MMTMNetwork(branches, ratio, gate_scale, tails)
+
+
+def _check(backbones: Mapping[str, keras.Model], cuts: Mapping[str, Sequence[str]]) -> None:
+    if set(cuts) != set(backbones):
+        raise ConfigError(f"cuts must name {sorted(backbones)}, received {sorted(cuts)}")
+    counts = {name: len(cuts[name]) for name in backbones}
+    if len(set(counts.values())) > 1 or not all(counts.values()):
+        raise ConfigError(
+            f"every branch needs as many cuts as the others, at least one; received {counts}"
+        )
+    owners: dict[int, str] = {}
+    for name, model in backbones.items():
+        owner = owners.setdefault(id(model), name)
+        if owner != name:
+            raise ConfigError(
+                f"modalities {owner!r} and {name!r} were given one and the same model: give each "
+                "its own, such as keras.models.clone_model(model)"
+            )
+
+
+def _check_output(tensor: Any, name: str) -> None:
+    rank = len(tensor.shape)
+    if rank < 2 or rank > 5 or tensor.shape[-1] is None:
+        raise CutError(
+            f"{name!r} must end in (batch, channels), (batch, time, channels) or (batch, height, "
+            f"width, channels) with known channels, but its output is {tuple(tensor.shape)}"
+        )
+
+
+def _head(output: Any, classes: int, name: str) -> keras.Sequential:
+    """Return the classifier of a branch: (batch, ..., channels) to (batch, classes)."""
+    _check_output(output, name)
+    pooling = POOLING.get(len(output.shape))
+    layers = [keras.layers.Dense(classes)]
+    return keras.Sequential([pooling(), *layers] if pooling else layers, name=f"{name}_head")
