@@ -114,12 +114,14 @@ def _draw_view(surface: Surface, camera: Camera, options: RenderOptions) -> NDAr
     window = camera.window(corners)
     pixels = options.size * options.supersampling
     rows, columns, origins, directions = camera.rays(corners, window, pixels)
-    level = np.full((pixels, pixels), options.background / 255)
+    level = np.full((pixels, pixels), float(options.background))
     hit, face, weights = _cast(corners, origins, directions)
     normal = (normals[face] * weights[..., None]).sum(axis=1)
-    level[rows[hit], columns[hit]] = _light(normal, directions[hit], options)
+    # To 1/256 of a gray level: noise in the last digit then tips no mean between two levels.
+    light = np.rint(_light(normal, directions[hit], options) * 255 * 256) / 256
+    level[rows[hit], columns[hit]] = light
     blocks = level.reshape(options.size, options.supersampling, options.size, -1)
-    return np.rint(blocks.mean(axis=(1, 3)) * 255).astype(np.uint8)
+    return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
 
 
 def _cast(

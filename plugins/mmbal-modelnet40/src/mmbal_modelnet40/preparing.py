@@ -11,7 +11,7 @@ from mmbal_modelnet40.meshes import STAGING, MeshFile, draw_mesh, list_meshes
 from mmbal_modelnet40.options import ModelNet40Options
 from mmbal_modelnet40.processes import over_processes
 from mmbal_modelnet40.progress import track
-from mmbal_modelnet40.sidecar import read_sidecar, refuse_other, write_sidecar
+from mmbal_modelnet40.sidecar import read_sidecar, same_rendering, write_sidecar
 
 
 def prepare_folder(data_dir: Path | None, options: ModelNet40Options) -> str:
@@ -42,17 +42,16 @@ def prepare_folder(data_dir: Path | None, options: ModelNet40Options) -> str:
 
 def _prepare(images: Path, every: list[MeshFile], options: ModelNet40Options) -> str:
     before = read_sidecar(images)
-    if before is not None:
-        refuse_other(images, before, options.render)
+    render = options.render if before is None else same_rendering(images, before, options.render)
     staging = images / STAGING
     shutil.rmtree(staging, ignore_errors=True)  # of a killed run
     to_draw = [mesh for mesh in every if not mesh.drawn]
     if not to_draw and before is not None and before["complete"]:
         return f"modelnet40: {images} holds the views of {len(every):,} objects; nothing to do"
-    write_sidecar(images, options.render, complete=False, objects=len(every), left_out=[])
+    write_sidecar(images, render, complete=False, objects=len(every), left_out=[])
     staging.mkdir()
     try:
-        results = over_processes(draw_mesh, to_draw, options.render, options.workers)
+        results = over_processes(draw_mesh, to_draw, render, options.workers)
         told = list(track(results, "drawing objects", len(to_draw)))
     finally:
         shutil.rmtree(staging, ignore_errors=True)
@@ -65,7 +64,7 @@ def _prepare(images: Path, every: list[MeshFile], options: ModelNet40Options) ->
         )
     if len(problems) == len(every):
         raise DataFormatError(f"{problems[0]}; no mesh could be drawn")
-    write_sidecar(images, options.render, complete=True, objects=len(every), left_out=problems)
+    write_sidecar(images, render, complete=True, objects=len(every), left_out=problems)
     there = len(every) - len(to_draw)
     return (
         f"modelnet40: drew {len(to_draw) - len(problems):,} objects x {VIEWS} views into {images} "

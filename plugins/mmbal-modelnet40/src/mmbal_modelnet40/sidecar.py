@@ -71,17 +71,23 @@ def refuse_unfinished(root: Path, data_dir: Path | None) -> None:
         )
 
 
-def refuse_other(root: Path, content: dict[str, Any], options: RenderOptions) -> None:
-    """Refuse to mix views that are drawn differently.
+def same_rendering(root: Path, content: dict[str, Any], options: RenderOptions) -> RenderOptions:
+    """Return how the views of `root` are drawn: what is not set stays as it was.
 
     Raises:
-        ConfigError: some option is not what it was.
+        ConfigError: an option is set to something else, and views drawn in two ways do not mix.
     """
-    wanted = options.model_dump(mode="json")
-    before = content["render"]
-    changed = [name for name in wanted if wanted[name] != before.get(name)]
+    try:
+        before = RenderOptions(**content["render"])
+    except ValueError as problem:
+        raise DataFormatError(f"{root / NAME}: not written by `mmbal data prepare`") from problem
+    asked = {name: getattr(options, name) for name in sorted(options.model_fields_set)}
+    changed = [name for name, value in asked.items() if value != getattr(before, name)]
     if changed:
-        words = ", ".join(f"{name} = {before.get(name)} (now {wanted[name]})" for name in changed)
+        words = ", ".join(f"{name} = {getattr(before, name)}" for name in changed)
+        now = ", ".join(f"{name} = {asked[name]}" for name in changed)
         raise ConfigError(
-            f"{root}: views were drawn with render {words}; use the same, or remove that folder"
+            f"{root}: these views were drawn with render {words}, received {now}; use the same, "
+            "or remove that folder"
         )
+    return before
