@@ -38,7 +38,7 @@ def cached_pixels(
         decode: bytes to pixels.
 
     Returns:
-        (objects, height, width, 3), not to be written to.
+        (objects, height, width, 3), mapped into memory as it is read.
 
     Raises:
         DataFormatError: a file cannot be decoded.
@@ -50,7 +50,8 @@ def cached_pixels(
             for partial in folder.glob(".*.partial"):  # of a killed run
                 partial.unlink()
             _build(path, files, decode, f"decoding view {view}")
-    pixels: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    # "c": what is written stays in this process, and nobody writes.
+    pixels: NDArray[np.uint8] = np.load(path, mmap_mode="c")
     return pixels
 
 

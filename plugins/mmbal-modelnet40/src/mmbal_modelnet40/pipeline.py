@@ -77,12 +77,16 @@ def from_pixels(
     """Return examples that stand decoded in (memory-mapped) arrays.
 
     Args:
-        pixels: modality to (objects, height, width, 3).
+        pixels: modality to (objects, height, width, 3); writable arrays, as DLPack asks.
         rows: (examples,), which objects.
         labels: (examples,).
     """
-    with tf.device("CPU"):  # an aligned array is not copied, and stays mapped
-        images = {name: tf.convert_to_tensor(array) for name, array in pixels.items()}
+    # By DLPack a tensor shares the array's memory; TensorFlow's own conversion copies.
+    images = {
+        name: tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+        for name, array in pixels.items()
+    }
+    with tf.device("CPU"):
         positions, classes = tf.convert_to_tensor(rows), tf.convert_to_tensor(labels)
 
     def read(index: tf.Tensor) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
