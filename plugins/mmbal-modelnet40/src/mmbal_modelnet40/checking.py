@@ -1,0 +1,45 @@
+"""`mmbal data check modelnet40`: every problem of views and meshes."""
+
+from pathlib import Path
+
+from mmbal.errors import MmbalError
+from mmbal_modelnet40.layout import IMAGES, absent, image_root, mesh_root
+from mmbal_modelnet40.listing import list_objects
+from mmbal_modelnet40.meshes import inspect_mesh, list_meshes
+from mmbal_modelnet40.options import ModelNet40Options
+from mmbal_modelnet40.processes import over_processes
+from mmbal_modelnet40.progress import track
+from mmbal_modelnet40.sidecar import refuse_unfinished
+from mmbal_modelnet40.survey import survey
+
+
+def check_folder(data_dir: Path | None, options: ModelNet40Options) -> list[str]:
+    """Look through all files of a folder; return its problems, one line each."""
+    images = None if data_dir is None else image_root(data_dir)
+    meshes = None if data_dir is None else mesh_root(data_dir)
+    problems = [] if images else [str(absent(data_dir))]
+    if images:
+        problems += _image_problems(images, data_dir, options)
+    if data_dir and meshes:
+        problems += _mesh_problems(meshes, data_dir / IMAGES, options)
+    return problems
+
+
+def _image_problems(images: Path, data_dir: Path | None, options: ModelNet40Options) -> list[str]:
+    problems = []
+    try:
+        refuse_unfinished(images, data_dir)
+    except MmbalError as problem:
+        problems.append(str(problem))
+    listing = list_objects(images, options.classes)
+    found = survey(
+        listing, range(12), any_size=options.image_size is not None, workers=options.workers
+    )
+    return problems + [f"{images}/{problem.text}" for problem in found.problems]
+
+
+def _mesh_problems(meshes: Path, images: Path, options: ModelNet40Options) -> list[str]:
+    every = list_meshes(meshes, images, options.classes)
+    results = over_processes(inspect_mesh, every, options.render, options.workers)
+    told = track(results, "looking through meshes", len(every))
+    return [problem for problem in told if problem is not None]

@@ -1,0 +1,41 @@
+"""Which training objects are held out for validation."""
+
+import math
+import random
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.int64]
+REFERENCE_SEED = 10
+
+
+def hold_out(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[Indices, Indices]:
+    """Split positions into (kept, held out), both ascending, by class.
+
+    Of all objects round(fraction * objects) are held out, of every class its share to within
+    one object.
+    """
+    rng = np.random.default_rng([seed, 0])
+    order = rng.permutation(len(labels))
+    order = order[np.argsort(labels[order], kind="stable")]  # by class, at random within it
+    wanted = round(fraction * len(labels))
+    # Places spread evenly over objects sorted by class: every class gets its share.
+    places = (np.arange(wanted) * len(labels)) // max(wanted, 1)
+    held = np.zeros(len(labels), bool)
+    held[order[places]] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
+
+
+def hold_out_as_reference(count: int, fraction: float) -> tuple[Indices, Indices]:
+    """Split 0..count - 1 into (kept, held out), in the order of the published code.
+
+    Positions count objects by class in alphabetical order, then by name. The rule is neither
+    stratified nor seeded by the run.
+
+    Source: nyukat/greedy_multimodal_learning, src/dataset.py.
+    """
+    order = list(range(count))
+    random.Random(REFERENCE_SEED).shuffle(order)  # noqa: S311  (its very numbers are wanted)
+    held = math.floor(fraction * count)
+    return np.array(order[held:], np.int64), np.array(order[:held], np.int64)

@@ -1,0 +1,112 @@
+"""What the contents of files tell (7.2, no. 6 and 7)."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mmbal_modelnet40 import survey as module
+from mmbal_modelnet40.images import ImageFacts, inspect_image
+from mmbal_modelnet40.listing import list_objects
+from mmbal_modelnet40.survey import Remembered, survey
+
+
+def found(root: Path, **how) -> list[str]:
+    how = {"any_size": False, "workers": 2, **how}
+    return [problem.text for problem in survey(list_objects(root, None), range(12), **how).problems]
+
+
+def first(root: Path, view: int = 1) -> Path:
+    return root / "bed" / "train" / f"bed_0001.obj.shaded_v{view:03d}.png"
+
+
+def test_sound_files(views: Path) -> None:
+    listing = list_objects(views, None)
+    result = survey(listing, (0, 6), any_size=False)
+    assert result.problems == ()
+    assert len(result.sound()) == 14
+    facts = result.objects[0][1]
+    assert sorted(facts) == [0, 6]
+    assert (facts[0].height, facts[0].width, facts[0].deep) == (24, 20, False)
+
+
+def cut(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def nothing(data: bytes) -> bytes:
+    return b""
+
+
+def renamed_jpeg(data: bytes) -> bytes:
+    return b"\xff\xd8\xff\xe0" + data
+
+
+def flipped_bit(data: bytes) -> bytes:
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+def header_only(data: bytes) -> bytes:
+    return data[:33]
+
+
+@pytest.mark.parametrize("damage", [cut, nothing, renamed_jpeg, flipped_bit, header_only])
+def test_damaged_files(views: Path, damage: Callable[[bytes], bytes]) -> None:
+    path = first(views)
+    path.write_bytes(damage(path.read_bytes()))
+    (text,) = found(views)
+    assert text.startswith("bed/train/bed_0001.obj.shaded_v001.png: cannot decode image")
+
+
+def test_views_of_different_sizes(views: Path) -> None:
+    Image.new("RGB", (10, 12)).save(first(views, 7))
+    problem = "bed/train/bed_0001: view 1 is 20x24, view 7 is 10x12"
+    assert found(views) == [problem]
+    assert found(views, any_size=True) == [problem]
+
+
+def test_objects_of_different_sizes(views: Path) -> None:
+    for view in range(1, 13):
+        Image.new("RGB", (10, 12)).save(first(views, view))
+    text = (
+        "bed/train/bed_0001: images of 10x12, but 13 objects have 20x24; image_size makes them "
+        "equal"
+    )
+    assert found(views) == [text]
+    assert found(views, any_size=True) == []
+
+
+def test_sixteen_bits_are_seen(tmp_path: Path) -> None:
+    Image.fromarray(np.full((3, 2), 40_000, np.uint16)).save(tmp_path / "deep.png")
+    facts = inspect_image(tmp_path / "deep.png")
+    assert isinstance(facts, ImageFacts)
+    assert facts.deep
+    assert facts.size == "2x3"
+
+
+def test_unchanged_files_are_looked_at_once(
+    views: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+
+    def counted(path: Path):
+        looked.append(path)
+        return inspect_image(path)
+
+    monkeypatch.setattr(module, "inspect_image", counted)
+    memory = tmp_path / "files.json"
+    for _ in range(2):
+        inspect = Remembered(memory, views)
+        assert not isinstance(inspect(first(views)), str)
+        inspect.save()
+    assert looked == [first(views)]
+    os.utime(first(views), ns=(1, 1))
+    Remembered(memory, views)(first(views))
+    assert len(looked) == 2
+    memory.write_text("[]")
+    assert not isinstance(Remembered(memory, views)(first(views)), str)
+    assert len(looked) == 3
