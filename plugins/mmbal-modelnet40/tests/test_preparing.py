@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,14 +28,13 @@ SMALL = {"size": 16, "supersampling": 1}
 @pytest.fixture
 def meshes(sample: Path) -> Path:
     """Return the sample without its views."""
-    import shutil
-
     shutil.rmtree(sample / IMAGES)
     return sample
 
 
 def views_of(directory: Path) -> list[Path]:
-    return sorted((directory / IMAGES).rglob("*.png"))
+    every = (directory / IMAGES).glob("[!.]*/*/*.png")  # what is being written is hidden
+    return sorted(every)
 
 
 def contents(directory: Path) -> dict[str, bytes]:
