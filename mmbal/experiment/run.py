@@ -211,10 +211,11 @@ class _Experiment:
 
     def _stopped(self, training: Training, reason: str) -> Interrupted:
         self._note_stop(training, reason)
-        done = training.checkpoints
+        saved = training.checkpoints
+        done = saved if training.writer is None else training.writer
         kind = Preempted if reason == PREEMPTED else Interrupted
         return kind(
-            self.folder, f"stopped after {done.steps} steps", resumable=done.saved is not None
+            self.folder, f"stopped after {done.steps} steps", resumable=saved.saved is not None
         )
 
     def _note_stop(self, training: Training, reason: str) -> None:

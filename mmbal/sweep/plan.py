@@ -18,7 +18,14 @@ from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.axes import Axis, Point, canonical, points
 
 # How and where a trial is carried out is no part of what it is: runs are resumed across these.
-FREE = {"data_dir", "distribute", "logical_devices", "checkpoint_minutes", "checkpoint_steps"}
+FREE = {
+    "data_dir",
+    "distribute",
+    "logical_devices",
+    "worker_wait",
+    "checkpoint_minutes",
+    "checkpoint_steps",
+}
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=+-]+")
 _LONGEST_NAME = 100

@@ -68,7 +68,7 @@ def assert_goes_on(mmbal, folder):
 @pytest.fixture(scope="module")
 def stopped(mmbal):
     """Return the folder of a run that was told to stop, with two checkpoints."""
-    folder = mmbal.folder / "stopped"
+    folder = mmbal.folder / "full-while-stopping"
     process = mmbal.start("run", *mmbal.small, *RUN, "--out", folder)
     while len(list(folder.glob("resume/0*.h5"))) < 2:
         time.sleep(0.01)

@@ -65,8 +65,8 @@ def test_a_signal_leaves_a_checkpoint_to_go_on_from(mmbal, unbroken, same_end, w
 
 
 def test_another_configuration_is_refused_and_shown(mmbal, unbroken, same_end):
-    folder = mmbal.folder / "other"
-    process = mmbal.start("run", *mmbal.saving, "--epochs", 40, "--out", "other")
+    folder = mmbal.folder / "refused"
+    process = mmbal.start("run", *mmbal.saving, "--epochs", 40, "--out", "refused")
     while len(list((folder / "resume").glob("0*.h5"))) < 2:
         time.sleep(0.01)
         assert process.poll() is None
@@ -74,7 +74,7 @@ def test_another_configuration_is_refused_and_shown(mmbal, unbroken, same_end):
     process.communicate()
     before = sorted((p.name, p.stat().st_size) for p in folder.iterdir())
     failed = mmbal(
-        "run", "--resume", "--out", "other", "--set", "strategy.window=3", "--seed", 5, status=2
+        "run", "--resume", "--out", "refused", "--set", "strategy.window=3", "--seed", 5, status=2
     )
     error = failed.stderr.splitlines()[-1]
     assert "strategy.window was" in error
@@ -82,7 +82,7 @@ def test_another_configuration_is_refused_and_shown(mmbal, unbroken, same_end):
     assert sorted((p.name, p.stat().st_size) for p in folder.iterdir()) == before
     damaged = folder / "resume" / mmbal.newest(folder)
     damaged.write_bytes(damaged.read_bytes()[:-100])
-    done = mmbal("run", "--resume", "--out", "other")
+    done = mmbal("run", "--resume", "--out", "refused")
     assert "damaged checkpoint" in done.stderr
     same_end(folder, unbroken)
 

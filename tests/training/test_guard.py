@@ -201,6 +201,7 @@ class TestLoss:
         for got, expected in zip(skipped.states[-1], state(plain), strict=True):
             np.testing.assert_array_equal(got, expected)
 
+    @pytest.mark.filterwarnings("ignore:the learning speed")  # undefined from there on
     def test_warn(self, fit):
         model = fit("warn")
         with pytest.warns(UserWarning, match="became NaN") as caught:
@@ -212,6 +213,7 @@ class TestLoss:
 
 
 class TestGradient:
+    @pytest.mark.filterwarnings("ignore:the learning speed")  # undefined from there on
     @pytest.mark.parametrize("policy", POLICIES)
     def test_is_named_by_its_group(self, fit, policy):
         model = fit(policy, BrokenGradient(), poison=False)

@@ -1,0 +1,136 @@
+"""The same `mmbal run` on one device, on two parts of the CPU and as two workers on loopback."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+PROGRAM = Path(sys.executable).with_name("mmbal")
+RUN = (
+    PROGRAM, "run", "--plugin", "colored-digits", "--batch-size", 16, "--out", "run",
+    "--set", "log_every=4", "--set", "strategy.warmup=0", "--set", "strategy.tolerance=0.01",
+    "--set", "strategy.window=2", "--set", "optimizer.learning_rate=0.005",
+    # With Adam's own, gradients that are nearly nothing become rounding times 1e7.
+    "--set", "optimizer.epsilon=0.01",
+)  # fmt: skip
+LAYOUTS = {
+    "one": (("--distribute", "none"), 1),
+    "mirrored": (("--logical-devices", 2), 1),
+    "workers": (("--distribute", "multiworker"), 2),
+}
+# A tenth is for validation; of the rest the last batch has one row, fewer than replicas.
+# Where a rectifier or a maximum is about to switch, rounding may: few steps in float32.
+PRECISIONS = {
+    "float64": ("--epochs", 8, "--set", "dataset.train_examples=90"),
+    "float32": ("--epochs", 1, "--set", "dataset.train_examples=36"),
+}
+TOLERANCE = {"float64": 1e-12, "float32": 1e-6}
+VOLATILE = {"time", "seconds", "run", "replicas"}
+WEIGHTS = ("weights.weights.h5", "last.weights.h5")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, run_jobs):
+    """Return a function of precision and layout: the folders in which the processes ran."""
+    folders = {}
+    for precision, options in PRECISIONS.items():
+        folder = tmp_path_factory.mktemp(precision)
+        for together in (("one", "mirrored"), ("workers",)):
+            jobs = {}
+            for layout in together:
+                own, workers = LAYOUTS[layout]
+                words = [*RUN, *options, "--set", f"precision={precision}", *own]
+                jobs[layout] = (words, workers)
+            found = run_jobs(folder, jobs)
+            folders |= {(precision, layout): places for layout, places in found.items()}
+    return folders
+
+
+def weights(run):
+    """Return every array of both weight files."""
+    found = {}
+    for name in WEIGHTS:
+        with h5py.File(run / name) as file:
+            paths = []
+            file.visit(paths.append)
+            found |= {
+                f"{name}/{path}": file[path][()]
+                for path in paths
+                if isinstance(file[path], h5py.Dataset)
+            }
+    return found
+
+
+def told(value, name):
+    """Yield all that the journal tells, by place; numbers of one list stay together."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key not in VOLATILE:
+                yield from told(inner, f"{name}/{key}")
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        for number, inner in enumerate(value):
+            yield from told(inner, f"{name}/{number}")
+    elif isinstance(value, list) and any(isinstance(inner, float) for inner in value):
+        yield name, np.array(value, np.float64)  # None becomes NaN
+    else:
+        yield name, np.asarray(value)
+
+
+def all_of(run):
+    """Return weights and journal of a run by name."""
+    lines = (run / "journal.jsonl").read_text(encoding="utf-8").splitlines()
+    return weights(run) | dict(told([json.loads(line) for line in lines], "line"))
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("layout", ["mirrored", "workers"])
+def test_weights_and_journal_are_those_of_one_device(runs, difference, precision, layout):
+    expected, found = (all_of(runs[precision, each][0] / "run") for each in ("one", layout))
+    assert found.keys() == expected.keys()
+    distances = {name: difference(expected[name], found[name]) for name in expected}
+    worst = max(distances, key=distances.get)
+    assert distances[worst] <= TOLERANCE[precision], worst
+    assert any(name.startswith(WEIGHTS) for name in expected)
+
+
+@pytest.mark.parametrize(("layout", "replicas"), [("one", 1), ("mirrored", 2), ("workers", 2)])
+def test_something_happens_in_what_is_compared(runs, layout, replicas):
+    lines = (runs["float64", layout][0] / "run" / "journal.jsonl").read_text(encoding="utf-8")
+    events = [json.loads(line) for line in lines.splitlines()]
+    assert events[0]["replicas"] == replicas
+    isolated = [index for event in events for index in event.get("isolated", ())]
+    assert len(isolated) == 8 * 6
+    assert len(set(isolated)) > 1
+    result = events[-1]["result"]
+    assert any(result["utilization"].values())
+
+
+def test_only_the_chief_writes(runs):
+    for precision in PRECISIONS:
+        chief, other = runs[precision, "workers"]
+        assert (chief / "run" / "record.h5").is_file()
+        assert not list(other.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ("jit_compile=true", "jit_compile must be False on 2 replicas, received True"),
+        ("steps_per_execution=2", "steps_per_execution must be 1 on 2 replicas, received 2"),
+    ],
+)
+def test_what_replicas_cannot_do_is_one_line(tmp_path, option, why):
+    done = subprocess.run(
+        [*map(str, RUN), "--logical-devices", "2", "--set", option],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"error: {why}"), done.stderr
+    assert not list(tmp_path.iterdir())
