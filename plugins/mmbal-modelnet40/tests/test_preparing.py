@@ -37,6 +37,14 @@ def views_of(directory: Path) -> list[Path]:
     return sorted(every)
 
 
+def sizes(directory: Path) -> set[tuple[int, int]]:
+    found = set()
+    for path in views_of(directory):
+        with Image.open(path) as image:
+            found.add(image.size)
+    return found
+
+
 def contents(directory: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in views_of(directory)}
 
@@ -123,11 +131,10 @@ def test_a_stopped_process_leaves_whole_objects(
         except ProcessLookupError:
             break
         time.sleep(0.01)
-    for path in views_of(meshes):
-        assert Image.open(path).size == (256, 256)
+    assert sizes(meshes) == {(256, 256)}
     done = modelnet(workers=1).prepare(meshes)
     assert "drew" in done
-    assert {Image.open(path).size for path in views_of(meshes)} == {(256, 256)}
+    assert sizes(meshes) == {(256, 256)}
     assert modelnet().check(meshes) == []
 
 
