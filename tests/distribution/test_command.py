@@ -1,7 +1,6 @@
 """The same `mmbal run` on one device, on two parts of the CPU and as two workers on loopback."""
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,56 +9,33 @@ import h5py
 import numpy as np
 import pytest
 
-HERE = Path(__file__).parent
 PROGRAM = Path(sys.executable).with_name("mmbal")
 RUN = (
     PROGRAM, "run", "--plugin", "colored-digits", "--batch-size", 16, "--out", "run",
     "--set", "log_every=4", "--set", "strategy.warmup=0", "--set", "strategy.tolerance=0.01",
-    "--set", "strategy.window=2", "--set", "optimizer.learning_rate=0.005",
-    # With Adam's own, gradients that are nearly nothing become rounding times 1e7.
-    "--set", "optimizer.epsilon=0.1",
+    "--set", "strategy.window=2", "--set", "dataset.train_examples=90", "--epochs", 4,
+    # Adam would turn the rounding of gradients that are nearly nothing into steps.
+    "--set", "optimizer.name=sgd", "--set", "optimizer.learning_rate=0.05",
+    # In float32 rounding decides where a rectifier is about to switch, on one device too.
+    "--set", "precision=float64",
 )  # fmt: skip
 LAYOUTS = {
     "one": (("--distribute", "none"), 1),
     "mirrored": (("--logical-devices", 2), 1),
     "workers": (("--distribute", "multiworker"), 2),
 }
-# A tenth is for validation; of the rest the last batch has one row, fewer than replicas.
-PRECISIONS = {
-    "float64": ("--epochs", 4, "--set", "dataset.train_examples=90"),
-    "float32": ("--epochs", 2, "--set", "dataset.train_examples=54", "--architecture", "smooth"),
-}
-STEPS = {"float64": 4 * 6, "float32": 2 * 4}
-TOLERANCE = {"float64": 1e-12, "float32": 1e-6}
-VOLATILE = {"time", "seconds", "run", "replicas"}
+STEPS = 4 * 6  # a tenth is for validation; the last batch has one row, fewer than replicas
+TOLERANCE = 1e-12
+# The difference of two speeds is nothing but rounding where they are equal.
+VOLATILE = {"time", "seconds", "run", "replicas", "d_speed"}
 WEIGHTS = ("weights.weights.h5", "last.weights.h5")
 
 
 @pytest.fixture(scope="module")
-def plugins(tmp_path_factory):
-    """Install the plugin of this folder for the processes that are started."""
-    folder = tmp_path_factory.mktemp("plugins")
-    shutil.copy(HERE / "smooth.py", folder)
-    info = folder / "smooth-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: smooth\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[mmbal]\nsmooth = smooth\n")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(folder))
-        yield
-
-
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory, run_jobs, plugins):
-    """Return the folders in which the processes ran, by precision and layout."""
-    folders = {}
-    for precision, options in PRECISIONS.items():
-        folder = tmp_path_factory.mktemp(precision)
-        words = [*RUN, *options, "--set", f"precision={precision}"]
-        jobs = {name: ([*words, *own], workers) for name, (own, workers) in LAYOUTS.items()}
-        found = run_jobs(folder, jobs)
-        folders |= {(precision, layout): places for layout, places in found.items()}
-    return folders
+def runs(tmp_path_factory, run_jobs):
+    """Return the folders in which the processes ran, by layout."""
+    jobs = {name: ([*RUN, *own], workers) for name, (own, workers) in LAYOUTS.items()}
+    return run_jobs(tmp_path_factory.mktemp("runs"), jobs)
 
 
 def weights(run):
@@ -103,33 +79,30 @@ def all_of(run):
     return weights(run) | dict(told(journal(run), "line"))
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize("layout", ["mirrored", "workers"])
-def test_weights_and_journal_are_those_of_one_device(runs, difference, precision, layout):
-    expected, found = (all_of(runs[precision, each][0] / "run") for each in ("one", layout))
+def test_weights_and_journal_are_those_of_one_device(runs, difference, layout):
+    expected, found = (all_of(runs[each][0] / "run") for each in ("one", layout))
     assert found.keys() == expected.keys()
     distances = {name: difference(expected[name], found[name]) for name in expected}
     worst = max(distances, key=distances.get)
-    assert distances[worst] <= TOLERANCE[precision], worst
+    assert distances[worst] <= TOLERANCE, worst
     assert any(name.startswith(WEIGHTS) for name in expected)
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(("layout", "replicas"), [("one", 1), ("mirrored", 2), ("workers", 2)])
-def test_something_happens_in_what_is_compared(runs, precision, layout, replicas):
-    events = journal(runs[precision, layout][0] / "run")
+def test_something_happens_in_what_is_compared(runs, layout, replicas):
+    events = journal(runs[layout][0] / "run")
     assert events[0]["replicas"] == replicas
     isolated = [index for event in events for index in event.get("isolated", ())]
-    assert len(isolated) == STEPS[precision]
+    assert len(isolated) == STEPS
     assert len(set(isolated)) > 1
     assert any(events[-1]["result"]["utilization"].values())
 
 
 def test_only_the_chief_writes(runs):
-    for precision in PRECISIONS:
-        chief, other = runs[precision, "workers"]
-        assert (chief / "run" / "record.h5").is_file()
-        assert not list(other.iterdir())
+    chief, other = runs["workers"]
+    assert (chief / "run" / "record.h5").is_file()
+    assert not list(other.iterdir())
 
 
 @pytest.mark.parametrize(
