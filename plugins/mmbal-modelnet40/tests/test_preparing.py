@@ -104,13 +104,15 @@ def test_a_run_goes_on_where_it_stopped(
 def test_a_stopped_process_leaves_whole_objects(
     modelnet: Make, meshes: Path, number: signal.Signals
 ) -> None:
-    # Large images, so that it cannot be done before it is stopped.
+    # Large images, so that it cannot be done before it is stopped. Who starts the tests in the
+    # background of a shell passes an ignored SIGINT on, so the script asks for it.
     code = (
-        "import sys; from pathlib import Path\n"
+        "import signal, sys; from pathlib import Path\n"
         "from mmbal_modelnet40.options import ModelNet40Options\n"
         "from mmbal_modelnet40.source import ModelNet40\n"
         "render = {'size': 256, 'supersampling': 2}\n"
         "if __name__ == '__main__':\n"
+        "    signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "    options = ModelNet40Options(workers=2, render=render)\n"
         "    ModelNet40(options).prepare(Path(sys.argv[1]))\n"
     )
