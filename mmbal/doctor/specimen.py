@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from mmbal.training.distribution import global_mean
 from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
-from mmbal.training.strategy import Context, Forward, Phase, Requirements, Signals, Strategy
+from mmbal.training.step import Forward, Signals, Step
+from mmbal.training.strategy import Context, Requirements, Strategy
 
 MODALITIES = ("sight", "sound")
 WIDTH, HIDDEN, CLASSES = 6, 8, 3
@@ -117,14 +118,14 @@ class IsolateTheFaster(Strategy):
 
     def requirements(self) -> Requirements:
         """Require a network that can isolate a branch."""
-        return Requirements(isolation=True)
+        return Requirements(frozenset({"isolation"}))
 
     def build(self, context: Context) -> None:
         """Create the counter and the target of the coming step."""
         self.steps = tf.Variable(0, trainable=False)
         self.target = tf.Variable(REGULAR, trainable=False)
 
-    def forward(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, phase: Phase) -> Forward:
+    def forward(self, step: Step) -> Forward:
         """Isolate the target, whose gate then has nothing to learn."""
         target = tf.convert_to_tensor(self.target)
         isolate = tf.equal(tf.range(len(MODALITIES)), target)

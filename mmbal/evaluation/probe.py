@@ -19,11 +19,14 @@ class BranchScores:
     Args:
         fused: accuracy of the fused logits, 0 to 1.
         unimodal: modality to the accuracy of its branch, 0 to 1.
-        loss: mean over examples of the cross-entropies summed over branches, nats.
+        conditional: modality to the accuracy of `Outputs.predictions`, 0 to 1.
+        loss: mean over examples of the joint loss, nats: cross-entropies summed over branches,
+            or that of a joint classifier.
     """
 
     fused: float
     unimodal: dict[str, float]
+    conditional: dict[str, float]
     loss: float
 
 
@@ -54,9 +57,13 @@ class Probe:
         if not measured:
             raise ValueError("there are no examples to score")
         counts = sum(measured)
-        _, loss, fused, *unimodal = (counts / counts[0]).tolist()
+        _, loss, fused, *right = (counts / counts[0]).tolist()
         names = self.network.modalities
-        return BranchScores(fused, dict(zip(names, unimodal, strict=True)), loss)
+        unimodal, conditional = (
+            dict(zip(names, part, strict=True))
+            for part in (right[: len(names)], right[len(names) :])
+        )
+        return BranchScores(fused, unimodal, conditional, loss)
 
     def squeeze_means(self, data: tf.data.Dataset) -> SqueezeMeans:
         """Return the mean squeezed features over all examples: one (channels,) per modality."""
@@ -75,20 +82,22 @@ class Probe:
     def _count_batch(
         self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, blocked: Any
     ) -> tf.Tensor:
-        """Return examples, summed loss, right fused, right per branch: (3 + modality,)."""
+        """Return examples, loss, right fused, per branch, per prediction: (3 + 2 modality,)."""
         extra = {} if blocked is None else {"blocked": blocked}
         outputs = self.network(inputs, training=False, **extra)
-        unimodal = [outputs.unimodal[m] for m in self.network.modalities]
+        names = self.network.modalities
+        unimodal = [outputs.unimodal[m] for m in names]
+        conditional = [outputs.predictions[m] for m in names]
         labels = tf.cast(labels, tf.int64)
         right = [
             tf.reduce_sum(tf.cast(tf.argmax(logits, -1) == labels, tf.float64))
-            for logits in (outputs.logits, *unimodal)
+            for logits in (outputs.logits, *unimodal, *conditional)
         ]
         losses = [
             keras.losses.sparse_categorical_crossentropy(
                 labels, at_least_float32(logits), from_logits=True
             )
-            for logits in unimodal
+            for logits in outputs.supervised.values()
         ]
         loss = tf.reduce_sum(tf.cast(tf.add_n(losses), tf.float64))
         return tf.stack([tf.cast(tf.size(labels), tf.float64), loss, *right])

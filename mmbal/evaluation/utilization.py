@@ -22,7 +22,7 @@ class Utilization(Evaluation):
 
     def __call__(self, context: EvaluationContext) -> Iterator[tuple[str, float]]:
         """Score with normal and with blocked gates."""
-        full, blocked = context.full.unimodal, context.blocked.unimodal
+        full, blocked = context.full.conditional, context.blocked.conditional
         for modality, accuracy in blocked.items():
             yield f"accuracy_blocked/{modality}", accuracy
         rates = utilization_rates(full, blocked)

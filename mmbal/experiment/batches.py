@@ -9,7 +9,7 @@ import tensorflow as tf
 from mmbal.data import Examples, MultimodalDataset
 from mmbal.experiment.sampler import Rows, Sampler
 from mmbal.training.distribution import ONE_DEVICE, WHOLE, Replicas
-from mmbal.training.model import KEEP
+from mmbal.training.step import KEEP
 
 Read = Callable[[Rows], tuple[dict[str, tf.Tensor], tf.Tensor]]
 

@@ -11,6 +11,7 @@ from mmbal.registry.catalogue import Catalogue
 from mmbal.training.distribution import replica_count, synchronise_batch_norm
 from mmbal.training.model import BalancedModel
 from mmbal.training.network import FusionNetwork, build_from
+from mmbal.training.strategy import Strategy
 
 
 def open_dataset(catalogue: Catalogue, choice: Choice) -> DatasetSource:
@@ -20,9 +21,19 @@ def open_dataset(catalogue: Catalogue, choice: Choice) -> DatasetSource:
 
 
 def build_network(
-    config: RunConfig, catalogue: Catalogue, data: MultimodalDataset
+    config: RunConfig,
+    catalogue: Catalogue,
+    data: MultimodalDataset,
+    strategy: Strategy | None = None,
 ) -> FusionNetwork:
-    """Set the precision, seed everything, build the architecture and its variables."""
+    """Set the precision, seed everything, build the architecture and its variables.
+
+    Args:
+        config: of the run.
+        catalogue: builds the components.
+        data: tells shapes and classes.
+        strategy: that adapts the network; None for a new one of the run's.
+    """
     policy = config.precision
     keras.config.set_floatx("float64" if policy == "float64" else "float32")
     keras.config.set_dtype_policy(policy)
@@ -34,7 +45,15 @@ def build_network(
     if config.sync_batchnorm and replica_count() > 1:
         synchronise_batch_norm(network)
     build_from(network, {name: modality.empty() for name, modality in data.modalities.items()})
+    (strategy or build_strategy(config, catalogue)).adapt(network)
     return network
+
+
+def build_strategy(config: RunConfig, catalogue: Catalogue) -> Strategy:
+    """Build the strategy of a run."""
+    choice = config.strategy
+    strategy: Strategy = catalogue.build("strategy", choice.name, choice.options)
+    return strategy
 
 
 def build_model(config: RunConfig, catalogue: Catalogue, data: MultimodalDataset) -> BalancedModel:
@@ -43,8 +62,8 @@ def build_model(config: RunConfig, catalogue: Catalogue, data: MultimodalDataset
     Raises:
         MmbalError: the optimizer refuses its settings, or a plugin its options.
     """
-    network = build_network(config, catalogue, data)
-    strategy = catalogue.build("strategy", config.strategy.name, config.strategy.options)
+    strategy = build_strategy(config, catalogue)
+    network = build_network(config, catalogue, data, strategy)
     model = BalancedModel(
         network,
         strategy,
@@ -52,13 +71,22 @@ def build_model(config: RunConfig, catalogue: Catalogue, data: MultimodalDataset
         trace_capacity=config.log_every + config.steps_per_execution,
         on_nonfinite=config.on_nonfinite,
     )
+    compile_model(model, config)
+    model.epochs_vary = True  # a resumed one begins anywhere
+    return model
+
+
+def compile_model(model: BalancedModel, config: RunConfig) -> None:
+    """Compile with a new optimizer, as the run is configured.
+
+    Raises:
+        MmbalError: the optimizer refuses its settings, or the devices do.
+    """
     execution: dict[str, Any] = {"steps_per_execution": config.steps_per_execution}
     try:
         model.compile(_optimizer(config), jit_compile=config.jit_compile, **execution)
     except ValueError as error:
         raise MmbalError(str(error)) from error
-    model.epochs_vary = True  # a resumed one begins anywhere
-    return model
 
 
 def _optimizer(config: RunConfig) -> keras.optimizers.Optimizer:

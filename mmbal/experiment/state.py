@@ -144,6 +144,7 @@ def _variables(model: BalancedModel) -> dict[str, Any]:
     lists = {
         "network": model.network.variables,  # with the states of its random generators
         "optimizer": model.optimizer.variables,
+        "strategy_trained": model.strategy.trained_variables(),
         "metrics": [v for metric in model.own_metrics for v in metric.variables],
         **{name: module.variables for name, module in modules.items() if module is not None},
     }

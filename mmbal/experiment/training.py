@@ -18,6 +18,7 @@ from mmbal.experiment.checkpoints import Checkpoints
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.state import CallbackState, TrainingState
 from mmbal.experiment.stopping import StopRequest
+from mmbal.experiment.trials import Trials
 from mmbal.progress import Progress
 from mmbal.recording.checkpoint import Checkpoint
 from mmbal.recording.generations import Generations
@@ -75,6 +76,13 @@ class Training:
         if self.model.strategy.requirements().sampler:
             sampler = Sampler(len(self.data.train), len(self.data.modalities))
             self.model.sampler = sampler
+        self.model.run_facts = {
+            "epochs": config.epochs,
+            "examples": self.data.train,
+            "batch_size": config.batch_size,
+            "classes": len(self.data.class_names),
+            "trial": Trials(self.model, self.data, config, sampler, self.stop, self.progress),
+        }
         try:
             self.batches = TrainingBatches(
                 self.data, config.batch_size, config.seed, sampler, replicas

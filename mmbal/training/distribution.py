@@ -8,7 +8,7 @@ device each function here is the identity.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import keras
 import tensorflow as tf
@@ -19,6 +19,35 @@ WHOLE = "__whole__"
 """Key under which (batch,) bools beside the inputs mark a batch that every host has whole."""
 ONE_DEVICE = tf.distribute.get_strategy()
 """TensorFlow's default; this module is imported before any scope is entered."""
+
+
+class Rows(NamedTuple):
+    """Which rows of the global batch a replica has.
+
+    Attributes:
+        first: () int64, number of its first row.
+        total: () int64, rows of the global batch; None where the replica has all of them.
+    """
+
+    first: tf.Tensor | int = 0
+    total: tf.Tensor | None = None
+
+    def own(self, drawn: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tensor:
+        """Return what belongs to this replica's rows of something that is drawn for all rows.
+
+        So random numbers do not depend on how many replicas share a batch.
+
+        Args:
+            drawn: from a number of rows, () int64, to a (rows, ...) tensor.
+            count: () int, rows of this replica.
+        """
+        count = tf.cast(count, tf.int64)
+        if self.total is None:
+            return drawn(count)
+        return drawn(self.total)[self.first : self.first + count]
+
+
+ALL_ROWS = Rows()
 
 
 class Replicas:
@@ -191,6 +220,22 @@ def _pad(tensor: tf.Tensor, before: tf.Tensor, after: tf.Tensor) -> tf.Tensor:
     return tf.concat([zeros[0], tensor, zeros[1]], axis=0)
 
 
+def own_rows(count: tf.Tensor, whole: tf.Tensor) -> Rows:
+    """Return which rows of the global batch this replica has.
+
+    Args:
+        count: () int, how many it has.
+        whole: () bool, whether every replica has all rows.
+    """
+    replicas = replica_count()
+    if replicas == 1:
+        return ALL_ROWS
+    index, count = _replica_index(), tf.cast(count, tf.int64)
+    sizes = global_sum(tf.one_hot(index, replicas, dtype=tf.int64) * count)
+    first = tf.where(whole, tf.zeros_like(count), tf.reduce_sum(sizes[:index]))
+    return Rows(first, tf.where(whole, count, tf.reduce_sum(sizes)))
+
+
 def global_losses(losses: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf.Tensor]:
     """Turn means over this replica's rows into means over the global batch.
 
@@ -217,60 +262,6 @@ def global_losses(losses: dict[str, tf.Tensor], rows: tf.Tensor) -> dict[str, tf
 def _of_which(total: tf.Tensor, part: tf.Tensor) -> Any:
     """Return `total`, the same on every replica to the last bit, with the gradient of `part`."""
     return tf.identity(total), lambda upstream: (None, tf.cast(upstream, part.dtype))
-
-
-class GlobalTape:
-    """A gradient tape whose gradients are those of the global batch, unscaled.
-
-    Args:
-        tape: of this replica.
-        scale: () factor that keeps half-precision gradients from underflowing; or None.
-    """
-
-    def __init__(self, tape: tf.GradientTape, scale: tf.Tensor | None) -> None:
-        self._tape = tape
-        self._scale = scale
-
-    def gradient(self, target: Any, sources: Any, **options: Any) -> Any:
-        """Differentiate as `tf.GradientTape.gradient` does.
-
-        Args:
-            target: losses.
-            sources: variables, whose gradients are summed over the replicas, or tensors of
-                the forward pass, whose gradients stay with this replica's rows.
-            **options: as of `tf.GradientTape.gradient`, without `output_gradients`.
-        """
-        if self._scale is not None:
-            options["output_gradients"] = tf.nest.map_structure(
-                lambda loss: tf.cast(self._scale, loss.dtype), target
-            )
-        # Of an embedding come slices, a row as often as it was looked up: squares of slices,
-        # which optimizers and clipping take, are not those of the gradient.
-        gradients = tf.nest.map_structure(_dense, self._tape.gradient(target, sources, **options))
-        if self._scale is not None:
-            gradients = tf.nest.map_structure(self._unscale, gradients)
-        return gradients if replica_count() == 1 else self._reduce(gradients, sources)
-
-    def _unscale(self, gradient: tf.Tensor | None) -> tf.Tensor | None:
-        if gradient is None or self._scale is None:
-            return gradient
-        return gradient / tf.cast(self._scale, gradient.dtype)
-
-    def _reduce(self, gradients: Any, sources: Any) -> Any:
-        flat, owners = tf.nest.flatten(gradients), tf.nest.flatten(sources)
-        places = [
-            place
-            for place, (gradient, owner) in enumerate(zip(flat, owners, strict=True))
-            if gradient is not None and isinstance(owner, tf.Variable | keras.Variable)
-        ]
-        local = [flat[place] for place in places]
-        for place, total in zip(places, global_sum(local) if local else [], strict=True):
-            flat[place] = total
-        return tf.nest.pack_sequence_as(gradients, flat)
-
-
-def _dense(gradient: Any) -> tf.Tensor | None:
-    return None if gradient is None else tf.convert_to_tensor(gradient)
 
 
 def synchronise_batch_norm(network: keras.Model) -> None:

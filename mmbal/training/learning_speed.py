@@ -6,14 +6,15 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from mmbal.training.network import VariableGroups, at_least_float32
+from mmbal.training.network import OWN, VariableGroups, at_least_float32
 
 
 class Effective(NamedTuple):
     """What one step's gradients amount to, all float64.
 
     Attributes:
-        gradients: (group,) squared norms, in the order of `VariableGroups.partition`.
+        gradients: (group,) squared norms, in the order of `VariableGroups.partition`, the
+            strategy's own variables last.
         branch: (modality,) effective updates of the branches.
         fusion: (modality,) effective updates of the fusion that feeds them.
     """
@@ -36,19 +37,25 @@ class LearningSpeed(tf.Module):
     Args:
         modalities: names in the order of the branches.
         groups: what the network says of its variables.
+        own: variables of the strategy; they take part in no speed.
     """
 
-    def __init__(self, modalities: Sequence[str], groups: VariableGroups) -> None:
+    def __init__(
+        self,
+        modalities: Sequence[str],
+        groups: VariableGroups,
+        own: Sequence[keras.Variable] = (),
+    ) -> None:
         super().__init__(name="learning_speed")
         self._modalities = tuple(modalities)
-        self.watch(groups)
+        self.watch(groups, own)
         zeros = tf.zeros([len(modalities)], tf.float64)
         self.branch_updates = tf.Variable(zeros, trainable=False, name="branch_updates")
         self.fusion_updates = tf.Variable(zeros, trainable=False, name="fusion_updates")
 
-    def watch(self, groups: VariableGroups) -> None:
+    def watch(self, groups: VariableGroups, own: Sequence[keras.Variable] = ()) -> None:
         """Measure these variables from now on; what has been accumulated stays."""
-        partition = groups.partition()
+        partition = {**groups.partition(), **({OWN: own} if own else {})}
         self._atoms = [[id(v) for v in variables] for variables in partition.values()]
         self._branch = _membership(partition, groups.branch, self._modalities)
         self._fusion = _membership(partition, groups.fusion, self._modalities)

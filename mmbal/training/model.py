@@ -7,30 +7,31 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.training.distribution import WHOLE, GlobalTape, global_losses, global_rows
+from mmbal.training.distribution import global_losses, global_rows, own_rows
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Guard, Policy, Verdict
 from mmbal.training.learning_speed import LearningSpeed, imbalance
 from mmbal.training.losses import LogitAccuracy, branch_loss, with_penalties
 from mmbal.training.metrics import OwnMetrics
-from mmbal.training.network import FusionNetwork, build_from
+from mmbal.training.network import OWN, FusionNetwork, build_from
 from mmbal.training.optimizer import GroupedOptimizer
 from mmbal.training.precision import LossScale, loss_scale_for
 from mmbal.training.replicated import ReplicatedModel
-from mmbal.training.strategy import (
-    Context,
+from mmbal.training.step import (
+    KEEP,
     Forward,
     Phase,
     Signals,
-    Strategy,
-    check_requirements,
+    Step,
+    joint_losses,
+    modalities_only,
 )
+from mmbal.training.strategy import Context, Strategy, check_requirements
+from mmbal.training.tape import GlobalTape
 from mmbal.training.trace import StepTrace
 
 ENDLESS = 2**31 - 1
 """Steps that Keras is told of where every epoch may have another length."""
-KEEP = "__keep__"
-"""Key under which a sampler passes (batch, modality) keep masks along with the inputs."""
 
 
 class BalancedModel(ReplicatedModel):
@@ -82,6 +83,7 @@ class BalancedModel(ReplicatedModel):
         self.context: Context | None = None
         self.begun_epoch: int | None = None
         self.sampler: Any = None
+        self.run_facts: dict[str, Any] = {}
 
     def compile(
         self,
@@ -116,7 +118,7 @@ class BalancedModel(ReplicatedModel):
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the fused logits, (batch, classes)."""
-        return self.network(_modalities_only(inputs), training=training).logits
+        return self.network(modalities_only(inputs), training=training).logits
 
     def fit(self, x: Any = None, *args: Any, callbacks: Any = None, **options: Any) -> Any:
         """Train as `keras.Model.fit` does, calling the strategy's epoch hooks.
@@ -147,26 +149,36 @@ class BalancedModel(ReplicatedModel):
         """
         with self.replicas.scope():
             if self.context is None:
-                has_sampler = self.sampler is not None
-                check_requirements(self.strategy, self.network, sampler=has_sampler)
-                groups = self.network.partition()
-                self.context = Context(self.network, groups, self.strategy_seed, steps_per_epoch)
+                within_run = bool(self.run_facts)
+                check_requirements(self.strategy, self.network, within_run=within_run)
+                facts = {"steps_per_epoch": steps_per_epoch} | self.run_facts
+                self.context = Context(
+                    self.network, self.network.partition(), self.strategy_seed, **facts
+                )
+                self.strategy.build(self.context)
+                own = self.strategy.trained_variables()
+                groups = list(self._groups())
                 self.learning_speed = LearningSpeed(
-                    self.network.modalities, self.network.variable_groups()
+                    self.network.modalities, self.network.variable_groups(), own
                 )
                 self.loss_scale = loss_scale_for(self.network)
                 self.guard = Guard(
                     self.on_nonfinite,
-                    list(groups),
+                    groups,
                     self.network.modalities,
                     scaled=self.loss_scale is not None,
                 )
-                self.strategy.build(self.context)
             if not isinstance(self.optimizer, GroupedOptimizer):
                 # Compiled anew, perhaps because layers were frozen or thawed.
-                self.optimizer = GroupedOptimizer(self.optimizer, self.network.partition())
-                self.learning_speed.watch(self.network.variable_groups())
+                self.optimizer = GroupedOptimizer(self.optimizer, self._groups())
+                own = self.strategy.trained_variables()
+                self.learning_speed.watch(self.network.variable_groups(), own)
         return self.context
+
+    def _groups(self) -> dict[str, Sequence[keras.Variable]]:
+        """Return the variable groups that are trained: the network's and the strategy's own."""
+        own = self.strategy.trained_variables()
+        return {**self.network.partition(), **({OWN: own} if own else {})}
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Run one step: forward, gradients, learning speeds, update, strategy."""
@@ -174,23 +186,27 @@ class BalancedModel(ReplicatedModel):
         # Where the end of the data comes unforeseen, nothing may move before a batch is there:
         # counters need no data, and TensorFlow would run them side by side with its failure.
         with tf.control_dependencies([x for x in tf.nest.flatten(data) if x is not None]):
-            outputs, loss, balance = self._learn(data)
+            outputs, loss, balance = self._learn(data, whole)
         return self._track(data, whole, outputs, loss) | balance
 
-    def _learn(self, data: Any) -> tuple[Any, tf.Tensor, dict[str, tf.Tensor]]:
+    def _learn(self, data: Any, whole: tf.Tensor) -> tuple[Any, tf.Tensor, dict[str, tf.Tensor]]:
         """Update weights and strategy; return outputs, loss and what was measured."""
         inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+        rows = own_rows(tf.shape(labels)[0], whole)
         phases, fault = self.strategy.phases(), tf.zeros([], tf.int64)
         several = self.strategy.requirements().several_gradients
         for number, phase in enumerate(phases, start=1):
             held = self.guard.hold(self.network, self.strategy)
-            plan = self._plan(inputs, labels, phase)
+            step = Step(modalities_only(inputs), labels, weight, self._branch_loss, phase, rows)
+            plan = self._plan(step, inputs)
             with tf.GradientTape(persistent=several) as local_tape:
-                outputs = self._forward(inputs, plan)
-                losses = self._global_losses(self.strategy.losses, outputs, labels, weight, phase)
-            variables = self.network.trainable_variables
+                step = step._replace(outputs=self._forward(inputs, plan))
+                losses = self._global(self.strategy.losses(step, joint_losses(step)), labels)
+            variables = [
+                *self.network.trainable_variables, *self.strategy.trained_variables()
+            ]  # fmt: skip
             tape = GlobalTape(local_tape, self._scale)
-            gradients = self.strategy.combine_gradients(tape, losses, variables, phase)
+            gradients = self.strategy.combine_gradients(tape, losses, variables, step)
             effective = self.learning_speed.measure(gradients, variables)
             loss = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
             verdict = self.guard.judge(loss, effective, self.trace.steps, self._shrinks, fault)
@@ -212,16 +228,16 @@ class BalancedModel(ReplicatedModel):
         self.trace.write(loss, plan.isolated, speeds, d_speed, fault)
         named = zip(self.network.modalities, tf.unstack(speeds), strict=True)
         balance = {f"learning_speed/{modality}": speed for modality, speed in named}
-        return outputs, loss, {**balance, "d_speed": d_speed}
+        return step.outputs, loss, {**balance, "d_speed": d_speed}
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Evaluate one batch with normal gates."""
         data, whole = self.share(data)
         inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
-        outputs = self.network(_modalities_only(inputs), training=False)
+        outputs = self.network(modalities_only(inputs), training=False)
         self.built = True
-        plain = Strategy()
-        losses = self._global_losses(plain.losses, outputs, labels, weight, Phase())
+        step = Step(inputs, labels, weight, self._branch_loss, Phase(), outputs=outputs)
+        losses = self._global(joint_losses(step), labels)
         return self._track(data, whole, outputs, tf.add_n(list(losses.values())))
 
     @property
@@ -238,27 +254,17 @@ class BalancedModel(ReplicatedModel):
         """The metrics that exist since `compile`, whatever Keras makes later."""
         return self._own.existing
 
-    def _plan(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, phase: Phase) -> Forward:
-        plan = self.strategy.forward(_modalities_only(inputs), labels, phase)
-        if plan.keep is None and KEEP in inputs:
-            plan = plan._replace(keep=inputs[KEEP])
-        return plan
+    def _plan(self, step: Step, inputs: dict[str, tf.Tensor]) -> Forward:
+        plan = self.strategy.forward(step)
+        return plan._replace(keep=inputs.get(KEEP)) if plan.keep is None else plan
 
     def _forward(self, inputs: dict[str, tf.Tensor], plan: Forward) -> Any:
         given = {"isolate": plan.isolate, "keep": plan.keep, "transform": plan.transform}
         needed = {name: value for name, value in given.items() if value is not None}
-        return self.network(_modalities_only(inputs), training=True, **needed)
+        return self.network(modalities_only(inputs), training=True, **needed)
 
-    def _global_losses(
-        self,
-        compute: Any,
-        outputs: Any,
-        labels: tf.Tensor,
-        weight: tf.Tensor | None,
-        phase: Phase,
-    ) -> dict[str, tf.Tensor]:
-        """Return the losses of the global batch and what the network's layers add to them."""
-        losses = compute(outputs, labels, weight, self._branch_loss, phase)
+    def _global(self, losses: dict[str, tf.Tensor], labels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Return losses of the global batch, with what the network's layers add to them."""
         return global_losses(with_penalties(losses, self.network), tf.shape(labels)[0])
 
     def _active(self, plan: Forward, verdict: Verdict) -> Mapping[str, tf.Tensor]:
@@ -292,7 +298,3 @@ class BalancedModel(ReplicatedModel):
     @property
     def _shrinks(self) -> tf.Tensor | bool:
         return False if self.loss_scale is None else self.loss_scale.shrinks
-
-
-def _modalities_only(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    return {name: tensor for name, tensor in inputs.items() if name not in (KEEP, WHOLE)}

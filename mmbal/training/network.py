@@ -1,12 +1,16 @@
 """The architecture contract: what a fusion network offers to the trainer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
 import keras
 import tensorflow as tf
 
+Unimodal = Literal["slice", "head", "mask"]
+"""What is meant by the logits of one modality; see `FusionNetwork.logits_of`."""
+OWN = "strategy"
+"""Name of the group of the variables that a strategy itself trains."""
 CALL_ONCE = "data of another kind need a network that was called once on a batch"
 
 
@@ -14,18 +18,35 @@ class Outputs(NamedTuple):
     """What one forward pass yields. `modality` axes follow `FusionNetwork.modalities`.
 
     Attributes:
-        logits: fused prediction, (batch, classes), the mean of the unimodal logits.
-        unimodal: one (batch, classes) tensor per modality.
+        logits: fused prediction, (batch, classes).
+        unimodal: one (batch, classes) tensor per modality, what its accuracy is measured on.
         features: what enters each branch's classifier, one (batch, ..., channels) tensor
             per modality.
         squeezed: name of a fusion module to the summaries it saw, one (batch, channels)
             tensor per modality.
+        joint: name to the (batch, classes) logits that joint training fits, each with a loss
+            of its own; None for `unimodal`, as Wu et al. train.
+        conditional: one (batch, classes) tensor per modality, the prediction whose
+            utilization is measured: what branch m says given all modalities. None for
+            `unimodal`; a network with one prediction for all gives that one.
     """
 
     logits: tf.Tensor
     unimodal: dict[str, tf.Tensor]
     features: dict[str, tf.Tensor]
     squeezed: dict[str, tuple[tf.Tensor, ...]]
+    joint: dict[str, tf.Tensor] | None = None
+    conditional: dict[str, tf.Tensor] | None = None
+
+    @property
+    def supervised(self) -> dict[str, tf.Tensor]:
+        """Name to the logits that joint training fits."""
+        return self.unimodal if self.joint is None else self.joint
+
+    @property
+    def predictions(self) -> dict[str, tf.Tensor]:
+        """Modality to the prediction whose utilization is measured."""
+        return self.unimodal if self.conditional is None else self.conditional
 
 
 @dataclass(frozen=True)
@@ -37,20 +58,33 @@ class VariableGroups:
         fusion: modality to the fusion variables that feed its branch (theta'_m); a variable
             that feeds several branches stands in each of their lists.
         shared: variables that belong to no single branch, such as a joint head.
+        head: modality to the variables of a classifier beside the network's own prediction,
+            which only some strategies train.
+        encoder: modality to those of its `branch` variables that make its features, without
+            the classifier; a modality not named has no classifier of its own in its branch.
+            It does not split the groups.
     """
 
     branch: Mapping[str, Sequence[keras.Variable]]
     fusion: Mapping[str, Sequence[keras.Variable]]
     shared: Sequence[keras.Variable] = ()
+    head: Mapping[str, Sequence[keras.Variable]] = field(default_factory=dict)
+    encoder: Mapping[str, Sequence[keras.Variable]] = field(default_factory=dict)
+
+    def encoders(self) -> dict[str, list[keras.Variable]]:
+        """Return modality to the variables that make its features."""
+        return {m: list(self.encoder.get(m, variables)) for m, variables in self.branch.items()}
 
     def partition(self) -> dict[str, list[keras.Variable]]:
-        """Split into disjoint groups by membership: `branch/m`, `fusion/m`, `fusion/m+n`, `shared`.
+        """Split into disjoint groups by membership.
+
+        They are called `branch/m`, `fusion/m`, `fusion/m+n`, `head/m` and `shared`.
 
         Raises:
-            ValueError: a variable stands in a branch and in a fusion list.
+            ValueError: a variable stands in lists of two kinds.
         """
         members: dict[int, tuple[keras.Variable, dict[str, list[str]]]] = {}
-        for kind, lists in (("branch", self.branch), ("fusion", self.fusion)):
+        for kind, lists in self._kinds().items():
             for modality, variables in lists.items():
                 for variable in variables:
                     kinds = members.setdefault(id(variable), (variable, {}))[1]
@@ -71,6 +105,9 @@ class VariableGroups:
             groups.setdefault(name, []).append(variable)
         return groups
 
+    def _kinds(self) -> dict[str, Mapping[str, Sequence[keras.Variable]]]:
+        return {"branch": self.branch, "fusion": self.fusion, "head": self.head}
+
 
 class FusionNetwork(keras.Model):
     """A network with one branch per modality and fusion modules between them.
@@ -82,8 +119,12 @@ class FusionNetwork(keras.Model):
         name: Keras name of the model.
     """
 
-    can_isolate = True
-    """Whether `call` heeds `isolate`; a network without gates to hold says False."""
+    offers: frozenset[str] = frozenset({"isolation"})
+    """What strategies may ask of it, of `mmbal.capabilities.CAPABILITIES`.
+
+    "isolation": `call` heeds `isolate`. "slice", "head" and "mask": `logits_of` gives them, and
+    with them `fuse`. "rule": `set_rule` changes how the joint classifier computes its logits.
+    """
 
     def __init__(self, modalities: Sequence[str], name: str | None = None) -> None:
         super().__init__(name=name)
@@ -121,6 +162,40 @@ class FusionNetwork(keras.Model):
     def variable_groups(self) -> VariableGroups:
         """Return the trainable variables by what they serve; the network is built."""
         raise NotImplementedError
+
+    def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
+        """Return the fused logits of features, (batch, classes).
+
+        Args:
+            features: as `Outputs.features`.
+            keep: (batch, modality) or (modality,), 0 leaves a modality's features out of the
+                fusion; a bias stays. None keeps all.
+        """
+        raise NotImplementedError
+
+    def logits_of(self, features: Mapping[str, tf.Tensor], kind: Unimodal) -> dict[str, tf.Tensor]:
+        """Return the logits of single modalities, one (batch, classes) tensor each.
+
+        Args:
+            features: as `Outputs.features`.
+            kind: "slice", the part of each modality in a fusion that is a sum: they sum to the
+                fused logits, a common bias shared out evenly. "head", those of a classifier of
+                the modality's own. "mask", the fused logits where all other modalities'
+                features are left out.
+
+        Raises:
+            ValueError: the network does not offer this kind.
+        """
+        if kind not in self.offers:
+            raise ValueError(f"{type(self).__name__} offers no {kind!r} logits")
+        if kind == "mask":
+            alone = tf.eye(len(self.modalities))
+            return {m: self.fuse(features, alone[i]) for i, m in enumerate(self.modalities)}
+        raise NotImplementedError
+
+    def set_rule(self, rule: Any) -> None:
+        """Change how the joint classifier computes its logits; see `mmbal_late.rules`."""
+        raise NotImplementedError(f"{type(self).__name__} offers no 'rule'")
 
     def partition(self) -> dict[str, list[keras.Variable]]:
         """Return `variable_groups().partition()` after checking that it covers the network.

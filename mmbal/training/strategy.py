@@ -2,18 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Protocol, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from mmbal.capabilities import explain, missing
+from mmbal.data import Examples
 from mmbal.errors import RequirementError
 from mmbal.options import Options
-from mmbal.training.distribution import GlobalTape
-from mmbal.training.network import FusionNetwork, Outputs
+from mmbal.training.network import FusionNetwork
+from mmbal.training.step import Forward, Phase, Signals, Step
+from mmbal.training.tape import GlobalTape
 
-Loss = Callable[..., tf.Tensor]
+Measured = TypeVar("Measured")
+RUN_ONLY = {
+    "examples": "reads the training examples by itself",
+    "sampler": "chooses its training examples",
+    "trials": "trains copies of the network",
+}
+"""What only a run through `mmbal.experiment` offers, by the name of the requirement."""
 
 
 @dataclass(frozen=True)
@@ -21,15 +30,24 @@ class Requirements:
     """What a strategy needs; checked before training starts.
 
     Args:
-        isolation: the network can isolate a branch.
-        sampler: training examples can be chosen and masked one by one, which only a run
-            through `mmbal.experiment` offers.
+        architecture: names of `mmbal.capabilities.CAPABILITIES` that the network must offer. A
+            plugin's `Component` says the same, so that it is known before anything is loaded.
+        examples: `Context.examples` gives the training examples, which only a run through
+            `mmbal.experiment` offers.
+        sampler: training examples can be chosen and masked one by one; only such a run, too.
+        trials: `Context.trial` trains a copy; only such a run, too.
         several_gradients: `combine_gradients` asks the tape more than once.
+        owns: what no other strategy may decide beside this one, of "loss" (what it returns is
+            not the joint loss plus terms), "rule" and "sampler". Overriding
+            `combine_gradients` or `phases` owns those without saying so.
     """
 
-    isolation: bool = False
+    architecture: frozenset[str] = frozenset()
+    examples: bool = False
     sampler: bool = False
+    trials: bool = False
     several_gradients: bool = False
+    owns: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -41,17 +59,56 @@ class Context:
         groups: name of a disjoint variable group to its variables.
         seed: of the run, for the strategy's own random numbers.
         steps_per_epoch: None where the length of the data is unknown.
+        epochs: of the whole run; None where it is unknown.
+        examples: the training examples, never augmented; None without such a run.
+        batch_size: examples per step, over all replicas; None where it is unknown.
+        classes: number of classes; None where it is unknown.
+        trial: trains a copy of the network; None without such a run.
     """
 
     network: FusionNetwork
     groups: Mapping[str, Sequence[keras.Variable]]
     seed: int = 0
     steps_per_epoch: int | None = None
+    epochs: int | None = None
+    examples: Examples | None = None
+    batch_size: int | None = None
+    classes: int | None = None
+    trial: "Trial | None" = None
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities in the order of the branches."""
         return self.network.modalities
+
+    @property
+    def encoders(self) -> dict[str, list[keras.Variable]]:
+        """Modality to the trainable variables that make its features."""
+        trained = {id(v) for v in self.network.trainable_variables}
+        return {
+            m: [v for v in variables if id(v) in trained]
+            for m, variables in self.network.variable_groups().encoders().items()
+        }
+
+
+class Trial(Protocol):
+    """Trains the network as it is now under another strategy, and undoes it."""
+
+    def __call__(
+        self, strategy: "Strategy", epochs: int, measure: Callable[[], Measured]
+    ) -> tuple[Measured, Measured]:
+        """Train for some epochs on the examples that the sampler shows.
+
+        Weights, statistics and random states are those of before afterwards.
+
+        Args:
+            strategy: to train with; with a fresh copy of the run's optimizer.
+            epochs: passes over those examples.
+            measure: called on the host before and after training.
+
+        Returns:
+            What `measure` returned before, and after.
+        """
 
 
 @dataclass(frozen=True)
@@ -83,74 +140,35 @@ class EpochPlan:
     sampler: SamplerPlan | None = None
 
 
-@dataclass(frozen=True)
-class Phase:
-    """One update out of a training step.
-
-    Args:
-        name: for messages.
-        groups: names of the variable groups it updates; None for all.
-    """
-
-    name: str = "joint"
-    groups: tuple[str, ...] | None = None
-
-
-class Forward(NamedTuple):
-    """How one step runs the network and which groups it updates.
-
-    Attributes:
-        isolate: (modality,) bool or None.
-        keep: (batch, modality) or None.
-        transform: callable on `{modality: features}` or None.
-        active: group name to a scalar bool, False leaves the group and its optimizer state
-            untouched; groups not named are active.
-        regular: scalar bool, whether learning speeds count this step.
-    """
-
-    isolate: tf.Tensor | None = None
-    keep: tf.Tensor | None = None
-    transform: Callable[[dict[str, tf.Tensor]], dict[str, tf.Tensor]] | None = None
-    active: Mapping[str, tf.Tensor] = {}
-    regular: tf.Tensor | bool = True
-
-    @property
-    def isolated(self) -> tf.Tensor:
-        """Index of the isolated modality, -1 for none."""
-        if self.isolate is None:
-            return tf.constant(-1)
-        first = tf.argmax(tf.cast(self.isolate, tf.int32))
-        return tf.where(tf.reduce_any(self.isolate), first, -1)
-
-
-class Signals(NamedTuple):
-    """What a step measured.
-
-    Attributes:
-        speeds: (modality,) conditional learning speeds in nats, NaN where undefined.
-        losses: name to scalar loss.
-        regular: scalar bool, as `Forward.regular`; False also for a faulty step.
-    """
-
-    speeds: tf.Tensor
-    losses: Mapping[str, tf.Tensor]
-    regular: tf.Tensor | bool
-
-
 class Strategy(tf.Module):
     """A way of training. The base class is plain joint training, called vanilla.
 
-    Override the seams that differ. All but the two epoch hooks run inside the training
-    graph: they use tensors, keep their state in `tf.Variable`s made in `build`, and leave
-    Python's `if` for what is known before training.
+    Override the seams that differ. Those of the step run inside the training graph: they use
+    tensors, keep their state in `tf.Variable`s made in `build`, and leave Python's `if` for what
+    is known before training. Coefficients that come from predictions are constants to the
+    gradient and float32 or wider: the logits of `Outputs` are.
     """
 
     def requirements(self) -> Requirements:
         """Return what the network and the run must offer."""
         return Requirements()
 
+    def adapt(self, network: FusionNetwork) -> None:
+        """Change how a built network predicts, in training and in every later evaluation.
+
+        Called once right after the network is built, also by `mmbal evaluate`.
+        """
+
     def build(self, context: Context) -> None:
         """Create state. Called once, after the network is built."""
+
+    def trained_variables(self) -> Sequence[keras.Variable]:
+        """Return variables of the strategy's own that gradients train, made in `build`.
+
+        They are the variable group `strategy`: updated with the others, saved in checkpoints,
+        and not part of the network.
+        """
+        return ()
 
     def begin_epoch(self, epoch: int, context: Context) -> EpochPlan | None:
         """Run on the host before each epoch, counted from 0."""
@@ -166,34 +184,28 @@ class Strategy(tf.Module):
         """Return the updates of one step, in order."""
         return (Phase(),)
 
-    def forward(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, phase: Phase) -> Forward:
+    def forward(self, step: Step) -> Forward:
         """Say how this step runs the network."""
         return Forward()
 
-    def losses(
-        self,
-        outputs: Outputs,
-        labels: tf.Tensor,
-        sample_weight: tf.Tensor | None,
-        loss: Loss,
-        phase: Phase,
-    ) -> dict[str, tf.Tensor]:
+    def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return scalar losses by name; their sum is minimised.
 
-        By default the joint loss of Wu et al.: the sum over modalities of the mean loss of
-        each branch's logits.
+        State may be moved here: it runs once per update, and never in evaluation.
+
+        Args:
+            step: with outputs.
+            joint: the joint loss of the network, by what it fits (Wu et al.: one loss per
+                branch), or what another strategy made of it.
         """
-        return {
-            modality: loss(labels, logits, sample_weight=sample_weight)
-            for modality, logits in outputs.unimodal.items()
-        }
+        return joint
 
     def combine_gradients(
         self,
         tape: GlobalTape,
         losses: Mapping[str, tf.Tensor],
         variables: Sequence[keras.Variable],
-        phase: Phase,
+        step: Step,
     ) -> list[tf.Tensor | None]:
         """Return one gradient per variable, by default that of the summed losses.
 
@@ -210,28 +222,28 @@ class Strategy(tf.Module):
         """
 
 
-def check_requirements(strategy: Strategy, network: FusionNetwork, *, sampler: bool) -> None:
+def check_requirements(strategy: Strategy, network: FusionNetwork, *, within_run: bool) -> None:
     """Check what a strategy requires.
 
     Args:
         strategy: to train with.
         network: to train.
-        sampler: whether the run offers one.
+        within_run: whether `mmbal.experiment` trains, which gives examples, sampler and trials.
 
     Raises:
         RequirementError: the network or the run lacks something.
     """
     needed, who = strategy.requirements(), type(strategy).__name__
-    if needed.isolation and not network.can_isolate:
+    if lacking := missing(needed.architecture, network.offers):
         raise RequirementError(
-            f"strategy {who} isolates branches, network {type(network).__name__} cannot; "
-            "use an architecture with gates between its branches, such as mmtm-cnn"
+            f"strategy {who} needs {explain(lacking)}, which network {type(network).__name__} "
+            "does not offer; `mmbal plugins` shows which architectures do"
         )
-    if needed.sampler and not sampler:
-        raise RequirementError(
-            f"strategy {who} chooses its training examples; train it with `mmbal run`, "
-            "`fit` alone offers no sampler"
-        )
+    for what, wanted in RUN_ONLY.items():
+        if getattr(needed, what) and not within_run:
+            raise RequirementError(
+                f"strategy {who} {wanted}; train it with `mmbal run`, `fit` alone offers no {what}"
+            )
 
 
 def vanilla(_: Options) -> Strategy:

@@ -7,7 +7,6 @@ import tensorflow as tf
 
 from mmbal.training.devices import open_strategy
 from mmbal.training.distribution import (
-    GlobalTape,
     Replicas,
     global_losses,
     global_mean,
@@ -15,6 +14,7 @@ from mmbal.training.distribution import (
     global_sum,
     replica_count,
 )
+from mmbal.training.tape import GlobalTape
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]
 

@@ -21,8 +21,8 @@ from mmbal.evaluation.probe import Probe
 from mmbal.evaluation.utilization import Utilization
 from mmbal.training.devices import open_strategy
 from mmbal.training.distribution import WHOLE, synchronise_batch_norm
-from mmbal.training.model import KEEP
-from mmbal.training.strategy import EpochPlan, Forward, Phase, Requirements
+from mmbal.training.step import KEEP, Forward, Phase
+from mmbal.training.strategy import EpochPlan, Requirements
 from mmbal_guided import Guided, Random
 from mmbal_mmtm import MMTMNetwork
 
@@ -42,9 +42,11 @@ class TwoPhases(Strategy):
     def phases(self):
         return self._phases
 
-    def forward(self, inputs, labels, phase):
+    def forward(self, step):
         rests = tf.equal(tf.convert_to_tensor(self.updates) % 4, 3)
-        return Forward(active={"branch/a": tf.logical_not(rests)}, regular=phase.name == "fusion")
+        return Forward(
+            active={"branch/a": tf.logical_not(rests)}, regular=step.phase.name == "fusion"
+        )
 
     def after_step(self, signals):
         self.updates.assign_add(1)
@@ -56,7 +58,7 @@ class GradientsApart(Strategy):
     def requirements(self):
         return Requirements(several_gradients=True)
 
-    def combine_gradients(self, tape, losses, variables, phase):
+    def combine_gradients(self, tape, losses, variables, step):
         each = [tape.gradient(loss, variables) for loss in losses.values()]
         return [self._combine(found) for found in zip(*each, strict=True)]
 
@@ -73,14 +75,14 @@ class Stateful(Strategy):
     """Follows the losses, and isolates the branch that lags where the losses are far apart."""
 
     def requirements(self):
-        return Requirements(isolation=True)
+        return Requirements(frozenset({"isolation"}))
 
     def build(self, context):
         count = len(context.modalities)
         self.mean = tf.Variable(tf.zeros([count], tf.float64), trainable=False)
         self.steps = tf.Variable(0, dtype=tf.int32, trainable=False)
 
-    def forward(self, inputs, labels, phase):
+    def forward(self, step):
         mean = tf.convert_to_tensor(self.mean)
         apart = tf.reduce_max(mean) - tf.reduce_min(mean) > 0.001
         odd = tf.equal(tf.convert_to_tensor(self.steps) % 2, 1)

@@ -11,7 +11,7 @@ from mmbal.data import Examples, Modality, MultimodalDataset
 from mmbal.experiment.batches import TrainingBatches, plain_batches
 from mmbal.experiment.sampler import Sampler
 from mmbal.training.distribution import WHOLE
-from mmbal.training.model import KEEP
+from mmbal.training.step import KEEP
 from mmbal.training.strategy import SamplerPlan
 
 

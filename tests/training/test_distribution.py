@@ -5,7 +5,6 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.training.distribution import (
-    GlobalTape,
     Replicas,
     global_losses,
     global_mean,
@@ -14,6 +13,7 @@ from mmbal.training.distribution import (
     replica_count,
     synchronise_batch_norm,
 )
+from mmbal.training.tape import GlobalTape
 
 
 def test_one_device_asks_nobody():

@@ -112,8 +112,8 @@ class BrokenGradient(Strategy):
         self.steps = tf.Variable(0, trainable=False)
         self.victim = context.groups["fusion/b"][0]
 
-    def combine_gradients(self, tape, losses, variables, phase):
-        gradients = super().combine_gradients(tape, losses, variables, phase)
+    def combine_gradients(self, tape, losses, variables, step):
+        gradients = super().combine_gradients(tape, losses, variables, step)
         place = [v is self.victim for v in variables].index(True)
         broken = tf.equal(tf.convert_to_tensor(self.steps), 3)
         gradients[place] = tf.where(broken, NAN, gradients[place])

@@ -11,18 +11,17 @@ from mmbal import BalancedModel, Strategy
 from mmbal.errors import RequirementError
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.sampler import Sampler
-from mmbal.training.distribution import GlobalTape
-from mmbal.training.model import KEEP
+from mmbal.training.distribution import ALL_ROWS
 from mmbal.training.network import FusionNetwork
+from mmbal.training.step import KEEP, Forward, Phase, Step
 from mmbal.training.strategy import (
     Context,
     EpochPlan,
-    Forward,
-    Phase,
     Requirements,
     SamplerPlan,
     vanilla,
 )
+from mmbal.training.tape import GlobalTape
 from mmbal_guided import Random
 
 GROUPS = ["branch/a", "branch/b", "fusion/a+b", "fusion/a", "fusion/b"]
@@ -75,19 +74,19 @@ class Recorder(Strategy):
         self.note("phases")
         return self.steps
 
-    def forward(self, inputs, labels, phase):
-        self.note("forward", inputs, labels, phase)
+    def forward(self, step):
+        self.note("forward", step)
         return self.plan
 
-    def losses(self, outputs, labels, sample_weight, loss, phase):
-        self.note("losses", outputs, labels, sample_weight, loss, phase)
-        return super().losses(outputs, labels, sample_weight, loss, phase)
+    def losses(self, step, joint):
+        self.note("losses", step, joint)
+        return super().losses(step, joint)
 
-    def combine_gradients(self, tape, losses, variables, phase):
-        self.note("combine_gradients", tape, losses, variables, phase)
+    def combine_gradients(self, tape, losses, variables, step):
+        self.note("combine_gradients", tape, losses, variables, step)
         if self.combines:
             return self.combines(tape, losses, variables)
-        return super().combine_gradients(tape, losses, variables, phase)
+        return super().combine_gradients(tape, losses, variables, step)
 
     def after_step(self, signals):
         self.note("after_step", signals)
@@ -170,21 +169,23 @@ class TestCalls:
         strategy = Recorder()
         model = train(strategy, sample_weight=np.ones(8))
         phase = Phase()
-        inputs, labels, got = strategy.last("forward")
-        assert {m: x.shape[-1] for m, x in inputs.items()} == {"a": 3, "b": 5}
-        assert labels.shape.rank == 1
-        assert got == phase
-        outputs, labels, weight, loss, got = strategy.last("losses")
-        assert set(outputs.unimodal) == {"a", "b"}
-        assert weight is not None
-        assert isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
-        assert got == phase
+        (step,) = strategy.last("forward")
+        assert {m: x.shape[-1] for m, x in step.inputs.items()} == {"a": 3, "b": 5}
+        assert step.labels.shape.rank == 1
+        assert step.outputs is None
+        assert step.phase == phase
+        assert step.rows == ALL_ROWS
+        step, joint = strategy.last("losses")
+        assert set(step.outputs.unimodal) == set(joint) == {"a", "b"}
+        assert step.sample_weight is not None
+        assert isinstance(step.loss, keras.losses.SparseCategoricalCrossentropy)
+        assert step.phase == phase
         tape, losses, variables, got = strategy.last("combine_gradients")
+        assert got.outputs.logits is step.outputs.logits
         assert isinstance(tape, GlobalTape)
         assert list(losses) == ["a", "b"]
         expected = [id(v) for v in model.network.trainable_variables]
         assert [id(v) for v in variables] == expected
-        assert got == phase
         (signals,) = strategy.last("after_step")
         assert signals.speeds.shape == (2,)
         assert signals.speeds.dtype == tf.float64
@@ -198,7 +199,7 @@ class TestCalls:
         inputs, labels = make_data(examples=4)
         rows = tf.data.Dataset.from_tensor_slices(({**inputs, KEEP: np.ones((4, 2))}, labels))
         model.fit(rows.batch(4), shuffle=False, verbose=0)
-        assert set(strategy.last("forward")[0]) == {"a", "b"}
+        assert set(strategy.last("forward")[0].inputs) == {"a", "b"}
         assert model.evaluate(rows.batch(4), verbose=0, return_dict=True)["loss"] > 0
 
 
@@ -225,16 +226,18 @@ class TestRequirements:
 
     def test_isolation_needs_gates(self, make_data, make_network):
         class Gateless(type(make_network())):
-            can_isolate = False
+            offers = frozenset({"head"})
 
         network = Gateless({m: [keras.layers.Dense(2), keras.layers.Dense(3)] for m in "ab"})
         strategy = Recorder()
-        strategy.needs = Requirements(isolation=True)
+        strategy.needs = Requirements(frozenset({"isolation"}))
         model = BalancedModel(network, strategy)
         model.compile()
-        with pytest.raises(RequirementError, match="network Gateless cannot"):
+        with pytest.raises(
+            RequirementError, match="gates between its branches .*isolation.*network Gateless"
+        ):
             model.fit(*make_data(), verbose=0)
-        assert FusionNetwork.can_isolate
+        assert "isolation" in FusionNetwork.offers
 
     def test_several_gradients_let_the_tape_be_asked_again(self, train):
         strategy = Recorder()
@@ -301,13 +304,14 @@ class TestPlans:
             def begin_epoch(self, epoch, context):
                 return EpochPlan(sampler=SamplerPlan(np.array(ids[epoch])))
 
-            def forward(self, inputs, labels, phase):
-                tf.py_function(lambda a: seen.append(a.numpy()), [inputs["a"]], [])
+            def forward(self, step):
+                tf.py_function(lambda a: seen.append(a.numpy()), [step.inputs["a"]], [])
                 return Forward()
 
         model = BalancedModel(make_network(), Choosing())
         model.compile()
         model.sampler, model.epochs_vary = Sampler(6, 2), True
+        model.run_facts = {"examples": data.train}
         batches = TrainingBatches(data, 1, seed=0, sampler=model.sampler)
         model.fit(batches.dataset, epochs=3, shuffle=False, verbose=0)
         inputs, _ = make_data(examples=6)
@@ -335,7 +339,10 @@ class TestPhases:
         assert strategy.names() == [
             "build", "begin_epoch", "phases", *seams, *seams, "end_epoch"
         ]  # fmt: skip
-        phases = [call[-1] for call in strategy.calls if call[0] in seams[:3]]
+        named = [("forward", 1), ("losses", 1), ("combine_gradients", 4)]
+        phases = [
+            call[at].phase for call in strategy.calls for name, at in named if call[0] == name
+        ]
         assert [phase.name for phase in phases[:6]] == ["first"] * 3 + ["second"] * 3
 
     def test_the_second_sees_what_the_first_did(self, make_network, make_data):
@@ -447,13 +454,13 @@ class TestForward:
 class TestLossesAndGradients:
     def test_losses_of_any_name_are_summed(self, train, make_network):
         class Halved(Strategy):
-            def losses(self, outputs, labels, sample_weight, loss, phase):
-                fused = loss(labels, outputs.logits, sample_weight=sample_weight)
+            def losses(self, step, joint):
+                fused = step.loss_of(step.outputs.logits)
                 return {"first": fused / 2, "second": fused / 2}
 
         class Fused(Strategy):
-            def losses(self, outputs, labels, sample_weight, loss, phase):
-                return {"fused": loss(labels, outputs.logits, sample_weight=sample_weight)}
+            def losses(self, step, joint):
+                return {"fused": step.loss_of(step.outputs.logits)}
 
         one, other = train(Halved()), train(Fused())
         np.testing.assert_allclose(one.trace.read().loss, other.trace.read().loss, rtol=1e-6)
@@ -464,8 +471,8 @@ class TestLossesAndGradients:
 
     def test_evaluation_keeps_to_the_joint_loss(self, train, make_data):
         class Nothing(Strategy):
-            def losses(self, outputs, labels, sample_weight, loss, phase):
-                return {"none": 0 * tf.reduce_sum(outputs.logits)}
+            def losses(self, step, joint):
+                return {"none": 0 * tf.reduce_sum(step.outputs.logits)}
 
         with pytest.warns(UserWarning, match="undefined"):
             model = train(Nothing())
@@ -494,6 +501,8 @@ def test_vanilla_is_the_identity():
     assert type(strategy) is Strategy
     assert strategy.requirements() == Requirements()
     assert strategy.phases() == (Phase("joint", None),)
-    assert strategy.forward({}, None, Phase()) == Forward()
+    assert strategy.forward(Step({}, None, None, None, Phase())) == Forward()
+    assert strategy.losses(None, {"a": 1}) == {"a": 1}
+    assert strategy.trained_variables() == ()
     assert strategy.begin_epoch(0, None) is None
     assert strategy.end_epoch(0, {}, None) is None

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from mmbal.training.strategy import Context, Phase, Signals
+from mmbal.training.step import Phase, Signals, Step
+from mmbal.training.strategy import Context
 
 
 class Machine:
@@ -21,7 +22,7 @@ class Machine:
         self._after = tf.function(strategy.after_step)
 
     def forward(self):
-        return self.strategy.forward({}, None, Phase())
+        return self.strategy.forward(Step({}, None, None, None, Phase()))
 
     def step(self, *speeds):
         """Run one step; return '.' for a regular one, else the isolated modality's number."""

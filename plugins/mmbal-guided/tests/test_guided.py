@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from mmbal.training.strategy import Requirements
 from mmbal_guided import Guided
 from mmbal_guided.guided import guided
 from mmbal_guided.options import BalancedOptions, GuidedOptions
@@ -163,7 +164,7 @@ class TestForward:
 
     def test_requires_isolation_and_nothing_else(self):
         needs = Guided().requirements()
-        assert (needs.isolation, needs.sampler, needs.several_gradients) == (True, False, False)
+        assert needs == Requirements(frozenset({"isolation"}))
 
 
 class TestOptions:

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from mmbal.training.strategy import Context, Forward, Phase, Requirements, Strategy
+from mmbal.training.step import Forward, Step
+from mmbal.training.strategy import Context, Requirements, Strategy
 from mmbal_guided.options import Update
 
 REGULAR = -1
@@ -29,7 +30,7 @@ class Balanced(Strategy):
 
     def requirements(self) -> Requirements:
         """Require a network that can isolate a branch."""
-        return Requirements(isolation=True)
+        return Requirements(frozenset({"isolation"}))
 
     def build(self, context: Context) -> None:
         """Create the step counter and the target of the coming step.
@@ -55,7 +56,7 @@ class Balanced(Strategy):
         """Count the epochs, over several fits, for a warm-up over data of unknown length."""
         self.epoch.assign_add(1)
 
-    def forward(self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, phase: Phase) -> Forward:
+    def forward(self, step: Step) -> Forward:
         """Isolate the target; leave alone what a re-balancing step must not train."""
         target = tf.convert_to_tensor(self.target)
         isolate = tf.equal(tf.range(len(self._context.modalities)), target)

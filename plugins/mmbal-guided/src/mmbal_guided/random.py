@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from mmbal.training.strategy import Context, Signals
+from mmbal.training.step import Signals
+from mmbal.training.strategy import Context
 from mmbal_guided.balanced import REGULAR, Balanced
 from mmbal_guided.options import BalancedOptions
 

@@ -7,7 +7,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
+from mmbal.training.network import (
+    FusionNetwork,
+    Outputs,
+    Unimodal,
+    VariableGroups,
+    at_least_float32,
+)
 from mmbal_mmtm.layer import MMTM
 
 
@@ -27,6 +33,8 @@ class MMTMNetwork(FusionNetwork):
         gate_scale: of every MMTM.
         tails: modality to a layer between the last MMTM and the head; a modality may have none.
     """
+
+    offers = frozenset({"isolation", "slice", "head", "mask"})
 
     def __init__(
         self,
@@ -75,21 +83,43 @@ class MMTMNetwork(FusionNetwork):
             named[modality] = tail(named[modality], training=training)
         if transform is not None:
             named = transform(named)
-        unimodal = {
-            modality: at_least_float32(head(named[modality], training=training))
+        unimodal = self._classify(named, training=training)
+        return Outputs(self.fuse_logits(unimodal, keep), unimodal, named, squeezed)
+
+    def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
+        """Return the mean of the branches' logits over the modalities kept, (batch, classes)."""
+        if keep is not None and keep.shape.rank == 1:
+            keep = keep[tf.newaxis]
+        return self.fuse_logits(self._classify(features), keep)
+
+    def logits_of(self, features: Mapping[str, tf.Tensor], kind: Unimodal) -> dict[str, tf.Tensor]:
+        """Return logits of single modalities: "head" and "mask" are those of the branches.
+
+        The fused logits are the mean of the branches', so that "slice" is each divided by their
+        number.
+        """
+        if kind not in self.offers:
+            return super().logits_of(features, kind)
+        parts = len(self.modalities) if kind == "slice" else 1
+        return {m: logits / parts for m, logits in self._classify(features).items()}
+
+    def _classify(
+        self, features: Mapping[str, tf.Tensor], training: bool = False
+    ) -> dict[str, tf.Tensor]:
+        return {
+            modality: at_least_float32(head(features[modality], training=training))
             for modality, head in zip(self.modalities, self.heads, strict=True)
         }
-        return Outputs(self.fuse_logits(unimodal, keep), unimodal, named, squeezed)
 
     def variable_groups(self) -> VariableGroups:
         """Branches: stages to head. Fusion: excitations, and the squeezes for every branch."""
-        branch = {}
+        encoder, branch = {}, {}
         for modality, stages, head in zip(self.modalities, self.stages, self.heads, strict=True):
-            tail = [self.tails[modality]] if modality in self.tails else []
-            layers = [*stages, *tail, head]
-            branch[modality] = [v for layer in layers for v in layer.trainable_variables]
+            layers = [*stages, *([self.tails[modality]] if modality in self.tails else [])]
+            encoder[modality] = [v for layer in layers for v in layer.trainable_variables]
+            branch[modality] = [*encoder[modality], *head.trainable_variables]
         fusion = {
             modality: [v for module in self.modules for v in module.fusion_variables(index)]
             for index, modality in enumerate(self.modalities)
         }
-        return VariableGroups(branch, fusion)
+        return VariableGroups(branch, fusion, encoder=encoder)
