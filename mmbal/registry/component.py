@@ -33,6 +33,9 @@ class Component:
         options: "package.module:Class", a subclass of `mmbal.options.Options` in a module
             that imports nothing heavy.
         source: the paper it implements, or "".
+        requires: of a strategy, what it needs of an architecture: names of
+            `mmbal.capabilities.CAPABILITIES`, as its `requirements` say under default options.
+        offers: of an architecture, as the `offers` of its network.
     """
 
     kind: Kind
@@ -41,6 +44,8 @@ class Component:
     factory: str
     options: str = "mmbal.options:NoOptions"
     source: str = ""
+    requires: tuple[str, ...] = ()
+    offers: tuple[str, ...] = ()
 
     def options_class(self) -> "type[Options]":
         """Import and return the options class."""

@@ -21,6 +21,7 @@ def mmbal_components() -> list[Component]:
             factory="mmbal_guided.guided:guided",
             options="mmbal_guided.options:GuidedOptions",
             source=PAPER,
+            requires=("isolation",),
         ),
         Component(
             kind="strategy",
@@ -29,5 +30,6 @@ def mmbal_components() -> list[Component]:
             factory="mmbal_guided.random:random",
             options="mmbal_guided.options:BalancedOptions",
             source=PAPER,
+            requires=("isolation",),
         ),
     ]

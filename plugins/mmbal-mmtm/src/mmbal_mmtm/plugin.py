@@ -4,6 +4,8 @@ from mmbal import Component, hookimpl
 
 MMBAL_API = 1
 
+OFFERS = ("isolation", "slice", "head", "mask")
+
 
 @hookimpl
 def mmbal_components() -> list[Component]:
@@ -17,6 +19,7 @@ def mmbal_components() -> list[Component]:
             options="mmbal_mmtm.options:MMTMOptions",
             source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670; branches after Kim et al., "
             "Learning Not to Learn, CVPR 2019, arXiv 1812.10352",
+            offers=OFFERS,
         ),
         Component(
             kind="architecture",
@@ -26,6 +29,7 @@ def mmbal_components() -> list[Component]:
             options="mmbal_mmtm.options:ResNetOptions",
             source="Wu et al., ICML 2022, arXiv 2202.05306; branches of He et al., CVPR 2016, "
             "arXiv 1512.03385",
+            offers=OFFERS,
         ),
         Component(
             kind="architecture",
@@ -34,5 +38,6 @@ def mmbal_components() -> list[Component]:
             factory="mmbal_mmtm.joined:mmtm_any",
             options="mmbal_mmtm.options:AnyOptions",
             source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670",
+            offers=OFFERS,
         ),
     ]
