@@ -15,7 +15,7 @@ FLOOR = 1e-8
 
 
 def pooled(feature: tf.Tensor) -> tf.Tensor:
-    """Average (batch, ..., channels) over everything between: (batch, channels), float32 or wider."""
+    """Average (batch, ..., channels) to (batch, channels), float32 or wider."""
     feature = at_least_float32(feature)
     inner = list(range(1, feature.shape.rank - 1))
     return tf.reduce_mean(feature, axis=inner) if inner else feature
