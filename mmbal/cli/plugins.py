@@ -12,6 +12,8 @@ from mmbal.errors import MmbalError, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from mmbal.config.description import OptionDescription
     from mmbal.registry.catalogue import Catalogue
 
@@ -71,11 +73,34 @@ def _list(as_json: bool) -> None:
         table.add_column(header)
     for row in _rows(catalogue):
         table.add_row(*(row[key] for key in ("kind", "name", "summary", "plugin", "distribution")))
-    console().print(table)
+    out = console()
+    out.print(table)
+    _print_compatibility(catalogue, out)
+
+
+def _print_compatibility(catalogue: "Catalogue", out: "Console") -> None:
+    """Print which strategy trains which architecture, or what the architecture lacks."""
+    from rich.table import Table
+
+    from mmbal.registry.compatibility import table as compatibility
+
+    rows = compatibility(catalogue)
+    architectures = catalogue.names("architecture")
+    if not rows or not architectures:
+        return
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for header in ("strategy", *architectures):
+        table.add_column(header, overflow="fold")
+    for strategy, cells in rows.items():
+        told = [f"no {', '.join(cells[a])}" if cells[a] else "yes" for a in architectures]
+        table.add_row(strategy, *told)
+    out.print("\nWhich strategy trains which architecture, and what the others do not offer:")
+    out.print(table)
 
 
 def _listing(catalogue: "Catalogue") -> dict[str, Any]:
     import mmbal
+    from mmbal.registry.compatibility import table as compatibility
 
     rows = _rows(catalogue)
     return {
@@ -84,6 +109,7 @@ def _listing(catalogue: "Catalogue") -> dict[str, Any]:
         "plugins": [asdict(plugin) for plugin in catalogue.plugins],
         "components": [row for row in rows if row["kind"] != "recipe"],
         "recipes": [row for row in rows if row["kind"] == "recipe"],
+        "compatibility": compatibility(catalogue),
         "problems": [
             {"plugin": p.plugin, "distribution": p.distribution, "problem": p.problem}
             for p in catalogue.problems

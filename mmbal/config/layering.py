@@ -4,7 +4,7 @@ The rules beyond "the stronger value wins":
 
 - A layer that picks another dataset, architecture, strategy or optimizer drops everything
   that weaker layers set for the former one. A learning rate made for SGD does not carry
-  over to Adam.
+  over to Adam. A strategy that becomes part of a composition keeps what was set for it.
 - A recipe or file that has evaluations (or callbacks) states the whole set of them, and so
   does `--set evaluations=["accuracy"]`; `--set evaluations.NAME.option=value` refines it.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from mmbal.config.origin import Key, Origin, Override, Setting
 from mmbal.errors import ConfigError
+from mmbal.registry.composition import JOIN
 
 COMPONENTS = ("dataset", "architecture", "strategy")
 NAMED = (*COMPONENTS, "optimizer")
@@ -78,12 +79,25 @@ def merge(layers: Iterable[Layer]) -> Settings:
         for section in NAMED:
             new, old = layer.settings.get((section, "name")), merged.get((section, "name"))
             if new and old and new.value != old.value:
+                carried = _carried(merged, section, str(old.value), str(new.value))
                 _drop(merged, [k for k in merged if k[0] == section])
+                merged |= carried
         for key, setting in layer.settings.items():
             _place(merged, key, setting)
         for section in layer.whole:
             _order(merged, section, names(layer.settings, section))
     return merged
+
+
+def _carried(settings: Settings, section: str, old: str, new: str) -> Settings:
+    """Return the settings that stay, under their new keys: those of a part of a composition."""
+    if section != "strategy" or JOIN not in new or old not in new.split(JOIN):
+        return {}
+    return {
+        (section, old, *key[1:]): setting
+        for key, setting in settings.items()
+        if key[0] == section and key != (section, "name")
+    }
 
 
 def names(settings: Settings, section: str) -> list[Key]:

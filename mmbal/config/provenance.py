@@ -44,7 +44,9 @@ def provenance(
 
 
 def _plugins(catalogue: Catalogue, config: "RunConfig") -> dict[str, str]:
-    used = [catalogue.get(kind, getattr(config, kind).name) for kind in COMPONENTS]
+    used = [
+        part for kind in COMPONENTS for part in catalogue.parts(kind, getattr(config, kind).name)
+    ]
     for section, kind in SETS.items():
         used += [catalogue.get(kind, choice.name) for choice in getattr(config, section)]
     offers = [catalogue.provenance(component) for component in used]

@@ -19,11 +19,12 @@ from mmbal.config.layering import (
     tree_of,
 )
 from mmbal.config.optimizers import arguments
-from mmbal.config.origin import DEFAULT, Key, Origin, Override, dotted
+from mmbal.config.origin import DEFAULT, LAYERS, Key, Origin, Override, dotted
 from mmbal.config.reading import TomlFile, read_file
 from mmbal.config.validation import validate
 from mmbal.errors import ConfigError, MmbalError, PluginError, unknown
 from mmbal.registry.catalogue import Catalogue
+from mmbal.registry.compatibility import refusal
 from mmbal.registry.component import Recipe
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
     parts: dict[str, Any] = {
         kind: _choice(catalogue, kind, (kind,), settings) for kind in COMPONENTS
     }
+    _refuse_misfit(catalogue, parts["strategy"].name, parts["architecture"].name, settings)
     parts["optimizer"] = _optimizer(settings)
     for section, kind in SETS.items():
         parts[section] = tuple(
@@ -165,6 +167,17 @@ def _choice(catalogue: Catalogue, kind: str, section: Key, settings: Settings) -
         raise ConfigError(f"{origin}: {error}") from error
     options = validate(options_class, values, settings, section, f"{kind} {name!r}")
     return Choice(name=name, options=options)
+
+
+def _refuse_misfit(
+    catalogue: Catalogue, strategy: str, architecture: str, settings: Settings
+) -> None:
+    reason = refusal(catalogue, strategy, architecture)
+    if reason is not None:
+        origins = [origin_of(settings, (kind, "name")) for kind in ("strategy", "architecture")]
+        # The stronger of the two choices is the one to change.
+        told = max((each for each in origins if each), key=lambda o: LAYERS.index(o.layer))
+        raise ConfigError(f"{told}: {reason}")
 
 
 def _optimizer(settings: Settings) -> "OptimizerSettings":

@@ -20,7 +20,7 @@ from mmbal.errors import Interrupted, MmbalError, Preempted
 from mmbal.experiment.callbacks import SELECTED, JournalWriter, Selection
 from mmbal.experiment.checkpoints import FOLDER
 from mmbal.experiment.identity import identity, refuse_other
-from mmbal.experiment.model import build_model, open_dataset
+from mmbal.experiment.model import build_model, build_strategy, open_dataset
 from mmbal.experiment.scoring import Scorer, result
 from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopRequest, StopTraining
 from mmbal.experiment.training import Training, naming_a_lost_host
@@ -68,6 +68,7 @@ def run(
     progress = progress or SilentProgress()
     replicas = _start_devices(config, progress)
     progress = progress if replicas.is_chief else SilentProgress()
+    build_strategy(config, catalogue)  # what it refuses is told before any data are read
     progress.stage("loading the dataset")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
     with replicas.scope():

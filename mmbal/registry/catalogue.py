@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbal.errors import MmbalError, PluginError, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
+from mmbal.registry.composition import composed_options, split
 
 if TYPE_CHECKING:
     from mmbal.options import Options
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 # Names are TOML keys, parts of `--set evaluations.NAME.option` and of folder names.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
+_COMPOSITE = "mmbal.training.composite:Composite"
 # What a factory must give; looked up only once a component has been built.
 _PRODUCTS = {
     "dataset": "mmbal.data:DatasetSource",
@@ -80,10 +82,10 @@ class Catalogue:
         """Report recipes that name a component nobody offers (an option can replace it)."""
         for recipe, provenance in self._recipes.values():
             for kind in ("dataset", "architecture", "strategy"):
-                name = getattr(recipe, kind)
-                if (kind, name) not in self._components:
-                    missing = unknown(kind, str(name), self.names(kind))
-                    self.problems.append(provenance.fault(f"recipe {recipe.name!r}: {missing}"))
+                try:
+                    self.parts(kind, str(getattr(recipe, kind)))
+                except MmbalError as error:
+                    self.problems.append(provenance.fault(f"recipe {recipe.name!r}: {error}"))
 
     def get(self, kind: str, name: str) -> Component:
         """Return a component.
@@ -94,6 +96,14 @@ class Catalogue:
         if (kind, name) not in self._components:
             raise MmbalError(self._missing(kind, name, self.names(kind)))
         return self._components[kind, name][0]
+
+    def parts(self, kind: str, name: str) -> list[Component]:
+        """Return the components behind a name: several where strategies are composed by "+".
+
+        Raises:
+            MmbalError: nobody offers one of them, or the name is no composition.
+        """
+        return [self.get(kind, part) for part in split(kind, name)]
 
     def recipe(self, name: str) -> Recipe:
         """Return a recipe.
@@ -127,14 +137,20 @@ class Catalogue:
         return self._recipes[item.name][1]
 
     def options_class(self, kind: str, name: str) -> "type[Options]":
-        """Import and return the options class of a component.
+        """Import and return the options class of a component, or of composed strategies.
 
         Raises:
             PluginError: it cannot be imported or is no options class.
         """
+        parts = self.parts(kind, name)
+        if len(parts) > 1:
+            return composed_options({part.name: self._own_options_class(part) for part in parts})
+        return self._own_options_class(parts[0])
+
+    def _own_options_class(self, component: Component) -> "type[Options]":
         from mmbal.options import Options
 
-        component = self.get(kind, name)
+        kind, name = component.kind, component.name
         try:
             found = component.options_class()
         except MmbalError:
@@ -157,7 +173,14 @@ class Catalogue:
             MmbalError: raised by the factory itself, untouched.
             PluginError: the factory failed in any other way, or gave the wrong type.
         """
-        component = self.get(kind, name)
+        parts = self.parts(kind, name)
+        if len(parts) > 1:
+            built = {each.name: self._build(each, getattr(options, each.name)) for each in parts}
+            return resolve_name(_COMPOSITE)(built)
+        return self._build(parts[0], options, *arguments)
+
+    def _build(self, component: Component, options: "Options", *arguments: Any) -> Any:
+        kind, name = component.kind, component.name
         try:
             built = component.build(options, *arguments)
         except MmbalError:

@@ -35,7 +35,8 @@ class Component:
         source: the paper it implements, or "".
         requires: of a strategy, what it needs of an architecture: names of
             `mmbal.capabilities.CAPABILITIES`, as its `requirements` say under default options.
-        offers: of an architecture, as the `offers` of its network.
+        offers: of an architecture, as the `offers` of its network; None leaves it to the built
+            network to say so.
     """
 
     kind: Kind
@@ -45,7 +46,7 @@ class Component:
     options: str = "mmbal.options:NoOptions"
     source: str = ""
     requires: tuple[str, ...] = ()
-    offers: tuple[str, ...] = ()
+    offers: tuple[str, ...] | None = None
 
     def options_class(self) -> "type[Options]":
         """Import and return the options class."""

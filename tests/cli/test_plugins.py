@@ -37,6 +37,20 @@ def test_json(mmbal: Any, arguments: tuple[str, ...]) -> None:
     assert "colored-digits" in [recipe["name"] for recipe in listing["recipes"]]
 
 
+def test_compatibility_is_listed(mmbal: Any) -> None:
+    listing = json.loads(mmbal("plugins", "--json").stdout)
+    assert listing["compatibility"]["guided"]["mmtm-cnn"] == []
+    assert set(listing["compatibility"]) == {
+        c["name"] for c in listing["components"] if c["kind"] == "strategy"
+    }
+
+    table = mmbal("plugins").stdout.partition("Which strategy trains which architecture")[2]
+    header, *rows = [line.split() for line in table.splitlines()[1:] if line.strip()]
+    assert header[0] == "strategy"
+    assert "mmtm-cnn" in header
+    assert ["guided", "yes"] in [row[:2] for row in rows]
+
+
 def test_show_component(mmbal: Any) -> None:
     done = mmbal("plugins", "show", "guided")
 

@@ -8,8 +8,9 @@ import pytest
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.origin import Override
 from mmbal.config.resolution import Resolved, choose, resolve
-from mmbal.errors import MmbalError
+from mmbal.errors import ConfigError, MmbalError
 from mmbal.registry.catalogue import Catalogue
+from mmbal.registry.component import Component
 
 
 def resolved(toys: Catalogue, *assignments: str, toml: str = "", folder: Any = None) -> Resolved:
@@ -141,3 +142,44 @@ def test_choose_takes_keys_with_and_without_the_kind(toys: Catalogue) -> None:
     options: Any = choose(toys, "dataset", "toy", given).options
 
     assert (options.seed, options.split.train) == (3, 0.5)
+
+
+class TestComposedStrategies:
+    def test_the_strategy_of_the_recipe_keeps_its_options_as_a_part(self, toys: Catalogue) -> None:
+        found = resolved(toys, "strategy=vanilla+guided")
+
+        options: Any = found.config.strategy.options
+        assert (options.guided.window, options.guided.tolerance) == (7, 0.02)
+        assert str(found.origins["strategy.guided.window"]) == "recipe toy (mmbal-toys 3.1)"
+
+    def test_options_are_set_by_part(self, toys: Catalogue) -> None:
+        found = resolved(toys, "strategy=guided+vanilla", "strategy.guided.window=9")
+
+        assert found.config.strategy.options.model_dump()["guided"]["window"] == 9
+        with pytest.raises(MmbalError, match=r"unknown option 'window'.*guided"):
+            resolved(toys, "strategy=guided+vanilla", "strategy.window=9")
+
+    def test_what_is_written_is_read_again(self, toys: Catalogue, tmp_path: Path) -> None:
+        from mmbal.config.writing import to_toml
+
+        found = resolved(toys, "strategy=guided+vanilla", "strategy.guided.high=4")
+        text = to_toml(found.config, found.origins)
+
+        again = resolved(toys, toml=text, folder=tmp_path)
+        assert again.config == found.config
+
+    def test_other_strategies_take_nothing_over(self, toys: Catalogue) -> None:
+        found = resolved(toys, "strategy=vanilla")
+
+        assert found.config.strategy.options.model_dump() == {}
+
+
+def test_a_strategy_that_cannot_train_the_architecture_is_refused(toys: Catalogue) -> None:
+    owner = toys.provenance(toys.get("strategy", "guided"))
+    toys.add(Component("strategy", "picky", "", "x:x", requires=("isolation",)), owner)
+    toys.add(Component("architecture", "late", "", "x:x", offers=("slice",)), owner)
+
+    with pytest.raises(ConfigError, match="--set strategy.name=picky|strategy=picky") as error:
+        resolved(toys, "architecture=late", "strategy=picky")
+    assert "gates between its branches" in str(error.value)
+    assert "those that do: needy, net" in str(error.value)

@@ -1,0 +1,51 @@
+"""Which strategy trains which architecture, before anything is loaded."""
+
+import pytest
+
+from mmbal.capabilities import CAPABILITIES, explain, missing
+from mmbal.registry.catalogue import Catalogue, Provenance
+from mmbal.registry.compatibility import lacking, refusal, table
+from mmbal.registry.component import Component
+
+OWNER = Provenance("toys", "mmbal-toys 3.1")
+
+
+@pytest.fixture
+def toys() -> Catalogue:
+    """Return two strategies and three architectures."""
+    catalogue = Catalogue()
+    for name, requires in (("free", ()), ("picky", ("slice", "isolation"))):
+        catalogue.add(Component("strategy", name, "", "x:x", requires=requires), OWNER)
+    offers = {"gated": ("slice", "isolation"), "late": ("slice",), "silent": None}
+    for name, offered in offers.items():
+        catalogue.add(Component("architecture", name, "", "x:x", offers=offered), OWNER)
+    return catalogue
+
+
+def test_missing_keeps_the_order_of_the_capabilities():
+    assert missing(["rule", "isolation", "slice"], ["slice"]) == ["isolation", "rule"]
+    assert missing([], []) == []
+    assert explain(["head"]) == f"{CAPABILITIES['head']} (head)"
+
+
+def test_an_architecture_that_does_not_say_is_left_to_the_built_network(toys):
+    picky = toys.get("strategy", "picky")
+
+    assert lacking([picky], toys.get("architecture", "silent")) == []
+    assert lacking([picky], toys.get("architecture", "late")) == ["isolation"]
+
+
+def test_refusal_names_what_is_lacking_and_who_has_it(toys):
+    assert refusal(toys, "free", "late") is None
+    assert refusal(toys, "picky", "gated") is None
+    text = refusal(toys, "free+picky", "late")
+    assert "'free+picky' needs gates between its branches" in text
+    assert "architecture 'late' does not offer" in text
+    assert text.endswith("those that do: gated, silent")
+
+
+def test_table(toys):
+    assert table(toys) == {
+        "free": {"gated": [], "late": [], "silent": []},
+        "picky": {"gated": [], "late": ["isolation"], "silent": []},
+    }
