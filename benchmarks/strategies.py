@@ -1,0 +1,100 @@
+"""All strategies on colored-digits, five seeds each, at equal epochs: one table for the docs.
+
+    uv run mmbal sweep --plugin colored-digits --trials benchmarks/strategies.toml --seeds 0-4 \\
+        --epochs 60 --out sweeps/strategies
+    uv run python benchmarks/strategies.py sweeps/strategies docs/strategies.md
+
+The second command writes the table between the two markers of the page. Accuracies are those of
+the weights that validation selected, on the test digits, which nothing was tuned on. A step's
+time is the median over epochs, and its ratio the median over seeds of that to plain training of
+the same architecture with the same optimizer and seed.
+"""
+
+import statistics
+from collections import defaultdict
+from pathlib import Path
+
+import click
+import numpy as np
+import tomlkit
+
+from mmbal.recording.reader import read_record
+from mmbal.recording.record import Record
+from mmbal.report.comparison import statistic
+
+BEGIN, END = "<!-- table of strategies -->", "<!-- end of the table -->"
+SCORES = ("accuracy", "accuracy/gray", "accuracy/color", "d_util")
+HEADER = (
+    "strategy", "architecture", "optimizer", "fused", "gray alone", "color alone", "d_util",
+    "step",
+)  # fmt: skip
+Key = tuple[str, str, str]
+
+
+def optimizer_of(record: Record) -> str:
+    """Return the name of the optimizer of a run."""
+    return str(tomlkit.parse(record.config).unwrap()["optimizer"]["name"])
+
+
+def step_seconds(record: Record) -> float:
+    """Return the median over epochs of a step's seconds; the first epoch compiles."""
+    epochs = record.history.epochs
+    steps = np.diff(epochs.step)
+    return float(np.median(epochs.seconds[1:] / steps))
+
+
+def groups_of(sweep: Path) -> dict[Key, dict[int, Record]]:
+    """Return strategy, architecture and optimizer to the record of every seed."""
+    groups: dict[Key, dict[int, Record]] = defaultdict(dict)
+    for run in sorted((sweep / "trials").iterdir()):
+        record = read_record(run)
+        key = (record.strategy, record.architecture, optimizer_of(record))
+        groups[key][record.seed] = record
+    return groups
+
+
+def spread(values: list[float], digits: int) -> str:
+    """Return mean and sample deviation as text."""
+    found = statistic(values)
+    return f"{found.mean:.{digits}f} ± {found.deviation:.{digits}f}"
+
+
+def rows_of(groups: dict[Key, dict[int, Record]]) -> list[tuple[str, ...]]:
+    """Return the cells of the table, plain training first."""
+    rows = []
+    order = sorted(groups, key=lambda key: (key[1:], key[0] != "vanilla", key[0]))
+    for key in order:
+        records, plain = groups[key], groups[("vanilla", *key[1:])]
+        scores = {
+            name: [record.scores["test", "selected"][name] for record in records.values()]
+            for name in SCORES
+        }
+        ratios = [step_seconds(record) / step_seconds(plain[s]) for s, record in records.items()]
+        cells = [spread(scores[name], 3) for name in SCORES]
+        rows.append((*key, *cells, f"{statistics.median(ratios):.2f}"))
+    return rows
+
+
+def markdown(rows: list[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
+    lines = [" | ".join(HEADER), " | ".join("---" for _ in HEADER)]
+    return "\n".join(f"| {line} |" for line in [*lines, *(" | ".join(row) for row in rows)])
+
+
+@click.command()
+@click.argument("sweep", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def main(sweep: Path, page: Path) -> None:
+    """Write the table of SWEEP into PAGE."""
+    table = markdown(rows_of(groups_of(sweep)))
+    text = page.read_text(encoding="utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    if not rest or not after:
+        raise click.UsageError(f"{page} must hold {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
+    click.echo(table)
+
+
+if __name__ == "__main__":
+    main()
