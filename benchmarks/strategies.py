@@ -1,6 +1,6 @@
-"""All strategies on colored-digits, five seeds each, at equal epochs: one table for the docs.
+r"""All strategies on colored-digits, five seeds each, at equal epochs: one table for the docs.
 
-    uv run mmbal sweep --plugin colored-digits --trials benchmarks/strategies.toml --seeds 0-4 \\
+    uv run mmbal sweep --plugin colored-digits --trials benchmarks/strategies.toml --seeds 0-4 \
         --epochs 60 --out sweeps/strategies
     uv run python benchmarks/strategies.py sweeps/strategies docs/strategies.md
 
