@@ -7,10 +7,11 @@ from typing import Any
 from mmbal.config.resolution import resolve
 from mmbal.errors import MmbalError
 from mmbal.experiment.callbacks import LAST, SELECTED
-from mmbal.experiment.model import build_network, open_dataset
+from mmbal.experiment.model import build_network, build_strategy, open_dataset
 from mmbal.experiment.scoring import Scorer
 from mmbal.registry.catalogue import Catalogue
 from mmbal.training.network import FusionNetwork
+from mmbal.training.strategy import check_requirements
 
 FILES = {"selected": SELECTED, "last": LAST}
 
@@ -41,6 +42,9 @@ def evaluate(
         raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
     network = build_network(config, catalogue, data)
+    strategy = build_strategy(config, catalogue)
+    check_requirements(strategy, network, within_run=True)
+    strategy.adapt(network)
     _load(network, path)
     scores, _ = Scorer(config, catalogue, data, network).score(split)
     return {"run": str(run), "split": split, "weights": weights, **scores[split]}

@@ -21,19 +21,9 @@ def open_dataset(catalogue: Catalogue, choice: Choice) -> DatasetSource:
 
 
 def build_network(
-    config: RunConfig,
-    catalogue: Catalogue,
-    data: MultimodalDataset,
-    strategy: Strategy | None = None,
+    config: RunConfig, catalogue: Catalogue, data: MultimodalDataset
 ) -> FusionNetwork:
-    """Set the precision, seed everything, build the architecture and its variables.
-
-    Args:
-        config: of the run.
-        catalogue: builds the components.
-        data: tells shapes and classes.
-        strategy: that adapts the network; None for a new one of the run's.
-    """
+    """Set the precision, seed everything, build the architecture and its variables."""
     policy = config.precision
     keras.config.set_floatx("float64" if policy == "float64" else "float32")
     keras.config.set_dtype_policy(policy)
@@ -45,7 +35,6 @@ def build_network(
     if config.sync_batchnorm and replica_count() > 1:
         synchronise_batch_norm(network)
     build_from(network, {name: modality.empty() for name, modality in data.modalities.items()})
-    (strategy or build_strategy(config, catalogue)).adapt(network)
     return network
 
 
@@ -63,7 +52,7 @@ def build_model(config: RunConfig, catalogue: Catalogue, data: MultimodalDataset
         MmbalError: the optimizer refuses its settings, or a plugin its options.
     """
     strategy = build_strategy(config, catalogue)
-    network = build_network(config, catalogue, data, strategy)
+    network = build_network(config, catalogue, data)
     model = BalancedModel(
         network,
         strategy,

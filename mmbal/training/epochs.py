@@ -42,7 +42,9 @@ class StrategyEpochs(keras.callbacks.Callback):
         undefined = [
             k for k, v in (logs or {}).items() if k.startswith("learning_speed/") and math.isnan(v)
         ]
-        if undefined and not self._warned and len(model.network.modalities) > 1:
+        # Where nothing feeds a branch from the others, there is no speed to be defined.
+        feeds = any(model.network.variable_groups().fusion.values())
+        if undefined and feeds and not self._warned and len(model.network.modalities) > 1:
             self._warned = True
             names = ", ".join(name.removeprefix("learning_speed/") for name in undefined)
             warnings.warn(

@@ -142,7 +142,7 @@ class BalancedModel(ReplicatedModel):
                 self.begun_epoch = None
 
     def prepare(self, steps_per_epoch: int | None = None) -> Context:
-        """Check the strategy's requirements and create its state; called by `fit`.
+        """Check the strategy's requirements, adapt the network, create state; called by `fit`.
 
         Raises:
             RequirementError: the network or the run lacks what the strategy requires.
@@ -151,6 +151,7 @@ class BalancedModel(ReplicatedModel):
             if self.context is None:
                 within_run = bool(self.run_facts)
                 check_requirements(self.strategy, self.network, within_run=within_run)
+                self.strategy.adapt(self.network)
                 facts = {"steps_per_epoch": steps_per_epoch} | self.run_facts
                 self.context = Context(
                     self.network, self.network.partition(), self.strategy_seed, **facts

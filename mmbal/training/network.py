@@ -194,7 +194,19 @@ class FusionNetwork(keras.Model):
         raise NotImplementedError
 
     def set_rule(self, rule: Any) -> None:
-        """Change how the joint classifier computes its logits; see `mmbal_late.rules`."""
+        """Let the joint classifier compute its logits by another rule, from now on.
+
+        To be called before training and before weights are loaded, in `Strategy.adapt`, so that
+        every evaluation predicts by the same rule. Afterwards "slice" logits are the rule's
+        contributions, the fused logits (also in `Outputs`) are their sum, and "mask" logits are
+        those of features with zeros in place of the other modalities'. "head" stays as it is.
+
+        Args:
+            rule: has `contributions(features, kernels, bias)`: modality to (batch, channels)
+                features, modality to its (channels, classes) rows of the joint kernel, and the
+                (classes,) bias, to modality to its (batch, classes) part of the fused logits;
+                and `biased`, whether it uses the bias, which is not trained otherwise.
+        """
         raise NotImplementedError(f"{type(self).__name__} offers no 'rule'")
 
     def partition(self) -> dict[str, list[keras.Variable]]:

@@ -154,9 +154,10 @@ class Strategy(tf.Module):
         return Requirements()
 
     def adapt(self, network: FusionNetwork) -> None:
-        """Change how a built network predicts, in training and in every later evaluation.
+        """Change how a network predicts, in training and in every later evaluation.
 
-        Called once right after the network is built, also by `mmbal evaluate`.
+        Called once before `build`, and by `mmbal evaluate` before it loads weights. The network is
+        built and offers what the strategy requires.
         """
 
     def build(self, context: Context) -> None:

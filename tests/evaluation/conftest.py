@@ -34,6 +34,30 @@ def scripted():
     return lambda modalities="ab": Scripted(tuple(modalities))
 
 
+class Joint(FusionNetwork):
+    """Predicts the sum of its inputs, and of each branch the half of its own."""
+
+    def call(self, inputs, isolate=None, keep=None, blocked=None, transform=None, training=False):
+        summed = tf.add_n([inputs[m] for m in self.modalities])
+        conditional = dict.fromkeys(self.modalities, summed)
+        if blocked is not None:
+            rest = tf.add_n(list(blocked["sum"]))
+            held = zip(self.modalities, blocked["sum"], strict=True)
+            conditional = {m: inputs[m] + rest - mean for m, mean in held}
+        unimodal = {m: inputs[m] / 2 for m in self.modalities}
+        squeezed = {"sum": tuple(inputs[m] for m in self.modalities)}
+        return Outputs(summed, unimodal, inputs, squeezed, {"fused": summed}, conditional)
+
+    def variable_groups(self):
+        return VariableGroups({}, {})
+
+
+@pytest.fixture
+def joint():
+    """Return a network with one prediction for all modalities, a and b."""
+    return Joint(("a", "b"))
+
+
 @pytest.fixture
 def batches():
     """Return a function from labels and logits per modality to batches of two."""

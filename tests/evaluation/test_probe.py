@@ -49,6 +49,16 @@ def test_squeeze_means_are_over_examples_not_batches(scripted, batches):
     assert {mean.dtype for mean in means["mix"]} == {np.dtype("float32")}
 
 
+def test_a_joint_prediction_has_one_loss_and_speaks_for_every_modality(joint, batches):
+    scores = Probe(joint).scores(batches(LABELS, a=A, b=B))
+    # The sums are those of above; alone: a [0 0 1 0 0] and b [0 1 0 1 0] against 0 0 1 1 1.
+    assert scores.fused == pytest.approx(4 / 5)
+    assert scores.conditional == pytest.approx({"a": 4 / 5, "b": 4 / 5})
+    assert scores.unimodal == pytest.approx({"a": 3 / 5, "b": 2 / 5})
+    each = np.log1p(np.exp(-np.array([4.0, 0, 4, 1, -1])))
+    assert scores.loss == pytest.approx(each.mean(), rel=1e-6)
+
+
 @pytest.mark.parametrize("modalities", ["a", "abc"])
 def test_any_number_of_modalities(scripted, batches, modalities):
     inputs = {m: [NO, YES, YES, NO] for m in modalities}

@@ -74,6 +74,23 @@ def test_two_modalities_by_hand(scripted, batches):
     assert list(scores)[-1] == "d_util"
 
 
+def test_a_joint_prediction_is_compared_with_itself_relying_on_one_modality(joint, batches):
+    # Rows 1 and 2 are decided by a, whose mean is (.5, .5), the others by b: (0, 1).
+    a, b = [[2.0, 0], [0, 2.0], QUIET, QUIET], [QUIET, QUIET, [0, 2.0], [0, 2.0]]
+    data = batches([0, 1, 1, 1], a=a, b=b)
+    scores = dict(Utilization()(EvaluationContext(Probe(joint), data, data)))
+    # Together always right. a and (0, 1): too. b and (.5, .5): rows 1 and 2 are ties, that say 0.
+    assert scores == pytest.approx(
+        {
+            "accuracy_blocked/a": 1,
+            "accuracy_blocked/b": 0.75,
+            "utilization/a": 0,
+            "utilization/b": 0.25,
+            "d_util": -0.25,
+        }
+    )
+
+
 def test_one_modality_has_nothing_to_use(scripted, batches):
     scores = dict(Utilization()(context(scripted, batches, [0, 1], a=[ZERO, ZERO])))
     assert scores == {"accuracy_blocked/a": 0.5, "utilization/a": 0.0, "d_util": 0.0}

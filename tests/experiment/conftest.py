@@ -107,6 +107,17 @@ class Picky(Strategy):
         return EpochPlan(sampler=SamplerPlan(np.array([0, 0, 1]), keep))
 
 
+class Stubborn(Strategy):
+    """Lets the fused prediction be the last class, always."""
+
+    def __init__(self, options: ToyOptions) -> None:
+        super().__init__()
+
+    def adapt(self, network: Any) -> None:
+        LOG.append("adapt")
+        network.fuse_logits = lambda unimodal, keep=None: unimodal["a"] * 0 + [0.0, 0.0, 1.0]
+
+
 class Answer(Evaluation):
     """Yields 42."""
 
@@ -148,7 +159,7 @@ def toy_catalogue() -> Catalogue:
     parts = {
         "dataset": {"toy": "ToySource"},
         "architecture": {"toy": "toy_network"},
-        "strategy": {"picky": "Picky"},
+        "strategy": {"picky": "Picky", "stubborn": "Stubborn"},
         "evaluation": {"answer": "Answer"},
         "callback": {"watcher": "Watcher", "stopper": "Stopper"},
     }

@@ -37,6 +37,19 @@ def test_training_split_and_data_folder(toys, finished, tmp_path):
     assert toys.log[0] == f"load {tmp_path} 0"
 
 
+def test_what_a_strategy_changed_in_the_network_holds_in_evaluation(toys, tmp_path):
+    labels = [int(label) for _, label in toys.load().test.dataset()]
+    last = labels.count(2) / len(labels)
+    assert 0 < last < 1
+
+    told = toys.run(tmp_path / "run", strategy__name="stubborn")["test"]
+    assert toys.log.count("adapt") == 1
+    assert told["accuracy"] == pytest.approx(last)
+
+    assert evaluate(tmp_path / "run", toys.catalogue)["accuracy"] == pytest.approx(last)
+    assert toys.log.count("adapt") == 2
+
+
 def test_missing_weights_are_named(toys, finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished[0], folder)

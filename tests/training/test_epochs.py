@@ -3,16 +3,20 @@
 import json
 import subprocess
 import sys
+import warnings
 from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from mmbal import BalancedModel, Strategy
 from mmbal.training.epochs import FaultWatch
 from mmbal.training.guard import NonFiniteError
+from mmbal.training.network import VariableGroups
 from mmbal.training.strategy import EpochPlan
+from mmbal_mmtm import MMTMNetwork
 
 POLICIES = ("stop", "skip", "warn")
 
@@ -72,6 +76,36 @@ class TestStrategyEpochs:
         assert seen == [["begin 0"], ["begin 0", "end 0 True"]]
 
 
+class Unfed(MMTMNetwork):
+    """Says that nothing feeds a branch from the others."""
+
+    def variable_groups(self):
+        groups = super().variable_groups()
+        fusion = [v for variables in groups.fusion.values() for v in variables]
+        return VariableGroups(groups.branch, {}, shared=fusion)
+
+
+@pytest.mark.parametrize(("kind", "warned"), [(MMTMNetwork, True), (Unfed, False)])
+def test_undefined_speeds_are_worth_a_warning_where_they_could_be_defined(make_data, kind, warned):
+    dense = keras.layers.Dense
+    # No update moves a branch or its fusion at a gradient of zero.
+    network = kind({m: [dense(2, activation="relu"), dense(3)] for m in "ab"})
+    model = BalancedModel(network, Silent())
+    model.compile("sgd")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        logs = model.fit(*make_data(), verbose=0).history
+    assert np.isnan(logs["learning_speed/a"]).all()
+    assert any("learning speed of a, b is undefined" in str(w.message) for w in caught) == warned
+
+
+class Silent(Strategy):
+    """Learns nothing."""
+
+    def losses(self, step, joint):
+        return {"none": 0 * tf.reduce_sum(step.outputs.logits)}
+
+
 class TestFaultWatch:
     @staticmethod
     def watch(policy, *findings):
@@ -128,6 +162,7 @@ class TestFaultWatch:
 TWO_REPLICAS = """
 import json
 import sys
+import warnings
 import warnings
 import keras
 import numpy as np

@@ -113,6 +113,20 @@ class TestPartition:
         assert repr(name) in str(caught.value)
 
 
+class TestOutputs:
+    def test_by_default_every_branch_is_fitted_and_predicts(self):
+        unimodal = {"a": tf.zeros([2, 3]), "b": tf.ones([2, 3])}
+        outputs = Outputs(tf.zeros([2, 3]), unimodal, {}, {})
+        assert outputs.supervised is unimodal
+        assert outputs.predictions is unimodal
+
+    def test_a_network_says_what_is_fitted_and_what_predicts(self):
+        joint, conditional = {"fused": tf.zeros([2, 3])}, {"a": tf.ones([2, 3])}
+        outputs = Outputs(joint["fused"], {}, {}, {}, joint, conditional)
+        assert outputs.supervised is joint
+        assert outputs.predictions is conditional
+
+
 LOGITS = {"a": [[1.0, 3.0], [2.0, 0.0]], "b": [[5.0, -1.0], [4.0, 8.0]]}
 
 

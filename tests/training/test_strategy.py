@@ -59,6 +59,9 @@ class Recorder(Strategy):
     def requirements(self):
         return self.needs
 
+    def adapt(self, network):
+        self.note("adapt", network)
+
     def build(self, context):
         self.note("build", context)
 
@@ -132,7 +135,7 @@ class TestCalls:
         seams = ["phases", "forward", "losses", "combine_gradients", "after_step"]
         # The step's seams are traced into one graph, the epoch's run on the host.
         assert strategy.names() == [
-            "build", "begin_epoch", *seams, "end_epoch", "begin_epoch", "end_epoch"
+            "adapt", "build", "begin_epoch", *seams, "end_epoch", "begin_epoch", "end_epoch"
         ]  # fmt: skip
 
     def test_build_gets_a_built_network_and_what_is_known_of_the_run(self, train):
@@ -144,6 +147,17 @@ class TestCalls:
         assert list(context.groups) == GROUPS
         assert context.modalities == ("a", "b")
         assert (context.seed, context.steps_per_epoch) == (5, 2)
+
+    def test_the_network_is_adapted_once_when_it_is_built(self, make_data, make_network):
+        strategy, network = Recorder(), make_network()
+        network.built = False
+        built = []
+        strategy.note = lambda name, *given: built.append(given[0].built) if name == "adapt" else 0
+        model = BalancedModel(network, strategy)
+        model.compile()
+        for _ in range(2):
+            model.fit(*make_data(), verbose=0)
+        assert built == [True]
 
     def test_epoch_hooks_get_number_logs_and_context(self, train, make_data):
         strategy = Recorder()
@@ -337,7 +351,7 @@ class TestPhases:
         train(strategy, epochs=1)
         seams = ["forward", "losses", "combine_gradients", "after_step"]
         assert strategy.names() == [
-            "build", "begin_epoch", "phases", *seams, *seams, "end_epoch"
+            "adapt", "build", "begin_epoch", "phases", *seams, *seams, "end_epoch"
         ]  # fmt: skip
         named = [("forward", 1), ("losses", 1), ("combine_gradients", 4)]
         phases = [

@@ -82,7 +82,7 @@ def find_places(model: keras.Model) -> list[Place]:
     Raises:
         CutError: the model is not functional, or has several inputs or outputs.
     """
-    nodes = _sorted_nodes(_only_output(model))
+    nodes = _sorted_nodes(only_output(model))
     used = [id(tensor) for node in nodes for tensor in node.input_tensors]
     left = Counter([*used, id(model.outputs[0])])
     waiting: dict[int, str] = {}  # tensors that are still to be used, with their layers
@@ -112,8 +112,12 @@ def _next_user(nodes: Sequence[Any], tensor: int) -> str:
     return str(next(users).operation.name)
 
 
-def _only_output(model: keras.Model) -> Any:
-    """Return the output of a model with one input and one output."""
+def only_output(model: keras.Model) -> Any:
+    """Return the output of a functional model with one input and one output.
+
+    Raises:
+        CutError: the model is no such model.
+    """
     inputs, outputs = (getattr(model, side, None) for side in ("inputs", "outputs"))
     name = getattr(model, "name", type(model).__name__)
     if not inputs or not outputs:

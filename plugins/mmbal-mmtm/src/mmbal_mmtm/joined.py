@@ -117,6 +117,17 @@ def _check(backbones: Mapping[str, keras.Model], cuts: Mapping[str, Sequence[str
             )
 
 
+def pooling_of(tensor: Any, name: str) -> list[keras.layers.Layer]:
+    """Return the layer that averages a model's output over space and time, none for vectors.
+
+    Raises:
+        CutError: the output, called `name`, has no channels or too many axes.
+    """
+    _check_output(tensor, name)
+    pooling = POOLING.get(len(tensor.shape))
+    return [pooling()] if pooling else []
+
+
 def _check_output(tensor: Any, name: str) -> None:
     rank = len(tensor.shape)
     if rank < 2 or rank > 5 or tensor.shape[-1] is None:
@@ -128,7 +139,5 @@ def _check_output(tensor: Any, name: str) -> None:
 
 def _head(output: Any, classes: int, name: str) -> keras.Sequential:
     """Return the classifier of a branch: (batch, ..., channels) to (batch, classes)."""
-    _check_output(output, name)
-    pooling = POOLING.get(len(output.shape))
-    layers = [keras.layers.Dense(classes)]
-    return keras.Sequential([pooling(), *layers] if pooling else layers, name=f"{name}_head")
+    layers = [*pooling_of(output, name), keras.layers.Dense(classes)]
+    return keras.Sequential(layers, name=f"{name}_head")

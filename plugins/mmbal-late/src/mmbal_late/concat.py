@@ -1,0 +1,118 @@
+"""late-concat: encoders, and one linear classifier of their joined features."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from mmbal.data import Modality
+from mmbal.training.network import Unimodal, VariableGroups
+from mmbal_late.encoders import make_encoders
+from mmbal_late.network import LateNetwork, classifier, widened
+from mmbal_late.options import LateOptions
+from mmbal_late.rules import LINEAR, Rule
+
+
+class JointClassifier(keras.layers.Layer):
+    """A dense layer on joined features that tells what each modality adds to its logits.
+
+    It computes in the precision of its variables. Beside it stands a classifier of its own for
+    every modality, which `call` does not use.
+
+    Args:
+        modalities: names, in the order in which features are joined.
+        classes: how many there are.
+        name: Keras name.
+
+    Input shape: modality to (batch, channels).
+    Output shape: modality to (batch, classes), which sum to the logits.
+    """
+
+    def __init__(self, modalities: Sequence[str], classes: int, name: str) -> None:
+        super().__init__(name=name, dtype=keras.config.dtype_policy().variable_dtype)
+        self.classes = classes
+        self.heads = {m: classifier(classes, f"{m}_head") for m in modalities}
+        self.rule: Rule = LINEAR
+
+    def build(self, features_shape: Mapping[str, Sequence[int | None]]) -> None:
+        """Create kernel and bias as a dense layer on the joined features would."""
+        self.channels = [int(features_shape[m][-1] or 0) for m in self.heads]
+        self.kernel = self.add_weight(
+            shape=(sum(self.channels), self.classes), initializer="glorot_uniform", name="kernel"
+        )
+        self.bias = self.add_weight(shape=(self.classes,), initializer="zeros", name="bias")
+        for head, width in zip(self.heads.values(), self.channels, strict=True):
+            head.build((None, width))
+        self.built = True
+        self.set_rule(self.rule)
+
+    def call(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the contributions of the modalities under the present rule."""
+        blocks = tf.split(tf.convert_to_tensor(self.kernel), self.channels)
+        kernels = dict(zip(self.heads, blocks, strict=True))
+        ordered = {m: features[m] for m in self.heads}
+        return self.rule.contributions(ordered, kernels, tf.convert_to_tensor(self.bias))
+
+    def own_variables(self) -> list[keras.Variable]:
+        """Return the trainable variables of the joint classifier alone."""
+        return [v for v in (self.kernel, self.bias) if v.trainable]
+
+    def set_rule(self, rule: Rule) -> None:
+        """Compute logits by another rule; a bias that it does not use is not trained."""
+        self.rule = rule
+        if self.built:
+            self.bias.trainable = rule.biased
+
+
+class LateConcat(LateNetwork):
+    """Encoders and one linear classifier f = sum of z_m W_m + b.
+
+    The logits of one modality are its slice of that classifier, z_m W_m + b / N. Beside it every
+    modality has a classifier of its own ("head"), which only some strategies train.
+
+    Example:
+        network = LateConcat({"image": image_encoder, "sound": sound_encoder}, classes=10)
+
+    Args:
+        encoders: modality to a layer from its input to (batch, channels).
+        classes: how many there are.
+    """
+
+    offers = frozenset({"slice", "head", "mask", "rule"})
+
+    def __init__(self, encoders: Mapping[str, keras.layers.Layer], classes: int) -> None:
+        super().__init__(encoders, name="late_concat")
+        self.joint = JointClassifier(self.modalities, classes, name="joint")
+
+    def parts(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the slices of the joint classifier."""
+        parts = self.joint({m: features[m] for m in self.modalities})
+        return widened({m: parts[m] for m in self.modalities})  # Keras sorts dictionaries
+
+    def logits_of(self, features: Mapping[str, tf.Tensor], kind: Unimodal) -> dict[str, tf.Tensor]:
+        """Return logits of single modalities, as `mmbal.FusionNetwork.logits_of`."""
+        if kind == "slice":
+            return self.parts(features)
+        if kind == "head":
+            return widened({m: head(features[m]) for m, head in self.joint.heads.items()})
+        return super().logits_of(features, kind)
+
+    def set_rule(self, rule: Rule) -> None:
+        """Let the joint classifier compute its logits by another rule."""
+        self.joint.set_rule(rule)
+
+    def variable_groups(self) -> VariableGroups:
+        """Branches: encoders. Shared: the joint classifier. There are no fusion variables."""
+        heads = {m: list(head.trainable_variables) for m, head in self.joint.heads.items()}
+        return VariableGroups(self._trained(), {}, self.joint.own_variables(), heads)
+
+
+def late_concat(
+    options: LateOptions, modalities: Mapping[str, Modality], classes: int
+) -> LateConcat:
+    """Build the encoders that fit the modalities, and a joint classifier.
+
+    Raises:
+        ConfigError: no encoder fits a modality, or the options name an unknown one.
+    """
+    return LateConcat(make_encoders("late-concat", options, modalities), classes)

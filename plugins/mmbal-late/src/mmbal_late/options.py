@@ -1,0 +1,54 @@
+"""Options of the architectures."""
+
+from typing import Any
+
+from pydantic import Field, PositiveInt
+
+from mmbal.options import Options
+
+
+class BranchOptions(Options):
+    """Of one modality's encoder."""
+
+    backbone: str = Field(default="", description="as architecture.backbone")
+    arguments: dict[str, Any] = Field(
+        default={},
+        description="as architecture.arguments, which hold for the same backbone too",
+    )
+
+
+class LateOptions(Options):
+    """Of late-concat and late-sum."""
+
+    width: int = Field(
+        default=32,
+        ge=1,
+        description="channels of an image encoder's first convolutions; its features have twice "
+        "as many",
+    )
+    units: tuple[PositiveInt, ...] = Field(
+        default=(64, 64),
+        min_length=1,
+        description="units of the layers of a vector's encoder, its features last",
+    )
+    features: int | None = Field(
+        default=None,
+        ge=1,
+        description="size of every modality's features, by a dense layer after the encoder; none "
+        "leaves them as the encoder gives them",
+    )
+    dropout: float = Field(
+        default=0, ge=0, lt=1, description="share of the features dropped in training"
+    )
+    backbone: str = Field(
+        default="",
+        description="encoder of every modality instead of those for images and vectors: "
+        "resnet18, a model of keras.applications such as MobileNetV2, keras_hub:PRESET, or "
+        "package.module:function that takes an input shape and returns a functional Keras model",
+    )
+    arguments: dict[str, Any] = Field(
+        default={}, description="further arguments of the backbone, such as {alpha = 0.35}"
+    )
+    branches: dict[str, BranchOptions] = Field(
+        default={}, description="modality to backbone and arguments of its own"
+    )

@@ -1,0 +1,28 @@
+"""What this distribution offers."""
+
+from mmbal import Component, hookimpl
+
+MMBAL_API = 1
+
+
+@hookimpl
+def mmbal_components() -> list[Component]:
+    """Return the architectures."""
+    return [
+        Component(
+            kind="architecture",
+            name="late-concat",
+            summary="encoders and one linear classifier of their joined features",
+            factory="mmbal_late.concat:late_concat",
+            options="mmbal_late.options:LateOptions",
+            offers=("slice", "head", "mask", "rule"),
+        ),
+        Component(
+            kind="architecture",
+            name="late-sum",
+            summary="encoders with a linear classifier each, whose logits are summed",
+            factory="mmbal_late.summed:late_sum",
+            options="mmbal_late.options:LateOptions",
+            offers=("slice", "head", "mask"),
+        ),
+    ]
