@@ -132,7 +132,7 @@ def _inception(x: Any, name: str, momentum: float) -> Any:
 
 def _unit(x: Any, width: int, size: int, name: str, momentum: float, stride: int = 1) -> Any:
     """Return a convolution with batch normalization and ReLU."""
-    x = keras.layers.Conv3D(
+    convolution = keras.layers.Conv3D(
         width,
         size,
         strides=stride,
@@ -140,7 +140,15 @@ def _unit(x: Any, width: int, size: int, name: str, momentum: float, stride: int
         use_bias=False,
         kernel_initializer="lecun_normal",
         name=f"{name}.conv_3d",
-    )(x)
+    )
+    # Of kernels over just two frames of bfloat16, oneDNN (TensorFlow 2.20 on a CPU) returns
+    # gradients that were never computed. A third frame of zeros changes nothing but that.
+    lengthen = x.shape[1] == 2 and size == 3 and convolution.compute_dtype == "bfloat16"
+    if lengthen:
+        x = keras.layers.ZeroPadding3D(((0, 1), (0, 0), (0, 0)), name=f"{name}.pad")(x)
+    x = convolution(x)
+    if lengthen:
+        x = keras.layers.Cropping3D(((0, 1), (0, 0), (0, 0)), name=f"{name}.crop")(x)
     x = keras.layers.BatchNormalization(
         momentum=momentum, epsilon=1e-3, scale=False, name=f"{name}.batch_norm"
     )(x)
