@@ -248,7 +248,9 @@ class TestFiles:
             build("randm")
 
     def test_absent_of_one_stream(self, rgb):
-        with pytest.raises(ConfigError, match=r"received '/no/model.ckpt'"):
+        with pytest.raises(
+            ConfigError, match=r"^architecture.branches.b.weights must .* '/no/model.ckpt'"
+        ):
             build(rgb, 5, {"b": StreamOptions(weights="/no/model.ckpt")}, a=3, b=3)
 
     def test_a_folder_names_the_checkpoint_in_it(self, broken):

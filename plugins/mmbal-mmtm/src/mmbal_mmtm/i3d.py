@@ -7,8 +7,8 @@ from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal.errors import unknown
 from mmbal_mmtm.cutting import cut
-from mmbal_mmtm.i3d_checkpoint import assign, open_checkpoint
-from mmbal_mmtm.i3d_network import check_clip, classifier, i3d
+from mmbal_mmtm.i3d_checkpoint import Checkpoint, assign, open_checkpoint
+from mmbal_mmtm.i3d_network import check_clip, check_precision, classifier, i3d
 from mmbal_mmtm.network import MMTMNetwork
 from mmbal_mmtm.options import I3DOptions
 
@@ -26,21 +26,25 @@ def mmtm_i3d(options: I3DOptions, modalities: Mapping[str, Modality], classes: i
 
     Raises:
         ConfigError: a modality is no clip of (time, height, width, channels) or too short a one,
-            the options name another modality, or there are no such weights or they take other
-            channels.
+            the options name another modality, there are no such weights or they take other
+            channels, or the precision is float64.
         DataFormatError: the weights do not fit.
     """
     for name in options.branches:
         if name not in modalities:
             raise ConfigError(f"architecture.branches: {unknown('modality', name, modalities)}")
+    check_precision()
     for name, modality in modalities.items():
         check_clip(name, modality.shape)
-    own = {name: stream.weights for name, stream in options.branches.items()}
-    weights = {name: own.get(name) or options.weights for name in modalities}
-    files = {file: open_checkpoint(file) for file in dict.fromkeys(weights.values())}
+    files: dict[str, Checkpoint | None] = {}
     branches: dict[str, Any] = {}
     for name, modality in modalities.items():
-        checkpoint = files[weights[name]]
+        own = options.branches[name].weights if name in options.branches else ""
+        weights = own or options.weights
+        if weights not in files:
+            where = f"architecture.branches.{name}.weights" if own else "architecture.weights"
+            files[weights] = open_checkpoint(weights, where)
+        checkpoint = files[weights]
         momentum = options.bn_momentum
         if momentum is None:
             momentum = FROM_SCRATCH if checkpoint is None else PRETRAINED

@@ -59,11 +59,12 @@ class Checkpoint(NamedTuple):
         return np.reshape(tensor, self.shapes[name])
 
 
-def open_checkpoint(weights: str) -> Checkpoint | None:
+def open_checkpoint(weights: str, option: str = "architecture.weights") -> Checkpoint | None:
     """Open a checkpoint and read its index; None for "random".
 
     Args:
         weights: "random", or the path of the checkpoint, with or without ".index".
+        option: names the option in messages.
 
     Raises:
         ConfigError: there is no such file.
@@ -74,8 +75,8 @@ def open_checkpoint(weights: str) -> Checkpoint | None:
     path = weights.removesuffix(".index")
     if not Path(f"{path}.index").is_file():
         raise ConfigError(
-            f"architecture.weights must be {RANDOM!r} or a TensorFlow checkpoint such as "
-            f"DIR/model.ckpt, received {weights!r}, and there is no file {path}.index{_hint(path)}"
+            f"{option} must be {RANDOM!r} or a TensorFlow checkpoint such as DIR/model.ckpt, "
+            f"received {weights!r}, and there is no file {path}.index{_hint(path)}"
         )
     try:
         reader = tf.train.load_checkpoint(path)

@@ -61,6 +61,19 @@ def check_clip(name: str, shape: Shape) -> None:
         )
 
 
+def check_precision() -> None:
+    """Check that TensorFlow can compute an I3D in the precision of new layers.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    if keras.config.dtype_policy().compute_dtype == "float64":
+        raise ConfigError(
+            "mmtm-i3d needs another precision than float64, in which TensorFlow cannot pool clips: "
+            "float32, mixed_bfloat16 or mixed_float16"
+        )
+
+
 def i3d(shape: Shape, momentum: float = 0.9, name: str = "i3d") -> keras.Model:
     """Return I3D without its classifier: clips to maps of (batch, time / 8, h / 32, w / 32, 1024).
 
@@ -141,8 +154,8 @@ def _unit(x: Any, width: int, size: int, name: str, momentum: float, stride: int
         kernel_initializer="lecun_normal",
         name=f"{name}.conv_3d",
     )
-    # Of kernels over just two frames of bfloat16, oneDNN (TensorFlow 2.20 on a CPU) returns
-    # gradients that were never computed. A third frame of zeros changes nothing but that.
+    # Of kernels over just two frames of bfloat16, oneDNN (TensorFlow 2.18 and 2.20 on a CPU)
+    # returns gradients that were never computed. A third frame of zeros changes nothing but that.
     lengthen = x.shape[1] == 2 and size == 3 and convolution.compute_dtype == "bfloat16"
     if lengthen:
         x = keras.layers.ZeroPadding3D(((0, 1), (0, 0), (0, 0)), name=f"{name}.pad")(x)

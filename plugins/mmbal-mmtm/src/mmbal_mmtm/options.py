@@ -44,7 +44,7 @@ class I3DOptions(MMTMOptions):
         "Flow checkpoint, and the logits of other classes start at random",
     )
     branches: dict[str, StreamOptions] = Field(
-        default={}, description="modality to weights of its own, such as {depth.weights = 'random'}"
+        default={}, description="modality to weights of its own, such as {flow = {weights = FILE}}"
     )
     dropout_keep: float = Field(
         default=0.5,
