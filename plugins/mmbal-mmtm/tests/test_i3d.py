@@ -14,7 +14,7 @@ from mmbal.evaluation.probe import Probe
 from mmbal_guided import Guided
 from mmbal_mmtm.i3d import JOINED, mmtm_i3d
 from mmbal_mmtm.i3d_checkpoint import assign, open_checkpoint
-from mmbal_mmtm.i3d_network import classifier, i3d
+from mmbal_mmtm.i3d_network import check_precision, classifier, i3d
 from mmbal_mmtm.options import I3DOptions, StreamOptions
 
 # Made by data/i3d_torch.py, in float64.
@@ -423,10 +423,23 @@ class TestErrors:
         assert f"has {frames} frames of {height} x {width} pixels, {channels} channels" in text
         assert "\n" not in text
 
-    def test_float64(self, policy):
-        policy("float64")
-        with pytest.raises(ConfigError, match="another precision than float64, in which Tensor"):
+    @pytest.mark.parametrize("precision", ["float64", "mixed_float16"])
+    def test_precisions_without_pooling(self, precision, policy, monkeypatch):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
+        policy(precision)
+        with pytest.raises(ConfigError) as caught:
             mmtm_i3d(I3DOptions(), {"rgb": Modality(SHAPES["rgb"])}, 10)
+        text = str(caught.value)
+        assert "needs precision float32 or mixed_bfloat16, or mixed_float16 on a GPU" in text
+        assert f"in {precision.removeprefix('mixed_')} on a CPU" in text
+
+    def test_float16_on_a_gpu(self, policy, monkeypatch):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+        policy("mixed_float16")
+        check_precision()
+        policy("float64")
+        with pytest.raises(ConfigError, match="no clips in float64$"):
+            check_precision()
 
     def test_unknown_modality(self):
         options = I3DOptions(branches={"deph": StreamOptions()})

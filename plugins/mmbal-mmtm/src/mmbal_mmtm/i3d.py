@@ -27,7 +27,7 @@ def mmtm_i3d(options: I3DOptions, modalities: Mapping[str, Modality], classes: i
     Raises:
         ConfigError: a modality is no clip of (time, height, width, channels) or too short a one,
             the options name another modality, there are no such weights or they take other
-            channels, or the precision is float64.
+            channels, or the precision is not to be had.
         DataFormatError: the weights do not fit.
     """
     for name in options.branches:

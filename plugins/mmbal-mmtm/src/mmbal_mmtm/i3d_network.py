@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from mmbal import ConfigError
 
@@ -67,10 +68,12 @@ def check_precision() -> None:
     Raises:
         ConfigError: it cannot.
     """
-    if keras.config.dtype_policy().compute_dtype == "float64":
+    computed = keras.config.dtype_policy().compute_dtype
+    on_gpu = bool(tf.config.list_physical_devices("GPU"))
+    if computed == "float64" or (computed == "float16" and not on_gpu):
         raise ConfigError(
-            "mmtm-i3d needs another precision than float64, in which TensorFlow cannot pool clips: "
-            "float32, mixed_bfloat16 or mixed_float16"
+            "mmtm-i3d needs precision float32 or mixed_bfloat16, or mixed_float16 on a GPU: "
+            f"TensorFlow pools no clips in {computed}{'' if on_gpu else ' on a CPU'}"
         )
 
 
