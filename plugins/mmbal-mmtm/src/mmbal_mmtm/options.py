@@ -28,6 +28,40 @@ class ResNetOptions(MMTMOptions):
     )
 
 
+class StreamOptions(Options):
+    """Of one modality's I3D; what is not set is taken from the architecture's options."""
+
+    weights: str = Field(default="", description="as architecture.weights")
+
+
+class I3DOptions(MMTMOptions):
+    """Of mmtm-i3d."""
+
+    weights: str = Field(
+        default="random",
+        description="of every stream: random, or DeepMind's TensorFlow checkpoint, such as "
+        "DIR/model.ckpt; clips of 1 channel meet the kernels' sum over colors, clips of 2 need a "
+        "Flow checkpoint, and the logits of other classes start at random",
+    )
+    branches: dict[str, StreamOptions] = Field(
+        default={}, description="modality to weights of its own, such as {flow = {weights = FILE}}"
+    )
+    dropout_keep: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="share of the features that training keeps before the logits; 1 drops none",
+    )
+    bn_momentum: float | None = Field(
+        default=None,
+        ge=0,
+        lt=1,
+        description="how much of a running mean or variance of batch normalization a step keeps; "
+        "by default 0.9 for a stream with random weights, and 0.99 (recommended) for a stream "
+        "with weights from a checkpoint",
+    )
+
+
 class BackboneOptions(Options):
     """Of one modality's branch; what is not set is taken from the architecture's options."""
 

@@ -33,6 +33,15 @@ def mmbal_components() -> list[Component]:
         ),
         Component(
             kind="architecture",
+            name="mmtm-i3d",
+            summary="I3D branches for clips, joined by MMTMs after the last six inception modules",
+            factory="mmbal_mmtm.i3d:mmtm_i3d",
+            options="mmbal_mmtm.options:I3DOptions",
+            source="Carreira and Zisserman, Quo Vadis, Action Recognition?, CVPR 2017, "
+            "arXiv 1705.07750; joined by MMTM, Joze et al., CVPR 2020, arXiv 1911.08670",
+        ),
+        Component(
+            kind="architecture",
             name="mmtm-any",
             summary="MMTMs between any functional Keras models, cut at named layers",
             factory="mmbal_mmtm.joined:mmtm_any",
