@@ -39,6 +39,7 @@ def mmbal_components() -> list[Component]:
             options="mmbal_mmtm.options:I3DOptions",
             source="Carreira and Zisserman, Quo Vadis, Action Recognition?, CVPR 2017, "
             "arXiv 1705.07750; joined by MMTM, Joze et al., CVPR 2020, arXiv 1911.08670",
+            offers=OFFERS,
         ),
         Component(
             kind="architecture",
