@@ -11,6 +11,16 @@ def mmbal_components() -> list[Component]:
     return [
         Component(
             kind="strategy",
+            name="cml",
+            summary="penalise predictions that get surer when a modality is left out",
+            factory="mmbal_objectives.cml:cml",
+            options="mmbal_objectives.options:CMLOptions",
+            source="Ma, Zhang, Zhang, Wu, Fu, Zhou, Hu, Calibrating multimodal learning, ICML "
+            "2023, arXiv 2306.01265",
+            requires=("mask",),
+        ),
+        Component(
+            kind="strategy",
             name="rubi",
             summary="mask the logits by what one modality alone would answer",
             factory="mmbal_objectives.rubi:rubi",
