@@ -80,7 +80,6 @@ class Training:
             "epochs": config.epochs,
             "examples": self.data.train,
             "batch_size": config.batch_size,
-            "classes": len(self.data.class_names),
             "trial": Trials(self.model, self.data, config, sampler, self.stop, self.progress),
         }
         try:

@@ -149,23 +149,22 @@ class BalancedModel(ReplicatedModel):
         """
         with self.replicas.scope():
             if self.context is None:
-                within_run = bool(self.run_facts)
-                check_requirements(self.strategy, self.network, within_run=within_run)
+                check_requirements(self.strategy, self.network, within_run=bool(self.run_facts))
                 self.strategy.adapt(self.network)
                 facts = {"steps_per_epoch": steps_per_epoch} | self.run_facts
+                groups, classes = self.network.partition(), self.network.classes
                 self.context = Context(
-                    self.network, self.network.partition(), self.strategy_seed, **facts
+                    self.network, groups, self.strategy_seed, classes=classes, **facts
                 )
                 self.strategy.build(self.context)
                 own = self.strategy.trained_variables()
-                groups = list(self._groups())
                 self.learning_speed = LearningSpeed(
                     self.network.modalities, self.network.variable_groups(), own
                 )
                 self.loss_scale = loss_scale_for(self.network)
                 self.guard = Guard(
                     self.on_nonfinite,
-                    groups,
+                    list(self._groups()),
                     self.network.modalities,
                     scaled=self.loss_scale is not None,
                 )

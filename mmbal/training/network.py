@@ -117,6 +117,11 @@ class FusionNetwork(keras.Model):
     Args:
         modalities: names of the modalities, in the order of the branches.
         name: Keras name of the model.
+
+    Attributes:
+        feature_channels: modality to the channels of `Outputs.features`; empty until the network
+            was called.
+        classes: number of classes of its logits; None until the network was called.
     """
 
     offers: frozenset[str] = frozenset({"isolation"})
@@ -134,6 +139,16 @@ class FusionNetwork(keras.Model):
         if blurred:  # names of variable groups and of scores are put together with these
             raise ValueError(f"a modality's name may not be empty or hold '/' or '+': {blurred}")
         self.modalities = tuple(modalities)
+        self.feature_channels: dict[str, int] = {}
+        self.classes: int | None = None
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Run `call`, as any Keras layer; the first time, note how wide features and logits are."""
+        outputs = super().__call__(*arguments, **options)
+        if self.classes is None:
+            self.feature_channels = {m: int(z.shape[-1]) for m, z in outputs.features.items()}
+            self.classes = int(outputs.logits.shape[-1])
+        return outputs
 
     def call(
         self,

@@ -62,7 +62,7 @@ class Context:
         epochs: of the whole run; None where it is unknown.
         examples: the training examples, never augmented; None without such a run.
         batch_size: examples per step, over all replicas; None where it is unknown.
-        classes: number of classes; None where it is unknown.
+        classes: number of classes; None where the network was never called.
         trial: trains a copy of the network; None without such a run.
     """
 
@@ -80,6 +80,20 @@ class Context:
     def modalities(self) -> tuple[str, ...]:
         """Names of the modalities in the order of the branches."""
         return self.network.modalities
+
+    @property
+    def channels(self) -> dict[str, int]:
+        """Modality to the channels of its features, for layers that a strategy brings.
+
+        Raises:
+            ValueError: the network was never called.
+        """
+        if not self.network.feature_channels:
+            raise ValueError(
+                f"the channels of {type(self.network).__name__}'s features are known once it "
+                "was called on a batch"
+            )
+        return dict(self.network.feature_channels)
 
     @property
     def encoders(self) -> dict[str, list[keras.Variable]]:

@@ -12,6 +12,7 @@ from mmbal.training.distribution import (
     global_mean,
     global_rows,
     global_sum,
+    own_rows,
     replica_count,
 )
 from mmbal.training.tape import GlobalTape
@@ -32,7 +33,21 @@ def step():
         "mean": global_mean(rows),
         "rows": [everything[0], everything[2], everything[3]],
         "few": [few["x"], *global_rows([few["x"]], all_of_few)],
+        "own": [own(rows, whole), own(few["x"], all_of_few)],
     }
+
+
+def own(rows, whole):
+    """Return the first of this replica's rows, their total, and what is drawn for all of them."""
+    count = tf.shape(rows)[0]
+    mine = own_rows(count, whole)
+    drawn = mine.own(draw, count)
+    return {"first": mine.first, "total": mine.total, "drawn": global_rows([drawn], whole)[0]}
+
+
+def draw(count):
+    """Draw two numbers for each row."""
+    return tf.random.stateless_uniform([count, 2], [7, 1])
 
 
 def training(weight, table, idle):
@@ -58,10 +73,26 @@ def main():
         "step": replicas.run(step),
         "training": replicas.run(training, weight, table, idle),
         "refused": refusals(strategy),
+        "firsts": firsts(strategy, replicas),
+        "alone": [draw(4), draw(2)],
     }
     found = tf.nest.map_structure(lambda x: x.numpy().tolist() if tf.is_tensor(x) else x, found)
     found["hosts"] = [replicas.workers, replicas.worker, replicas.is_chief, replicas.any(True)]
     print(json.dumps(found))
+
+
+def firsts(strategy, replicas):
+    """Return where the rows of each replica begin, of four rows and of two."""
+
+    def here():
+        found = []
+        for rows in (ROWS, ROWS[:2]):
+            share, whole = Replicas().share(tf.constant(rows))
+            found.append(own_rows(tf.shape(share)[0], whole).first)
+        return found
+
+    found = strategy.run(tf.function(here))
+    return [[int(x) for x in strategy.experimental_local_results(each)] for each in found]
 
 
 def refusals(strategy):

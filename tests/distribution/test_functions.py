@@ -39,6 +39,24 @@ def test_a_batch_of_fewer_rows_than_replicas_is_everybodys(found):
     assert here == everywhere == [[1, 2], [3, 4]]
 
 
+def test_draws_for_a_batch_do_not_depend_on_the_replicas(found):
+    shared = found["step"]["own"][0]
+    assert (shared["first"], shared["total"]) == (0, 4)
+    assert shared["drawn"] == found["alone"][0]
+
+
+def test_rows_of_replicas_follow_one_another_however_uneven(found):
+    of_four, of_two = found["firsts"]
+    assert of_four == [0, 1, 2]  # of one, one and two rows
+    assert of_two == [0, 0, 0]
+
+
+def test_copies_of_a_small_batch_draw_the_same(found):
+    copied = found["step"]["own"][1]
+    assert (copied["first"], copied["total"]) == (0, 2)
+    assert copied["drawn"] == found["alone"][1]
+
+
 def test_losses_and_gradients_are_of_the_global_mean_unscaled(found):
     # mean of the first column 4, times the weight 2, plus 1 + 1 + 2 of the table
     assert found["training"]["loss"] == 12.0

@@ -106,6 +106,32 @@ class Multiplier(Strategy):
         return EpochPlan(learning_rates={"branch/b": 0.5 + logs["val_accuracy"]})
 
 
+class OwnVariables(Strategy):
+    """Trains a mask of the fused logits from drawn numbers of every row."""
+
+    def build(self, context):
+        self.mask = layers.Dense(CLASSES, dtype=context.network.variable_dtype)
+        self.mask.build((None, 2))
+        self.steps = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def trained_variables(self):
+        return self.mask.trainable_variables
+
+    def losses(self, step, joint):
+        logits = step.outputs.logits
+        key = tf.stack([tf.constant(9, tf.int64), tf.convert_to_tensor(self.steps)])
+
+        def draw(count):
+            return tf.random.stateless_normal([count, 2], key, dtype=logits.dtype)
+
+        drawn = step.rows.own(draw, tf.shape(logits)[0])
+        masked = logits * tf.sigmoid(self.mask(drawn))
+        return {**joint, "masked": step.loss_of(masked)}
+
+    def after_step(self, signals):
+        self.steps.assign_add(1)
+
+
 STRATEGIES = {
     "vanilla": Strategy,
     "guided": lambda: Guided(tolerance=0.001, window=2, warmup_steps=2),
@@ -114,6 +140,7 @@ STRATEGIES = {
     "gradients_apart": GradientsApart,
     "stateful": Stateful,
     "multiplier": Multiplier,
+    "own_variables": OwnVariables,
 }
 OPTIMIZERS = {
     "momentum": lambda: optimizers.SGD(0.05, momentum=0.9),
@@ -292,6 +319,7 @@ def state(model):
         "weight": model.network.variables,
         "optimizer": model.optimizer.variables,
         "strategy": [v for module in modules for v in module.variables],
+        "own": model.strategy.trained_variables(),
         "metric": [v for metric in model.own_metrics for v in metric.variables],
     }
     found, unequal = {}, []

@@ -3,6 +3,7 @@
 import random
 import signal
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -85,6 +86,24 @@ class Gambler(Strategy):
         self.drawn.assign_add(1)
 
 
+class Masking(Strategy):
+    """Trains a layer of its own: a mask of the fused logits."""
+
+    def __init__(self, options):
+        super().__init__()
+
+    def build(self, context):
+        self.mask = keras.layers.Dense(context.classes)
+        self.mask.build((None, context.channels["a"]))
+
+    def trained_variables(self):
+        return self.mask.trainable_variables
+
+    def losses(self, step, joint):
+        mask = tf.sigmoid(self.mask(step.outputs.features["a"]))
+        return {**joint, "masked": step.loss_of(step.outputs.logits * mask)}
+
+
 class Halting(keras.callbacks.Callback):
     """Sends this process a SIGTERM where `STOPS` says so."""
 
@@ -117,7 +136,7 @@ def lowering(options):
 TOYS = {
     "dataset": {"noisy": "Noisy"},
     "architecture": {"forgetful": "forgetful"},
-    "strategy": {"gambler": "Gambler"},
+    "strategy": {"gambler": "Gambler", "masking": "Masking"},
     "callback": {"halting": "Halting", "patient": "patient", "lowering": "lowering"},
 }
 ADAM = {"optimizer": {"name": "adam", "learning_rate": 0.02}}
@@ -126,6 +145,7 @@ RUNS = {
     "random": ADAM | {"strategy": {"name": "random", "warmup_steps": 1}},
     "guided": MOMENTUM | {"strategy": {"name": "guided", "window": 4, "warmup_steps": 1}},
     "sampler": ADAM | {"strategy": "gambler"},
+    "own variables": ADAM | {"strategy": "masking"},
     "float16": MOMENTUM | {"strategy": "vanilla", "precision": "mixed_float16"},
     "callbacks": ADAM | {"strategy": "vanilla", "callbacks": ["halting", "patient", "lowering"]},
     "several steps": ADAM | {"strategy": "vanilla", "steps_per_execution": 2},
@@ -138,6 +158,7 @@ CASES = [
     ("random", [-EPOCHS]),  # all is trained, nothing is scored
     ("guided", [9, 14]),  # within windows
     ("sampler", [4]),
+    ("own variables", [7, -2]),
     ("float16", [8]),
     ("callbacks", [-1, 12]),
     ("callbacks", [-3]),  # in the moment of stopping early
@@ -250,3 +271,20 @@ def test_the_runs_hold_what_must_not_be_lost(unbroken):
     step, _, facts = final(unbroken("callbacks"))
     assert step == 3 * STEPS
     assert facts["state"]["hosts"]["callback/patient"]["wait"] == 2
+
+
+def test_variables_of_a_strategy_are_in_checkpoints_and_not_in_weight_files(unbroken):
+    folder = unbroken("own variables")
+    _, arrays, _ = final(folder)
+    own = [arrays[f"strategy_trained/{index}"] for index in range(2)]
+    assert [value.shape for value in own] == [(6, 3), (3,)]
+    assert own[1].any()  # a bias begins with zeros
+
+    def shapes(name):
+        found = {}
+        with h5py.File(unbroken(name) / "last.weights.h5") as file:
+            file.visititems(lambda key, x: found.update({key: getattr(x, "shape", None)}))
+        return found
+
+    assert shapes("own variables") == shapes("float16")  # which trains the network alone
+    assert (6, 3) in shapes("float16").values()

@@ -5,11 +5,14 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.training.distribution import (
+    ALL_ROWS,
     Replicas,
+    Rows,
     global_losses,
     global_mean,
     global_rows,
     global_sum,
+    own_rows,
     replica_count,
     synchronise_batch_norm,
 )
@@ -45,6 +48,25 @@ def test_global_is_local():
     np.testing.assert_array_equal(global_mean(x), [3, 3])
     assert global_rows([x, None], tf.constant(True)) == [x, None]
     assert global_losses(loss, tf.constant(2)) is loss
+
+
+def test_one_device_draws_for_its_rows_and_no_others():
+    rows = own_rows(tf.constant(3), tf.constant(True))
+    assert rows is ALL_ROWS
+    asked = []
+
+    def drawn(count):
+        asked.append(count)
+        return tf.range(count) * 10
+
+    assert rows.own(drawn, tf.constant(3)).numpy().tolist() == [0, 10, 20]
+    assert [(int(count), count.dtype) for count in asked] == [(3, tf.int64)]
+
+
+def test_a_replica_draws_for_all_rows_and_keeps_its_own():
+    rows = Rows(tf.constant(2, tf.int64), tf.constant(7, tf.int64))
+    drawn = rows.own(lambda count: tf.reshape(tf.range(2 * count), [count, 2]), tf.constant(3))
+    assert drawn.numpy().tolist() == [[4, 5], [6, 7], [8, 9]]
 
 
 def test_gradients_are_unscaled_and_dense():

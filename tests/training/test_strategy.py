@@ -12,6 +12,7 @@ from mmbal.errors import RequirementError
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.sampler import Sampler
 from mmbal.training.distribution import ALL_ROWS
+from mmbal.training.guard import NonFiniteError
 from mmbal.training.network import FusionNetwork
 from mmbal.training.step import KEEP, Forward, Phase, Step
 from mmbal.training.strategy import (
@@ -23,6 +24,7 @@ from mmbal.training.strategy import (
 )
 from mmbal.training.tape import GlobalTape
 from mmbal_guided import Random
+from mmbal_mmtm import MMTMNetwork
 
 GROUPS = ["branch/a", "branch/b", "fusion/a+b", "fusion/a", "fusion/b"]
 
@@ -508,6 +510,159 @@ class TestLossesAndGradients:
         )
         speed = model.trace.read().speeds[0, 0]
         np.testing.assert_allclose(speed, np.log(fusion / branch), rtol=1e-5)
+
+
+class Tempered(Strategy):
+    """Trains a temperature of the fused logits, and a penalty that touches nothing else."""
+
+    active = None
+    breaks = False
+
+    def build(self, context):
+        self.temperature = keras.Variable(2.0, name="temperature")
+        self.spare = keras.Variable([3.0, -1.0], name="spare")
+
+    def trained_variables(self):
+        return [self.temperature, self.spare]
+
+    def forward(self, step):
+        return Forward(active=self.active or {})
+
+    def losses(self, step, joint):
+        tempered = step.outputs.logits * tf.convert_to_tensor(self.temperature)
+        penalty = tf.reduce_sum(tf.convert_to_tensor(self.spare) ** 2)
+        return {"tempered": step.loss_of(tempered), "penalty": penalty}
+
+    def combine_gradients(self, tape, losses, variables, step):
+        gradients = super().combine_gradients(tape, losses, variables, step)
+        assert [id(v) for v in variables[-2:]] == [id(self.temperature), id(self.spare)]
+        if self.breaks:
+            gradients[-1] = gradients[-1] * float("nan")
+        return gradients
+
+
+class Penalised(Tempered):
+    """Trains its own variables beside the network, which they do not touch."""
+
+    def losses(self, step, joint):
+        return {**joint, "penalty": super().losses(step, joint)["penalty"]}
+
+
+class TestOwnVariables:
+    def test_gradients_reach_them(self, train, make_network, make_data):
+        strategy, (inputs, labels) = Tempered(), make_data(examples=4)
+        train(strategy, optimizer=keras.optimizers.SGD(0.5), examples=4, epochs=1)
+        logits, temperature = make_network()(inputs, training=True).logits, tf.Variable(2.0)
+        with tf.GradientTape() as tape:
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)(
+                labels, logits * temperature
+            )
+        expected = 2 - 0.5 * tape.gradient(loss, temperature)
+        np.testing.assert_allclose(strategy.temperature.numpy(), expected, rtol=1e-6)
+        # The penalty's gradient is twice the variable: half of that is all of it.
+        np.testing.assert_array_equal(strategy.spare.numpy(), [0, 0])
+
+    def test_they_have_an_optimizer_of_their_own(self, train):
+        strategy = Tempered()
+        model = train(strategy, optimizer="adam")
+        assert model.optimizer.groups == (*GROUPS, "strategy")
+        assert not {"temperature", "spare"} & {v.name for v in model.network.variables}
+        states = [v.path for v in model.optimizer.variables if "strategy" in v.path]
+        assert len(states) == 6  # the factor, the step counter, two moments of two variables
+
+    def test_their_learning_rate_has_a_factor(self, train, make_network, snapshot):
+        strategy, network = Tempered(), make_network()
+        strategy.begin_epoch = lambda *_: EpochPlan(learning_rates={"strategy": 0.0})
+        before = snapshot(network)
+        train(strategy, network, optimizer="adam")
+        assert float(strategy.temperature.numpy()) == 2
+        assert changed(before, snapshot(network)) == GROUPS
+
+    @pytest.mark.parametrize("rests", ["strategy", "branch/a"])
+    def test_they_rest_where_their_group_does_and_only_there(
+        self, train, make_network, snapshot, rests
+    ):
+        strategy, network = Tempered(), make_network()
+        strategy.active = {rests: tf.constant(False)}
+        before = snapshot(network)
+        train(strategy, network, optimizer=keras.optimizers.AdamW(0.1, weight_decay=0.5))
+        moved = [float(strategy.temperature.numpy()) != 2, *(strategy.spare.numpy() != [3, -1])]
+        assert moved == [rests != "strategy"] * 3
+        assert changed(before, snapshot(network)) == [g for g in GROUPS if g != rests]
+
+    @pytest.mark.parametrize("group", ["strategy", "branch/a"])
+    def test_a_phase_may_train_them_alone(self, train, make_network, snapshot, group):
+        strategy, network = Tempered(), make_network()
+        strategy.phases = lambda: (Phase("one", (group,)),)
+        before = snapshot(network)
+        train(strategy, network)
+        assert (float(strategy.temperature.numpy()) != 2) == (group == "strategy")
+        assert changed(before, snapshot(network)) == [g for g in (group,) if g in GROUPS]
+
+    def test_global_clipping_spans_them(self, train):
+        """The penalty's gradient, (6, -2), is far longer than all others."""
+        strategy = Penalised()
+        optimizer = keras.optimizers.SGD(1.0, global_clipnorm=0.01)
+        train(strategy, optimizer=optimizer, examples=4, epochs=1)
+        moved = np.linalg.norm(strategy.spare.numpy() - [3, -1])
+        assert 0.009 < moved < 0.01
+
+    def test_speeds_do_not_see_them(self, train):
+        with_own, without = train(Penalised()), train(None)
+        np.testing.assert_array_equal(with_own.trace.read().speeds, without.trace.read().speeds)
+        for one, other in zip(
+            with_own.network.get_weights(), without.network.get_weights(), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+
+    @pytest.mark.parametrize("policy", ["stop", "skip"])
+    def test_nan_is_named_and_kept_out(self, make_network, make_data, snapshot, policy):
+        strategy, network = Penalised(), make_network()
+        strategy.breaks = True
+        model = BalancedModel(network, strategy, on_nonfinite=policy)
+        model.compile("adam")
+        before, told = snapshot(network), "step 0: the gradient of strategy became NaN"
+        if policy == "stop":
+            with pytest.raises(NonFiniteError, match=told):
+                model.fit(*make_data(examples=4), verbose=0)
+        else:
+            with pytest.warns(UserWarning, match="became NaN|is undefined") as warned:
+                model.fit(*make_data(examples=4), verbose=0)
+            assert any(told in str(each.message) for each in warned)
+        assert strategy.spare.numpy().tolist() == [3, -1]
+        assert changed(before, snapshot(network)) == []
+
+    def test_they_are_trained_on_after_compiling_anew(self, train, make_data):
+        strategy = Tempered()
+        model = train(strategy)
+        before = float(strategy.temperature.numpy())
+        model.network.heads[0].trainable = False
+        model.compile("adam")
+        model.fit(*make_data(examples=4), verbose=0)
+        assert model.optimizer.groups[-1] == "strategy"
+        assert float(strategy.temperature.numpy()) != before
+
+    def test_half_precision_gradients_are_unscaled(self, train, make_network, precision):
+        precision("mixed_float16")
+        strategy = Penalised()
+        train(strategy, make_network(), optimizer=keras.optimizers.SGD(0.25), epochs=1)
+        # Two steps, each of which halves it.
+        np.testing.assert_allclose(strategy.spare.numpy(), [0.75, -0.25], rtol=1e-3)
+
+
+class TestWhatIsKnownOfTheNetwork:
+    def test_classes_and_channels(self, train, make_network):
+        strategy = Recorder()
+        train(strategy, make_network())
+        (context,) = strategy.last("build")
+        assert context.classes == 3
+        assert context.channels == {"a": 4, "b": 4}
+
+    def test_a_network_that_was_never_called_says_so(self, make_network):
+        network = MMTMNetwork({"a": [keras.layers.Dense(2), keras.layers.Dense(3)]})
+        assert network.classes is None
+        with pytest.raises(ValueError, match="MMTMNetwork's features are known once it was called"):
+            _ = Context(network, {}).channels
 
 
 def test_vanilla_is_the_identity():

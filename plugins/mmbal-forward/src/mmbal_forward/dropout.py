@@ -1,0 +1,100 @@
+"""Modality dropout: examples lose modalities at random."""
+
+from collections.abc import Mapping, Sequence
+
+import tensorflow as tf
+
+from mmbal.errors import ConfigError, unknown
+from mmbal.training.draws import Draws
+from mmbal.training.step import Forward, Signals, Step
+from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal_forward.options import DropoutOptions
+
+
+class ModalityDropout(Strategy):
+    """Hides each modality of each training example with a probability of its own.
+
+    An example that would lose all of its modalities gets one of them back, each as likely as
+    the others; a single modality is thus never lost. What is hidden is told to the network as
+    `keep`: its encoders still see the inputs, so that batch normalisation measures real ones,
+    and the fusion goes without their features.
+
+    Source: Neverova et al., TPAMI 2016 (arXiv 1501.00102), ModDrop.
+
+    Args:
+        p: probability in [0, 1) of losing a modality; or modality to probability, 0 for those not
+            named.
+        rescale: whether features are divided by the share of examples that keep them.
+    """
+
+    def __init__(self, p: float | Mapping[str, float] = 0.2, rescale: bool = False) -> None:
+        super().__init__()
+        wrong = [x for x in (p.values() if isinstance(p, Mapping) else [p]) if not 0 <= x < 1]
+        if wrong:
+            raise ValueError(f"p must be at least 0 and below 1, received {wrong[0]}")
+        self.p = p
+        self.rescale = rescale
+
+    def requirements(self) -> Requirements:
+        """Require a network whose fusion can go without a modality."""
+        return Requirements(frozenset({"mask"}))
+
+    def build(self, context: Context) -> None:
+        """Prepare the draws.
+
+        Raises:
+            ConfigError: `p` names a modality that the network does not have.
+        """
+        modalities = context.modalities
+        if isinstance(self.p, Mapping):
+            for name in self.p:
+                if name not in modalities:
+                    said = unknown("modality", name, modalities)
+                    raise ConfigError(f"option p of modality-dropout: {said}")
+            self._rates = tuple(float(self.p.get(m, 0)) for m in modalities)
+        else:
+            self._rates = (float(self.p),) * len(modalities)
+        self._shares = dict(zip(modalities, kept_shares(self._rates), strict=True))
+        self._draws = Draws(context.seed, "modality-dropout")
+
+    def forward(self, step: Step) -> Forward:
+        """Draw what the examples of this step lose."""
+        drawn = self._draws.by_row(step, len(self._rates) + 1)
+        return Forward(
+            keep=keep_mask(drawn, self._rates), transform=self._rescale if self.rescale else None
+        )
+
+    def after_step(self, signals: Signals) -> None:
+        """Go on to the next draw."""
+        self._draws.advance()
+
+    def _rescale(self, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        return {m: feature / self._shares[m] for m, feature in features.items()}
+
+
+def keep_mask(drawn: tf.Tensor, rates: Sequence[float]) -> tf.Tensor:
+    """Return which modalities examples keep, (batch, modality) float32 of 0 and 1.
+
+    Args:
+        drawn: (batch, modality + 1), uniform in [0, 1); the last column says which modality
+            comes back where all were lost.
+        rates: (modality,) probabilities of losing one.
+    """
+    keep = drawn[:, :-1] >= tf.constant(rates, drawn.dtype)
+    back = tf.cast(drawn[:, -1] * len(rates), tf.int32)
+    lost = tf.logical_not(tf.reduce_any(keep, axis=1, keepdims=True))
+    returned = tf.logical_and(lost, tf.one_hot(back, len(rates), on_value=True, off_value=False))
+    return tf.cast(tf.logical_or(keep, returned), tf.float32)
+
+
+def kept_shares(rates: Sequence[float]) -> list[float]:
+    """Return the probability that an example keeps a modality, for each of them."""
+    every = 1.0
+    for rate in rates:
+        every *= rate
+    return [1 - rate + every / len(rates) for rate in rates]
+
+
+def modality_dropout(options: DropoutOptions) -> ModalityDropout:
+    """Build the strategy from its options."""
+    return ModalityDropout(**options.model_dump())

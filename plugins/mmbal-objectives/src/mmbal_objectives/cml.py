@@ -1,0 +1,90 @@
+"""Calibrated multimodal learning: no surer without a modality than with it."""
+
+import itertools
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from mmbal.training.draws import Draws
+from mmbal.training.network import at_least_float32
+from mmbal.training.step import Signals, Step
+from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal_objectives.options import CMLOptions
+
+
+class CML(Strategy):
+    """Fits a chain of ever fewer modalities and penalises confidence that grows along it.
+
+    Every step draws an order in which the modalities leave, all orders being equally likely: a
+    chain of N sets of modalities, from all of them to a single one. The losses are the mean of the
+    losses of their fused logits, and `weight` times the confidence (largest probability) that
+    an example gains from one set to the next, where it gains any, averaged over the examples and
+    summed over the chain. Confidence before and after a modality leaves both have gradients.
+
+    Logits of fewer modalities are the fusion of the features already there. In a network whose
+    prediction is the mean of its branches' logits, they are the mean over the branches kept;
+    this loss of the fused logits takes the place of one loss per branch. With a single modality
+    there is nothing to leave out: that is plain training.
+
+    Source: Ma et al., ICML 2023 (arXiv 2306.01265), calibrating multimodal learning.
+
+    Args:
+        weight: of the confidence gained.
+    """
+
+    def __init__(self, weight: float = 0.1) -> None:
+        super().__init__()
+        if weight < 0:
+            raise ValueError(f"weight must be at least 0, received {weight}")
+        self.weight = weight
+
+    def requirements(self) -> Requirements:
+        """Require fused logits without some modalities; decide alone on their loss."""
+        return Requirements(frozenset({"mask"}), owns=frozenset({"loss"}))
+
+    def build(self, context: Context) -> None:
+        """Prepare the draws."""
+        self._network = context.network
+        self._draws = Draws(context.seed, "cml")
+
+    def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the mean loss along the chain, and the confidence gained on it."""
+        count = len(self._network.modalities)
+        if count == 1:
+            return joint
+        features = step.outputs.features
+        fewer = [self._network.fuse(features, keep) for keep in chain(self._draws.common(count))]
+        logits = [step.outputs.logits, *fewer]
+        fitted = tf.add_n([step.loss_of(each) for each in logits]) / count
+        gained = tf.cast(confidence_gained(logits), fitted.dtype)
+        return {"subsets": fitted, "confidence": self.weight * gained}
+
+    def after_step(self, signals: Signals) -> None:
+        """Go on to the next draw."""
+        self._draws.advance()
+
+
+def chain(drawn: tf.Tensor) -> list[tf.Tensor]:
+    """Return which modalities are kept after one has left, after two, ..., (modality,) each.
+
+    Args:
+        drawn: (modality,) distinct numbers; the modality of the lowest leaves first.
+    """
+    place = tf.argsort(tf.argsort(drawn))
+    return [tf.cast(place >= gone, tf.float32) for gone in range(1, drawn.shape[0])]
+
+
+def confidence_gained(logits: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Return how much surer examples get along a chain, averaged over them, ().
+
+    Args:
+        logits: (batch, classes) each, of ever fewer modalities.
+    """
+    sure = [tf.reduce_max(tf.nn.softmax(at_least_float32(each)), axis=-1) for each in logits]
+    gains = [tf.nn.relu(after - before) for before, after in itertools.pairwise(sure)]
+    return tf.reduce_mean(tf.add_n(gains))
+
+
+def cml(options: CMLOptions) -> CML:
+    """Build the strategy from its options."""
+    return CML(**options.model_dump())

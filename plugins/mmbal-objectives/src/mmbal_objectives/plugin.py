@@ -1,0 +1,31 @@
+"""What this distribution offers."""
+
+from mmbal import Component, hookimpl
+
+MMBAL_API = 1
+
+
+@hookimpl
+def mmbal_components() -> list[Component]:
+    """Return the strategies."""
+    return [
+        Component(
+            kind="strategy",
+            name="cml",
+            summary="penalise predictions that get surer when a modality is left out",
+            factory="mmbal_objectives.cml:cml",
+            options="mmbal_objectives.options:CMLOptions",
+            source="Ma, Zhang, Zhang, Wu, Fu, Zhou, Hu, Calibrating multimodal learning, ICML "
+            "2023, arXiv 2306.01265",
+            requires=("mask",),
+        ),
+        Component(
+            kind="strategy",
+            name="rubi",
+            summary="mask the logits by what one modality alone would answer",
+            factory="mmbal_objectives.rubi:rubi",
+            options="mmbal_objectives.options:RUBiOptions",
+            source="Cadene, Dancette, Ben-younes, Cord, Parikh, RUBi: reducing unimodal biases "
+            "for visual question answering, NeurIPS 2019, arXiv 1906.10169",
+        ),
+    ]

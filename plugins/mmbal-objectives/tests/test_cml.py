@@ -1,0 +1,157 @@
+"""CML: confidence by hand, the chain that is drawn, and whom it teaches."""
+
+from collections import Counter
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mmbal.training.draws import Draws
+from mmbal.training.losses import branch_loss
+from mmbal.training.network import Outputs
+from mmbal.training.step import Phase, Step
+from mmbal.training.strategy import Context
+from mmbal_objectives import CML
+from mmbal_objectives.cml import chain, confidence_gained
+from mmbal_objectives.options import CMLOptions
+
+pytestmark = pytest.mark.filterwarnings("ignore:the learning speed of")
+LABELS = tf.constant([0, 1])
+LOGITS = {
+    "a": tf.constant([[2.0, 0, 0], [0, 1, 0]]),
+    "v": tf.constant([[-1.0, 0, 0], [0, 0.2, 0.1]]),
+    "t": tf.constant([[0, 0.4, 0], [0.3, 0, 0]]),
+}
+
+
+class Sum:
+    """A network whose fused logits are the sum of its features, as far as CML looks at it."""
+
+    def __init__(self, modalities):
+        self.modalities = tuple(modalities)
+
+    def fuse(self, features, keep):
+        return sum(keep[i] * features[m] for i, m in enumerate(self.modalities))
+
+
+def losses_of(modalities, first, weight=0.1):
+    """Return the losses of the first update whose draw lets modality `first` leave first."""
+    strategy = CML(weight)
+    strategy.build(Context(Sum(modalities), {}, seed=0))
+    features = {m: LOGITS[m] for m in modalities}
+    logits = sum(features.values())
+    outputs = Outputs(logits, {}, features, {}, {"fused": logits})
+    step = Step({}, LABELS, None, branch_loss(), Phase(), outputs=outputs)
+    while int(tf.argmin(strategy._draws.common(len(modalities)))) != modalities.index(first):
+        strategy.after_step(None)
+    return strategy.losses(step, {"fused": tf.constant(9.0)}), strategy
+
+
+def cross_entropy(logits):
+    return keras.losses.SparseCategoricalCrossentropy(from_logits=True)(LABELS, logits)
+
+
+class TestByHand:
+    def test_confidence(self):
+        both, alone = LOGITS["a"] + LOGITS["v"], LOGITS["a"]
+        sure = [tf.reduce_max(tf.nn.softmax(x), axis=-1) for x in (both, alone)]
+        np.testing.assert_allclose(sure[0], [0.576117, 0.611971], atol=1e-5)
+        np.testing.assert_allclose(sure[1], [0.786986, 0.576117], atol=1e-5)
+        # Example by example: the second one's loss of confidence makes up for nothing, as it
+        # would in a difference of means, 0.087508.
+        np.testing.assert_allclose(confidence_gained([both, alone]), 0.105435, atol=1e-5)
+
+    def test_no_gain_costs_nothing(self):
+        video = tf.constant([[0.5, 0, 0], [0, 0.2, 0.1]])
+        both = LOGITS["a"] + video
+        assert float(confidence_gained([both, video])) == 0
+        assert float(confidence_gained([both, LOGITS["a"]])) == 0
+
+    def test_losses_of_two_modalities(self):
+        losses, _ = losses_of("av", first="v")
+        assert list(losses) == ["subsets", "confidence"]
+        np.testing.assert_allclose(losses["confidence"], 0.0105435, atol=1e-6)
+        np.testing.assert_allclose(sum(losses.values()), 0.468920, atol=1e-5)
+
+    def test_losses_of_three_modalities(self):
+        losses, strategy = losses_of("avt", first="v", weight=2.0)
+        last = "at"[int(strategy._draws.common(3)[2] > strategy._draws.common(3)[0])]
+        three, two, one = sum(LOGITS.values()), LOGITS["a"] + LOGITS["t"], LOGITS[last]
+        expected = np.mean([cross_entropy(x) for x in (three, two, one)])
+        np.testing.assert_allclose(losses["subsets"], expected, rtol=1e-6)
+        sure = [np.exp(x).max(-1) / np.exp(x).sum(-1) for x in (three, two, one)]
+        gained = [np.maximum(sure[k + 1] - sure[k], 0).mean() for k in (0, 1)]
+        assert gained[0] > 0
+        np.testing.assert_allclose(losses["confidence"], 2 * sum(gained), rtol=1e-5)
+
+
+class TestChain:
+    def test_is_nested_and_ends_with_one(self):
+        kept = [keep.numpy().tolist() for keep in chain(tf.constant([0.3, 0.9, 0.1, 0.5]))]
+        assert kept == [[1, 1, 0, 1], [0, 1, 0, 1], [0, 1, 0, 0]]
+        assert chain(tf.constant([0.5])) == []
+
+    def test_every_order_is_equally_likely(self):
+        draws, seen = Draws(0, "cml"), Counter()
+        order = tf.function(lambda: tf.stack(chain(draws.common(3))))
+        for _ in range(600):
+            seen[str(order().numpy().astype(int).tolist())] += 1
+            draws.advance()
+        assert len(seen) == 6
+        # 99.9 % quantile of chi-square with 5 degrees of freedom
+        assert sum((n - 100) ** 2 / 100 for n in seen.values()) < 20.52
+
+
+def test_both_confidences_have_gradients():
+    both, alone = LOGITS["a"] + LOGITS["v"], LOGITS["a"]
+    with tf.GradientTape() as tape:
+        tape.watch([both, alone])
+        gained = confidence_gained([both, alone])
+    more, fewer = tape.gradient(gained, [both, alone])
+    assert more[0, 0] < 0 < fewer[0, 0]
+    assert not np.any([more[1], fewer[1]])  # this example gains none
+
+
+@pytest.mark.parametrize("kind", ["late", "mmtm"])
+class TestTraining:
+    def test_weight_and_subsets_both_change_what_is_learnt(self, train, kind):
+        def adam():
+            return keras.optimizers.Adam(0.01)
+
+        ours, without, joint = (
+            train(strategy, kind, optimizer=adam()) for strategy in (CML(5.0), CML(0.0), None)
+        )
+        for name, value in joint.items():
+            assert (without[name] != value).any()
+            assert (ours[name] != without[name]).any()
+
+    def test_with_a_single_modality_is_plain(self, train, kind):
+        ours, joint = train(CML(), kind, "a"), train(None, kind, "a")
+        for name, value in joint.items():
+            np.testing.assert_array_equal(ours[name], value)
+
+    def test_logits_of_fewer_modalities(self, make_network, make_data, kind):
+        """What the loss of a chain is made of: a bias stays, and means are over those kept."""
+        network, (inputs, _) = make_network(kind, "abc"), make_data("abc")
+        outputs = network(inputs)
+        keep = tf.constant([1.0, 0.0, 1.0])
+        found = network.fuse(outputs.features, keep)
+        if kind == "mmtm":
+            expected = (outputs.unimodal["a"] + outputs.unimodal["c"]) / 2
+        else:
+            expected = outputs.logits - outputs.unimodal["b"] + network.joint.bias / 3
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_half_precision_stays_finite(train, precision):
+    precision("mixed_bfloat16")
+    ours = train(CML(), modalities="abc")
+    assert all(np.isfinite(value).all() for value in ours.values())
+
+
+def test_weights_are_not_negative():
+    with pytest.raises(ValueError, match="weight must be at least 0, received -1"):
+        CML(-1)
+    with pytest.raises(ValueError, match="greater than or equal to 0"):
+        CMLOptions(weight=-1)
