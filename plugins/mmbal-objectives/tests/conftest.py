@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
+from mmbal.data import Examples
 from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
 from mmbal_mmtm import MMTMNetwork
 
@@ -98,6 +99,8 @@ def train(make_network, make_data):
         model = BalancedModel(network, strategy, seed=5)
         model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), **options)
         data = make_data(modalities)
+        # As a run tells it; strategies may read the examples by themselves.
+        model.run_facts = {"examples": Examples.from_arrays(*data), "batch_size": 8}
         model.fit(*data, batch_size=8, epochs=epochs, shuffle=False, verbose=0)
         run.model = model
         return weights(network)

@@ -21,6 +21,15 @@ def mmbal_components() -> list[Component]:
         ),
         Component(
             kind="strategy",
+            name="pmr",
+            summary="draw features of modalities that lag towards class prototypes",
+            factory="mmbal_objectives.pmr:pmr",
+            options="mmbal_objectives.options:PMROptions",
+            source="Fan, Xu, Wang, Wang, Guo, PMR: prototypical modal rebalance for multimodal "
+            "learning, CVPR 2023, arXiv 2211.07089",
+        ),
+        Component(
+            kind="strategy",
             name="rubi",
             summary="mask the logits by what one modality alone would answer",
             factory="mmbal_objectives.rubi:rubi",

@@ -1,0 +1,203 @@
+"""Prototypical modal rebalance: lead lagging modalities to prototypes of the classes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from mmbal.training.network import at_least_float32
+from mmbal.training.scores import FLOOR, pooled, true_class_scores
+from mmbal.training.step import Step
+from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal_objectives.options import Mode, PMROptions
+
+SMALLEST = 1e-12
+"""Of a squared distance: its root has a gradient everywhere."""
+FAR = -1e9
+"""Similarity to a class that no example was seen of."""
+
+
+class PMR(Strategy):
+    """Draws the features of modalities that lag towards class prototypes, beside the joint loss.
+
+    Before each epoch the plain network reads a random share of the training examples, another
+    one each time; the means of the features by class move the prototypes. A class without an
+    example keeps its prototype, and examples of a class that never had one take no part. In a
+    step, the similarity to a prototype is the negative distance, and s_m is the similarity's
+    softmax at the true class, summed over the global batch. Beside the joint loss stand
+
+    - prototypes: weight * sum_m beta_m * cross-entropy of m's similarities, with
+      beta_m = clip(max_j s_j / s_m - 1, 0, 1);
+    - entropy, in the first epochs: -entropy * sum_m gamma_m * entropy of m's softmax, with
+      gamma_m = clip(s_m / min_j s_j - 1, 0, 1).
+
+    Both coefficients are constants. For two modalities this is the paper; more are a known
+    extension that reduces to it. The released code gives every modality that lags the full weight
+    and has no entropy (`mode`). Of features with inner axes, the average counts. The terms
+    reach the encoder of their modality, and others only where the network joins them before.
+
+    Source: Fan et al., CVPR 2023 (arXiv 2211.07089), section 3.
+
+    Args:
+        weight: of the losses against prototypes (alpha).
+        entropy: weight of the entropy (mu).
+        entropy_epochs: first epochs, with the entropy.
+        momentum: share of the old prototypes in the new ones (epsilon).
+        share: of the training examples, from which prototypes are made.
+        mode: "paper" or "released".
+        starts, ends: first and last epoch with these terms, from 0; None for no end.
+    """
+
+    def __init__(
+        self,
+        weight: float = 1.0,
+        entropy: float = 0.01,
+        entropy_epochs: int = 5,
+        momentum: float = 0.2,
+        share: float = 0.1,
+        mode: Mode = "paper",
+        starts: int = 0,
+        ends: int | None = None,
+    ) -> None:
+        super().__init__()
+        if not (0 <= momentum < 1 and 0 < share <= 1):
+            raise ValueError(
+                "momentum must be at least 0 and below 1, share above 0 and at most 1; received "
+                f"{momentum} and {share}"
+            )
+        if mode not in ("paper", "released"):
+            raise ValueError(f"mode must be 'paper' or 'released', received {mode!r}")
+        self.weight = weight
+        self.entropy = entropy if mode == "paper" else 0.0
+        self.entropy_epochs = entropy_epochs
+        self.momentum = momentum
+        self.share = share
+        self.mode = mode
+        self.starts = starts
+        self.ends = ends
+
+    def requirements(self) -> Requirements:
+        """Require the training examples."""
+        return Requirements(examples=True)
+
+    def build(self, context: Context) -> None:
+        """Create the prototypes, of which none is known yet."""
+        classes, self._network = context.classes, context.network
+        dtype = at_least_float32(tf.zeros([], context.network.variable_dtype)).dtype
+        self.prototypes = {
+            m: tf.Variable(tf.zeros([classes, width], dtype), trainable=False, name=f"of_{m}")
+            for m, width in context.channels.items()
+        }
+        self.seen = tf.Variable(tf.zeros([classes], tf.bool), trainable=False, name="seen")
+        self.active = tf.Variable(False, trainable=False, name="active")
+        self.early = tf.Variable(False, trainable=False, name="early")
+        self._read = tf.function(self._features, reduce_retracing=True)
+
+    def begin_epoch(self, epoch: int, context: Context) -> None:
+        """Open or close the windows; move the prototypes."""
+        active = self.starts <= epoch and (self.ends is None or epoch <= self.ends)
+        self.active.assign(active)
+        self.early.assign(epoch < self.entropy_epochs)
+        if active:
+            self._move(*self._class_means(epoch, context))
+
+    def _class_means(self, epoch: int, context: Context) -> tuple[dict[str, Any], np.ndarray]:
+        """Return modality to (classes, channels) means over a share, and the (classes,) counts."""
+        examples = context.examples
+        drawn = np.random.default_rng([context.seed, epoch]).permutation(len(examples))
+        chosen = np.sort(drawn[: int(np.ceil(self.share * len(examples)))])
+        sums = {m: np.zeros(old.shape) for m, old in self.prototypes.items()}
+        counts = np.zeros(self.seen.shape[0], np.int64)
+        for inputs, labels in examples.dataset(chosen).batch(context.batch_size or 64):
+            np.add.at(counts, labels.numpy(), 1)
+            for m, features in self._read(inputs).items():
+                np.add.at(sums[m], labels.numpy(), features.numpy())
+        present = np.maximum(counts, 1)[:, np.newaxis]
+        return {m: total / present for m, total in sums.items()}, counts
+
+    def _move(self, means: dict[str, Any], counts: np.ndarray) -> None:
+        """Move the prototypes of the classes that were found."""
+        seen, found = self.seen.numpy(), counts > 0
+        kept = np.where(found, np.where(seen, self.momentum, 0.0), 1.0)[:, np.newaxis]
+        for m, prototypes in self.prototypes.items():
+            moved = kept * prototypes.numpy() + (1 - kept) * means[m]
+            prototypes.assign(moved.astype(prototypes.dtype.as_numpy_dtype))
+        self.seen.assign(seen | found)
+
+    def _features(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        features = self._network(inputs, training=False).features
+        return {m: pooled(feature) for m, feature in features.items()}
+
+    def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the joint loss, that against the prototypes, and the entropy."""
+        seen, names = tf.convert_to_tensor(self.seen), list(self.prototypes)
+        similar = [
+            similarities(pooled(step.outputs.features[m]), self.prototypes[m], seen) for m in names
+        ]
+        scores = true_class_scores(dict(zip(names, similar, strict=True)), step.labels)
+        lag, lead = lags_and_leads(scores)
+        if self.mode == "released":
+            lag = tf.cast(lag > 0, lag.dtype)
+        known = tf.gather(seen, tf.reshape(tf.cast(step.labels, tf.int32), [-1]))
+        fits = [step._replace(sample_weight=_weight(step, known)).loss_of(x) for x in similar]
+        terms = {
+            "prototypes": self.weight * _weighted(lag, fits),
+            "entropy": -self.entropy * _weighted(lead, [entropy(x) for x in similar]),
+        }
+        active, early = tf.convert_to_tensor(self.active), tf.convert_to_tensor(self.early)
+        windows = {"prototypes": active, "entropy": tf.logical_and(active, early)}
+        dtype = next(iter(joint.values())).dtype
+        added = {
+            name: tf.cast(tf.where(windows[name], term, tf.zeros_like(term)), dtype)
+            for name, term in terms.items()
+        }
+        return joint | added
+
+
+def similarities(features: tf.Tensor, prototypes: tf.Tensor, seen: tf.Tensor) -> tf.Tensor:
+    """Return the negative distances of features from prototypes, (batch, classes).
+
+    Args:
+        features: (batch, channels).
+        prototypes: (classes, channels).
+        seen: (classes,) bool, False for a class without a prototype, which is far from all.
+    """
+    apart = features[:, tf.newaxis] - tf.cast(prototypes, features.dtype)[tf.newaxis]
+    distances = tf.sqrt(tf.maximum(tf.reduce_sum(apart**2, axis=-1), SMALLEST))
+    return tf.where(seen, -distances, tf.constant(FAR, distances.dtype))
+
+
+def lags_and_leads(scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return how far each modality is behind the best and ahead of the weakest, 0 to 1.
+
+    Args:
+        scores: (modality,).
+
+    Returns:
+        beta and gamma, (modality,) each.
+    """
+    best, weakest = tf.reduce_max(scores), tf.reduce_min(scores)
+    lag, lead = best / (scores + FLOOR) - 1, scores / (weakest + FLOOR) - 1
+    return tf.clip_by_value(lag, 0, 1), tf.clip_by_value(lead, 0, 1)
+
+
+def entropy(logits: tf.Tensor) -> tf.Tensor:
+    """Return the mean entropy of the softmax of (batch, classes) logits, nats."""
+    logs = tf.nn.log_softmax(logits)
+    return -tf.reduce_mean(tf.reduce_sum(tf.exp(logs) * logs, axis=-1))
+
+
+def _weight(step: Step, known: tf.Tensor) -> tf.Tensor:
+    """Return the sample weights, 0 for examples of a class without a prototype."""
+    given = tf.ones_like(known, tf.float32) if step.sample_weight is None else step.sample_weight
+    return tf.where(known, given, tf.zeros_like(given))
+
+
+def _weighted(coefficients: tf.Tensor, values: Sequence[tf.Tensor]) -> tf.Tensor:
+    return tf.reduce_sum(tf.cast(coefficients, values[0].dtype) * tf.stack(values))
+
+
+def pmr(options: PMROptions) -> PMR:
+    """Build the strategy from its options."""
+    return PMR(**options.model_dump())
