@@ -1,0 +1,156 @@
+"""The adaptive-margin loss: what bias predicts is given away, the features explain the rest."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from mmbal import ConfigError, FusionNetwork, Strategy
+from mmbal.errors import unknown
+from mmbal.training.step import Step
+from mmbal.training.strategy import Context, Requirements
+from mmbal_cosine.groups import (
+    cluster,
+    count_labels,
+    margin_table,
+    nearest,
+    read_summaries,
+    summarise,
+)
+from mmbal_cosine.options import Groups, MarginOptions
+from mmbal_late.rules import JointCosine
+
+EVERYBODY = "class-prior"
+"""Name of the table of all examples."""
+
+
+class AdaptiveMargin(Strategy):
+    """Train scale * (cos(z, W_k) + M[g, k]) with cross-entropy, predict by scale * cos(z, W_k).
+
+    M[g, k] is how often class k occurs among the training examples of bias group g. Where the
+    group alone makes a class likely, the loss asks little of the features; they must explain
+    what is rare in its group. The authors' margin 1 - M[g, k] is the same up to a constant.
+
+    Groups are clusters of a suspected modality's raw inputs, averaged over space and time, by
+    k-means; the tables of several modalities are summed, which is our extension, as are the
+    clusters themselves (the authors' groups are types of questions). Where clusters tell nothing
+    of the class, their entropy reaches `max_entropy` and the modality is not under suspicion. A
+    modality whose features are zeros, because it is absent, adds no margin.
+
+    Source: Guo, Nie, Cheng, Cheng, Kankanhalli, Del Bimbo, ACM TOMM 19(3), 2023
+    (arXiv 2202.12690), section 4.
+
+    Args:
+        scale: factor on cosine and margin.
+        groups: "clusters", or "class-prior": all examples are one group.
+        modalities: suspected ones; none for all.
+        clusters: groups per modality.
+        min_count: a class with fewer examples in a group counts as absent from it.
+        max_entropy: share of the largest entropy, from which on a group has no margin.
+    """
+
+    def __init__(
+        self,
+        scale: float = 32,
+        groups: Groups = "clusters",
+        modalities: Sequence[str] = (),
+        clusters: int = 10,
+        min_count: int = 50,
+        max_entropy: float = 0.9,
+    ) -> None:
+        super().__init__()
+        if scale <= 0 or clusters < 1:
+            raise ValueError(
+                f"scale must be positive and clusters at least 1, received {scale} and {clusters}"
+            )
+        self.scale = scale
+        self.grouping = groups
+        self.suspected = tuple(modalities)
+        self.clusters = clusters
+        self.min_count = min_count
+        self.max_entropy = max_entropy
+
+    def requirements(self) -> Requirements:
+        """Return that rule and loss are replaced, by what the examples tell."""
+        return Requirements(frozenset({"rule"}), examples=True, owns=frozenset({"rule", "loss"}))
+
+    def adapt(self, network: FusionNetwork) -> None:
+        """Replace the rule."""
+        network.set_rule(JointCosine(self.scale))
+
+    def build(self, context: Context) -> None:
+        """Read the training examples, find the groups and how they predict the class.
+
+        Raises:
+            ConfigError: a suspected modality is none of the network's.
+        """
+        for m in self.suspected:
+            if m not in context.modalities:
+                raise ConfigError(
+                    f"strategy.modalities: {unknown('modality', m, context.modalities)}"
+                )
+        suspected = self.suspected or context.modalities
+        chosen = suspected if self.grouping == "clusters" else ()
+        averages, labels = read_summaries(context.examples, chosen)
+        found = {m: cluster(averages[m], self.clusters, context.seed) for m in chosen}
+        self.centroids = {m: _constant(each.centroids, m) for m, each in found.items()}
+        members = {m: each.members for m, each in found.items()}
+        members = members or {EVERYBODY: np.zeros_like(labels)}
+        self.tables = {
+            name: self._tabulate(each, labels, context.classes) for name, each in members.items()
+        }
+        if not any(table.numpy().any() for table in self.tables.values()):
+            warnings.warn(
+                f"adaptive-margin adds no margin: no group has a class with {self.min_count} "
+                f"examples and an entropy below {self.max_entropy} of the largest",
+                stacklevel=2,
+            )
+
+    def _tabulate(self, members: np.ndarray, labels: np.ndarray, classes: int) -> tf.Variable:
+        counts = count_labels(members, labels, classes)
+        table = margin_table(counts, self.min_count, self.max_entropy)
+        # Row 0 is for examples of no group.
+        return _constant(np.pad(table, ((1, 0), (0, 0))), "table")
+
+    def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the cross-entropy of the logits with their margin."""
+        logits = with_margin(step.outputs.logits, self._margin(step), self.scale)
+        return {"margin": step.loss_of(logits)}
+
+    def _margin(self, step: Step) -> tf.Tensor:
+        """Return the margins of a batch, (batch, classes)."""
+        rows = [
+            tf.gather(tf.convert_to_tensor(table), self._groups_of(name, step))
+            for name, table in self.tables.items()
+        ]
+        return tf.add_n(rows)
+
+    def _groups_of(self, name: str, step: Step) -> tf.Tensor:
+        """Return the row of each example in the table of a modality, (batch,) int64."""
+        if name == EVERYBODY:
+            return tf.ones([tf.shape(step.outputs.logits)[0]], tf.int64)
+        centroids = tf.convert_to_tensor(self.centroids[name])
+        groups = 1 + nearest(summarise(step.inputs[name]), centroids)
+        present = tf.reduce_any(step.outputs.features[name] != 0, axis=-1)
+        return tf.where(present, groups, tf.zeros_like(groups))
+
+
+def with_margin(logits: tf.Tensor, margin: tf.Tensor, scale: float) -> tf.Tensor:
+    """Return the logits that are trained, (batch, classes).
+
+    Args:
+        logits: (batch, classes), scale times the cosines.
+        margin: (batch, classes), M of every example's group.
+        scale: factor on the margin.
+    """
+    return logits + scale * tf.cast(margin, logits.dtype)
+
+
+def _constant(values: np.ndarray, name: str) -> tf.Variable:
+    return tf.Variable(values, trainable=False, name=name)
+
+
+def adaptive_margin(options: MarginOptions) -> AdaptiveMargin:
+    """Build the strategy from its options."""
+    return AdaptiveMargin(**options.model_dump())

@@ -1,0 +1,83 @@
+"""Runs by the command line's own way, scored again; and two replicas."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from mmbal.config.resolution import resolve
+from mmbal.experiment import evaluate, run
+from mmbal.registry.discovery import discover
+
+MARGIN = {"strategy.min_count": 2, "strategy.clusters": 4}
+
+SCRIPT = """
+import contextlib, json, sys
+import keras, numpy as np
+from mmbal import BalancedModel, Examples
+from mmbal.training.devices import open_strategy
+from mmbal_cosine import AdaptiveMargin, MMCosine
+from mmbal_late import LateConcat
+
+keras.config.set_floatx("float64")
+generator = np.random.default_rng(0)
+labels = np.arange(21) % 3
+inputs = {m: generator.normal(size=(21, 3)) + labels[:, None] for m in "ab"}
+
+def train(scope, strategy):
+    keras.utils.set_random_seed(0)
+    with scope:
+        network = LateConcat({m: keras.layers.Dense(4, activation="tanh") for m in "ab"}, 3)
+        model = BalancedModel(network, strategy)
+        model.compile(keras.optimizers.Adam(0.05))
+    model.run_facts = {"examples": Examples.from_arrays(inputs, labels), "classes": 3}
+    model.fit(inputs, labels, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    return np.concatenate([np.ravel(v) for v in network.get_weights()])
+
+two = open_strategy("mirrored", 2)
+for make in (lambda: MMCosine(4), lambda: AdaptiveMargin(8, clusters=3, min_count=2)):
+    one, other = train(contextlib.nullcontext(), make()), train(two.scope(), make())
+    print(json.dumps([float(abs(one - other).max()), len(one)]))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _precision():
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    yield
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+
+
+@pytest.mark.parametrize(("strategy", "options"), [("mmcosine", {}), ("adaptive-margin", MARGIN)])
+def test_evaluation_predicts_by_the_cosines_that_were_trained(tmp_path, strategy, options):
+    catalogue, folder = discover(), tmp_path / "run"
+    settings = {
+        "architecture.name": "late-concat", "architecture.width": 4, "strategy.name": strategy,
+        "dataset.train_examples": 120, "epochs": 1, **options,
+    }  # fmt: skip
+    given = [(key, value, "test") for key, value in settings.items()]
+    told = run(resolve(catalogue, "colored-digits", None, given), catalogue, folder)["test"]
+
+    again = evaluate(folder, catalogue)
+
+    assert again["accuracy"] == told["accuracy"]
+    assert again["loss"] == pytest.approx(told["loss"])
+    for modality, accuracy in told["accuracy_by_modality"].items():
+        assert again[f"accuracy/{modality}"] == accuracy
+    # By the linear rule, the same weights predict otherwise.
+    config = folder / "config.toml"
+    before, _, after = config.read_text().partition("[strategy]")
+    rest = after.partition("\n[")[2]
+    config.write_text(f'{before}[strategy]\nname = "vanilla"\n' + (f"\n[{rest}" if rest else ""))
+    assert abs(evaluate(folder, catalogue)["loss"] - told["loss"]) > 0.01
+
+
+def test_two_replicas_train_as_one_device():
+    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
+    assert not done.returncode, done.stderr[-3000:]
+    found = [json.loads(line) for line in done.stdout.splitlines()[-2:]]
+    assert [size for _, size in found] == [2 * 16 + 8 * 3 + 3 + 2 * 15] * 2
+    assert max(deviation for deviation, _ in found) < 1e-9

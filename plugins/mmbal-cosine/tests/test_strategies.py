@@ -1,0 +1,253 @@
+"""Both strategies: worked examples, training, and what evaluation predicts by."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from pydantic import ValidationError
+
+from mmbal import BalancedModel, ConfigError, Examples
+from mmbal.errors import RequirementError
+from mmbal.training.network import Outputs
+from mmbal.training.step import Phase, Step
+from mmbal_cosine import AdaptiveMargin, MMCosine
+from mmbal_cosine.margin import adaptive_margin, with_margin
+from mmbal_cosine.mmcosine import mmcosine
+from mmbal_cosine.options import MarginOptions, MMCosineOptions
+from mmbal_cosine.plugin import mmbal_components
+from mmbal_late import LateConcat, LateSum
+from mmbal_late.rules import JointCosine, ModalityCosine
+
+CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+MARGIN = {"scale": 8, "clusters": 3, "min_count": 1}
+BOTH = [lambda: MMCosine(4), lambda: AdaptiveMargin(**MARGIN)]
+
+
+def weights(model):
+    return [v.numpy() for v in model.network.trainable_variables]
+
+
+def step_of(logits, labels, inputs, features):
+    outputs = Outputs(logits, {}, features, {})
+    return Step(inputs, labels, None, CE, Phase(), outputs=outputs)
+
+
+class TestMMCosine:
+    def test_worked_example(self):
+        network = LateConcat({m: keras.layers.Identity() for m in "av"}, 2)
+        inputs = {"a": tf.constant([[3.0, 4.0]]), "v": tf.constant([[0.0, 5.0]])}
+        network(inputs)
+        network.joint.kernel.assign([[1, 0], [0, 2], [1, 1], [1, -1]])
+        network.joint.bias.assign([7, -7])  # has no say
+        MMCosine(10).adapt(network)
+        np.testing.assert_allclose(network(inputs).logits, [[13.071068, 0.928932]], atol=1e-5)
+
+    def test_the_loss_is_that_of_the_cosines(self, train, make_network, make_data):
+        _, losses = train(MMCosine(4), optimizer=keras.optimizers.SGD(0.0))
+        twin, (inputs, labels) = make_network(), make_data()
+        twin.set_rule(ModalityCosine(4))
+        np.testing.assert_allclose(losses, [CE(labels, twin(inputs).logits)] * 3, rtol=1e-5)
+
+    def test_the_length_of_features_does_not_matter(self, make_network):
+        network = make_network("abc")
+        MMCosine(4).adapt(network)
+        features = {m: tf.random.stateless_normal([5, 4], [0, i]) for i, m in enumerate("abc")}
+        logits = network.fuse(features)
+        stretched = network.fuse({**features, "b": 100 * features["b"]})
+        np.testing.assert_allclose(stretched, logits, rtol=0, atol=1e-5)
+        assert np.abs(logits).max() <= 4 * 3
+
+
+class TestAdaptiveMargin:
+    COSINES = tf.constant([[0.5, 0.4, 0.1]])
+    SHARES = tf.constant([[0.7, 0.2, 0.1]])
+
+    def test_worked_example(self):
+        logits = with_margin(8 * self.COSINES, self.SHARES, 8)
+        np.testing.assert_allclose(CE(tf.constant([1]), logits), 4.808529, atol=1e-5)
+        as_printed = 8 * (self.COSINES - (1 - self.SHARES))
+        np.testing.assert_allclose(CE(tf.constant([1]), as_printed), 4.808529, atol=1e-5)
+        np.testing.assert_allclose(CE(tf.constant([1]), 8 * self.COSINES), 1.198837, atol=1e-5)
+
+    @pytest.fixture
+    def built(self, make_model):
+        """Return a function from options to a strategy that has read the examples."""
+
+        def build(names="ab", **options):
+            strategy = AdaptiveMargin(**(MARGIN | options))
+            make_model(strategy, names).prepare(3)
+            return strategy
+
+        return build
+
+    def test_tables_tell_how_often_a_class_occurs_in_a_cluster(self, built, make_data):
+        strategy, (inputs, labels) = built(max_entropy=1), make_data()
+        for m in "ab":
+            centroids, table = strategy.centroids[m].numpy(), strategy.tables[m].numpy()
+            assert table.shape == (1 + len(centroids), 3) == (4, 3)
+            assert not table[0].any()
+            distance = ((inputs[m][:, None] - centroids) ** 2).sum(axis=-1)
+            for group in range(3):
+                members = labels[distance.argmin(axis=1) == group]
+                shares = np.bincount(members, minlength=3) / len(members)
+                expected = shares if len(set(shares)) > 1 else np.zeros(3)
+                np.testing.assert_allclose(table[1 + group], expected, rtol=1e-6)
+
+    def test_clusters_of_the_biased_modality_show_the_bias(self, built):
+        # Rows 0, 6, 12, 18 are of class 0 and look as class 1: groups of 4, 12 and 8.
+        table = built().tables["b"].numpy()
+        rows = np.array(sorted(table[1:].tolist()))
+        np.testing.assert_allclose(rows, [[0, 0, 1], [1 / 3, 2 / 3, 0], [1, 0, 0]], atol=1e-6)
+
+    @pytest.mark.parametrize(("chosen", "clustered"), [((), "abc"), (("b",), "b"), ("ca", "ca")])
+    def test_suspected_modalities_are_clustered(self, built, chosen, clustered):
+        strategy = built("abc", modalities=chosen)
+        assert list(strategy.tables) == list(strategy.centroids) == list(clustered)
+
+    def test_the_class_prior_is_one_group(self, make_model, make_data):
+        labels = np.array([0] * 14 + [1] * 6 + [2] * 4)
+        model = make_model(AdaptiveMargin(groups="class-prior", scale=8, min_count=5))
+        model.run_facts["examples"] = Examples.from_arrays(make_data()[0], labels)
+        model.prepare(3)
+        strategy = model.strategy
+        assert strategy.centroids == {}
+        (table,) = strategy.tables.values()
+        np.testing.assert_allclose(table, [[0, 0, 0], [0.7, 0.3, 0]], rtol=1e-6)
+        logits, zeros = tf.ones([2, 3]), tf.zeros([2, 4])
+        step = step_of(logits, tf.constant([0, 1]), {}, {"a": zeros, "b": zeros})
+        (loss,) = strategy.losses(step, {}).values()
+        expected = CE(tf.constant([0, 1]), tf.constant([[1 + 8 * 0.7, 1 + 8 * 0.3, 1]] * 2))
+        np.testing.assert_allclose(loss, expected, rtol=1e-6)
+
+    def test_margins_of_several_modalities_are_summed_and_the_absent_have_none(
+        self, built, make_data
+    ):
+        strategy, (inputs, labels) = built(max_entropy=1), make_data()
+        present = {m: tf.ones([24, 4]) for m in "ab"}
+        tables = {
+            m: strategy.tables[m].numpy()[
+                1 + ((x[:, None] - strategy.centroids[m].numpy()) ** 2).sum(axis=-1).argmin(axis=1)
+            ]
+            for m, x in inputs.items()
+        }
+        assert tables["a"].any()
+        for features, margin in (
+            (present, tables["a"] + tables["b"]),
+            ({**present, "a": tf.zeros([24, 4])}, tables["b"]),
+        ):
+            step = step_of(tf.zeros([24, 3]), labels, inputs, features)
+            (loss,) = strategy.losses(step, {}).values()
+            np.testing.assert_allclose(loss, CE(labels, 8 * margin), rtol=1e-5)
+
+    def test_evaluation_has_no_margin(self, train, make_data):
+        model, losses = train(AdaptiveMargin(**MARGIN), optimizer=keras.optimizers.SGD(0.0))
+        inputs, labels = make_data()
+        logits = model.network(inputs).logits
+        plain = float(CE(labels, logits))
+        assert isinstance(model.network.joint.rule, JointCosine)
+        assert abs(losses[0] - plain) > 0.01
+        found = model.evaluate(inputs, labels, verbose=0, return_dict=True)
+        np.testing.assert_allclose(found["loss"], plain, rtol=1e-5)
+
+    def test_its_state_is_in_variables(self, built):
+        assert sorted(tuple(v.shape) for v in built().variables) == [(3, 2), (3, 3), (4, 3), (4, 3)]
+
+    def test_a_run_without_any_margin_says_so(self, make_model):
+        with pytest.warns(UserWarning, match="adds no margin: no group has a class with 50 exa"):
+            make_model(AdaptiveMargin()).prepare(3)
+
+    def test_an_unknown_modality_is_named(self, make_model):
+        with pytest.raises(ConfigError, match="strategy.modalities: unknown modality 'd'"):
+            make_model(AdaptiveMargin(modalities=("d",))).prepare(3)
+
+    def test_it_needs_the_examples_of_a_run(self, make_network, make_data):
+        model = BalancedModel(make_network(), AdaptiveMargin())
+        model.compile()
+        with pytest.raises(RequirementError, match="reads the training examples by itself"):
+            model.fit(*make_data(), verbose=0)
+
+
+@pytest.mark.parametrize("make", BOTH)
+class TestBoth:
+    @pytest.mark.parametrize("modalities", ["a", "ab", "abc"])
+    @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+    def test_training_is_finite_and_moves_encoders_and_kernel(
+        self, make, train, precision, modalities, policy
+    ):
+        precision(policy)
+        model, losses = train(make(), modalities, optimizer=keras.optimizers.Adam(0.01))
+        assert np.isfinite(losses).all()
+        assert losses[-1] < losses[0]
+        network = model.network
+        assert network.joint.kernel.dtype == "float32"
+        assert not network.joint.bias.trainable
+        assert not network.joint.bias.numpy().any()
+        plain, _ = train(None, modalities, optimizer=keras.optimizers.Adam(0.01))
+        for m in modalities:
+            kernels = [each.network.encoders[m].kernel.numpy() for each in (model, plain)]
+            assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
+        heads = [each.network.joint.heads["a"].kernel.numpy() for each in (model, plain)]
+        np.testing.assert_array_equal(*heads)  # nobody trains them
+
+    def test_eager_is_as_graph(self, make, train, precision):
+        keras.config.set_floatx("float64")
+        precision("float64")
+        one, other = (train(make(), run_eagerly=eager)[0] for eager in (True, False))
+        for value, expected in zip(weights(one), weights(other), strict=True):
+            np.testing.assert_allclose(value, expected, rtol=0, atol=1e-9)
+
+    def test_a_vector_of_zeros_does_no_harm(self, make, make_model, make_data):
+        model, (inputs, labels) = make_model(make()), make_data()
+        model.network.encoders["a"].kernel.assign(np.zeros((3, 4)))
+        model.fit(inputs, labels, batch_size=8, verbose=0)
+        assert all(np.isfinite(value).all() for value in weights(model))
+
+    def test_networks_without_a_joint_classifier_are_refused(self, make, make_data):
+        network = LateSum({m: keras.layers.Dense(2) for m in "ab"}, 3)
+        model = BalancedModel(network, make())
+        model.compile()
+        with pytest.raises(RequirementError, match="joint classifier whose way of computing"):
+            model.fit(*make_data(), verbose=0)
+
+    def test_requirements_are_those_of_the_component(self, make):
+        strategy = make()
+        needed = strategy.requirements()
+        name = "mmcosine" if isinstance(strategy, MMCosine) else "adaptive-margin"
+        (component,) = (each for each in mmbal_components() if each.name == name)
+        assert frozenset(component.requires) == needed.architecture
+        assert "rule" in needed.owns
+        assert ("loss" in needed.owns) == needed.examples == (name == "adaptive-margin")
+
+
+class TestOptions:
+    def test_defaults_reach_the_strategies(self):
+        assert mmcosine(MMCosineOptions()).scale == MMCosine().scale == 10
+        made, plain = adaptive_margin(MarginOptions()), AdaptiveMargin()
+        names = ("scale", "grouping", "suspected", "clusters", "min_count", "max_entropy")
+        found = [[getattr(each, name) for name in names] for each in (made, plain)]
+        assert found == [[32, "clusters", (), 10, 50, 0.9]] * 2
+
+    @pytest.mark.parametrize(
+        ("kind", "options", "where"),
+        [
+            (MMCosineOptions, {"scale": 0}, "scale"),
+            (MMCosineOptions, {"mode": "paper"}, "mode"),
+            (MarginOptions, {"scale": -1}, "scale"),
+            (MarginOptions, {"groups": "colour"}, "groups"),
+            (MarginOptions, {"modalities": "gray"}, "modalities"),
+            (MarginOptions, {"clusters": 0}, "clusters"),
+            (MarginOptions, {"min_count": -1}, "min_count"),
+            (MarginOptions, {"max_entropy": 1.1}, "max_entropy"),
+        ],
+    )
+    def test_errors(self, kind, options, where):
+        with pytest.raises(ValidationError) as caught:
+            kind(**options)
+        assert [error["loc"] for error in caught.value.errors()] == [(where,)]
+
+    @pytest.mark.parametrize(
+        "make", [lambda: MMCosine(0), lambda: AdaptiveMargin(0), lambda: AdaptiveMargin(clusters=0)]
+    )
+    def test_from_python(self, make):
+        with pytest.raises(ValueError, match="must be .*received"):
+            make()
