@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from mmbal.options import Options
 
 Kernels = Literal["all", "matrices", "convolutions"]
+Estimate = Literal["offline", "online"]
 
 
 class WindowOptions(Options):
@@ -61,3 +62,19 @@ class MMParetoOptions(Options):
     """Of MMPareto."""
 
     gamma: float = Field(default=1.5, gt=0, description="factor on the encoders' gradients")
+
+
+class BlendingOptions(Options):
+    """Of gradient blending."""
+
+    estimate: Estimate = Field(
+        default="online",
+        description="offline: weights once before training, from trials as long as it; online: "
+        "again every super_epoch epochs, from trials of that length",
+    )
+    super_epoch: int = Field(
+        default=10, ge=1, description="epochs between two estimates, and of each of their trials"
+    )
+    share: float = Field(
+        default=0.08, gt=0, lt=1, description="of the training examples that is held out"
+    )

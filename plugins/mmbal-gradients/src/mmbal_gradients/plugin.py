@@ -51,4 +51,14 @@ def mmbal_components() -> list[Component]:
             "Assistance, ICML 2024, arXiv 2405.17730",
             requires=("head",),
         ),
+        Component(
+            kind="strategy",
+            name="gradient-blending",
+            summary="losses of all predictions, weighted by how little each overfits on trial",
+            factory="mmbal_gradients.blending:gradient_blending",
+            options="mmbal_gradients.options:BlendingOptions",
+            source="Wang, Tran, Feiszli, What Makes Training Multi-modal Classification Networks "
+            "Hard?, CVPR 2020, arXiv 1905.12681",
+            requires=("head",),
+        ),
     ]
