@@ -10,7 +10,7 @@ import keras
 from mmbal.config.settings import RunConfig
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.state import TrainingState
-from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopRequest, StopTraining
+from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.recording.checkpoint import Checkpoint
 from mmbal.recording.generations import Generations
 from mmbal.training.distribution import Replicas
@@ -139,17 +139,11 @@ class Checkpoints(keras.callbacks.Callback):
             raise StopTraining
 
     def _asked_to_stop(self) -> bool:
-        asked = self._stop.reason is not None
-        if self._replicas.workers == 1:
-            return asked
         # All hosts must leave after the same step, and asking them takes a moment.
-        if self.steps % self._config.log_every != 0 and self.position.step != 0:
+        among_others = self._replicas.workers > 1 and self.position.step != 0
+        if among_others and self.steps % self._config.log_every != 0:
             return False
-        if not self._replicas.any(asked):
-            return False
-        preempted = self._replicas.any(self._stop.reason == PREEMPTED)
-        self._stop.reason = PREEMPTED if preempted else INTERRUPT
-        return True
+        return self._stop.asked(self._replicas)
 
     def _is_due(self) -> bool:
         every, minutes = self._config.checkpoint_steps, self._config.checkpoint_minutes

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from mmbal.training.distribution import Replicas
+
 INTERRUPT, PREEMPTED = "interrupt", "preempted"
 SIGNALS = {signal.SIGINT: INTERRUPT, signal.SIGTERM: PREEMPTED}
 
@@ -41,6 +43,16 @@ class StopRequest:
     ) -> None:
         for which, handler in self._before.items():
             signal.signal(which, handler)
+
+    def asked(self, replicas: Replicas) -> bool:
+        """Return whether any host was asked to stop; all must call it at the same moment."""
+        if replicas.workers == 1:
+            return self.reason is not None
+        if not replicas.any(self.reason is not None):
+            return False
+        preempted = replicas.any(self.reason == PREEMPTED)
+        self.reason = PREEMPTED if preempted else INTERRUPT
+        return True
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         which = signal.Signals(number)

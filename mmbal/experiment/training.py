@@ -17,7 +17,7 @@ from mmbal.experiment.callbacks import LAST, JournalWriter, Selection, save_weig
 from mmbal.experiment.checkpoints import Checkpoints
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.state import CallbackState, TrainingState
-from mmbal.experiment.stopping import StopRequest
+from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.experiment.trials import Trials
 from mmbal.progress import Progress
 from mmbal.recording.checkpoint import Checkpoint
@@ -72,17 +72,21 @@ class Training:
     def __post_init__(self) -> None:
         """Build all parts; nothing runs yet."""
         config, replicas = self.config, self.model.replicas
-        sampler = None
-        if self.model.strategy.requirements().sampler:
+        needed, sampler = self.model.strategy.requirements(), None
+        if needed.sampler:
             sampler = Sampler(len(self.data.train), len(self.data.modalities))
             self.model.sampler = sampler
         self.model.run_facts = {
             "epochs": config.epochs,
             "examples": self.data.train,
             "batch_size": config.batch_size,
-            "trial": Trials(self.model, self.data, config, sampler, self.stop, self.progress),
+            "note": self._note,
         }
         try:
+            if needed.trials:
+                self.model.run_facts["trial"] = Trials(
+                    self.model, self.data, config, sampler, self.stop, self.progress
+                )
             self.batches = TrainingBatches(
                 self.data, config.batch_size, config.seed, sampler, replicas
             )
@@ -131,7 +135,7 @@ class Training:
         watching = [each for each in (self.selection, self.writer) if each is not None]
         validation = plain_batches(self.data.validation, config.batch_size, replicas)
         try:
-            with self.stop, naming_a_lost_host(replicas):
+            with self.stop, naming_a_lost_host(replicas), self._safe_when_stopped():
                 self.model.fit(
                     self.batches.dataset,
                     validation_data=validation,
@@ -147,6 +151,25 @@ class Training:
             # Here and not when the run stops: while it is scored, other weights may be loaded.
             if replicas.is_chief:
                 save_weights(self.model.network, self.folder / LAST)
+
+    @contextmanager
+    def _safe_when_stopped(self) -> Iterator[None]:
+        """Save a checkpoint where it was a trial that was stopped: it has undone all."""
+        try:
+            yield
+        except StopTraining:
+            self.checkpoints.save()
+            raise
+
+    def _note(self, name: str, values: Mapping[str, float]) -> None:
+        """Tell what the strategy found out: once on the screen, once in the journal."""
+        told = ", ".join(f"{what} {value:.4g}" for what, value in values.items())
+        self.progress.stage(f"{name}: {told}")
+        if self.journal is not None:
+            for what, value in values.items():
+                self.journal.write(
+                    {"event": "array", "name": f"{name}/{what}", "values": [float(value)]}
+                )
 
     def _located(self, error: NonFiniteError) -> MmbalError:
         """Say in which epoch and batch, and on which examples, a faulty step was."""

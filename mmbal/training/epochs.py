@@ -32,8 +32,8 @@ class StrategyEpochs(keras.callbacks.Callback):
         model = self._balanced
         if model.begun_epoch == epoch:
             return
-        model.begun_epoch = epoch
         self._apply(model.strategy.begin_epoch(epoch, model.prepare()))
+        model.begun_epoch = epoch  # not before: a trial may be stopped, and is begun anew then
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Hand the logs to the strategy, apply its plan, warn of undefined speeds."""

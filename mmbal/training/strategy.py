@@ -50,6 +50,10 @@ class Requirements:
     owns: frozenset[str] = frozenset()
 
 
+def _unheard(name: str, values: Mapping[str, float]) -> None:
+    """Take a note where nobody records it."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a strategy may look at.
@@ -63,7 +67,9 @@ class Context:
         examples: the training examples, never augmented; None without such a run.
         batch_size: examples per step, over all replicas; None where it is unknown.
         classes: number of classes; None where the network was never called.
-        trial: trains a copy of the network; None without such a run.
+        trial: trains the network on trial; None without such a run.
+        note: for the epoch hooks: tells the user, and the record of such a run, what was found
+            out, as a name that is unique within the run and numbers by what they are of.
     """
 
     network: FusionNetwork
@@ -75,6 +81,7 @@ class Context:
     batch_size: int | None = None
     classes: int | None = None
     trial: "Trial | None" = None
+    note: Callable[[str, Mapping[str, float]], None] = _unheard
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -105,26 +112,6 @@ class Context:
         }
 
 
-class Trial(Protocol):
-    """Trains the network as it is now under another strategy, and undoes it."""
-
-    def __call__(
-        self, strategy: "Strategy", epochs: int, measure: Callable[[], Measured]
-    ) -> tuple[Measured, Measured]:
-        """Train for some epochs on the examples that the sampler shows.
-
-        Weights, statistics and random states are those of before afterwards.
-
-        Args:
-            strategy: to train with; with a fresh copy of the run's optimizer.
-            epochs: passes over those examples.
-            measure: called on the host before and after training.
-
-        Returns:
-            What `measure` returned before, and after.
-        """
-
-
 @dataclass(frozen=True)
 class SamplerPlan:
     """Which training examples an epoch sees, and with which modalities.
@@ -136,6 +123,43 @@ class SamplerPlan:
 
     ids: np.ndarray
     keep: np.ndarray | None = None
+
+
+class Trial(Protocol):
+    """Trains the network as it is now under another strategy, and undoes it.
+
+    To be called from `Strategy.begin_epoch`, and nowhere else. Where the user stops the run
+    during a trial, `begin_epoch` is called for the same epoch again when the run is resumed: so
+    state is moved only after the last trial.
+    """
+
+    def __call__(
+        self,
+        strategy: "Strategy",
+        epochs: int,
+        measure: Callable[[], Measured],
+        *,
+        plan: SamplerPlan | None = None,
+        name: str = "",
+    ) -> tuple[Measured, Measured]:
+        """Train for some epochs.
+
+        Weights, statistics and random states are those of before afterwards, whatever happens.
+
+        Args:
+            strategy: to train with, with a fresh copy of the run's optimizer; one that needs
+                the network alone.
+            epochs: passes over the examples.
+            measure: called on the host before and after training.
+            plan: the examples of every epoch; None for those that the run shows now.
+            name: of what is tried, for messages.
+
+        Returns:
+            What `measure` returned before, and after.
+
+        Raises:
+            MmbalError: loss or gradients became NaN or infinite and the run is to stop then.
+        """
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,188 @@
+"""AGM: adaptive gradient modulation by the contribution of every modality."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from mmbal.errors import RequirementError
+from mmbal.training.distribution import global_mean
+from mmbal.training.network import Outputs
+from mmbal.training.scores import (
+    coalitions,
+    scale_gradient,
+    shapley_values,
+    true_class_probabilities,
+)
+from mmbal.training.step import Step
+from mmbal.training.strategy import Context, Requirements
+from mmbal.training.tape import GlobalTape
+from mmbal_gradients.options import AGMOptions
+from mmbal_gradients.window import Windowed
+
+LARGEST_EXPONENT = 20.0
+"""Of a ratio: one modality that fits everything would otherwise overflow it."""
+LEAST_PROBABILITY = 1e-8
+MOST_MODALITIES = 4
+"""A step runs the network once for every set of modalities."""
+
+
+class AGM(Windowed):
+    """Scales what reaches every modality by how much it contributes, compared with before.
+
+    The fused logits are split into one contribution phi_m per modality by Shapley's values, from
+    the logits of all sets of modalities: those missing in a set have inputs of zeros, and the
+    network runs in inference mode for all sets but the whole. With s_m the cross-entropy of phi_m,
+    r_m = exp(mean over the others j of (s_j - s_m)), and tau_m the same of the running means of s,
+    gradients through phi_m are multiplied by exp(alpha * min(tau_m - r_m, bound)): a modality that
+    is further ahead than it used to be is slowed down.
+
+    It fits the fused prediction, also in a network whose joint loss is another (such as one loss
+    per branch). A step costs 2^modalities - 1 forward and backward passes.
+
+    Under Adam and its kin a factor that stays the same changes nothing for kernels that serve
+    one modality alone, such as those before a late classifier. Changes of the factor are felt,
+    and so are biases, since a bias answers to an input of zeros in other modalities' sets.
+
+    Source: Li, Li, Hu, Lei, Li, Zhou, ICCV 2023 (arXiv 2308.07686), section 3.
+
+    Args:
+        alpha: how strongly to modulate.
+        bound: of tau_m - r_m from above; None for none.
+        clip: where an entry of a gradient outside of the encoders is larger, all gradients are
+            clipped to this global norm; None never clips.
+        starts, ends: first and last epoch of it; None for no end.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.0,
+        bound: float | None = None,
+        clip: float | None = None,
+        starts: int = 0,
+        ends: int | None = 20,
+    ) -> None:
+        super().__init__(starts, ends)
+        self.alpha = alpha
+        self.bound = bound
+        self.clip = clip
+
+    def requirements(self) -> Requirements:
+        """Replace the joint loss by that of the fused prediction."""
+        return Requirements(owns=frozenset({"loss"}))
+
+    def build(self, context: Context) -> None:
+        """Create the running scores.
+
+        Raises:
+            RequirementError: there are too many modalities.
+        """
+        super().build(context)
+        count = len(context.modalities)
+        if count > MOST_MODALITIES:
+            raise RequirementError(
+                f"strategy AGM runs the network {2**count - 1} times a step for {count} "
+                f"modalities; it takes {MOST_MODALITIES} at most"
+            )
+        zeros = tf.zeros([count], tf.float64)
+        self.scores = tf.Variable(zeros, trainable=False, name="scores")
+        self.steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
+
+    def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the loss of the fused prediction with scaled gradients, or the joint loss."""
+        if len(self._context.modalities) == 1:
+            return joint
+        acts = self.acts()
+        parts = self._contributions(step, acts)
+        scores = tf.stack([_cross_entropy(part, step.labels) for part in parts])
+        held = tf.convert_to_tensor(self.scores)
+        factors = tf.unstack(coefficients(scores, held, self.alpha, self.bound))
+        self._remember(scores, held, acts)
+        scaled = [scale_gradient(part, k) for part, k in zip(parts, factors, strict=True)]
+        plain = tf.add_n(list(joint.values()))
+        return {"fused": tf.where(acts, step.loss_of(tf.add_n(scaled)), plain)}
+
+    def combine_gradients(
+        self,
+        tape: GlobalTape,
+        losses: Mapping[str, tf.Tensor],
+        variables: Sequence[keras.Variable],
+        step: Step,
+    ) -> list[tf.Tensor | None]:
+        """Return the gradients of the losses, clipped where the classifier's are large."""
+        gradients = super().combine_gradients(tape, losses, variables, step)
+        if self.clip is None:
+            return gradients
+        encoders = {id(v) for members in self._context.encoders.values() for v in members}
+        outside = [
+            tf.reduce_max(tf.abs(gradient))
+            for variable, gradient in zip(variables, gradients, strict=True)
+            if gradient is not None and id(variable) not in encoders
+        ]
+        if not outside:
+            return gradients
+        large = tf.logical_and(self.acts(), tf.reduce_max(tf.stack(outside)) > self.clip)
+        clipped, _ = tf.clip_by_global_norm(list(gradients), self.clip)
+        return [
+            None if before is None else tf.where(large, after, before)
+            for before, after in zip(gradients, clipped, strict=True)
+        ]
+
+    def _contributions(self, step: Step, acts: tf.Tensor) -> list[tf.Tensor]:
+        """Return every modality's part of the fused logits, (batch, classes) each."""
+        assert step.outputs is not None  # noqa: S101  (for the type checker)
+        whole = step.outputs.logits
+        players = len(self._context.modalities)
+        *partial, everyone = coalitions(players)
+        found = tf.cond(  # epochs outside of the window cost no more than plain ones
+            acts,
+            lambda: [self._without(step.inputs, kept).logits for kept in partial],
+            lambda: [tf.zeros_like(whole) for _ in partial],
+        )
+        return shapley_values({**dict(zip(partial, found, strict=True)), everyone: whole}, players)
+
+    def _without(self, inputs: Mapping[str, tf.Tensor], kept: Sequence[int]) -> Outputs:
+        shown = {self._context.modalities[index] for index in kept}
+        given = {m: x if m in shown else tf.zeros_like(x) for m, x in inputs.items()}
+        outputs: Outputs = self._context.network(given, training=False)
+        return outputs
+
+    def _remember(self, scores: tf.Tensor, held: tf.Tensor, acts: tf.Tensor) -> None:
+        """Move the running means of the scores, in steps that act."""
+        steps = tf.convert_to_tensor(self.steps) + tf.cast(acts, tf.int64)
+        moved = held + (scores - held) / tf.cast(tf.maximum(steps, 1), tf.float64)
+        self.scores.assign(tf.where(acts, moved, held))
+        self.steps.assign(steps)
+
+
+def coefficients(
+    scores: tf.Tensor, held: tf.Tensor, alpha: float, bound: float | None = None
+) -> tf.Tensor:
+    """Return what gradients through every contribution are multiplied by, (modality,).
+
+    Args:
+        scores: (modality,) cross-entropies of this step, nats.
+        held: (modality,) their running means before it; zeros before the first step.
+        alpha: as in `AGM`.
+        bound: as in `AGM`.
+    """
+    ahead = ratios(held) - ratios(scores)
+    return tf.exp(alpha * (ahead if bound is None else tf.minimum(ahead, bound)))
+
+
+def ratios(scores: tf.Tensor) -> tf.Tensor:
+    """Return exp of how far every cross-entropy is below the mean of the others, (modality,)."""
+    others = max(scores.shape[0] - 1, 1)
+    exponent = (tf.reduce_sum(scores) - scores.shape[0] * scores) / others
+    return tf.exp(tf.clip_by_value(exponent, -LARGEST_EXPONENT, LARGEST_EXPONENT))
+
+
+def _cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Return the mean over the global batch, () float64, without gradient."""
+    right = tf.maximum(true_class_probabilities(logits, labels), LEAST_PROBABILITY)
+    return global_mean(tf.cast(-tf.math.log(right), tf.float64))
+
+
+def agm(options: AGMOptions) -> AGM:
+    """Build the strategy from its options."""
+    return AGM(**options.model_dump())

@@ -1,0 +1,158 @@
+"""OGM and OGM-GE: smaller encoder gradients for the modality that is ahead."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from mmbal.training.scores import ratios_to_others, true_class_scores
+from mmbal.training.step import Signals, Step
+from mmbal.training.strategy import Context, Requirements
+from mmbal.training.tape import GlobalTape
+from mmbal_gradients.options import Kernels, OGMOptions
+from mmbal_gradients.window import Windowed
+
+SMALLEST_RANK = {"all": 0, "matrices": 2, "convolutions": 3}
+"""Rank of the variables that are modulated, at least, by what `kernels` calls them."""
+FLOOR = 1e-8
+"""Added to the spread of a gradient."""
+
+
+class OGM(Windowed):
+    """Scales the gradient of every encoder whose modality is surer than the others.
+
+    Modality m has the score s_m, the sum of its probabilities of the true class, and the ratio
+    rho_m of s_m to the mean of the other scores. Where rho_m > 1, its encoder's gradients are
+    multiplied by 1 - tanh(alpha * rho_m). Classifiers and fusion are left alone, and so is a
+    variable that several encoders share.
+
+    Under Adam and its kin a gradient with a factor that stays the same makes the same update:
+    only the changes of the factors are felt there.
+
+    Source: Peng, Wei, Deng, Wang, Hu, CVPR 2022 (arXiv 2203.15332), equations 8 to 10, for two
+    modalities; the mean of the others is our extension to more.
+
+    Args:
+        alpha: how strongly to slow down.
+        kernels: which encoder variables: "all", "matrices" (two axes or more) or "convolutions"
+            (three or more).
+        starts, ends: first and last epoch of it; None for no end.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.8,
+        kernels: Kernels = "matrices",
+        starts: int = 0,
+        ends: int | None = 50,
+    ) -> None:
+        super().__init__(starts, ends)
+        if kernels not in SMALLEST_RANK:
+            raise ValueError(f"kernels must be one of {list(SMALLEST_RANK)}, received {kernels!r}")
+        self.alpha = alpha
+        self.kernels = kernels
+
+    def requirements(self) -> Requirements:
+        """Require fused logits that are a sum over modalities."""
+        return Requirements(frozenset({"slice"}))
+
+    def combine_gradients(
+        self,
+        tape: GlobalTape,
+        losses: Mapping[str, tf.Tensor],
+        variables: Sequence[keras.Variable],
+        step: Step,
+    ) -> list[tf.Tensor | None]:
+        """Return the gradients of the joint loss, those of encoders modulated."""
+        gradients = super().combine_gradients(tape, losses, variables, step)
+        if len(self._context.modalities) == 1:
+            return gradients
+        factors, owner, acts = self._factors(step), self._owners(), self.acts()
+        found = list(gradients)
+        for place, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
+            if gradient is not None and id(variable) in owner:
+                factor = tf.cast(factors[owner[id(variable)]], gradient.dtype)
+                found[place] = tf.where(acts, self._modulate(gradient, factor, place), gradient)
+        return found
+
+    def _modulate(self, gradient: tf.Tensor, factor: tf.Tensor, place: int) -> tf.Tensor:
+        return factor * gradient
+
+    def _factors(self, step: Step) -> tf.Tensor:
+        """Return what every encoder's gradients are multiplied by, (modality,)."""
+        assert step.outputs is not None  # noqa: S101  (for the type checker)
+        unimodal = self._context.network.logits_of(step.outputs.features, "slice")
+        ordered = {m: unimodal[m] for m in self._context.modalities}
+        return coefficients(true_class_scores(ordered, step.labels), self.alpha)
+
+    def _owners(self) -> dict[int, int]:
+        """Return the modulated variables: identity to the index of the one encoder it is in."""
+        owners: dict[int, set[int]] = {}
+        for index, variables in enumerate(self._context.encoders.values()):
+            for variable in variables:
+                if len(variable.shape) >= SMALLEST_RANK[self.kernels]:
+                    owners.setdefault(id(variable), set()).add(index)
+        return {key: next(iter(own)) for key, own in owners.items() if len(own) == 1}
+
+
+class OGMGE(OGM):
+    """OGM, with noise on every modulated tensor, as large as its gradients spread.
+
+    The noise is normal with the standard deviation of the entries of the tensor's gradient before
+    it was scaled; encoders that are not slowed down get it too. It depends on the run's seed, the
+    step and the variable alone.
+
+    Source: Peng et al., CVPR 2022 (arXiv 2203.15332), section 3.3. The paper speaks of the noise
+    of stochastic gradients; the spread of the tensor is what the authors' code takes.
+    """
+
+    def build(self, context: Context) -> None:
+        """Create the step counter."""
+        super().build(context)
+        self.steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
+
+    def _modulate(self, gradient: tf.Tensor, factor: tf.Tensor, place: int) -> tf.Tensor:
+        # The gradient is that of the global batch: all replicas draw the same.
+        step = tf.convert_to_tensor(self.steps)
+        key = tf.random.experimental.stateless_fold_in(
+            tf.stack([tf.constant(self._context.seed, tf.int64), step]), place, alg="philox"
+        )
+        return enhanced(gradient, factor, key)
+
+    def after_step(self, signals: Signals) -> None:
+        """Count the step."""
+        self.steps.assign_add(1)
+
+
+def coefficients(scores: tf.Tensor, alpha: float) -> tf.Tensor:
+    """Return the factor of every encoder, (modality,) from (modality,) scores; equation 10."""
+    ratios = ratios_to_others(scores)
+    return tf.where(ratios > 1, 1 - tf.tanh(alpha * ratios), tf.ones_like(ratios))
+
+
+def enhanced(gradient: tf.Tensor, factor: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+    """Return a gradient scaled, plus noise with the spread it had before.
+
+    Args:
+        gradient: of one variable.
+        factor: ().
+        key: (2,) integers that say which noise.
+    """
+    noise = tf.random.stateless_normal(tf.shape(gradient), key, dtype=gradient.dtype, alg="philox")
+    return factor * gradient + noise * (spread(gradient) + FLOOR)
+
+
+def spread(tensor: tf.Tensor) -> tf.Tensor:
+    """Return the standard deviation of all entries, (); of a single one, 0."""
+    squares = tf.reduce_sum((tensor - tf.reduce_mean(tensor)) ** 2)
+    return tf.sqrt(squares / tf.cast(tf.maximum(tf.size(tensor) - 1, 1), tensor.dtype))
+
+
+def ogm(options: OGMOptions) -> OGM:
+    """Build OGM from its options."""
+    return OGM(**options.model_dump())
+
+
+def ogm_ge(options: OGMOptions) -> OGMGE:
+    """Build OGM-GE from its options."""
+    return OGMGE(**options.model_dump())

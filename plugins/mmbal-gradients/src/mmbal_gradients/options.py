@@ -1,0 +1,80 @@
+"""Options of the strategies."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from mmbal.options import Options
+
+Kernels = Literal["all", "matrices", "convolutions"]
+Estimate = Literal["offline", "online"]
+
+
+class WindowOptions(Options):
+    """Of a method that acts in some epochs only; outside of them training is plain."""
+
+    starts: int = Field(default=0, ge=0, description="first epoch in which it acts, from 0")
+    ends: int | None = Field(default=None, ge=0, description="last such epoch; none for no end")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "WindowOptions":
+        if self.ends is not None and self.ends < self.starts:
+            raise ValueError(f"ends must be starts or later, received {self.starts}, {self.ends}")
+        return self
+
+
+class OGMOptions(WindowOptions):
+    """Of OGM and OGM-GE."""
+
+    alpha: float = Field(
+        default=0.8,
+        ge=0,
+        description="how strongly to slow down: the authors take 0.8 for CREMA-D, 0.1 for VGGSound",
+    )
+    kernels: Kernels = Field(
+        default="matrices",
+        description="which encoder variables are modulated: all, those with two axes or more "
+        "(matrices), or with three or more (convolutions, as the authors' code)",
+    )
+    ends: int | None = Field(default=50, ge=0, description="last such epoch; none for no end")
+
+
+class AGMOptions(WindowOptions):
+    """Of AGM."""
+
+    alpha: float = Field(default=1.0, ge=0, description="how strongly to modulate")
+    bound: float | None = Field(
+        default=None,
+        ge=0,
+        description="largest difference of a modality's lead from its running mean that counts "
+        "(the authors: 10 for CREMA-D, 7 for UR-FUNNY); none for no bound",
+    )
+    clip: float | None = Field(
+        default=None,
+        gt=0,
+        description="clip all gradients to this global norm where an entry outside of the "
+        "encoders is larger (the authors: 1 or 5); none never clips",
+    )
+    ends: int | None = Field(default=20, ge=0, description="last such epoch; none for no end")
+
+
+class MMParetoOptions(Options):
+    """Of MMPareto."""
+
+    gamma: float = Field(default=1.5, gt=0, description="factor on the encoders' gradients")
+
+
+class BlendingOptions(Options):
+    """Of gradient blending."""
+
+    estimate: Estimate = Field(
+        default="online",
+        description="offline: weights once before training, from trials as long as it; online: "
+        "again every super_epoch epochs, from trials of that length",
+    )
+    super_epoch: int = Field(
+        default=10, ge=1, description="epochs between two estimates, and of each of their trials"
+    )
+    share: float = Field(
+        default=0.08, gt=0, lt=1, description="of the training examples that is held out"
+    )

@@ -1,0 +1,146 @@
+"""MMPareto: encoder gradients of two losses, joined so that neither is hurt."""
+
+from collections.abc import Mapping, Sequence
+
+import keras
+import tensorflow as tf
+
+from mmbal.training.network import at_least_float32
+from mmbal.training.step import Step
+from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal.training.tape import GlobalTape
+from mmbal_gradients.options import MMParetoOptions
+
+FLOOR = 1e-8
+"""Added to norms that divide."""
+FUSED, HEAD = "fused", "head/"
+"""Names of the losses."""
+
+Gradients = Sequence[tf.Tensor | None]
+
+
+class MMPareto(Strategy):
+    """Trains fused and unimodal logits; every encoder gets a Pareto direction of the two.
+
+    An encoder has a gradient of the fused loss and one of its own modality's loss. Where they
+    agree, their sum is taken; where they conflict, twice the shortest vector between them. Every
+    tensor is then stretched to the length of the plain sum where it is shorter, and multiplied by
+    `gamma`. All other variables get the plain gradient of all losses.
+
+    Under Adam and its kin `gamma` and the stretching change nothing; the direction counts.
+
+    Source: Wei, Hu, ICML 2024 (arXiv 2405.17730), section 3, algorithm 1; each encoder is a
+    problem of its own, for any number of modalities.
+
+    Args:
+        gamma: factor on the encoders' gradients.
+    """
+
+    def __init__(self, gamma: float = 1.5) -> None:
+        super().__init__()
+        self.gamma = gamma
+
+    def requirements(self) -> Requirements:
+        """Require a classifier for every modality; replace the joint loss."""
+        return Requirements(frozenset({"head"}), several_gradients=True, owns=frozenset({"loss"}))
+
+    def build(self, context: Context) -> None:
+        """Remember the network."""
+        self._context = context
+
+    def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """Return the loss of the fused prediction and one per modality."""
+        if len(self._context.modalities) == 1:
+            return joint
+        assert step.outputs is not None  # noqa: S101  (for the type checker)
+        heads = self._context.network.logits_of(step.outputs.features, "head")
+        found = {FUSED: step.loss_of(step.outputs.logits)}
+        return found | {HEAD + m: step.loss_of(logits) for m, logits in heads.items()}
+
+    def combine_gradients(
+        self,
+        tape: GlobalTape,
+        losses: Mapping[str, tf.Tensor],
+        variables: Sequence[keras.Variable],
+        step: Step,
+    ) -> list[tf.Tensor | None]:
+        """Return Pareto gradients for encoders, plain ones for the rest."""
+        if len(self._context.modalities) == 1:
+            return super().combine_gradients(tape, losses, variables, step)
+        found: dict[int, tf.Tensor | None] = {}
+        trained = {id(v) for v in variables}
+        for modality, members in self._context.encoders.items():
+            own = [v for v in members if id(v) in trained and id(v) not in found]
+            found |= zip(map(id, own), self._of_encoder(tape, losses, modality, own), strict=True)
+        rest = [v for v in variables if id(v) not in found]
+        found |= zip(map(id, rest), tape.gradient(list(losses.values()), rest), strict=True)
+        return [found[id(v)] for v in variables]
+
+    def _of_encoder(
+        self,
+        tape: GlobalTape,
+        losses: Mapping[str, tf.Tensor],
+        modality: str,
+        variables: Sequence[keras.Variable],
+    ) -> Gradients:
+        """Return one encoder's gradients; penalties on its weights are added as they are."""
+        fused = tape.gradient(losses[FUSED], variables)
+        unimodal = tape.gradient(losses[HEAD + modality], variables)
+        joined = pareto(fused, unimodal, self.gamma)
+        others = [x for name, x in losses.items() if name != FUSED and not name.startswith(HEAD)]
+        if not others:
+            return joined
+        return [_sum(*pair) for pair in zip(joined, tape.gradient(others, variables), strict=True)]
+
+
+def pareto(fused: Gradients, unimodal: Gradients, gamma: float = 1.5) -> Gradients:
+    """Join two gradients of the variables of one encoder.
+
+    Args:
+        fused: one gradient per variable; None is zero, and stays None where both are.
+        unimodal: likewise.
+        gamma: factor on the result.
+    """
+    share = fused_share(fused, unimodal)
+    joined = []
+    for f, u in zip(fused, unimodal, strict=True):
+        present = f if f is not None else u
+        if present is None:
+            joined.append(None)
+            continue
+        f, u = (tf.zeros_like(present) if g is None else g for g in (f, u))  # noqa: PLW2901
+        part = tf.cast(share, present.dtype)
+        direction = 2 * (part * f + (1 - part) * u)
+        stretch = tf.maximum(tf.norm(f + u) / (tf.norm(direction) + FLOOR), 1)
+        joined.append(gamma * stretch * direction)
+    return joined
+
+
+def fused_share(fused: Gradients, unimodal: Gradients) -> tf.Tensor:
+    """Return the weight of the fused gradient, () float32 or wider; 1 minus it is the other's.
+
+    One half where the two agree or one of them vanishes, else that of the shortest vector on the
+    segment between them (Desideri's two-gradient solution).
+    """
+    dot, own, other = _dot(fused, unimodal), _dot(fused, fused), _dot(unimodal, unimodal)
+    shortest = tf.math.divide_no_nan(other - dot, own + other - 2 * dot)
+    agree = tf.logical_or(dot > 0, tf.logical_or(tf.equal(own, 0), tf.equal(other, 0)))
+    return tf.where(agree, tf.constant(0.5, dot.dtype), shortest)
+
+
+def _dot(some: Gradients, others: Gradients) -> tf.Tensor:
+    """Return the inner product over all variables."""
+    pairs = [(x, y) for x, y in zip(some, others, strict=True) if x is not None and y is not None]
+    products = [tf.reduce_sum(at_least_float32(x) * at_least_float32(y)) for x, y in pairs]
+    return tf.add_n(products) if products else tf.zeros([])
+
+
+def _sum(one: tf.Tensor | None, other: tf.Tensor | None) -> tf.Tensor | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return one + other
+
+
+def mmpareto(options: MMParetoOptions) -> MMPareto:
+    """Build the strategy from its options."""
+    return MMPareto(**options.model_dump())

@@ -1,0 +1,225 @@
+"""Adaptive gradient modulation."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from pydantic import ValidationError
+
+from mmbal.errors import RequirementError
+from mmbal.training.scores import scale_gradient
+from mmbal.training.strategy import Context
+from mmbal_gradients import AGM
+from mmbal_gradients import agm as module
+from mmbal_gradients.agm import _cross_entropy, agm, coefficients, ratios
+from mmbal_gradients.options import AGMOptions
+
+pytestmark = pytest.mark.filterwarnings("ignore:the learning speed of")
+
+
+def near(expected):
+    return pytest.approx(expected, abs=1e-5)
+
+
+def entropies(example, modalities):
+    labels, logits = example
+    return tf.stack([_cross_entropy(logits[m], labels) for m in modalities])
+
+
+class TestCoefficients:
+    def test_of_two_modalities(self, example):
+        s = entropies(example, "av")
+        assert s.numpy().tolist() == near([0.395495, 0.898160])
+        assert ratios(s).numpy().tolist() == near([1.653121, 0.604916])
+        assert coefficients(s, 0 * s, 1).numpy().tolist() == near([0.520419, 1.484508])
+        # The same batch again is neither ahead nor behind.
+        assert coefficients(s, s, 1).numpy().tolist() == near([1, 1])
+
+    def test_of_three_modalities(self, example):
+        s = entropies(example, "avt")
+        assert s.numpy()[2] == near(1.229671)
+        assert ratios(s).numpy().tolist() == near([1.951154, 0.917983, 0.558308])
+        assert coefficients(s, 0 * s, 1).numpy().tolist() == near([0.386295, 1.085475, 1.555336])
+
+    def test_of_one_modality_is_nothing(self, example):
+        s = entropies(example, "a")
+        assert coefficients(s, 0 * s, 1).numpy().tolist() == [1]
+
+    def test_strength_and_bound(self, example):
+        s = entropies(example, "av")
+        assert coefficients(s, 0 * s, 2.5).numpy().tolist() == near([0.195381, 2.685071])
+        assert coefficients(s, 0 * s, 1, 0.1).numpy().tolist() == near([0.520419, np.exp(0.1)])
+
+    def test_a_modality_that_fits_everything_overflows_nothing(self):
+        found = ratios(tf.constant([0.0, 1e6], tf.float64)).numpy()
+        assert np.log(found).tolist() == near([20, -20])
+
+    def test_probabilities_have_a_floor(self):
+        wrong = _cross_entropy(tf.constant([[-1000.0, 0]]), tf.constant([0]))
+        assert float(wrong) == near(-np.log(1e-8))
+
+
+class TestContributions:
+    @pytest.mark.parametrize("modalities", ["a", "ab", "abc", "abcd"])
+    def test_sum_to_the_fused_logits(self, late, make_step, modalities):
+        network = late(modalities)
+        step = make_step(network)
+        strategy = AGM()
+        strategy.build(Context(network, network.partition()))
+        parts = strategy._contributions(step, tf.constant(True))
+        assert len(parts) == len(modalities)
+        np.testing.assert_allclose(sum(parts), step.outputs.logits, atol=1e-5)
+
+    def test_of_two_are_by_hand(self, stochastic, make_step):
+        """Zeros in place of the missing input, statistics as in inference, and no dropout."""
+        network = stochastic()
+        step = make_step(network)
+        strategy = AGM()
+        strategy.build(Context(network, network.partition()))
+        held = [v.numpy() for v in network.non_trainable_variables]
+        parts = strategy._contributions(step, tf.constant(True))
+        for before, after in zip(held, network.non_trainable_variables, strict=True):
+            np.testing.assert_array_equal(before, after)
+        a, b = (
+            network({m: x * (m == kept) for m, x in step.inputs.items()}).logits for kept in "ab"
+        )
+        whole = step.outputs.logits
+        np.testing.assert_allclose(parts[0], (whole - b + a) / 2, atol=1e-6)
+        np.testing.assert_allclose(parts[1], (whole - a + b) / 2, atol=1e-6)
+
+
+class TestLosses:
+    @pytest.fixture
+    def strategy(self, late):
+        """Return a strategy and its network, built."""
+        network = late()
+        strategy = AGM(ends=1)
+        strategy.build(Context(network, network.partition()))
+        return strategy, network
+
+    def test_have_the_value_of_the_fused_loss(self, strategy, make_step):
+        strategy, network = strategy
+        step = make_step(network)
+        expected = step.loss_of(step.outputs.logits)
+        found = strategy.losses(step, {"fused": expected})
+        assert list(found) == ["fused"]
+        assert float(found["fused"]) == near(float(expected))
+
+    def test_multiply_the_gradient_of_every_encoder(self, strategy, make_step):
+        """With a linear classifier, by exactly the coefficient: nothing reaches it otherwise."""
+        strategy, network = strategy
+        with tf.GradientTape(persistent=True) as tape:
+            step = make_step(network)
+            parts = strategy._contributions(step, tf.constant(True))
+            plain = step.loss_of(step.outputs.logits)
+            scaled = step.loss_of(
+                tf.add_n([scale_gradient(p, k) for p, k in zip(parts, (0.6, 1.7), strict=True)])
+            )
+        for m, factor in (("a", 0.6), ("b", 1.7)):
+            kernel = network.encoders[m].trainable_variables[0]
+            before, after = (tape.gradient(x, kernel).numpy() for x in (plain, scaled))
+            np.testing.assert_allclose(after, factor * before, rtol=1e-4, atol=1e-6)
+
+    def test_remember_the_mean_of_the_scores(self, strategy, make_step):
+        strategy, network = strategy
+        step = make_step(network)
+        seen = []
+        for scale in (1.0, 2.0, 5.0):
+            shown = step._replace(inputs={m: scale * x for m, x in step.inputs.items()})
+            shown = shown._replace(outputs=network(shown.inputs))
+            parts = strategy._contributions(shown, tf.constant(True))
+            seen.append([float(_cross_entropy(p, step.labels)) for p in parts])
+            strategy.losses(shown, {"fused": tf.constant(0.0)})
+        assert strategy.scores.numpy().tolist() == near(np.mean(seen, axis=0).tolist())
+        assert int(strategy.steps) == 3
+
+    def test_after_the_window_are_the_joint_ones(self, strategy, make_step):
+        strategy, network = strategy
+        strategy.begin_epoch(2, None)
+        found = strategy.losses(make_step(network), {"x": tf.constant(1.0), "y": tf.constant(2.0)})
+        assert float(found["fused"]) == 3
+        assert int(strategy.steps) == 0
+        assert not strategy.scores.numpy().any()
+
+
+class TestTraining:
+    def test_differs_from_plain_training(self, late, mmtm, train, weights, apart):
+        for make in (late, mmtm):
+            assert apart(weights(train(AGM(), make())), weights(train(None, make()))) > 1e-3
+
+    def test_of_one_modality_is_plain(self, late, train, weights, apart):
+        assert apart(weights(train(AGM(), late("a"))), weights(train(None, late("a")))) == 0
+
+    @pytest.mark.parametrize("kind", ["late", "mmtm"])
+    def test_outside_of_the_window_is_plain(self, networks, train, weights, apart, kind):
+        plain = weights(train(None, networks[kind]()))
+        assert apart(weights(train(AGM(starts=2, ends=None), networks[kind]())), plain) < 1e-6
+
+    def test_without_strength_is_plain(self, late, train, weights, apart):
+        plain = weights(train(None, late("abc")))
+        assert apart(weights(train(AGM(alpha=0), late("abc"))), plain) < 1e-5
+
+    def test_eager_is_graph(self, stochastic, train, weights, apart):
+        graph = weights(train(AGM(ends=0), stochastic()))
+        assert apart(weights(train(AGM(ends=0), stochastic(), run_eagerly=True)), graph) < 1e-5
+
+    def test_half_precision_keeps_its_coefficients_wide(self, late, train, weights, precision):
+        precision("mixed_bfloat16")
+        model = train(AGM(), late())
+        assert all(np.isfinite(x).all() for x in weights(model))
+        assert model.strategy.scores.dtype == tf.float64
+        assert (model.strategy.scores.numpy() > 0).all()
+
+    @pytest.mark.parametrize("bias", [False, True])
+    def test_a_factor_that_stays_is_nothing_to_adam_but_for_biases(
+        self, late, weights, apart, train, monkeypatch, bias
+    ):
+        """What the documentation says, in figures; biases answer to inputs of zeros, too."""
+        monkeypatch.setattr(module, "coefficients", lambda *_: tf.constant([0.3, 1.0]))
+        dense = keras.layers.Dense
+        share = {}
+        for kind, options in (
+            (keras.optimizers.SGD, {"momentum": 0.9}), (keras.optimizers.Adam, {})
+        ):  # fmt: skip
+            start, plain, modulated = (
+                weights(
+                    train(
+                        strategy,
+                        late(stage=lambda _: dense(4, activation="tanh", use_bias=bias)),
+                        kind(0.05, **options),
+                        epochs,
+                        examples=8,
+                    )
+                )
+                for strategy, epochs in ((None, 0), (None, 5), (AGM(), 5))
+            )
+            share[kind.__name__] = apart(modulated, plain) / apart(plain, start)
+        assert share["SGD"] > 0.2
+        assert share["Adam"] > 0.2 if bias else share["Adam"] < 0.02
+
+    def test_clips_where_the_classifier_has_large_gradients(self, late, train, weights):
+        def norm(clip):
+            start = weights(train(None, late(), epochs=0))
+            sgd = keras.optimizers.SGD(1.0)
+            end = weights(train(AGM(alpha=0, clip=clip), late(), sgd, epochs=1, examples=8))
+            return np.sqrt(sum(((x - y) ** 2).sum() for x, y in zip(start, end, strict=True)))
+
+        free = norm(None)
+        assert norm(1e-3) == pytest.approx(1e-3, rel=1e-4)
+        assert norm(1e3) == pytest.approx(free, rel=1e-5)
+
+    def test_too_many_modalities_are_refused(self, late, train):
+        with pytest.raises(RequirementError, match="31 times a step for 5 modalities; it takes 4"):
+            train(AGM(), late("abcde"))
+
+
+class TestOptions:
+    def test_defaults(self):
+        strategy = agm(AGMOptions())
+        assert (strategy.alpha, strategy.bound, strategy.clip) == (1, None, None)
+        assert (strategy.starts, strategy.ends) == (0, 20)
+
+    @pytest.mark.parametrize("wrong", [{"alpha": -1}, {"bound": -1}, {"clip": 0}, {"ends": -1}])
+    def test_out_of_bounds_are_refused(self, wrong):
+        with pytest.raises(ValidationError):
+            AGMOptions(**wrong)
