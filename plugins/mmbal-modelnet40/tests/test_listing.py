@@ -4,8 +4,7 @@ from pathlib import Path
 
 from mmbal_modelnet40.classes import CLASSES
 from mmbal_modelnet40.layout import parse_view
-from mmbal_modelnet40.listing import list_objects
-from mmbal_modelnet40.problems import ranges
+from mmbal_modelnet40.listing import list_objects, ranges
 
 
 def texts(root: Path, **wanted) -> list[str]:
