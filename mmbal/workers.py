@@ -7,12 +7,11 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mmbal.errors import MmbalError
 
 Item = TypeVar("Item")
-Shared = TypeVar("Shared")
 Result = TypeVar("Result")
 FEW = 4  # items that are not worth a process
 
@@ -23,10 +22,7 @@ def processors() -> int:
 
 
 def over_processes(
-    work: Callable[[Item, Shared], Result],
-    items: Sequence[Item],
-    shared: Shared,
-    workers: int | None,
+    work: Callable[..., Result], items: Sequence[Item], workers: int | None, *shared: Any
 ) -> Iterator[Result]:
     """Yield what `work` returns for each item, in their order.
 
@@ -35,21 +31,21 @@ def over_processes(
     Args:
         work: a function of a module, for it is named to other processes.
         items: one call each.
-        shared: handed to every call.
         workers: processes; None for one per processor.
+        shared: further arguments, the same for every call.
 
     Raises:
         MmbalError: a process was killed, as for want of memory.
     """
     count = min(workers or processors(), len(items))
     if count <= 1 or len(items) <= FEW:
-        yield from (work(item, shared) for item in items)
+        yield from (work(item, *shared) for item in items)
         return
     # Not forked: TensorFlow's threads would not be there in the copy.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, initializer=_begin)
     try:
-        yield from pool.map(work, items, [shared] * len(items))
+        yield from pool.map(work, items, *([each] * len(items) for each in shared))
     except BrokenProcessPool as problem:
         raise MmbalError(
             "a process that helps with the files was killed, perhaps for want of memory; run "

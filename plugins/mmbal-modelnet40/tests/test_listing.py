@@ -42,7 +42,7 @@ def test_a_missing_view_costs_its_object_only(views: Path) -> None:
     (views / "bed" / "train" / "bed_0001.obj.shaded_v007.png").unlink()
     (problem,) = list_objects(views, None).problems
     assert problem.text == "bed/train/bed_0001: view 7 missing (have 1-6,8-12)"
-    assert (problem.objects, problem.fatal) == (("bed_0001",), False)
+    assert (problem.examples, problem.fatal) == (("bed_0001",), False)
     assert texts(views, views=(0, 5)) == []
 
 

@@ -40,6 +40,6 @@ def _image_problems(images: Path, data_dir: Path | None, options: ModelNet40Opti
 
 def _mesh_problems(meshes: Path, images: Path, options: ModelNet40Options) -> list[str]:
     every = list_meshes(meshes, images, options.classes)
-    results = over_processes(inspect_mesh, every, options.render, options.workers)
+    results = over_processes(inspect_mesh, every, options.workers, options.render)
     told = track(results, "looking through meshes", len(every))
     return [problem for problem in told if problem is not None]

@@ -51,7 +51,7 @@ def _prepare(images: Path, every: list[MeshFile], options: ModelNet40Options) ->
     write_sidecar(images, render, complete=False, objects=len(every), left_out=[])
     staging.mkdir()
     try:
-        results = over_processes(draw_mesh, to_draw, render, options.workers)
+        results = over_processes(draw_mesh, to_draw, options.workers, render)
         told = list(track(results, "drawing objects", len(to_draw)))
     finally:
         shutil.rmtree(staging, ignore_errors=True)
