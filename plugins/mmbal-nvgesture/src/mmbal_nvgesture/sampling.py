@@ -138,7 +138,12 @@ def _frames(
 
 
 def write_video(
-    path: Path, frames: Iterable[Pixels], rate: int, key_every: int, b_frames: int
+    path: Path,
+    frames: Iterable[Pixels],
+    rate: int,
+    key_every: int,
+    b_frames: int,
+    extra: str = "",
 ) -> None:
     """Write an H.264 video into an AVI file.
 
@@ -148,9 +153,10 @@ def write_video(
         rate: frames per second.
         key_every: frames from one key frame to the next.
         b_frames: in a row at most.
+        extra: further parameters of x264, each after a colon.
     """
     coding = f"keyint={key_every}:min-keyint={key_every}:scenecut=0:bframes={b_frames}:b-adapt=0"
-    coding += ":rc-lookahead=0:sync-lookahead=0:mbtree=0"  # the same bytes every time
+    coding += ":rc-lookahead=0:sync-lookahead=0:mbtree=0" + extra  # the same bytes every time
     with av.open(str(path), "w", format="avi") as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.codec_context.thread_count = 1
