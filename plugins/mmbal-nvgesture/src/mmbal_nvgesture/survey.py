@@ -70,15 +70,16 @@ def survey(root: Path, options: NVGestureOptions) -> Survey:
         looked = list(track(pool.map(look, clips), "looking at files", len(clips)))
     found = [each for each in looked if isinstance(each, Found)]
     pairs = list(zip(clips, looked, strict=True))
-    problems += _file_problems([(clip, each) for clip, each in pairs if isinstance(each, list)])
+    bad = [(clip, each) for clip, each in pairs if isinstance(each, list)]
+    problems += _file_problems(bad, len(clips))
     return Survey(root, lines, tuple(found), tuple(problems))
 
 
-def _file_problems(bad: Sequence[tuple[Clip, list[str]]]) -> Iterator[Problem]:
+def _file_problems(bad: Sequence[tuple[Clip, list[str]]], total: int) -> Iterator[Problem]:
     absent = sum(any(": not found" in fault for fault in faults) for _, faults in bad)
     for clip, faults in bad:
         for fault in faults:
-            count = f"; {absent:,} clips affected" if ": not found" in fault else ""
+            count = f"; {absent:,} of {total:,} clips affected" if ": not found" in fault else ""
             yield Problem(f"{clip.path}/{fault} ({clip.place}){count}", (clip.place,))
 
 
