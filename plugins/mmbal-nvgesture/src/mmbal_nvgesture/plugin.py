@@ -35,11 +35,7 @@ _TRAINING: dict[str, Any] = {
     "settings": {
         "callbacks": {
             "reduce-lr-on-plateau": {
-                "monitor": "loss",
-                "factor": 0.3,
-                "patience": 5,
-                "relative": 1e-3,
-                "min_lr": 1e-6,
+                "monitor": "loss", "factor": 0.3, "patience": 5, "relative": 1e-3, "min_lr": 1e-6,
             },
             "stop-when-perfect": {"epochs": 5},
         },
@@ -59,7 +55,7 @@ _TRAINING: dict[str, Any] = {
     "source": PAPER,
     "expected": "not measured",
     "time": "not measured",
-}
+}  # fmt: skip
 
 
 @hookimpl
