@@ -41,7 +41,12 @@ class Examples:
         count: how many there are.
         read: maps an index, () int64 in 0..count - 1, to `({modality: tensor}, label)` of that
             example: tensors of known shape without a batch axis, the label an int64 scalar.
-            TensorFlow operations only, and the same result every time; never augmented.
+            Made of TensorFlow operations (`mmbal.reading.from_python` makes one of Python code),
+            and the same result every time; never augmented.
+        vary: maps an index and a seed to the example as training shows it, where augmentation
+            needs more of it than `read` gives: another window of a clip, another crop. Shapes
+            are those of `read`; seeds are those of `MultimodalDataset.augment`. None where
+            training reads plainly.
 
     Raises:
         ValueError: `count` is no number of examples.
@@ -49,6 +54,7 @@ class Examples:
 
     count: int
     read: "Callable[[tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]"
+    vary: "Callable[[tf.Tensor, tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]] | None" = None
 
     def __post_init__(self) -> None:
         try:
@@ -161,8 +167,11 @@ class MultimodalDataset:
             `({modality: tensor}, label)`; seed is (2,) int64 for `tf.random.stateless_*`, another
             one for every showing of an example, and the same in runs of equal seeds,
             interrupted or not. None for
-            no augmentation.
+            no augmentation, or where `train.vary` does it.
         notes: facts worth recording, such as the number of examples left out.
+
+    Raises:
+        ValueError: both `augment` and `train.vary` are given.
     """
 
     modalities: Mapping[str, Modality]
@@ -173,6 +182,10 @@ class MultimodalDataset:
     fingerprint: str
     augment: "Callable[[dict[str, tf.Tensor], tf.Tensor, tf.Tensor], Any] | None" = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.augment is not None and self.train.vary is not None:
+            raise ValueError("training examples are varied by train.vary or by augment, not both")
 
 
 class DatasetSource(ABC):
@@ -202,3 +215,15 @@ class DatasetSource(ABC):
     def prepare(self, data_dir: Path | None) -> str:
         """Do the work that is done once (download, convert); return what was done, one line."""
         raise MmbalError(f"{type(self).__name__} needs no `mmbal data prepare`")
+
+
+def claim(directory: Path) -> None:
+    """Make `directory` for a sample.
+
+    Raises:
+        MmbalError: something is in it already.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    first = next(directory.iterdir(), None)
+    if first is not None:
+        raise MmbalError(f"{directory}: not empty (holds {first.name}); a sample needs a new one")

@@ -1,7 +1,12 @@
-"""How a run tells what it is doing; it never prints itself."""
+"""How a run, and what datasets do before it, tell how far they are."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Item = TypeVar("Item")
 
 
 class Progress(Protocol):
@@ -40,3 +45,35 @@ class SilentProgress:
 
     def warn(self, text: str) -> None:
         """Do nothing."""
+
+
+def track(items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
+    """Yield the items and show a bar of how many have passed, on a terminal's stderr only.
+
+    For what a dataset does with its files, which takes long the first time.
+
+    Args:
+        items: of the work, as it gets done.
+        text: what is done, such as "drawing objects".
+        total: number of items.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
+    console = _stderr()
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        yield from bar.track(items, total=total, description=text)
+
+
+def announce(text: str) -> None:
+    """Print a line to stderr before work that is long or takes much room."""
+    _stderr().print(text, soft_wrap=True)
+
+
+def _stderr() -> "Console":
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)

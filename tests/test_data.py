@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 import mmbal
-from mmbal.data import Examples
+from mmbal.data import Examples, Modality, MultimodalDataset, claim
+from mmbal.errors import MmbalError
 
 INPUTS = {
     "a": np.arange(12, dtype="float32").reshape(4, 3),
@@ -116,3 +117,18 @@ class TestFromDataset:
         rows = tf.data.Dataset.from_tensor_slices((INPUTS, LABELS))
         with pytest.raises(ValueError, match=message):
             Examples.from_dataset(change(rows))
+
+
+def test_examples_are_varied_by_one_of_two_ways_only():
+    few = Examples.from_arrays(INPUTS, LABELS)
+    varied = Examples(4, few.read, vary=lambda index, seed: few.read(index))
+    parts = ({"a": Modality((3,))}, ("zero",), varied, few, few, "")
+    assert MultimodalDataset(*parts).train.vary is not None
+    with pytest.raises(ValueError, match=r"train\.vary or by augment, not both"):
+        MultimodalDataset(*parts, augment=lambda inputs, label, seed: (inputs, label))
+
+
+def test_samples_need_a_folder_of_their_own(tmp_path):
+    claim(tmp_path / "new" / "folder")
+    with pytest.raises(MmbalError, match=rf"{tmp_path}: not empty \(holds new\)"):
+        claim(tmp_path)

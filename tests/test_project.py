@@ -129,7 +129,10 @@ def test_every_recipe_resolves_and_names_its_paper():
 
     catalogue = discover()
     for recipe in catalogue.recipes():
-        assert resolve(catalogue, recipe.name).config.recipe == recipe.name
+        given = [(key, "given", "test") for key in recipe.needs]
+        for sample in (False, True):
+            found = resolve(catalogue, recipe.name, None, given, sample=sample)
+            assert found.config.recipe == recipe.name
         assert recipe.summary
         assert recipe.source
 

@@ -43,7 +43,9 @@ def keys(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> lis
         if ctx.params.get(kind)
     ]
     try:
-        origins = resolve(discover(), ctx.params.get("recipe"), None, chosen).origins
+        origins = resolve(
+            discover(), ctx.params.get("recipe"), None, chosen, complete=False
+        ).origins
     except MmbalError:
         return []
     return [CompletionItem(f"{key}=") for key in origins if key.startswith(incomplete)]

@@ -189,9 +189,15 @@ def _show_recipe(catalogue: "Catalogue", recipe: Recipe, as_json: bool) -> None:
     out.print(f"recipe {recipe.name}: {recipe.summary}", soft_wrap=True)
     out.print(f"plugin {origin.plugin} of {origin.distribution}", soft_wrap=True)
     facts = {"source": recipe.source, "expected": recipe.expected, "time": recipe.time}
+    facts |= {f"needs {key}": advice for key, advice in recipe.needs.items()}
     for label, text in {**facts, "command": command}.items():
         if text:
             out.print(f"{label}: {text}", soft_wrap=True)
     out.print()
-    resolved = resolve(catalogue, recipe.name)
+    resolved = resolve(catalogue, recipe.name, complete=False)
     out.print(to_toml(resolved.config, resolved.origins), soft_wrap=True, end="")
+    if recipe.sample:
+        import tomlkit
+
+        out.print("\n# what --sample changes, to run through the dataset's sample")
+        out.print(tomlkit.dumps(recipe.sample), soft_wrap=True, end="")

@@ -3,7 +3,7 @@
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ from mmbal.cli.options import (
     recipe_option,
 )
 from mmbal.errors import MmbalError
+
+SAMPLE = "sample"  # in the folder of a run
 
 if TYPE_CHECKING:
     from mmbal.config.origin import Override
@@ -73,6 +75,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Go on from the newest checkpoint in --out; begin where there is none.",
 )
+@click.option(
+    "--sample",
+    is_flag=True,
+    help="Try the recipe out, at a reduced size, on files that the dataset writes into the run's "
+    "folder.",
+)
 @json_option
 @click.option("--print-config", is_flag=True, help="Print the resolved configuration and stop.")
 def run(
@@ -82,6 +90,7 @@ def run(
     assignments: tuple[str, ...],
     out: Path | None,
     resume: bool,
+    sample: bool,
     as_json: bool,
     print_config: bool,
     **options: Any,
@@ -91,25 +100,32 @@ def run(
     Settings come from the recipe, over it the file of --config, over it the command line.
     `--resume --out RUN` alone goes on with what RUN was started with.
     """
+    from mmbal.config.origin import Override
     from mmbal.config.resolution import resolve
     from mmbal.registry.discovery import discover
 
     catalogue = discover()
     if resume:
         recipe, file = _resumed(out, recipe, file)
-    resolved = resolve(catalogue, recipe, file, _overrides(options, assignments))
+    given = _overrides(options, assignments)
+    resolved = resolve(catalogue, recipe, file, given, sample=sample)
     if print_config:
         from mmbal.config.writing import to_toml
 
         click.echo(to_toml(resolved.config, resolved.origins), nl=False)
         return
-    folder = out if resume and out is not None else _folder(out, resolved)
-    result = _train(resolved, catalogue, folder, resume=resume)
+    folder = out if resume and out is not None else _folder(out, resolved, sample=sample)
+    if sample:
+        _refuse_data(resolved, folder / SAMPLE)
+        given.append(Override("data_dir", str(folder / SAMPLE), "--sample"))
+        resolved = resolve(catalogue, recipe, file, given, sample=True)
+    result = _train(resolved, catalogue, folder, resume=resume, sample=sample)
     if not result:  # a worker that is not the chief
         return
     from mmbal.cli.summary import print_summary
 
-    print_summary(console(err=True), result, _next(recipe, file, assignments, options, result))
+    commands = _next(recipe, file, assignments, {**options, "sample": sample}, result)
+    print_summary(console(err=True), result, commands)
     if as_json:
         print_json(result)
 
@@ -132,7 +148,23 @@ def _resumed(
     return recipe, file
 
 
-def _train(resolved: "Resolved", catalogue: Any, folder: Path, *, resume: bool) -> dict[str, Any]:
+def _refuse_data(resolved: "Resolved", own: Path) -> None:
+    """Refuse `--sample` beside a folder of data.
+
+    Raises:
+        MmbalError: data_dir is set, and not to the sample of a run that is resumed.
+    """
+    data_dir = resolved.config.data_dir
+    if data_dir not in (None, own):
+        origin = resolved.origins["data_dir"]
+        raise MmbalError(
+            f"--sample writes data of its own, but {origin} says where data are; leave out one"
+        )
+
+
+def _train(
+    resolved: "Resolved", catalogue: Any, folder: Path, *, resume: bool, sample: bool
+) -> dict[str, Any]:
     """Open the heavy door."""
     from mmbal.cli.progress import ConsoleProgress
 
@@ -141,6 +173,11 @@ def _train(resolved: "Resolved", catalogue: Any, folder: Path, *, resume: bool) 
         progress.stage("loading TensorFlow")
         from mmbal.experiment import run as run_experiment
 
+        if sample:
+            from mmbal.experiment import write_sample
+
+            progress.stage("writing the dataset's sample")
+            write_sample(resolved.config, catalogue, folder / SAMPLE)
         result: dict[str, Any] = run_experiment(
             resolved, catalogue, folder, progress, resume=resume
         )
@@ -159,8 +196,8 @@ def _overrides(options: Mapping[str, Any], assignments: Iterable[str]) -> "list[
     return [*given, *map(parse_assignment, assignments)]
 
 
-def _folder(out: Path | None, resolved: "Resolved") -> Path:
-    """Return the folder of the record; one that holds anything is refused."""
+def _folder(out: Path | None, resolved: "Resolved", *, sample: bool) -> Path:
+    """Return the folder of the record; one that holds anything but a sample is refused."""
     if out is None:
         config = resolved.config
         stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -169,19 +206,24 @@ def _folder(out: Path | None, resolved: "Resolved") -> Path:
             Path("runs", base + suffix) for suffix in ("", *map("-{}".format, range(2, 100)))
         )
         return next(folder for folder in candidates if not folder.exists())
-    refuse_used(out, "--out")
+    refuse_used(out, "--out", but=[SAMPLE] if sample else [])
     return out
 
 
-def refuse_used(folder: Path, option: str) -> None:
+def refuse_used(folder: Path, option: str, but: Collection[str] = ()) -> None:
     """Raise unless a folder is absent or empty.
+
+    Args:
+        folder: to look into.
+        option: names it in the message.
+        but: names that may be there.
 
     Raises:
         MmbalError: it is a file or holds anything; nothing has been changed.
     """
     if folder.exists() and not folder.is_dir():
         raise MmbalError(f"{option} {folder} is a file; name a folder that is absent or empty")
-    if folder.is_dir() and any(folder.iterdir()):
+    if folder.is_dir() and any(path.name not in but for path in folder.iterdir()):
         raise MmbalError(f"{option} {folder} is not empty; name another folder (nothing changed)")
 
 
@@ -199,6 +241,7 @@ def _next(
         words = ["mmbal", "run"]
         words += ["--plugin", recipe] if recipe else []
         words += ["--config", str(file)] if file else []
+        words += ["--sample"] if options["sample"] else []
         for key in KEYS:
             if key != "strategy" and options[key] is not None:
                 words += [flag(key), str(options[key])]

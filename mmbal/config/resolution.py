@@ -51,6 +51,9 @@ def resolve(
     recipe: str | None = None,
     file: Path | TomlFile | None = None,
     overrides: Sequence[Override | tuple[str, Any, str]] = (),
+    *,
+    sample: bool = False,
+    complete: bool = True,
 ) -> Resolved:
     """Put the command line over a file over a recipe over the defaults.
 
@@ -59,9 +62,11 @@ def resolve(
         recipe: its name; None takes `recipe` of the overrides or of the file.
         file: a TOML file, such as the `config.toml` of a run, or what `read_file` read of it.
         overrides: dotted key, value and the option as typed, later ones win.
+        sample: whether the recipe's changes for the dataset's sample lie over the recipe.
+        complete: whether everything that the recipe needs from the user must be there.
 
     Raises:
-        ConfigError: a key or value is not legal.
+        ConfigError: a key or value is not legal, or one that is needed is missing.
         MmbalError: a recipe or component is not installed.
     """
     given = [Override(*override) for override in overrides]
@@ -71,7 +76,12 @@ def resolve(
     toml = read_file(file) if isinstance(file, Path) else file
     middle = layer_of_tree(toml.values, toml.origin) if toml else Layer()
     chosen = _find_recipe(catalogue, merge([middle, top]))
-    settings = merge([_defaults(catalogue), _layer_of_recipe(catalogue, chosen), middle, top])
+    below = [_defaults(catalogue), _layer_of_recipe(catalogue, chosen)]
+    if sample:
+        below.append(_layer_of_sample(catalogue, chosen))
+    settings = merge([*below, middle, top])
+    if complete:
+        _refuse_lacking(chosen, settings)
     return _build(catalogue, settings)
 
 
@@ -123,6 +133,21 @@ def _layer_of_recipe(catalogue: Catalogue, recipe: Recipe) -> Layer:
         if kind not in COMPONENTS:
             raise ConfigError(f"{origin}: {unknown('kind of options', kind, COMPONENTS)}")
     return layer_of_tree(tree, lambda _: origin)
+
+
+def _layer_of_sample(catalogue: Catalogue, recipe: Recipe) -> Layer:
+    distribution = catalogue.provenance(recipe).distribution
+    origin = Origin("recipe", f"--sample of recipe {recipe.name} ({distribution})")
+    return layer_of_tree(recipe.sample, lambda _: origin)
+
+
+def _refuse_lacking(recipe: Recipe, settings: Settings) -> None:
+    for key, advice in recipe.needs.items():
+        path = tuple(key.split("."))
+        kind = path[0]
+        own = kind not in COMPONENTS or settings[kind, "name"].value == getattr(recipe, kind)
+        if own and path not in settings:
+            raise ConfigError(f"recipe {recipe.name!r} needs {key}: {advice}")
 
 
 def _build(catalogue: Catalogue, settings: Settings) -> Resolved:

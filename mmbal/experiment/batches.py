@@ -52,6 +52,7 @@ class TrainingBatches:
         self._batch_size = batch_size
         self._seed = seed
         self._sampler = sampler
+        self._varied = data.augment is not None or data.train.vary is not None
         steps = -(-len(data.train) // batch_size)
         self.steps_per_epoch = steps if sampler is None else None
         with tf.device("CPU"):
@@ -121,13 +122,16 @@ class TrainingBatches:
         # Sorting drawn numbers: equal ones, should there be any, keep their order.
         order = tf.math.top_k(_draw([count], self._seed, 2 * epoch), count).indices
         rows = {name: tf.gather(row, order) for name, row in rows.items()}
-        if self._data.augment is not None:
+        if self._varied:
             rows["seed"] = _draw([count, 2], self._seed, 2 * epoch + 1)
         return rows
 
     def _read(self, row: Rows) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
         """Return one example as it is shown in one row."""
-        inputs, label = self._data.train.read(row["id"])
+        if self._data.train.vary is not None:
+            inputs, label = self._data.train.vary(row["id"], row["seed"])
+        else:
+            inputs, label = self._data.train.read(row["id"])
         if self._data.augment is not None:
             inputs, label = self._data.augment(inputs, label, row["seed"])
         if self._sampler is not None:

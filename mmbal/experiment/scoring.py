@@ -12,6 +12,7 @@ from mmbal.data import MultimodalDataset
 from mmbal.evaluation.context import Evaluation, EvaluationContext
 from mmbal.evaluation.probe import Probe
 from mmbal.experiment.batches import plain_batches
+from mmbal.reading import telling_bad_examples
 from mmbal.registry.catalogue import Catalogue
 from mmbal.training.network import FusionNetwork
 
@@ -44,14 +45,19 @@ class Scorer:
         ]
 
     def score(self, *splits: str) -> tuple[dict[str, Scores], dict[str, np.ndarray]]:
-        """Return split to scores, and the squeeze means by journal name."""
+        """Return split to scores, and the squeeze means by journal name.
+
+        Raises:
+            MmbalError: an example cannot be read.
+        """
         train = self._batches("train")
         context = EvaluationContext(self._probe, train, train)
         scores: dict[str, Scores] = {}
-        for split in splits:
-            context = context.another(self._batches(split))
-            scores[split] = dict(self._apply(context))
-        return scores, dict(_named(context)) if context.has_means else {}
+        with telling_bad_examples():
+            for split in splits:
+                context = context.another(self._batches(split))
+                scores[split] = dict(self._apply(context))
+            return scores, dict(_named(context)) if context.has_means else {}
 
     def _batches(self, split: str) -> tf.data.Dataset:
         return plain_batches(getattr(self._data, split), self._batch_size)

@@ -20,6 +20,7 @@ from mmbal.experiment.state import CallbackState, TrainingState
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.experiment.trials import Trials
 from mmbal.progress import Progress
+from mmbal.reading import telling_bad_examples
 from mmbal.recording.checkpoint import Checkpoint
 from mmbal.recording.generations import Generations
 from mmbal.recording.journal import Journal
@@ -135,7 +136,12 @@ class Training:
         watching = [each for each in (self.selection, self.writer) if each is not None]
         validation = plain_batches(self.data.validation, config.batch_size, replicas)
         try:
-            with self.stop, naming_a_lost_host(replicas), self._safe_when_stopped():
+            with (
+                self.stop,
+                naming_a_lost_host(replicas),
+                telling_bad_examples(),
+                self._safe_when_stopped(),
+            ):
                 self.model.fit(
                     self.batches.dataset,
                     validation_data=validation,

@@ -70,6 +70,12 @@ class Recipe:
         optimizer: `name` of a Keras optimizer, `learning_rate` and its other arguments.
         options: component kind ("dataset", "architecture", "strategy") to its options.
         settings: further run settings, such as {"select": "loss"}.
+        sample: what `mmbal run --sample` changes, so that it runs through the dataset's sample
+            in a few minutes on a processor: nested tables as a configuration file has them,
+            such as {"epochs": 2, "dataset": {"frames": 16}}.
+        needs: settings that only the user can give, by dotted key, and how to come by them:
+            {"architecture.weights": "..."}. Of options of a component, as long as the recipe's
+            own one is used.
         source: the paper.
         expected: the result to expect, as measured.
         time: how long it takes, and on what.
@@ -85,6 +91,8 @@ class Recipe:
     optimizer: Mapping[str, Any]
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    sample: Mapping[str, Any] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=dict)
     source: str = ""
     expected: str = ""
     time: str = ""

@@ -38,6 +38,7 @@ class FakeExperiment(ModuleType):
     def __init__(self) -> None:
         super().__init__("mmbal.experiment")
         self.calls: list[tuple[Any, ...]] = []
+        self.samples: list[tuple[str, Path]] = []
         self.error: BaseException | None = None
 
     def run(
@@ -53,6 +54,9 @@ class FakeExperiment(ModuleType):
         if self.error:
             raise self.error
         return {"run": str(out), **RESULT, "strategy": resolved.config.strategy.name}
+
+    def write_sample(self, config: Any, catalogue: Any, folder: Path) -> None:
+        self.samples.append((config.dataset.name, folder))
 
     def evaluate(
         self, run: Path, catalogue: Any, split: str, weights: str, data_dir: Path | None

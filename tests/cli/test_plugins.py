@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+import tomlkit
 from click.shell_completion import ShellComplete
 
 import mmbal as package
@@ -79,6 +80,19 @@ def test_show_recipe(mmbal: Any) -> None:
     assert "[optimizer]\n" in done.stdout
     as_json = mmbal("plugins", "show", "colored-digits", "--kind", "recipe", "--json")
     assert json.loads(as_json.stdout)["dataset"] == "colored-digits"
+
+
+def test_show_what_a_recipe_changes_for_a_sample_and_what_it_needs(mmbal: Any) -> None:
+    done = mmbal("plugins", "show", "modelnet40", "--kind", "recipe")
+
+    assert "epochs = 299 # recipe modelnet40" in done.stdout
+    tail = done.stdout.split("# what --sample changes, to run through the dataset's sample\n")[1]
+    assert tomlkit.parse(tail) == {"epochs": 3, "optimizer": {"learning_rate": 0.01}}
+    done = mmbal("plugins", "show", "nvgesture-pretrained")
+    assert done.exit_code == 0
+    assert "needs architecture.weights: the checkpoint of" in done.stdout
+    as_json = mmbal("plugins", "show", "nvgesture-pretrained", "--json")
+    assert list(json.loads(as_json.stdout)["needs"]) == ["architecture.weights"]
 
 
 def test_show_unknown_or_ambiguous_name(mmbal: Any) -> None:

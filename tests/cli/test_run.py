@@ -29,6 +29,58 @@ def test_options_reach_the_experiment(mmbal: Any, experiment: Any) -> None:
     assert str(resolved.origins["strategy.name"]) == "--strategy vanilla"
 
 
+def test_sample_is_written_into_the_folder_of_the_run(mmbal: Any, experiment: Any) -> None:
+    done = mmbal(*RECIPE, "--sample", "--out", "here", "--seed", 7)
+
+    assert done.exit_code == 0, done.output
+    [(resolved, *_)] = experiment.calls
+    assert experiment.samples == [("colored-digits", Path("here/sample"))]
+    assert resolved.config.data_dir == Path("here/sample")
+    assert str(resolved.origins["data_dir"]) == "--sample"
+    assert "mmbal run --plugin colored-digits --sample --seed 7 --strategy vanilla" in done.stderr
+
+
+def test_sample_of_a_run_in_the_default_folder(mmbal: Any, experiment: Any) -> None:
+    mmbal(*RECIPE, "--sample")
+
+    [(_, _, out)] = experiment.calls
+    assert out.parent == Path("runs")
+    assert experiment.samples == [("colored-digits", out / "sample")]
+
+
+def test_sample_of_a_resumed_run_stays_its_data(mmbal: Any, experiment: Any) -> None:
+    Path("here").mkdir()
+    config = mmbal(*RECIPE, "--print-config", "--data-dir", "here/sample").stdout
+    Path("here/config.toml").write_text(config, encoding="utf-8")
+
+    for arguments in (("run", "--sample"), (*RECIPE, "--sample")):
+        done = mmbal(*arguments, "--resume", "--out", "here")
+        assert done.exit_code == 0, done.output
+    assert [call[0].config.data_dir for call in experiment.calls] == [Path("here/sample")] * 2
+
+
+def test_sample_beside_other_data_is_refused(mmbal: Any, experiment: Any) -> None:
+    Path("f.toml").write_text('data_dir = "there"\n', encoding="utf-8")
+
+    for arguments, origin in [
+        (["--data-dir", "there"], "--data-dir there"),
+        (["--config", "f.toml"], "f.toml:1"),
+    ]:
+        done = mmbal(*RECIPE, "--sample", *arguments)
+        assert done.exit_code == 2
+        assert f"--sample writes data of its own, but {origin} says where data are" in done.stderr
+    assert experiment.calls == experiment.samples == []
+
+
+def test_sample_that_is_there_does_not_make_a_folder_used(mmbal: Any, experiment: Any) -> None:
+    Path("here/sample").mkdir(parents=True)
+
+    assert mmbal(*RECIPE, "--sample", "--out", "here").exit_code == 0
+    assert mmbal(*RECIPE, "--out", "here").exit_code == 2
+    Path("here/journal.jsonl").touch()
+    assert mmbal(*RECIPE, "--sample", "--out", "here").exit_code == 2
+
+
 def test_json_is_one_object_on_the_last_line_of_stdout(mmbal: Any, experiment: Any) -> None:
     done = mmbal(*RECIPE, "--json")
 

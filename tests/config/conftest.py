@@ -68,6 +68,7 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Catalogue:
     owner = Provenance("toys", "mmbal-toys 3.1")
     for kind, name, options in [
         ("dataset", "toy", "toy_options:ToyData"),
+        ("dataset", "other", "mmbal.options:NoOptions"),
         ("architecture", "net", "mmbal.options:NoOptions"),
         ("architecture", "needy", "toy_options:Needy"),
         ("strategy", "guided", "toy_options:Guided"),
@@ -81,8 +82,12 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> Catalogue:
         "optimizer": {"name": "sgd", "learning_rate": 0.1, "momentum": 0.9},
         "options": {"strategy": {"window": 7}, "dataset": {"shape": (2, 3)}},
         "settings": {"select": "loss"},
-    }
+        "sample": {"epochs": 1, "batch_size": 2, "optimizer": {"learning_rate": 0.5},
+                   "dataset": {"shape": (1, 1)}},
+    }  # fmt: skip
     toy = {"dataset": "toy", "architecture": "net", "strategy": "guided", **settings}
     catalogue.add(Recipe("toy", "a toy", **toy), owner)
+    needs = {"dataset.folder": "name the folder of ..."}
+    catalogue.add(Recipe("toy-poor", "a toy", **toy, needs=needs), owner)
     assert not catalogue.problems
     return catalogue

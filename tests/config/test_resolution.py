@@ -41,6 +41,41 @@ def test_recipe_over_defaults(toys: Catalogue) -> None:
     assert str(found.origins["recipe"]) == "--plugin toy"
 
 
+def test_sample_over_recipe_under_file_and_command_line(toys: Catalogue, tmp_path: Path) -> None:
+    file = tmp_path / "f.toml"
+    file.write_text("batch_size = 4\n", encoding="utf-8")
+    epochs = [parse_assignment("seed=5")]
+
+    found = resolve(toys, "toy", file, epochs, sample=True)
+
+    config, origin = found.config, "--sample of recipe toy (mmbal-toys 3.1)"
+    assert (config.epochs, config.batch_size, config.seed) == (1, 4, 5)
+    assert config.optimizer.arguments() == {"learning_rate": 0.5, "momentum": 0.9}
+    assert config.dataset.options.model_dump()["shape"] == (1, 1)
+    assert str(found.origins["epochs"]) == str(found.origins["dataset.shape"]) == origin
+    assert str(found.origins["optimizer.momentum"]) == "recipe toy (mmbal-toys 3.1)"
+    assert resolve(toys, "toy").config.epochs == 3
+
+
+def test_what_a_sample_changes_is_validated(toys: Catalogue) -> None:
+    toys._recipes["toy"][0].sample["dataset"]["shapes"] = 1  # type: ignore[index]
+
+    assert resolve(toys, "toy")
+    with pytest.raises(MmbalError, match=r"^--sample of recipe toy .*unknown option 'shapes'"):
+        resolve(toys, "toy", sample=True)
+
+
+def test_what_a_recipe_needs_from_the_user(toys: Catalogue) -> None:
+    message = r"^recipe 'toy-poor' needs dataset\.folder: name the folder of \.\.\.$"
+    with pytest.raises(ConfigError, match=message):
+        resolve(toys, "toy-poor")
+    given = parse_assignment("dataset.folder=here")
+    assert resolve(toys, "toy-poor", None, [given]).config.dataset.options.folder == Path("here")  # type: ignore[attr-defined]
+    assert resolve(toys, "toy-poor", complete=False).config.epochs == 3
+    other = [parse_assignment("dataset=other")]  # which needs nothing
+    assert resolve(toys, "toy-poor", None, other).config.dataset.name == "other"
+
+
 def test_file_over_recipe_and_command_line_over_file(toys: Catalogue, tmp_path: Path) -> None:
     toml = "epochs = 5\nseed = 1\n\n[strategy]\n# why\nwindow = 2\ntolerance = 0.5\n"
 

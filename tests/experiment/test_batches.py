@@ -1,5 +1,6 @@
 """The batches of an epoch: who is shown, in which order, and which host reads it."""
 
+import dataclasses
 from itertools import chain
 from types import SimpleNamespace
 
@@ -209,6 +210,17 @@ class TestAugmentation:
         assert set(parts[0]) | set(parts[1]) == set(whole)
         # Four in each full batch, and the last one's only example on both hosts.
         assert [len(part) for part in parts] == [7, 7]
+
+    def test_a_second_reader_shows_what_the_first_does_not(self):
+        data, plain = make(13, augment=noisy), make(13)
+        varied = Examples(13, plain.train.read, lambda index, seed: ({"a": seed, "b": seed}, index))
+        second = dataclasses.replace(plain, train=varied)
+        for inputs, found in plain_batches(second.train, 4):
+            np.testing.assert_array_equal(inputs["a"].numpy()[:, 0], found.numpy())
+        # The seeds of an augmentation, so that they too follow seed, epoch and step alone.
+        for replicas in (None, *hosts(2)):
+            augmented = seeds(TrainingBatches(data, 4, 2, None, replicas), 3, 1)
+            assert seeds(TrainingBatches(second, 4, 2, None, replicas), 3, 1) == augmented
 
     def test_seeds_belong_to_showings_not_to_examples(self):
         sampler = Sampler(10, 2)

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from mmbal_modelnet40.classes import CLASSES
 from mmbal_modelnet40.layout import parse_view
-from mmbal_modelnet40.listing import list_objects
-from mmbal_modelnet40.problems import ranges
+from mmbal_modelnet40.listing import list_objects, ranges
 
 
 def texts(root: Path, **wanted) -> list[str]:
@@ -43,7 +42,7 @@ def test_a_missing_view_costs_its_object_only(views: Path) -> None:
     (views / "bed" / "train" / "bed_0001.obj.shaded_v007.png").unlink()
     (problem,) = list_objects(views, None).problems
     assert problem.text == "bed/train/bed_0001: view 7 missing (have 1-6,8-12)"
-    assert (problem.objects, problem.fatal) == (("bed_0001",), False)
+    assert (problem.examples, problem.fatal) == (("bed_0001",), False)
     assert texts(views, views=(0, 5)) == []
 
 

@@ -15,14 +15,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbal.data import claim
 from mmbal.errors import ConfigError, DataFormatError, MmbalError
+from mmbal.split import hold_out
 from mmbal_colored_mnist.colour import generator
 from mmbal_colored_mnist.glyphs import draw_digits
 from mmbal_colored_mnist.images import GrayData, GrayImages
 from mmbal_colored_mnist.options import DigitsOptions
 from mmbal_colored_mnist.problems import refusal
-from mmbal_colored_mnist.source import SAMPLE, TEST_SPLIT, ColouredSource, claim
-from mmbal_colored_mnist.split import hold_out
+from mmbal_colored_mnist.source import SAMPLE, TEST_SPLIT, ColouredSource
 
 NAME = "digits.csv"
 SIDE = 8  # pixels

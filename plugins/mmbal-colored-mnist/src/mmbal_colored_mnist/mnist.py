@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mmbal.data import claim
 from mmbal.errors import ConfigError, MmbalError
 from mmbal_colored_mnist.colour import generator
 from mmbal_colored_mnist.folder import holds_idx, inspect_folder, read_folder, write_folder
@@ -10,7 +11,7 @@ from mmbal_colored_mnist.images import GrayData
 from mmbal_colored_mnist.options import ColouringOptions, MnistOptions
 from mmbal_colored_mnist.prepared import download, prepared_folder, read_prepared, tfds_root
 from mmbal_colored_mnist.published import inspect_published, published_path, read_published
-from mmbal_colored_mnist.source import SAMPLE, ColouredSource, Colours, claim
+from mmbal_colored_mnist.source import SAMPLE, ColouredSource, Colours
 
 SIDE = 28  # pixels
 

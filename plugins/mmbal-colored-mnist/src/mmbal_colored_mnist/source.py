@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbal.data import DatasetSource, Modality, MultimodalDataset
-from mmbal.errors import ConfigError, MmbalError
+from mmbal.errors import ConfigError
+from mmbal.split import hold_out
 from mmbal_colored_mnist.colour import draw_colours, generator
 from mmbal_colored_mnist.images import GrayData, GrayImages
 from mmbal_colored_mnist.options import ColouringOptions
 from mmbal_colored_mnist.resize import resize
-from mmbal_colored_mnist.split import choose, hold_out
+from mmbal_colored_mnist.split import choose
 
 # Each purpose draws from its own stream: the test colours owe nothing to the training colours,
 # and neither moves when fewer examples are asked for.
@@ -104,18 +105,6 @@ class ColouredSource(DatasetSource):
         if colours.ndim == 4:  # finished images
             colours = resize(colours.astype(np.uint8, copy=False), size)
         return resize(part.images[indices], size), colours, part.labels[indices]
-
-
-def claim(directory: Path) -> None:
-    """Make `directory` for a sample.
-
-    Raises:
-        MmbalError: something is in it already.
-    """
-    directory.mkdir(parents=True, exist_ok=True)
-    first = next(directory.iterdir(), None)
-    if first is not None:
-        raise MmbalError(f"{directory}: not empty (holds {first.name}); a sample needs a new one")
 
 
 def _fingerprint(arrays: list[NDArray[Any]]) -> str:

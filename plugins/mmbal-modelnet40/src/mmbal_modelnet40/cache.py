@@ -9,10 +9,10 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from mmbal.errors import DataFormatError
+from mmbal.locking import locked
+from mmbal.progress import track
 from mmbal_modelnet40.images import ImageFacts
-from mmbal_modelnet40.locking import locked
 from mmbal_modelnet40.pipeline import Decoder
-from mmbal_modelnet40.progress import track
 
 FORMAT = 1
 BATCH = 64

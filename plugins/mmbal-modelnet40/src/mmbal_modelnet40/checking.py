@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from mmbal.errors import MmbalError
+from mmbal.progress import track
+from mmbal.workers import over_processes
 from mmbal_modelnet40.layout import IMAGES, absent, image_root, mesh_root
 from mmbal_modelnet40.listing import list_objects
 from mmbal_modelnet40.meshes import inspect_mesh, list_meshes
 from mmbal_modelnet40.options import ModelNet40Options
-from mmbal_modelnet40.processes import over_processes
-from mmbal_modelnet40.progress import track
 from mmbal_modelnet40.sidecar import refuse_unfinished
 from mmbal_modelnet40.survey import survey
 
@@ -40,6 +40,6 @@ def _image_problems(images: Path, data_dir: Path | None, options: ModelNet40Opti
 
 def _mesh_problems(meshes: Path, images: Path, options: ModelNet40Options) -> list[str]:
     every = list_meshes(meshes, images, options.classes)
-    results = over_processes(inspect_mesh, every, options.render, options.workers)
+    results = over_processes(inspect_mesh, every, options.workers, options.render)
     told = track(results, "looking through meshes", len(every))
     return [problem for problem in told if problem is not None]

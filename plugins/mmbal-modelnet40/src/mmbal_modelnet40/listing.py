@@ -1,13 +1,13 @@
 """Which objects a folder of images holds, judged by the names of the files alone."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmbal.problems import Problem
 from mmbal_modelnet40.classes import SPLITS, VIEWS
 from mmbal_modelnet40.layout import class_folders, files, parse_view
-from mmbal_modelnet40.problems import Problem, ranges
 
 
 @dataclass(frozen=True)
@@ -115,3 +115,14 @@ def _in_both(objects: Iterable[Object3D]) -> Iterable[Problem]:
             places = " and ".join(f"{each.class_name}/{each.split}" for each in those)
             what = "is in both splits" if len({e.split for e in those}) > 1 else "occurs twice"
             yield Problem(f"{places}: {key} {what}", (key,))
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers in short, such as `1-6,8-12`."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1][1:] = [number]
+        else:
+            parts.append([number])
+    return ",".join("-".join(map(str, part)) for part in parts)

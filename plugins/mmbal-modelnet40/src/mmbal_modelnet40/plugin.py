@@ -59,6 +59,7 @@ def mmbal_recipes() -> list[Recipe]:
                     "stop-when-perfect": {"epochs": 5},
                 },
             },
+            sample={"epochs": 3, "optimizer": {"learning_rate": 0.01}},
             source=PAPER,
             expected="not measured",
             time="not measured",

@@ -4,13 +4,13 @@ import shutil
 from pathlib import Path
 
 from mmbal.errors import DataFormatError, MmbalError
+from mmbal.locking import locked
+from mmbal.progress import track
+from mmbal.workers import over_processes
 from mmbal_modelnet40.classes import VIEWS
 from mmbal_modelnet40.layout import IMAGES, absent, image_root, mesh_root
-from mmbal_modelnet40.locking import locked
 from mmbal_modelnet40.meshes import STAGING, MeshFile, draw_mesh, list_meshes
 from mmbal_modelnet40.options import ModelNet40Options
-from mmbal_modelnet40.processes import over_processes
-from mmbal_modelnet40.progress import track
 from mmbal_modelnet40.sidecar import read_sidecar, same_rendering, write_sidecar
 
 
@@ -51,7 +51,7 @@ def _prepare(images: Path, every: list[MeshFile], options: ModelNet40Options) ->
     write_sidecar(images, render, complete=False, objects=len(every), left_out=[])
     staging.mkdir()
     try:
-        results = over_processes(draw_mesh, to_draw, render, options.workers)
+        results = over_processes(draw_mesh, to_draw, options.workers, render)
         told = list(track(results, "drawing objects", len(to_draw)))
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mmbal.errors import MmbalError
+from mmbal.data import claim
 from mmbal_modelnet40.layout import IMAGES, MESHES
 from mmbal_modelnet40.off import write_off
 from mmbal_modelnet40.options import ModelNet40Options
@@ -26,10 +26,7 @@ def write_sample(directory: Path, seed: int, options: ModelNet40Options) -> list
     Raises:
         MmbalError: something is in the folder already.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    first = next(directory.iterdir(), None)
-    if first is not None:
-        raise MmbalError(f"{directory}: not empty (holds {first.name}); a sample needs a new one")
+    claim(directory)
     meshes = []
     for label, (class_name, shape) in enumerate(SHAPES.items()):
         for number in range(1, TRAIN + TEST + 1):

@@ -12,16 +12,17 @@ from numpy.typing import NDArray
 
 from mmbal.data import DatasetSource, Modality, MultimodalDataset
 from mmbal.errors import ConfigError, MmbalError
+from mmbal.problems import left_out, refusal
+from mmbal.split import hold_out
 from mmbal_modelnet40.checking import check_folder
 from mmbal_modelnet40.images import ImageFacts
 from mmbal_modelnet40.layout import absent, image_root
 from mmbal_modelnet40.listing import Object3D, list_objects
 from mmbal_modelnet40.options import ModelNet40Options
 from mmbal_modelnet40.preparing import prepare_folder
-from mmbal_modelnet40.problems import refusal
 from mmbal_modelnet40.sampling import write_sample
 from mmbal_modelnet40.sidecar import refuse_unfinished
-from mmbal_modelnet40.split import hold_out, hold_out_as_reference
+from mmbal_modelnet40.split import hold_out_as_reference
 from mmbal_modelnet40.survey import Remembered, Survey, survey
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ class ModelNet40(DatasetSource):
             kept, held = hold_out_as_reference(count, self.options.validation_fraction)
         else:
             fraction = self.options.validation_fraction
-            kept, held = hold_out(chosen.labels[:count], fraction, seed)
+            rng = np.random.default_rng([seed, 0])
+            kept, held = hold_out(chosen.labels[:count], fraction, rng)
         if not len(kept) or not len(held):
             raise ConfigError(
                 f"validation_fraction = {self.options.validation_fraction} splits {count:,} "
@@ -123,16 +125,16 @@ class ModelNet40(DatasetSource):
         if found.problems and self.options.on_bad_example == "fail":
             raise refusal(root, found.problems)
         sound = found.sound()
-        left_out = len({each.key for each, _ in found.objects}) - len(sound)
+        missing = len({each.key for each, _ in found.objects}) - len(sound)
         if found.problems:
-            warnings.warn(_told(root, found, left_out), stacklevel=3)
+            warnings.warn(left_out(root, "object", missing, found.problems), stacklevel=3)
         for class_name in listing.class_names:
             splits = Counter(each.split for each, _ in sound if each.class_name == class_name)
             if len(splits) < 2:
                 raise MmbalError(f"{root}/{class_name}: no sound object to train or to test on")
         ordered = sorted(sound, key=lambda pair: pair[0].split == "test")  # stable
         objects, facts = zip(*ordered, strict=True)
-        return _Chosen(listing.class_names, objects, facts, left_out)
+        return _Chosen(listing.class_names, objects, facts, missing)
 
     def _survey(self, listing: Any) -> Survey:
         options = self.options
@@ -187,10 +189,3 @@ class ModelNet40(DatasetSource):
                 for view in self.options.views:
                     digest.update(bytes.fromhex(chosen.facts[row][view].digest))
         return digest.hexdigest()
-
-
-def _told(root: Path, found: Survey, left_out: int) -> str:
-    objects = "1 object" if left_out == 1 else f"{left_out:,} objects"
-    more = len(found.problems) - 1
-    rest = f", and {more} more: see `mmbal data check`" if more else ""
-    return f"{root}: {objects} left out ({found.problems[0].text}{rest})"

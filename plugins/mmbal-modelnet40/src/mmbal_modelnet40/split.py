@@ -10,23 +10,6 @@ Indices = NDArray[np.int64]
 REFERENCE_SEED = 10
 
 
-def hold_out(labels: NDArray[np.int64], fraction: float, seed: int) -> tuple[Indices, Indices]:
-    """Split positions into (kept, held out), both ascending, by class.
-
-    Of all objects round(fraction * objects) are held out, of every class its share to within
-    one object.
-    """
-    rng = np.random.default_rng([seed, 0])
-    order = rng.permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]  # by class, at random within it
-    wanted = round(fraction * len(labels))
-    # Places spread evenly over objects sorted by class: every class gets its share.
-    places = (np.arange(wanted) * len(labels)) // max(wanted, 1)
-    held = np.zeros(len(labels), bool)
-    held[order[places]] = True
-    return np.flatnonzero(~held), np.flatnonzero(held)
-
-
 def hold_out_as_reference(count: int, fraction: float) -> tuple[Indices, Indices]:
     """Split 0..count - 1 into (kept, held out), in the order of the published code.
 

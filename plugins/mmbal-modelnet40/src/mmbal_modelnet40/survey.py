@@ -1,18 +1,18 @@
 """Look through the files of all objects; leave out the bad ones or say what is wrong."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from mmbal.problems import Problem
+from mmbal.progress import track
 from mmbal.recording.atomic import replace_file
+from mmbal.workers import processors
 from mmbal_modelnet40.images import ImageFacts, inspect_image
 from mmbal_modelnet40.listing import Listing, Object3D
-from mmbal_modelnet40.problems import Problem
-from mmbal_modelnet40.progress import track
 
 Inspect = Callable[[Path], ImageFacts | str]
 
@@ -31,7 +31,7 @@ class Survey:
 
     def sound(self) -> tuple[tuple[Object3D, dict[int, ImageFacts]], ...]:
         """Return the objects that no problem speaks of."""
-        bad = {key for problem in self.problems for key in problem.objects}
+        bad = {key for problem in self.problems for key in problem.examples}
         return tuple(each for each in self.objects if each[0].key not in bad)
 
 
@@ -70,11 +70,6 @@ def survey(
     if not any_size:
         problems += _odd_sizes(objects)
     return Survey(tuple(objects), (*listing.problems, *problems))
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Remembered:

@@ -1,4 +1,4 @@
-"""The same work on many meshes, over processes."""
+"""The same work on many files, over processes."""
 
 import multiprocessing
 import os
@@ -7,45 +7,49 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
 
 from mmbal.errors import MmbalError
-from mmbal_modelnet40.meshes import MeshFile
-from mmbal_modelnet40.options import RenderOptions
-from mmbal_modelnet40.survey import processors
 
-Work = Callable[[MeshFile, RenderOptions], str | None]
-FEW = 4  # meshes that are not worth a process
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+FEW = 4  # items that are not worth a process
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def over_processes(
-    work: Work, meshes: Sequence[MeshFile], options: RenderOptions, workers: int | None
-) -> Iterator[str | None]:
-    """Yield what `work` returns for each mesh, in their order.
+    work: Callable[..., Result], items: Sequence[Item], workers: int | None, *shared: Any
+) -> Iterator[Result]:
+    """Yield what `work` returns for each item, in their order.
 
-    Ctrl-C ends the meshes in work and no others are begun; processes end with this one.
+    Ctrl-C ends the items in work and no others are begun; processes end with this one.
 
     Args:
         work: a function of a module, for it is named to other processes.
-        meshes: one call each.
-        options: handed to every call.
+        items: one call each.
         workers: processes; None for one per processor.
+        shared: further arguments, the same for every call.
 
     Raises:
         MmbalError: a process was killed, as for want of memory.
     """
-    count = min(workers or processors(), len(meshes))
-    if count <= 1 or len(meshes) <= FEW:
-        yield from (work(mesh, options) for mesh in meshes)
+    count = min(workers or processors(), len(items))
+    if count <= 1 or len(items) <= FEW:
+        yield from (work(item, *shared) for item in items)
         return
     # Not forked: TensorFlow's threads would not be there in the copy.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(count, context, initializer=_begin)
     try:
-        yield from pool.map(work, meshes, [options] * len(meshes))
+        yield from pool.map(work, items, *([each] * len(items) for each in shared))
     except BrokenProcessPool as problem:
         raise MmbalError(
-            "a process that draws meshes was killed, perhaps for want of memory; run again, "
-            "with fewer workers, to go on"
+            "a process that helps with the files was killed, perhaps for want of memory; run "
+            "again, with fewer workers, to go on"
         ) from problem
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,1 @@
+"""NVIDIA Dynamic Hand Gesture for mmbal."""

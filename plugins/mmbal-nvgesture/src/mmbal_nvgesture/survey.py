@@ -1,0 +1,172 @@
+"""Look at the files of all clips without decoding them; leave out the bad ones or say why."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mmbal.problems import Problem
+from mmbal.progress import track
+from mmbal.workers import processors
+from mmbal_nvgesture.layout import find_list
+from mmbal_nvgesture.lists import Clip, Window, compare_lists, read_list
+from mmbal_nvgesture.media import Media, find_media, probe_media
+from mmbal_nvgesture.options import NVGestureOptions
+from mmbal_nvgesture.sensors import SENSORS
+from mmbal_nvgesture.strip import Strip
+
+
+@dataclass(frozen=True)
+class Found:
+    """A clip and where its frames stand, by sensor."""
+
+    clip: Clip
+    strips: Mapping[str, Strip]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What lists and files hold.
+
+    Args:
+        root: the folder of the lists.
+        lines: number of clips that the lists name, the bad ones included.
+        found: clips whose files look sound, training before testing, in the order of the lists.
+        problems: of lists and files.
+    """
+
+    root: Path
+    lines: int
+    found: tuple[Found, ...]
+    problems: tuple[Problem, ...]
+
+    def sound(self) -> tuple[Found, ...]:
+        """Return the clips that no problem speaks of."""
+        bad = {place for problem in self.problems for place in problem.examples}
+        return tuple(each for each in self.found if each.clip.place not in bad)
+
+
+def survey(root: Path, options: NVGestureOptions) -> Survey:
+    """Read both lists and look at the files that they name.
+
+    Raises:
+        MmbalError: a list is absent.
+        DataFormatError: a list is no text.
+    """
+    clips: list[Clip] = []
+    problems: list[Problem] = []
+    for split, name in (("train", options.train_list), ("test", options.test_list)):
+        path = find_list(root, split, name)
+        read, faults = read_list(path, split, options.modalities, options.classes)
+        clips += read
+        problems += faults
+    lines = len(clips) + len({place for each in problems for place in each.examples})
+    problems += compare_lists(clips)
+
+    def look(clip: Clip) -> Found | list[str]:
+        return _look(root, clip, options)
+
+    with ThreadPoolExecutor(options.workers or processors()) as pool:
+        looked = list(track(pool.map(look, clips), "looking at files", len(clips)))
+    found = [each for each in looked if isinstance(each, Found)]
+    pairs = list(zip(clips, looked, strict=True))
+    bad = [(clip, each) for clip, each in pairs if isinstance(each, list)]
+    problems += _file_problems(bad, len(clips))
+    return Survey(root, lines, tuple(found), tuple(problems))
+
+
+def _file_problems(bad: Sequence[tuple[Clip, list[str]]], total: int) -> Iterator[Problem]:
+    absent = sum(any(": not found" in fault for fault in faults) for _, faults in bad)
+    for clip, faults in bad:
+        for fault in faults:
+            count = f"; {absent:,} of {total:,} clips affected" if ": not found" in fault else ""
+            yield Problem(f"{clip.path}/{fault} ({clip.place}){count}", (clip.place,))
+
+
+def _look(root: Path, clip: Clip, options: NVGestureOptions) -> Found | list[str]:
+    media: dict[str, Media] = {}
+    faults: list[str] = []
+    for name in options.modalities:
+        window = clip.windows[name]
+        path = find_media(root / clip.path, window.stem, options.layout)
+        if path is None:
+            faults.append(_not_found(window.stem, options.layout))
+            continue
+        facts = probe_media(path, options.first_frame, range(window.start, window.end))
+        if isinstance(facts, str):
+            faults.append(facts)
+        else:
+            media[name] = facts
+    if faults:
+        return faults
+    windows = _within(clip.windows, media, options.past_end)
+    if isinstance(windows, list):
+        return windows
+    strips = {
+        name: _strip(clip, name, window, media[name], options) for name, window in windows.items()
+    }
+    faults = _unequal(strips, options.crop)
+    return faults or Found(clip, strips)
+
+
+def _not_found(stem: str, layout: str) -> str:
+    wanted = {"video": f"{stem}.avi", "frames": f"{stem} or {stem}_all (folder of images)"}
+    either = f"{stem}.avi, {stem} or {stem}_all"
+    return f"{wanted.get(layout, either)}: not found"
+
+
+def _within(
+    windows: Mapping[str, Window], media: Mapping[str, Media], past_end: str
+) -> dict[str, Window] | list[str]:
+    """Return windows that files can fill, or what is wrong with them."""
+    faults = []
+    lost = 0.0  # largest part of a window that is past the end of its file
+    for name, facts in media.items():
+        window = windows[name]
+        past = window.end - facts.frames
+        file = facts.path.name
+        if past > 0 and (past_end == "fail" or window.start >= facts.frames):
+            told = f": header {facts.promised} frames" if facts.promised != facts.frames else ""
+            faults.append(
+                f"window {window.start}:{window.end} but {file} has {facts.frames} frames{told}"
+            )
+        lost = max(lost, past / len(window))
+    if faults:
+        return faults
+    if past_end != "clamp" or lost <= 0:
+        return {name: windows[name] for name in media}
+    # One share of every window, so that sensors end together.
+    kept = {name: max(1, int(len(windows[name]) * (1 - lost) + 1e-9)) for name in media}
+    return {
+        name: replace(windows[name], end=windows[name].start + length)
+        for name, length in kept.items()
+    }
+
+
+def _strip(clip: Clip, name: str, window: Window, facts: Media, options: NVGestureOptions) -> Strip:
+    short = min(facts.width, facts.height)
+    side = options.short_side or short
+    return Strip(
+        clip.place,
+        facts,
+        window.start,
+        window.end,
+        height=round(facts.height * side / short),
+        width=round(facts.width * side / short),
+        gray=SENSORS[name].gray,
+        pad=options.past_end == "pad_last",
+        conceal=options.damaged_frames == "conceal",
+    )
+
+
+def _unequal(strips: Mapping[str, Strip], crop: int) -> list[str]:
+    (first, one), *others = strips.items()
+    faults = [
+        f"{first} is {one.media.shape}, {name} is {other.media.shape}; one crop for all needs "
+        "frames of one shape"
+        for name, other in others
+        if (other.height, other.width) != (one.height, one.width)
+    ]
+    if min(one.height, one.width) < crop:
+        faults.append(f"{first} is {one.media.shape}, too small for crop = {crop}")
+    return faults

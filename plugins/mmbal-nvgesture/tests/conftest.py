@@ -1,0 +1,82 @@
+"""A sample written once, and videos whose frames carry their numbers."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmbal_nvgesture.options import NVGestureOptions
+from mmbal_nvgesture.sampling import BITS, write_sample, write_video
+from mmbal_nvgesture.source import NVGesture
+
+Make = Callable[..., NVGesture]
+
+# The sample's own size, so that the squares of the frames' numbers stay where they are.
+SMALL: dict[str, Any] = {"short_side": None, "crop": 60, "classes": 3, "workers": 1}
+
+
+@pytest.fixture
+def gestures() -> Make:
+    """Return a function from options to the dataset, in the sample's own size."""
+
+    def make(**options: Any) -> NVGesture:
+        return NVGesture(NVGestureOptions(**{**SMALL, **options}))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a sample, which must not be changed."""
+    directory = tmp_path_factory.mktemp("written")
+    write_sample(directory, seed=3)
+    return directory
+
+
+@pytest.fixture
+def sample(written: Path, tmp_path: Path) -> Path:
+    """Return a copy of the sample that may be changed."""
+    return Path(shutil.copytree(written, tmp_path / "sample"))
+
+
+@pytest.fixture
+def number_of() -> Callable[[np.ndarray], int]:
+    """Return a function from a frame, (60, 80, channels) uint8, to the number it carries."""
+
+    def read(frame: np.ndarray) -> int:
+        squares = (frame[2:8, bit * 10 + 2 : bit * 10 + 8].mean() for bit in range(BITS))
+        return sum(int(mean > 128) << bit for bit, mean in enumerate(squares))
+
+    return read
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a video of noise whose frames carry their numbers."""
+
+    def write(count: int = 100, key_every: int = 250, b_frames: int = 0, extra: str = "") -> Path:
+        rng = np.random.default_rng(0)
+        frames = rng.integers(0, 80, (count, 60, 80, 3), np.uint8)
+        for number, frame in enumerate(frames):
+            for bit in range(BITS):
+                frame[:10, bit * 10 : bit * 10 + 10] = 255 * (number >> bit & 1)
+        path = tmp_path / f"video_{key_every}_{b_frames}.avi"
+        write_video(path, frames, 30, key_every, b_frames, extra)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def replace_in() -> Callable[[Path, str, str], None]:
+    """Return a function that replaces text in a file, where it must be."""
+
+    def replace(path: Path, old: str, new: str) -> None:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    return replace

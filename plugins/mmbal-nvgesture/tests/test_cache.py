@@ -1,0 +1,232 @@
+"""The cache: equal to decoding, whole or not at all, and safe to interrupt."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mmbal.errors import DataFormatError, MmbalError
+from mmbal.reading import telling_bad_examples
+from mmbal_nvgesture import cache as module
+from mmbal_nvgesture.strip import Strip
+
+Make = Callable[..., Any]
+
+PREPARE = """
+from pathlib import Path
+from mmbal_nvgesture.options import NVGestureOptions
+from mmbal_nvgesture.preparing import prepare_folder
+
+options = NVGestureOptions(short_side=None, crop=60, classes=3, workers=1)
+print(prepare_folder(Path({!r}), options))
+"""
+# Arrays wait before they get their names, so that there is time to kill the process.
+SLOW = """
+import time
+from pathlib import Path
+
+replace = Path.replace
+
+def wait(self, target):
+    time.sleep(0.1)
+    return replace(self, target)
+
+Path.replace = wait
+"""
+
+CLIP = "Video_data/class_02/subject3_r0"
+
+
+def arrays(examples: Any) -> list[tuple[np.ndarray, np.ndarray, int]]:
+    return [
+        (inputs["color"].numpy(), inputs["depth"].numpy(), int(label))
+        for inputs, label in examples.dataset()
+    ]
+
+
+def equal(one: Any, other: Any) -> bool:
+    pairs = zip(arrays(one), arrays(other), strict=True)
+    return all((a[0] == b[0]).all() and (a[1] == b[1]).all() and a[2] == b[2] for a, b in pairs)
+
+
+def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(Strip, "read", refuse)
+
+
+@pytest.mark.parametrize("options", [{}, {"short_side": 30, "crop": 20, "depth_channels": 1},
+                                     {"frames": 100, "short_window": "zero"}])  # fmt: skip
+def test_cached_examples_are_equal(
+    gestures: Make, written: Path, tmp_path: Path, options: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    plain = gestures(**options).load(written, 0)
+    gestures(**options, cache=tmp_path).load(written, 0)
+    every = {part: arrays(getattr(plain, part)) for part in ("train", "validation", "test")}
+    assert every["test"]
+    expected = plain.test.vary(1, np.array([3, 4]))
+    forbid_decoding(monkeypatch)
+    cached = gestures(**options, cache=tmp_path).load(written, 0)
+    assert cached.fingerprint == plain.fingerprint
+    for part, before in every.items():
+        for one, two in zip(before, arrays(getattr(cached, part)), strict=True):
+            assert all(
+                (np.asarray(a) == np.asarray(b)).all() for a, b in zip(one, two, strict=True)
+            )
+    varied = cached.test.vary(1, np.array([3, 4]))
+    assert all((varied[0][name] == expected[0][name]).numpy().all() for name in varied[0])
+
+
+def test_prepared_clips_are_found_beside_the_lists(
+    gestures: Make, sample: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    done = gestures().prepare(sample)
+    assert done == (
+        f"nvgesture: {sample / 'decoded'} holds 18 clips of 2 sensors (36 videos were decoded, 0 "
+        "clips left out)"
+    )
+    told = capfd.readouterr().err
+    size = 18 * 80 * 60 * 80 * 4 / 1e6
+    assert f"decoding 36 videos once; they take {size:.1f} MB in {sample / 'decoded'}, wh" in told
+    assert sum(path.stat().st_size for path in (sample / "decoded").glob("*.npy")) == (
+        pytest.approx(size * 1e6, rel=0.01)
+    )
+    assert "(0 videos were decoded, 0 clips left out)" in gestures().prepare(sample)
+    forbid_decoding(monkeypatch)
+    data = gestures().load(sample, 0)
+    assert len(arrays(data.train)) == len(data.train)
+    with pytest.raises(Exception, match="decoded"):  # of another size
+        arrays(gestures(short_side=30, crop=20).load(sample, 0).train)
+
+
+def test_the_cache_follows_the_files(gestures: Make, sample: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    before = gestures(cache=cache).load(sample, 0)
+    for name in ("sk_color", "sk_depth"):
+        source = sample / "Video_data/class_01/subject6_r0" / f"{name}.avi"
+        shutil.copy(source, sample / "Video_data/class_01/subject5_r0" / f"{name}.avi")
+    data = gestures(cache=cache).load(sample, 0)
+    assert data.fingerprint != before.fingerprint
+    assert equal(data.test, gestures().load(sample, 0).test)
+
+
+def test_processes_store_what_one_does(gestures: Make, written: Path, tmp_path: Path) -> None:
+    for workers in (1, 2):
+        gestures(cache=tmp_path / str(workers), workers=workers).load(written, 0)
+    one, two = (sorted((tmp_path / name).glob("*.npy")) for name in "12")
+    assert len(one) == 36
+    assert [path.name for path in one] == [path.name for path in two]
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, two, strict=True))
+
+
+def test_a_killed_process_loses_the_clips_in_work_only(
+    gestures: Make, sample: Path, tmp_path: Path
+) -> None:
+    script = SLOW + PREPARE.format(str(sample))
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    folder = sample / "decoded"
+    while process.poll() is None:
+        process.send_signal(signal.SIGSTOP)
+        if len(list(folder.glob("*.npy"))) >= 5 and list(folder.glob(".*.partial")):
+            break
+        process.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    there = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
+    assert 5 <= len(there) < 36
+    assert len(list(folder.glob(".*.partial"))) == 1
+
+    assert f"({36 - len(there)} videos were decoded" in gestures().prepare(sample)
+    assert not list(folder.glob(".*.partial"))
+    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
+    assert len(after) == 36
+    assert {name: after[name] for name in there} == there
+
+
+def test_two_processes_share_the_work(gestures: Make, sample: Path) -> None:
+    command = [sys.executable, "-c", PREPARE.format(str(sample))]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = [process.communicate()[0] for process in both]
+    assert all("holds 18 clips of 2 sensors" in text for text in told)
+    assert len(list((sample / "decoded").glob("*.npy"))) == 36
+
+
+def test_a_full_disk_is_refused_before_the_work(
+    gestures: Make, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = SimpleNamespace(free=4_000_000)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(MmbalError) as caught:
+        gestures().prepare(sample)
+    assert str(caught.value) == (
+        f"decoded clips take 27.6 MB in {sample / 'decoded'}, where 4.0 MB are free; set cache to "
+        "a folder with more room, or short_side to fewer pixels"
+    )
+    assert not list((sample / "decoded").glob("*.npy"))
+
+
+def test_a_folder_that_cannot_be_written(gestures: Make, sample: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MmbalError, match=f"cannot write to {tmp_path / 'file' / 'x'}: "):
+        gestures(cache=tmp_path / "file" / "x").load(sample, 0)
+
+
+def damage(sample: Path) -> Path:
+    path = sample / CLIP / "sk_depth.avi"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 300] = bytes(300)
+    path.write_bytes(data)
+    return path
+
+
+def test_a_damaged_clip_while_the_cache_is_filled(
+    gestures: Make, sample: Path, tmp_path: Path
+) -> None:
+    path = damage(sample)
+    message = rf"^{path}: cannot decode frame .*lst:7\); on_bad_example=skip goes on$"
+    with pytest.raises(DataFormatError, match=message):
+        gestures().prepare(sample)
+    assert len(list((sample / "decoded").glob("*.npy"))) == 35  # all others
+    done = gestures(on_bad_example="skip").prepare(sample)
+    assert "holds 17 clips of 2 sensors (1 videos were decoded, 1 clips left out)" in done
+    with pytest.raises(DataFormatError, match=message):
+        gestures(cache=tmp_path / "c").load(sample, 0)
+    with pytest.warns(UserWarning, match=r"1 clip left out \(.*cannot decode frame"):
+        data = gestures(cache=tmp_path / "c", on_bad_example="skip").load(sample, 0)
+    assert data.notes["clips_left_out"] == 1
+    assert len(data.train) + len(data.validation) == 11
+
+
+@pytest.mark.parametrize("cut", [0, 10, 100, 5000])
+def test_a_damaged_array_is_named(gestures: Make, sample: Path, cut: int) -> None:
+    gestures().prepare(sample)
+    for path in (sample / "decoded").glob("*.npy"):
+        os.truncate(path, cut)
+    data = gestures().load(sample, 0)
+    message = r"decoded/class_.*\.npy: damaged \(.*\); remove it$"
+    with pytest.raises(DataFormatError, match=message), telling_bad_examples():
+        arrays(data.test)
+
+
+def test_another_array_in_its_place_is_named(gestures: Make, sample: Path) -> None:
+    gestures().prepare(sample)
+    for path in (sample / "decoded").glob("*.npy"):
+        np.save(path, np.zeros((2, 2)))
+    data = gestures().load(sample, 0)
+    with (
+        pytest.raises(DataFormatError, match=r"damaged \(holds \(2, 2\)\); remove it$"),
+        telling_bad_examples(),
+    ):
+        arrays(data.test)

@@ -1,0 +1,153 @@
+"""Folders of numbered images stand for videos."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from mmbal.errors import DataFormatError
+from mmbal_nvgesture.media import Media, find_media, probe_media
+
+Make = Callable[..., Any]
+
+# folder, name of the image with a number, number of the first
+FORMS = [
+    ("sk_color", "img{:05d}.jpg", 1),
+    ("sk_color_all", "{:05d}.jpg", 1),
+    ("sk_color", "{:06d}.png", 0),
+    ("sk_color_all", "frame_{}.JPEG", 1),
+]
+
+
+def extract(video: Path, folder: Path, form: str, first: int) -> None:
+    """Write the frames of a video as images and remove it."""
+    folder.mkdir()
+    with av.open(str(video)) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            frame.to_image().save(folder / form.format(number + first), quality=95, subsampling=0)
+    video.unlink()
+
+
+def take_apart(sample: Path, name: str, form: str, first: int) -> None:
+    for video in sorted(sample.glob("Video_data/*/*/sk_color.avi")):
+        extract(video, video.with_name(name), form, first)
+
+
+@pytest.mark.parametrize(("name", "form", "first"), FORMS)
+def test_images_are_the_frames_of_the_video(
+    gestures: Make, written: Path, sample: Path, name: str, form: str, first: int
+) -> None:
+    take_apart(sample, name, form, first)
+    (sample / "Video_data/class_01/subject5_r0" / name / "notes.txt").touch()
+    one, two = (gestures(frames=80).load(folder, 0).test for folder in (written, sample))
+    for (before, label), (after, same) in zip(one.dataset(), two.dataset(), strict=True):
+        assert int(label) == int(same)
+        assert (before["depth"].numpy() == after["depth"].numpy()).all()
+        # JPEG loses a little; a frame beside this one has other squares.
+        assert np.abs(before["color"].numpy() - after["color"].numpy()).mean() < 0.02
+
+
+def test_layouts(gestures: Make, sample: Path) -> None:
+    shutil.copytree(sample, sample.with_name("both"))
+    both = sample.with_name("both")
+    take_apart(sample, "sk_color", "{:05d}.jpg", 1)
+    for folder in sample.glob("Video_data/*/*/sk_color"):
+        shutil.copytree(folder, both / folder.relative_to(sample))
+    prints = {
+        layout: gestures(layout=layout, modalities=("color",)).load(both, 0).fingerprint
+        for layout in ("auto", "video", "frames")
+    }
+    assert prints["auto"] == prints["video"] != prints["frames"]
+    folder = "Video_data/class_01/subject5_r0"
+    with pytest.raises(DataFormatError, match=r"sk_color\.avi: not found \(nvgesture_train"):
+        gestures(layout="video").load(sample, 0)
+    for layout, words in (
+        ("auto", "sk_color.avi, sk_color or sk_color_all: not found"),
+        ("frames", "sk_color or sk_color_all (folder of images): not found"),
+    ):
+        shutil.rmtree(sample / folder / "sk_color", ignore_errors=True)
+        with pytest.raises(DataFormatError) as caught:
+            gestures(layout=layout, modalities=("color",)).load(sample, 0)
+        assert f"{folder}/{words} (nvgesture_test_correct.lst:1); 1 of 18 clips affected" in str(
+            caught.value
+        )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a folder of the images 1 to 40."""
+    from PIL import Image
+
+    path = tmp_path / "sk_color"
+    path.mkdir()
+    for number in range(1, 41):
+        Image.new("RGB", (8, 6)).save(path / f"img{number:05d}.jpg")
+    return path
+
+
+def test_facts_of_a_folder(folder: Path) -> None:
+    media = probe_media(folder, "auto", range(40))
+    assert isinstance(media, Media)
+    assert (media.width, media.height, media.frames, media.promised) == (8, 6, 40, 40)
+    assert media.size == sum(path.stat().st_size for path in folder.iterdir())
+    assert find_media(folder.parent, "sk_color", "auto") == folder
+    assert find_media(folder.parent, "sk_depth", "auto") is None
+
+
+def test_gaps(folder: Path) -> None:
+    (folder / "img00017.jpg").unlink()
+    # Frame 16 from 0 is image 17 from 1.
+    assert probe_media(folder, "auto", range(10, 30)) == "sk_color: frame 00017 missing"
+    assert isinstance(probe_media(folder, "auto", range(17, 40)), Media)
+    assert isinstance(probe_media(folder, "auto", range(16)), Media)
+
+
+def test_numbering_can_be_told(folder: Path) -> None:
+    assert probe_media(folder, 0, range(5)) == "sk_color: frame 00000 missing"
+    media = probe_media(folder, 0, range(5, 9))
+    assert isinstance(media, Media)
+    assert media.numbering is not None
+    assert (media.frames, media.numbering.name(5)) == (41, "img00005.jpg")
+
+
+def test_a_folder_that_begins_late_needs_to_be_told(folder: Path) -> None:
+    for number in range(1, 10):
+        (folder / f"img{number:05d}.jpg").unlink()
+    found = probe_media(folder, "auto", range(20, 30))
+    assert isinstance(found, str)
+    assert found.startswith("sk_color: the first image is number 10; set first_frame to 0 or 1")
+    assert isinstance(probe_media(folder, 1, range(20, 30)), Media)
+
+
+def test_what_is_no_image(folder: Path) -> None:
+    (folder / "img00001.jpg").write_bytes(b"no image")
+    found = probe_media(folder, "auto", range(40))
+    assert isinstance(found, str)
+    assert found.startswith("sk_color/img00001.jpg: cannot decode image (")
+    for path in folder.iterdir():
+        path.rename(path.with_suffix(".bmp"))
+    assert probe_media(folder, "auto", range(40)) == (
+        "sk_color: no numbered images (.jpg, .jpeg, .png)"
+    )
+
+
+def test_a_bad_image_is_found_when_it_is_read(gestures: Make, sample: Path) -> None:
+    take_apart(sample, "sk_color", "img{:05d}.jpg", 1)
+    data = gestures(frames=80).load(sample, 0)
+    path = next((sample / "Video_data/class_01/subject5_r0/sk_color").glob("img00050.jpg"))
+    path.write_bytes(path.read_bytes()[:200])
+    clip = data.test
+    from mmbal.reading import telling_bad_examples
+
+    message = (
+        r"sk_color/img00050\.jpg: cannot decode image \(.*\) \(nvgesture_test_correct\.lst:1\)$"
+    )
+    with pytest.raises(DataFormatError, match=message), telling_bad_examples():
+        list(clip.dataset([0]))
+    path.unlink()
+    with pytest.raises(DataFormatError, match="frame 00050 missing"), telling_bad_examples():
+        list(clip.dataset([0]))
