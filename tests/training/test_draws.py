@@ -7,6 +7,7 @@ import tensorflow as tf
 from mmbal.training.distribution import ALL_ROWS, Rows
 from mmbal.training.draws import Draws
 from mmbal.training.step import Phase, Step
+from mmbal.training.strategy import Strategy
 
 
 def step(examples, rows=ALL_ROWS):
@@ -47,3 +48,13 @@ def test_a_replica_gets_what_its_rows_would_get_on_one_device():
     rows = Rows(tf.constant(2, tf.int64), tf.constant(7, tf.int64))
     mine = draws.by_row(step(3, rows), 4)
     np.testing.assert_array_equal(mine, draws.by_row(step(7), 4)[2:5])
+
+
+def test_a_strategy_that_holds_draws_holds_their_counter():
+    class Drawing(Strategy):
+        def build(self, context):
+            self._draws = Draws(context, "x")
+
+    strategy = Drawing()
+    strategy.build(0)
+    assert [v.name for v in strategy.variables] == ["updates:0"]
