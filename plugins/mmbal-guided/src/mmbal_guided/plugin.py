@@ -2,8 +2,6 @@
 
 from mmbal import Component, hookimpl
 
-MMBAL_API = 1
-
 PAPER = (
     "Wu, Jastrzębski, Cho, Geras, Characterizing and overcoming the greedy nature of learning "
     "in multi-modal deep neural networks, ICML 2022, arXiv 2202.05306"

@@ -2,8 +2,6 @@
 
 from mmbal import Component, Recipe, hookimpl
 
-MMBAL_API = 1
-
 DATA = (
     "Wu et al., 3D ShapeNets, CVPR 2015, arXiv 1406.5670; views of Su et al., Multi-view "
     "convolutional neural networks for 3D shape recognition, ICCV 2015, arXiv 1505.00880"
