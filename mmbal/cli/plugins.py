@@ -8,6 +8,7 @@ import click
 from mmbal.cli.boundary import Commands
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import console, print_json
+from mmbal.cli.new import new
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
 
@@ -24,10 +25,13 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on
 @_json
 @click.pass_context
 def plugins(ctx: click.Context, as_json: bool) -> None:
-    """List the installed recipes and components, or show one of them."""
+    """List the installed recipes and components, show one of them, or write a plugin."""
     ctx.obj = as_json
     if ctx.invoked_subcommand is None:
         _list(as_json)
+
+
+plugins.add_command(new)
 
 
 @plugins.command("list")
