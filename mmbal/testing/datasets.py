@@ -9,15 +9,14 @@ import tensorflow as tf
 
 from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
-from mmbal.registry.catalogue import first_line
 from mmbal.testing.benches.dataset import (
     SEED,
     DatasetBench,
-    bytes_below,
     digest,
     digests,
     files_below,
     looked_at,
+    marks_below,
     refused,
     split_up,
     states,
@@ -100,17 +99,7 @@ def dtypes(bench: DatasetBench) -> None:
 )
 def cardinality(bench: DatasetBench) -> None:
     """Every split has examples, as many as it says."""
-    for split, examples in split_up(bench.data()).items():
-        require(len(examples) > 0, f"{split} has no examples")
-        known = int(examples.dataset().cardinality())
-        require(known == len(examples), f"{split} says {len(examples)}, its stream {known}")
-        try:
-            examples.read(tf.constant(len(examples) - 1, tf.int64))
-        except Exception as error:
-            last = len(examples) - 1
-            raise Broken(
-                f"example {last} of {split} cannot be read: {first_line(error)}"
-            ) from error
+    bench.splits(owner=True)
 
 
 @RULES.rule(
@@ -120,9 +109,9 @@ def cardinality(bench: DatasetBench) -> None:
 )
 def determinism(bench: DatasetBench) -> None:
     """The same seed gives the same examples, in whatever order they are read."""
-    again = bench.load()
+    held, again = bench.splits(), bench.load()
     for split, examples in split_up(again).items():
-        first, second = bench.splits()[split], list(looked_at(examples))
+        first, second = held[split], list(looked_at(examples))
         same = [digest(each) for each in first] == [digest(each) for each in second]
         require(same, f"loaded again with the same seed, {split} holds other examples")
         read = examples.read(tf.constant(0, tf.int64)), examples.read(tf.constant(0, tf.int64))
@@ -138,13 +127,12 @@ def determinism(bench: DatasetBench) -> None:
 )
 def fingerprint(bench: DatasetBench) -> None:
     """It is hexadecimal, follows the examples, and does not depend on where they lie."""
-    data = bench.data()
-    mark = data.fingerprint
+    held, mark = bench.splits(), bench.data().fingerprint
     require(mark and set(mark) <= set("0123456789abcdef"), f"it is not hexadecimal: {mark!r}")
     other = bench.load(SEED + 1)
     if other.fingerprint == mark:
         for split, examples in split_up(other).items():
-            same = digests(bench.splits()[split]) == digests(looked_at(examples))
+            same = digests(held[split]) == digests(looked_at(examples))
             require(same, f"another seed gives another {split} split under the same fingerprint")
     if bench.place is None:
         return
@@ -174,13 +162,14 @@ def disjoint_splits(bench: DatasetBench) -> None:
 )
 def no_mutation(bench: DatasetBench) -> None:
     """Loading, reading and checking change no file and no global random state."""
-    before, drawn = bytes_below(bench.place), states()
+    bench.splits()
+    before, drawn = bench.marks[bench.place], states()
     bench.load()
     for examples in split_up(bench.data()).values():
         list(looked_at(examples))
     if type(bench.source).check is not DatasetSource.check:
         bench.make().check(bench.place)
-    after = bytes_below(bench.place)
+    after = bench.marks_now()
     changed = sorted(str(p) for p in {*before, *after} if before.get(p) != after.get(p))
     require(not changed, f"changed or written: {', '.join(changed)}")
     require(states() == drawn, "it draws from the global random generators")
@@ -197,7 +186,7 @@ def no_pickle(bench: DatasetBench) -> None:
     if bench.subject.data_dir is None and place is not None:
         found = [path.name for path in files_below(place) if holds_pickle(path)]
         require(not found, f"pickles: {', '.join(found)}")
-    bench.data()
+    bench.splits()
     with unpicklings() as seen:
         data = bench.load()
         for examples in split_up(data).values():
@@ -218,7 +207,7 @@ def sample_round_trip(bench: DatasetBench) -> None:
     written = set(files_below(folder))
     require(written, "the sample has no files")
     require(paths <= written, f"it returns files that it did not write: {sorted(paths - written)}")
-    one, other = bytes_below(bench.sample("sample")), bytes_below(folder)
+    one, other = bench.marks[bench.sample("sample")], marks_below(folder)
     require(one == other, "two samples of one seed differ")
     if type(bench.source).check is not DatasetSource.check:
         problems = bench.make().check(folder)

@@ -11,8 +11,9 @@ import tensorflow as tf
 from mmbal.data import Modality
 from mmbal.errors import MmbalError
 from mmbal.testing.benches.bench import Bench
+from mmbal.testing.rules import require
 from mmbal.testing.toys import CLASSES, NAMES, WIDTH
-from mmbal.training.network import FusionNetwork, build_from
+from mmbal.training.network import FusionNetwork, Outputs, build_from
 
 SHAPES = ((WIDTH,), (8, WIDTH), (16, 16, 3), (32, 32, 3), (8, 16, 16, 3))
 """Inputs that are tried until an architecture takes one: vectors, series, images, videos."""
@@ -56,7 +57,12 @@ class ArchitectureBench(Bench):
 
     def network(self, *, owner: bool = False) -> FusionNetwork:
         """Return a network of two modalities, whose running means may have moved."""
-        return self.once("outputs", lambda: self.first[0], owner=owner)  # type: ignore[no-any-return]
+        return self.once("outputs", self._checked, owner=owner)  # type: ignore[no-any-return]
+
+    def _checked(self) -> FusionNetwork:
+        network = self.first[0]
+        check_outputs(network, self.inputs())
+        return network
 
     def inputs(self, count: int = 2, rows: int = ROWS) -> Inputs:
         """Return noise."""
@@ -65,6 +71,31 @@ class ArchitectureBench(Bench):
             name: tf.constant(draw.normal(size=(rows, *self.shape)), tf.float32)
             for name in NAMES[:count]
         }
+
+
+def check_outputs(network: FusionNetwork, given: Inputs) -> None:
+    """Check what a forward pass gives.
+
+    Raises:
+        Broken: it is not what the trainer reads.
+    """
+    said = network(given)
+    require(isinstance(said, Outputs), f"a call must give Outputs, received {type(said).__name__}")
+    expected = (ROWS, CLASSES)
+    named = {"unimodal": said.unimodal, "predictions": said.predictions}
+    require(
+        network.modalities == tuple(given), f"modalities must be {list(given)}, received "
+        f"{list(network.modalities)}",
+    )  # fmt: skip
+    for what, each in (*named.items(), ("features", said.features)):
+        require(tuple(each) == network.modalities, f"{what} must be of {list(given)}")
+    tensors = {"logits": said.logits, **said.supervised}
+    tensors |= {f"{what} of {m}": t for what, each in named.items() for m, t in each.items()}
+    for what, tensor in tensors.items():
+        shape, dtype = tuple(tensor.shape), tensor.dtype.name
+        require(shape == expected, f"{what} must have shape {expected}, received {shape}")
+        require(tensor.dtype.size >= 4, f"{what} must be float32 or wider, received {dtype}")
+        require(np.isfinite(tensor).all(), f"{what} are not finite")
 
 
 def gradients(inputs: Inputs, told: Callable[[Inputs], tf.Tensor | None]) -> dict[str, np.ndarray]:

@@ -11,8 +11,9 @@ import numpy as np
 
 from mmbal.data import DatasetSource, Examples, MultimodalDataset
 from mmbal.errors import MmbalError
+from mmbal.registry.catalogue import first_line
 from mmbal.testing.benches.bench import Bench
-from mmbal.testing.rules import Inapplicable
+from mmbal.testing.rules import Broken, Inapplicable, require
 
 LIMIT = 300
 """Examples of a split that are looked at; larger ones are looked at evenly."""
@@ -50,13 +51,26 @@ class DatasetBench(Bench):
         if not folder.exists():
             folder.mkdir()
             self.make().sample(folder, SEED)
+            self.marks[folder] = marks_below(folder)
         return folder
+
+    @cached_property
+    def marks(self) -> dict[Path | None, dict[Path, str]]:
+        """What identifies the files of each folder, before anything was loaded from it."""
+        return {None: {}}
+
+    def marks_now(self) -> dict[Path, str]:
+        """Return what identifies the files that it is tried on."""
+        given = self.subject.data_dir is not None
+        return {} if self.place is None else marks_below(self.place, content=not given)
 
     @cached_property
     def place(self) -> Path | None:
         """Return the folder of its files: what was given, a sample, or None for its own data."""
-        if self.subject.data_dir is not None:
-            return self.subject.data_dir
+        given = self.subject.data_dir
+        if given is not None:
+            self.marks[given] = marks_below(given, content=False)
+            return given
         if self.samples:
             return self.sample("sample")
         try:
@@ -76,10 +90,22 @@ class DatasetBench(Bench):
         """Load it anew."""
         return self.make().load(place or self.place, seed)
 
-    def splits(self) -> dict[str, list[Example]]:
+    def splits(self, *, owner: bool = False) -> dict[str, list[Example]]:
         """Return the examples of each split, as far as they are looked at."""
-        made = lambda: {name: list(looked_at(e)) for name, e in split_up(self.data()).items()}  # noqa: E731
-        return self.once("cardinality", made)  # type: ignore[no-any-return]
+        return self.once("cardinality", self._read, owner=owner)  # type: ignore[no-any-return]
+
+    def _read(self) -> dict[str, list[Example]]:
+        found = {}
+        for split, examples in split_up(self.data()).items():
+            require(len(examples) > 0, f"{split} has no examples")
+            known = int(examples.dataset().cardinality())
+            require(known == len(examples), f"{split} says {len(examples)}, its stream {known}")
+            try:
+                found[split] = list(looked_at(examples))
+            except Exception as error:
+                said = f"not all examples of {split} can be read: {first_line(error)}"
+                raise Broken(said) from error
+        return found
 
 
 def split_up(data: MultimodalDataset) -> dict[str, Examples]:
@@ -124,14 +150,21 @@ def files_below(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def bytes_below(folder: Path | None) -> dict[Path, str]:
-    """Return the digest of every file of a folder, by its place in it."""
-    if folder is None:
-        return {}
-    return {
-        path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files_below(folder)
-    }
+def marks_below(folder: Path, *, content: bool = True) -> dict[Path, str]:
+    """Return what identifies every file of a folder, by its place in it.
+
+    Args:
+        folder: to look through.
+        content: digest what the files hold; else size and time of the last change tell.
+    """
+    return {path.relative_to(folder): _mark(path, content) for path in files_below(folder)}
+
+
+def _mark(path: Path, content: bool) -> str:
+    if content:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    facts = path.stat()
+    return f"{facts.st_size} {facts.st_mtime_ns}"
 
 
 def states() -> str:
