@@ -1,97 +1,32 @@
 """The rules for architectures, tried on noise of the smallest inputs that they take."""
 
 import warnings
-from collections.abc import Callable, Mapping
-from functools import cached_property
-from typing import Any
+from functools import partial
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from mmbal.capabilities import CAPABILITIES
-from mmbal.data import Modality
-from mmbal.errors import MmbalError, unknown
-from mmbal.testing.bench import Bench as Base
-from mmbal.testing.bench import distance
+from mmbal.errors import unknown
+from mmbal.testing.benches.architecture import (
+    ROWS,
+    SEED,
+    ArchitectureBench,
+    gradients,
+    influence,
+    is_within,
+    masked_logits,
+    takes_no_empty_batch,
+    zeroed,
+)
+from mmbal.testing.benches.bench import distance
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
-from mmbal.testing.toys import CLASSES, NAMES, WIDTH
-from mmbal.training.network import FusionNetwork, Outputs, build_from
+from mmbal.testing.toys import CLASSES, NAMES
 
-SHAPES = ((WIDTH,), (8, WIDTH), (16, 16, 3), (32, 32, 3), (8, 16, 16, 3))
-"""Inputs that are tried until an architecture takes one: vectors, series, images, videos."""
-ROWS, SEED, SAME = 4, 5, 1e-5
-CONVOLUTIONS = (
-    keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D, keras.layers.DepthwiseConv1D,
-    keras.layers.DepthwiseConv2D, keras.layers.SeparableConv1D, keras.layers.SeparableConv2D,
-)  # fmt: skip
-Inputs = dict[str, tf.Tensor]
-
+SAME = 1e-5
+"""Largest relative difference that is still rounding."""
 RULES = Rulebook("architecture")
-
-
-class Bench(Base):
-    """An architecture and what its networks say."""
-
-    @cached_property
-    def first(self) -> tuple[FusionNetwork, tuple[int, ...]]:
-        """Return a network for the first shape of inputs that it takes, and the shape."""
-        refusals = []
-        for shape in self.subject.shapes or SHAPES:
-            try:
-                return self._build(2, shape), tuple(shape)
-            except (ValueError, MmbalError) as error:  # as Keras and plugins refuse shapes
-                refusals.append(error)
-        raise refusals[-1]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of every modality."""
-        return self.first[1]
-
-    def make(self, count: int = 2, seed: int = SEED) -> FusionNetwork:
-        """Return a new network of so many modalities with variables."""
-        return self._build(count, self.shape, seed)
-
-    def _build(self, count: int, shape: tuple[int, ...], seed: int = SEED) -> FusionNetwork:
-        keras.utils.set_random_seed(seed)
-        modalities = {name: Modality(shape) for name in NAMES[:count]}
-        network: FusionNetwork = self.subject.build(modalities, CLASSES)
-        build_from(network, {name: each.empty() for name, each in modalities.items()})
-        return network
-
-    def network(self, *, owner: bool = False) -> FusionNetwork:
-        """Return a network of two modalities, whose running means may have moved."""
-        return self.once("outputs", lambda: self.first[0], owner=owner)  # type: ignore[no-any-return]
-
-    def inputs(self, count: int = 2, rows: int = ROWS) -> Inputs:
-        """Return noise."""
-        draw = np.random.default_rng(SEED)
-        return {
-            name: tf.constant(draw.normal(size=(rows, *self.shape)), tf.float32)
-            for name in NAMES[:count]
-        }
-
-
-def gradients(
-    inputs: Inputs, told: Callable[[Inputs], tf.Tensor | None]
-) -> dict[str, np.ndarray | None]:
-    """Return how a tensor depends on every modality's rows: the size of the gradient, (rows,).
-
-    Args:
-        inputs: modality to (rows, ...).
-        told: from the inputs to any tensor; its entries count with unequal weights.
-    """
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        tensor = tf.cast(told(inputs), tf.float32)
-        weights = tf.reshape(tf.range(1.0, tf.cast(tf.size(tensor), tf.float32) + 1), tensor.shape)
-        total = tf.reduce_sum(tf.sin(weights) * tensor)
-    found = tape.gradient(total, inputs, unconnected_gradients="zero")
-    return {
-        name: np.abs(gradient.numpy()).reshape(len(gradient), -1).sum(axis=1)
-        for name, gradient in found.items()
-    }
 
 
 @RULES.rule(
@@ -99,26 +34,9 @@ def gradients(
     fix="return `Outputs` with one entry per modality, by the names in `network.modalities`, and "
     "logits through `at_least_float32`",
 )
-def outputs(bench: Bench) -> None:
+def outputs(bench: ArchitectureBench) -> None:
     """A forward pass gives logits, and logits and features of every modality."""
-    network = bench.network(owner=True)
-    given, said = bench.inputs(), network(bench.inputs())
-    require(isinstance(said, Outputs), f"a call must give Outputs, received {type(said).__name__}")
-    expected = (ROWS, CLASSES)
-    named = {"unimodal": said.unimodal, "predictions": said.predictions}
-    require(
-        network.modalities == tuple(given), f"modalities must be {list(given)}, received "
-        f"{list(network.modalities)}",
-    )  # fmt: skip
-    for what, each in (*named.items(), ("features", said.features)):
-        require(tuple(each) == network.modalities, f"{what} must be of {list(given)}")
-    tensors = {"logits": said.logits, **said.supervised}
-    tensors |= {f"{what} of {m}": t for what, each in named.items() for m, t in each.items()}
-    for what, tensor in tensors.items():
-        shape, dtype = tuple(tensor.shape), tensor.dtype.name
-        require(shape == expected, f"{what} must have shape {expected}, received {shape}")
-        require(tensor.dtype.size >= 4, f"{what} must be float32 or wider, received {dtype}")
-        require(np.isfinite(tensor).all(), f"{what} are not finite")
+    bench.network(owner=True)
 
 
 @RULES.rule(
@@ -126,7 +44,7 @@ def outputs(bench: Bench) -> None:
     fix="list every trainable variable in `variable_groups`: with a branch, with the fusion that "
     "feeds a branch, or as shared",
 )
-def groups(bench: Bench) -> None:
+def groups(bench: ArchitectureBench) -> None:
     """Every trainable variable is in one kind of group, and every modality has a branch."""
     network = bench.network()
     try:
@@ -145,7 +63,7 @@ def groups(bench: Bench) -> None:
     fix="replace every gate that feeds the branch by its running mean where `isolate` holds, also "
     "in training",
 )
-def isolation(bench: Bench) -> None:
+def isolation(bench: ArchitectureBench) -> None:
     """Isolating a branch stops the gradient from the other modalities, and only that."""
     network = bench.network()
     if "isolation" not in network.offers:
@@ -168,7 +86,7 @@ def isolation(bench: Bench) -> None:
     fix="multiply the modality's features by its column of `keep` before they meet others, and "
     "leave it out of the fusion",
 )
-def keep(bench: Bench) -> None:
+def keep(bench: ArchitectureBench) -> None:
     """A row's hidden modality is not read, and rows that show all are as without a mask."""
     network, given = bench.network(), bench.inputs()
     free = network(given).logits
@@ -182,7 +100,7 @@ def keep(bench: Bench) -> None:
             distance([masked[1:]], [free[1:]]) <= SAME,
             f"hiding {modality} in one row changes the logits of others",
         )
-        read = gradients(given, lambda x, m=mask: network(x, keep=tf.constant(m)).logits)
+        read = gradients(given, partial(masked_logits, network, tf.constant(mask)))
         require(read[modality][0] == 0, f"the logits depend on {modality} where it is hidden")
         require(read[modality][1:].all(), f"the logits do not depend on {modality} where shown")
 
@@ -192,7 +110,7 @@ def keep(bench: Bench) -> None:
     "they make it too small",
     fix="let every branch see its own summaries and the given means in place of the others'",
 )
-def blocked(bench: Bench) -> None:
+def blocked(bench: ArchitectureBench) -> None:
     """With means in place of the others' summaries, a prediction reads its own modality alone."""
     network = bench.network()
     squeezed = network(bench.inputs()).squeezed
@@ -216,7 +134,7 @@ def blocked(bench: Bench) -> None:
     why="strategies change what the classifiers see, such as by masking or perturbing features",
     fix="call `transform` on the dictionary of features, use and return what it gives",
 )
-def transform(bench: Bench) -> None:
+def transform(bench: ArchitectureBench) -> None:
     """`transform` is given the features, and what it returns is classified."""
     network, given = bench.network(), bench.inputs()
     free = network(given)
@@ -233,7 +151,7 @@ def transform(bench: Bench) -> None:
     fix="set `offers` to what `fuse`, `logits_of` and `set_rule` really do, and `Component.offers` "
     "to the same",
 )
-def offers(bench: Bench) -> None:
+def offers(bench: ArchitectureBench) -> None:
     """What it offers is what it does, and the component says the same."""
     network = bench.network()
     for name in network.offers:
@@ -265,22 +183,22 @@ def offers(bench: Bench) -> None:
     why="mmbal is for any number of modalities, and a single one is the ablation of all",
     fix="loop over the modalities that the factory is given",
 )
-def modalities(bench: Bench) -> None:
+def modalities(bench: ArchitectureBench) -> None:
     """It takes one modality and three as well as two."""
+    bench.network()
     for count in (1, 3):
         network = bench.make(count)
         said = network(bench.inputs(count))
         names = NAMES[:count]
         require(tuple(said.unimodal) == names, f"logits of {list(said.unimodal)} for {list(names)}")
         require(np.isfinite(said.logits).all(), f"logits of {count} modalities are not finite")
-        network.partition()
 
 
 @RULES.rule(
     why="selected weights are loaded again to be scored, and runs are evaluated later",
     fix="make every layer an attribute (or in a list or dictionary of one) before the first call",
 )
-def saving(bench: Bench) -> None:
+def saving(bench: ArchitectureBench) -> None:
     """Weights that are saved and loaded into a new network give the very same outputs."""
     network, path = bench.network(), bench.folder / "toy.weights.h5"
     network(bench.inputs(), training=True)  # running means move
@@ -301,7 +219,7 @@ def saving(bench: Bench) -> None:
     fix="cast inputs of your own operations to the layer's compute dtype, variables that are read "
     "too, and logits with `at_least_float32`",
 )
-def precision(bench: Bench) -> None:
+def precision(bench: ArchitectureBench) -> None:
     """Under mixed precision it trains: float32 variables and logits, finite gradients."""
     bench.network()
     keras.config.set_dtype_policy("mixed_bfloat16")
@@ -324,7 +242,7 @@ def precision(bench: Bench) -> None:
     why="a part of the data may hold no example, such as a filtered split",
     fix="avoid reshaping with -1 and dividing by the number of rows",
 )
-def empty_batch(bench: Bench) -> None:
+def empty_batch(bench: ArchitectureBench) -> None:
     """A batch without rows gives outputs without rows."""
     network = bench.network()
     if takes_no_empty_batch(network):
@@ -338,7 +256,7 @@ def empty_batch(bench: Bench) -> None:
     why="a score must not depend on what was scored before it",
     fix="move running means under `if training:` alone, and draw random numbers there only",
 )
-def evaluation(bench: Bench) -> None:
+def evaluation(bench: ArchitectureBench) -> None:
     """Evaluation changes no variable, and gives the same outputs again."""
     network = bench.network()
     before = [v.numpy() for v in network.variables]
@@ -349,38 +267,3 @@ def evaluation(bench: Bench) -> None:
     ]  # fmt: skip
     require(not moved, f"moved outside of training: {', '.join(moved)}")
     require(np.array_equal(first, second), "two evaluations of one batch differ")
-
-
-def takes_no_empty_batch(network: FusionNetwork) -> bool:
-    """Return whether it convolves, and TensorFlow cannot do that to a batch without rows.
-
-    With oneDNN, on a CPU, the result has the shape of the input (TensorFlow 2.21).
-    """
-    layers = network._flatten_layers()  # noqa: SLF001  (Keras offers no public way down)
-    if not any(isinstance(layer, CONVOLUTIONS) for layer in layers):
-        return False
-    found = tf.nn.conv2d(tf.zeros([0, 4, 4, 1]), tf.ones([1, 1, 1, 2]), 1, "SAME")
-    return tuple(found.shape) != (0, 4, 4, 2)
-
-
-def influence(
-    bench: Bench, modality: str, *, predictions: bool = False, **how: Any
-) -> dict[str, float]:
-    """Return how much a modality's logits depend on the inputs of every modality."""
-    network = bench.network()
-
-    def told(inputs: Inputs) -> tf.Tensor:
-        said = network(inputs, **how)
-        return (said.predictions if predictions else said.unimodal)[modality]
-
-    return {name: float(size.sum()) for name, size in gradients(bench.inputs(), told).items()}
-
-
-def is_within(variables: Any, others: Any) -> bool:
-    """Return whether all variables are among the others."""
-    return {id(v) for v in variables} <= {id(v) for v in others}
-
-
-def zeroed(features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return zeros in place of features."""
-    return {name: tf.zeros_like(feature) for name, feature in features.items()}

@@ -1,104 +1,31 @@
 """The rules for datasets, on a sample that the dataset writes or on files that are there."""
 
-import hashlib
 import json
-import random
 import shutil
-from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from mmbal.data import DatasetSource, Examples, MultimodalDataset
+from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
-from mmbal.registry.catalogue import first_line
-from mmbal.testing.bench import Bench as Base
+from mmbal.testing.benches.dataset import (
+    SEED,
+    DatasetBench,
+    digest,
+    digests,
+    files_below,
+    looked_at,
+    marks_below,
+    refused,
+    split_up,
+    states,
+)
 from mmbal.testing.pickles import holds_pickle, unpicklings
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
 
-LIMIT = 300
-"""Examples of a split that are looked at; larger ones are looked at evenly."""
-SEED = 3
 GARBAGE = b"\x00\xffthis is no format\n" * 40
-
 RULES = Rulebook("dataset")
-Example = tuple[dict[str, np.ndarray], np.ndarray]
-
-
-class Bench(Base):
-    """A dataset and the files it is tried on."""
-
-    @cached_property
-    def source(self) -> DatasetSource:
-        """Return it before its files are read."""
-        return self.make()
-
-    def make(self) -> DatasetSource:
-        """Return a new one."""
-        return self.subject.build()  # type: ignore[no-any-return]
-
-    @property
-    def samples(self) -> bool:
-        """Whether it writes samples of itself."""
-        return type(self.source).sample is not DatasetSource.sample
-
-    def sample(self, name: str) -> Path:
-        """Write a sample, once, and return its folder; equal names give equal files.
-
-        Raises:
-            Inapplicable: it offers none.
-        """
-        if not self.samples:
-            raise Inapplicable("it offers no sample (`mmbal data sample`)")
-        folder = self.folder / name
-        if not folder.exists():
-            folder.mkdir()
-            self.make().sample(folder, SEED)
-        return folder
-
-    @cached_property
-    def place(self) -> Path | None:
-        """Return the folder of its files: what was given, a sample, or None for its own data."""
-        if self.subject.data_dir is not None:
-            return self.subject.data_dir
-        if self.samples:
-            return self.sample("sample")
-        try:
-            self.make().load(None, SEED)
-        except MmbalError as error:
-            raise Inapplicable(
-                f"it offers no sample and has no data of its own; give --data-dir ({error})"
-            ) from error
-        return None
-
-    def data(self, *, owner: bool = False) -> MultimodalDataset:
-        """Return it loaded."""
-        made = lambda: self.load()  # noqa: E731, PLW0108
-        return self.once("loading", made, owner=owner)  # type: ignore[no-any-return]
-
-    def load(self, seed: int = SEED, place: Path | None = None) -> MultimodalDataset:
-        """Load it anew."""
-        return self.make().load(place or self.place, seed)
-
-    def splits(self) -> dict[str, list[Example]]:
-        """Return the examples of each split, as far as they are looked at."""
-        made = lambda: {name: list(looked_at(e)) for name, e in split_up(self.data()).items()}  # noqa: E731
-        return self.once("cardinality", made)  # type: ignore[no-any-return]
-
-
-def split_up(data: MultimodalDataset) -> dict[str, Examples]:
-    """Return the splits by name."""
-    return {"train": data.train, "validation": data.validation, "test": data.test}
-
-
-def looked_at(examples: Examples) -> Iterator[Example]:
-    """Read up to `LIMIT` examples, evenly over all of them."""
-    count = len(examples)
-    rows = np.unique(np.linspace(0, count - 1, min(count, LIMIT)).astype(np.int64))
-    yield from examples.dataset(rows).as_numpy_iterator()
 
 
 @RULES.rule(
@@ -106,7 +33,7 @@ def looked_at(examples: Examples) -> Iterator[Example]:
     fix="return a `MultimodalDataset` with a `Modality` for every input, two or more distinct "
     "class names, and facts that JSON can hold",
 )
-def loading(bench: Bench) -> None:
+def loading(bench: DatasetBench) -> None:
     """It loads, and describes its modalities and classes."""
     data = bench.data(owner=True)
     given = type(data).__name__
@@ -129,7 +56,7 @@ def loading(bench: Bench) -> None:
     fix="give `Modality` the shape of one example without the batch axis, and set static shapes "
     "with `tf.ensure_shape`",
 )
-def shapes(bench: Bench) -> None:
+def shapes(bench: DatasetBench) -> None:
     """Every example has the modalities and the shapes that are described, known to the graph."""
     data = bench.data()
     expected = {name: tuple(each.shape) for name, each in data.modalities.items()}
@@ -147,7 +74,7 @@ def shapes(bench: Bench) -> None:
     why="a step is traced for these types; another one is an error in the middle of training",
     fix="cast in `read`, to `Modality.dtype`, and labels to int64",
 )
-def dtypes(bench: Bench) -> None:
+def dtypes(bench: DatasetBench) -> None:
     """Every input has the described type and is finite; labels are int64 and name a class."""
     data = bench.data()
     for split, examples in split_up(data).items():
@@ -170,19 +97,9 @@ def dtypes(bench: Bench) -> None:
     why="epochs, schedules and progress count on the number of examples",
     fix="give `Examples` the number of indices that `read` can read; no split may be empty",
 )
-def cardinality(bench: Bench) -> None:
+def cardinality(bench: DatasetBench) -> None:
     """Every split has examples, as many as it says."""
-    for split, examples in split_up(bench.data()).items():
-        require(len(examples) > 0, f"{split} has no examples")
-        known = int(examples.dataset().cardinality())
-        require(known == len(examples), f"{split} says {len(examples)}, its stream {known}")
-        try:
-            examples.read(tf.constant(len(examples) - 1, tf.int64))
-        except Exception as error:
-            last = len(examples) - 1
-            raise Broken(
-                f"example {last} of {split} cannot be read: {first_line(error)}"
-            ) from error
+    bench.splits(owner=True)
 
 
 @RULES.rule(
@@ -190,11 +107,11 @@ def cardinality(bench: Bench) -> None:
     fix="draw from `numpy.random.default_rng(seed)`, sort what a folder lists, and keep `read` a "
     "function of the index",
 )
-def determinism(bench: Bench) -> None:
+def determinism(bench: DatasetBench) -> None:
     """The same seed gives the same examples, in whatever order they are read."""
-    again = bench.load()
+    held, again = bench.splits(), bench.load()
     for split, examples in split_up(again).items():
-        first, second = bench.splits()[split], list(looked_at(examples))
+        first, second = held[split], list(looked_at(examples))
         same = [digest(each) for each in first] == [digest(each) for each in second]
         require(same, f"loaded again with the same seed, {split} holds other examples")
         read = examples.read(tf.constant(0, tf.int64)), examples.read(tf.constant(0, tf.int64))
@@ -208,15 +125,14 @@ def determinism(bench: Bench) -> None:
     why="runs are compared, and resumed, by the fingerprint: equal ones must mean equal data",
     fix="digest the examples and the split (`hashlib.sha256`), and nothing of their folder",
 )
-def fingerprint(bench: Bench) -> None:
+def fingerprint(bench: DatasetBench) -> None:
     """It is hexadecimal, follows the examples, and does not depend on where they lie."""
-    data = bench.data()
-    mark = data.fingerprint
+    held, mark = bench.splits(), bench.data().fingerprint
     require(mark and set(mark) <= set("0123456789abcdef"), f"it is not hexadecimal: {mark!r}")
     other = bench.load(SEED + 1)
     if other.fingerprint == mark:
         for split, examples in split_up(other).items():
-            same = digests(bench.splits()[split]) == digests(looked_at(examples))
+            same = digests(held[split]) == digests(looked_at(examples))
             require(same, f"another seed gives another {split} split under the same fingerprint")
     if bench.place is None:
         return
@@ -231,7 +147,7 @@ def fingerprint(bench: Bench) -> None:
     why="a test example that was trained on, or a validation example, is no evidence",
     fix="split by example (or by person, object, recording) before anything is derived from it",
 )
-def disjoint_splits(bench: Bench) -> None:
+def disjoint_splits(bench: DatasetBench) -> None:
     """No example stands in two splits."""
     owner: dict[str, str] = {}
     for split, examples in bench.splits().items():
@@ -244,15 +160,16 @@ def disjoint_splits(bench: Bench) -> None:
     why="data are shared between runs, and random numbers belong to the run",
     fix="write in `prepare` and `sample` alone; draw from a generator of your own",
 )
-def no_mutation(bench: Bench) -> None:
+def no_mutation(bench: DatasetBench) -> None:
     """Loading, reading and checking change no file and no global random state."""
-    before, drawn = bytes_below(bench.place), states()
+    bench.splits()
+    before, drawn = bench.marks[bench.place], states()
     bench.load()
     for examples in split_up(bench.data()).values():
         list(looked_at(examples))
     if type(bench.source).check is not DatasetSource.check:
         bench.make().check(bench.place)
-    after = bytes_below(bench.place)
+    after = bench.marks_now()
     changed = sorted(str(p) for p in {*before, *after} if before.get(p) != after.get(p))
     require(not changed, f"changed or written: {', '.join(changed)}")
     require(states() == drawn, "it draws from the global random generators")
@@ -263,13 +180,13 @@ def no_mutation(bench: Bench) -> None:
     fix="write .npy without objects, .npz, HDF5, CSV, images or TFRecords; read NumPy's files with "
     "`allow_pickle=False`",
 )
-def no_pickle(bench: Bench) -> None:
+def no_pickle(bench: DatasetBench) -> None:
     """No file of its format is a pickle, and loading unpickles nothing."""
     place = bench.place
     if bench.subject.data_dir is None and place is not None:
         found = [path.name for path in files_below(place) if holds_pickle(path)]
         require(not found, f"pickles: {', '.join(found)}")
-    bench.data()
+    bench.splits()
     with unpicklings() as seen:
         data = bench.load()
         for examples in split_up(data).values():
@@ -281,7 +198,7 @@ def no_pickle(bench: Bench) -> None:
     why="a sample is how users and tests try a dataset that they do not have",
     fix="write every file that `load` needs, by the seed alone, and return their paths",
 )
-def sample_round_trip(bench: Bench) -> None:
+def sample_round_trip(bench: DatasetBench) -> None:
     """A sample is sound, loads, and is the same for the same seed."""
     folder = bench.folder / "again"
     bench.sample("sample")
@@ -290,7 +207,7 @@ def sample_round_trip(bench: Bench) -> None:
     written = set(files_below(folder))
     require(written, "the sample has no files")
     require(paths <= written, f"it returns files that it did not write: {sorted(paths - written)}")
-    one, other = bytes_below(bench.sample("sample")), bytes_below(folder)
+    one, other = bench.marks[bench.sample("sample")], marks_below(folder)
     require(one == other, "two samples of one seed differ")
     if type(bench.source).check is not DatasetSource.check:
         problems = bench.make().check(folder)
@@ -303,7 +220,7 @@ def sample_round_trip(bench: Bench) -> None:
     fix="raise DataFormatError (with the file) from `load`, return the same from `check`, and say "
     "in an MmbalError where absent files come from",
 )
-def bad_input(bench: Bench) -> None:
+def bad_input(bench: DatasetBench) -> None:
     """Absent and damaged files are told in words."""
     absent = bench.folder / "absent"
     require(refused(bench, absent), "it loads from a folder that does not exist")
@@ -328,7 +245,7 @@ def bad_input(bench: Bench) -> None:
     why="augmented examples are trained on by the same network, and repeated by the same seed",
     fix="use `tf.random.stateless_*` with the seed that is given, and keep shapes and types",
 )
-def augmentation(bench: Bench) -> None:
+def augmentation(bench: DatasetBench) -> None:
     """Augmentation keeps shapes and types, and depends on the seed alone."""
     data = bench.data()
     if data.augment is None:
@@ -343,49 +260,3 @@ def augmentation(bench: Bench) -> None:
         require(found == kept, f"it turns {kept} into {found}")
         numbers = [tf.nest.map_structure(lambda t: t.numpy(), each) for each in (once, again)]
         require(digest(numbers[0]) == digest(numbers[1]), "the same seed gives another example")
-
-
-def refused(bench: Bench, folder: Path) -> bool:
-    """Return whether loading or reading says in words what is wrong."""
-    try:
-        for examples in split_up(bench.load(place=folder)).values():
-            list(looked_at(examples))
-    except MmbalError:
-        return True
-    return False
-
-
-def digest(example: Any, *, labels: bool = True) -> str:
-    """Return what identifies an example by its content."""
-    inputs, label = example
-    found = hashlib.sha256(str(int(label)).encode() if labels else b"")
-    for name in sorted(inputs):
-        value = np.asarray(inputs[name])
-        found.update(f"{name}{value.dtype}{value.shape}".encode() + value.tobytes())
-    return found.hexdigest()
-
-
-def digests(examples: Any, *, labels: bool = True) -> list[str]:
-    """Return what identifies each of some examples."""
-    return [digest(each, labels=labels) for each in examples]
-
-
-def files_below(folder: Path) -> list[Path]:
-    """Return all files of a folder, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
-
-
-def bytes_below(folder: Path | None) -> dict[Path, str]:
-    """Return the digest of every file of a folder, by its place in it."""
-    if folder is None:
-        return {}
-    return {
-        path.relative_to(folder): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files_below(folder)
-    }
-
-
-def states() -> str:
-    """Return the global random states as text."""
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
-    return repr((random.getstate(), kind, np.asarray(keys).tobytes(), rest))

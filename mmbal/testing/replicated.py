@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.testing import running
-from mmbal.testing.bench import distance
-from mmbal.testing.strategies import Bench, data
+from mmbal.testing.benches.bench import distance
+from mmbal.testing.benches.strategy import StrategyBench, data
 from mmbal.testing.subject import rebuilt
 from mmbal.training.devices import open_strategy
 
@@ -22,14 +22,14 @@ def compare(description: Mapping[str, Any], devices: int) -> dict[str, float]:
     In double precision, so that sums in another order make no difference that matters.
     """
     scope = open_strategy("mirrored", devices)
-    bench: Bench = rebuilt(description).bench
+    bench: StrategyBench = rebuilt(description).bench
     inputs = data(2, "float64")
     with bench.around():
         keras.backend.clear_session()
-        alone = running.train(bench.parts(), inputs, "float64", eager=True)
+        alone = running.train(bench.parts(), inputs, precision="float64", eager=True)
         with TemporaryDirectory(prefix="mmbal-testing-") as name:
             with scope.scope():
-                run = running.prepare(bench.parts(), inputs, Path(name), "float64")
+                run = running.prepare(bench.parts(), inputs, Path(name), precision="float64")
             run.training.run()
     held = [*run.model.network.variables, *run.strategy.variables]
     copies = [_copies(scope, variable) for variable in held]

@@ -13,6 +13,12 @@ MODULES = {
     "strategy": "mmbal.testing.strategies",
 }
 """Kind of component to the module with its rules, imported when they are asked for."""
+BENCHES = {
+    "dataset": "mmbal.testing.benches.dataset:DatasetBench",
+    "architecture": "mmbal.testing.benches.architecture:ArchitectureBench",
+    "strategy": "mmbal.testing.benches.strategy:StrategyBench",
+}
+"""What the checks are called with, made of a `Subject`."""
 Check = Callable[[Any], None]
 
 

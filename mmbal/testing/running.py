@@ -96,8 +96,8 @@ def prepare(
     parts: Parts,
     data: MultimodalDataset,
     folder: Path,
-    precision: str = "float32",
     *,
+    precision: str = "float32",
     eager: bool = False,
     checkpoints: bool = False,
 ) -> Run:
@@ -126,10 +126,10 @@ def prepare(
     return run
 
 
-def train(parts: Parts, data: MultimodalDataset, *precision: str, **how: bool) -> Run:
+def train(parts: Parts, data: MultimodalDataset, **how: Any) -> Run:
     """Train a toy for two epochs of three steps, the last of which has a single row."""
     with TemporaryDirectory(prefix="mmbal-testing-") as name:
-        run = prepare(parts, data, Path(name), *precision, **how)
+        run = prepare(parts, data, Path(name), **how)
         run.training.run()
     return run
 

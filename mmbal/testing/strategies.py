@@ -1,24 +1,18 @@
 """The rules for strategies, tried on toy networks that offer what each requires."""
 
-from contextlib import suppress
-from functools import cached_property
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
-from mmbal.capabilities import CAPABILITIES, missing
-from mmbal.data import MultimodalDataset
+from mmbal.capabilities import CAPABILITIES
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.catalogue import first_line
-from mmbal.testing import running, toys
+from mmbal.testing import running
 from mmbal.testing.attributes import plain_values
-from mmbal.testing.bench import Bench as Base
-from mmbal.testing.bench import distance
+from mmbal.testing.benches.bench import distance
+from mmbal.testing.benches.strategy import StrategyBench, data
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
-from mmbal.testing.subject import Subject, subject_of
 from mmbal.testing.worker import Worker
-from mmbal.training.strategy import RUN_ONLY, Requirements, Strategy
+from mmbal.training.strategy import RUN_ONLY
 
 SAME, ROUNDED = 1e-6, 1e-5
 """Largest relative difference of weights that the same sums in another order may make: in the
@@ -34,90 +28,12 @@ OWNERS = ("loss", "rule", "sampler")
 RULES = Rulebook("strategy")
 
 
-class Bench(Base):
-    """A strategy and the toys it is tried on."""
-
-    _question: int | None = None
-    _plain: dict[tuple[Any, int], list[np.ndarray]] = {}  # noqa: RUF012  (shared on purpose)
-
-    @cached_property
-    def requirements(self) -> Requirements:
-        """What it says it needs."""
-        return self.make().requirements()
-
-    @cached_property
-    def network(self) -> running.MakeNetwork:
-        """Return the first toy, or installed architecture, that offers what it requires.
-
-        Raises:
-            Inapplicable: there is none.
-        """
-        needed = self.requirements.architecture
-        for toy in toys.TOYS:
-            if not missing(needed, toy.offers):
-                return toy  # type: ignore[no-any-return]
-        catalogue = self.subject.catalogue
-        for component in catalogue.components("architecture"):
-            if not missing(needed, component.offers):
-                return _builder(subject_of("architecture", component.name, catalogue=catalogue))
-        raise Inapplicable(f"no architecture at hand offers {', '.join(sorted(needed))}")
-
-    def make(self, *, identity: bool = False) -> Strategy:
-        """Return a new strategy."""
-        options = self.subject.identity if identity else None
-        return self.subject.build(options=options)  # type: ignore[no-any-return]
-
-    def parts(self, *, identity: bool = False) -> running.Parts:
-        """Return what to train."""
-        return running.Parts(strategy=lambda: self.make(identity=identity), network=self.network)
-
-    def trained(self, *, owner: bool = False) -> running.Run:
-        """Train two modalities; other rules compare with it."""
-        made = lambda: running.train(self.parts(), data(2), checkpoints=True)  # noqa: E731
-        return self.once("training", made, owner=owner)  # type: ignore[no-any-return]
-
-    def eager(self, *, owner: bool = False) -> running.Run:
-        """Do the same without a graph."""
-        self.trained()
-        made = lambda: running.train(self.parts(), data(2), eager=True)  # noqa: E731
-        return self.once("eager", made, owner=owner)  # type: ignore[no-any-return]
-
-    def begin(self) -> None:
-        """Have the replicas trained meanwhile, if that is going to be asked for."""
-        if "replicas" in self.subject.expected and self._question is None:
-            with suppress(Inapplicable):
-                self.ask()
-
-    def ask(self) -> int:
-        """Return the number of the question what replicas train, asked once."""
-        if self._question is None:
-            described = self.subject.describe()
-            self._question = Worker.of_this_process().begin(described)
-        return self._question
-
-    def plain(self, count: int) -> list[np.ndarray]:
-        """Return the weights of plain training; the same for all strategies on this network."""
-        key = (self.network, count)
-        if key not in self._plain:
-            self._plain[key] = running.plain(self.network, data(count))
-        return self._plain[key]
-
-
-def _builder(subject: Subject) -> running.MakeNetwork:
-    return subject.build
-
-
-def data(count: int, dtype: str = "float32") -> MultimodalDataset:
-    """Return the toy data of so many modalities."""
-    return toys.toy_data(count, dtype)
-
-
 @RULES.rule(
     why="what a strategy needs is told before training starts, and to `mmbal plugins` without "
     "loading it; what is used without being required fails in the middle of a run",
     fix="return from `requirements` all that is used, and give `Component.requires` the same names",
 )
-def requirements(bench: Bench) -> None:
+def requirements(bench: StrategyBench) -> None:
     """What is used is required, by legal names, and the component says the same."""
     needed = bench.requirements
     for name in needed.architecture:
@@ -147,7 +63,7 @@ def requirements(bench: Bench) -> None:
     fix="return one scalar per name from `losses`, and keep divisions and logarithms off zero "
     "(a last batch may have a single row)",
 )
-def training(bench: Bench) -> None:
+def training(bench: StrategyBench) -> None:
     """It trains: every loss is a scalar, and every weight stays finite."""
     run = bench.trained(owner=True)
     for name, loss in run.losses.items():
@@ -160,7 +76,7 @@ def training(bench: Bench) -> None:
     fix="look for a coefficient that is always 1, a term without gradient, or a window that never "
     "opens; `Component.conformance.options` may name options with which six steps show the effect",
 )
-def effect(bench: Bench) -> None:
+def effect(bench: StrategyBench) -> None:
     """A few steps leave other weights than plain training."""
     if bench.subject.identity == bench.subject.options:
         raise Inapplicable("it promises plain training under these options")
@@ -173,7 +89,7 @@ def effect(bench: Bench) -> None:
     fix="multiply by exactly 1, add nothing, and leave gradients alone outside of the window; "
     "decide by `tf.where` on a variable",
 )
-def identity(bench: Bench) -> None:
+def identity(bench: StrategyBench) -> None:
     """Where plain training is promised, the weights are those of Keras's optimizer alone."""
     if bench.subject.identity is None:
         raise Inapplicable("it promises plain training nowhere (Component.conformance.identity)")
@@ -187,7 +103,7 @@ def identity(bench: Bench) -> None:
     fix="look at means over the other modalities (there are none) and at coefficients of one "
     "modality, which must be 1",
 )
-def single_modality(bench: Bench) -> None:
+def single_modality(bench: StrategyBench) -> None:
     """With one modality it is plain training."""
     bench.trained()
     run = running.train(bench.parts(), data(1), eager=True)
@@ -201,7 +117,7 @@ def single_modality(bench: Bench) -> None:
     fix="keep what changes in `tf.Variable`s made in `build`, directly on the strategy, in a list, "
     "a dictionary or another tf.Module",
 )
-def state(bench: Bench) -> None:
+def state(bench: StrategyBench) -> None:
     """What changes while training is held in variables that `build` made."""
     run = bench.trained()
     before, after = run.attributes, plain_values(run.strategy)
@@ -216,7 +132,7 @@ def state(bench: Bench) -> None:
     fix="make every `tf.Variable` reachable from the strategy (an attribute, a list, a dictionary, "
     "another tf.Module), and draw random numbers from the seed and a step counter",
 )
-def resume(bench: Bench) -> None:
+def resume(bench: StrategyBench) -> None:
     """Resumed from a checkpoint in the middle, it ends with the very same weights."""
     run = bench.trained()
     middle = run.store.by_step[running.MIDDLE]
@@ -230,7 +146,7 @@ def resume(bench: Bench) -> None:
     fix="sum scores with `global_sum` before forming ratios, take means with `global_mean`, and "
     "draw random numbers for the global batch with `step.rows.own`",
 )
-def replicas(bench: Bench) -> None:
+def replicas(bench: StrategyBench) -> None:
     """Two replicas train what one device trains."""
     bench.trained()
     question = bench.ask()
@@ -247,7 +163,7 @@ def replicas(bench: Bench) -> None:
     fix="use `tf.where` and tensors in the seams of a step; leave Python's `if` for what is known "
     "before training",
 )
-def eager(bench: Bench) -> None:
+def eager(bench: StrategyBench) -> None:
     """The step does the same as a graph and without one."""
     apart = distance(bench.eager(owner=True).weights, bench.trained().weights)
     require(apart <= ROUNDED, f"the weights differ by {apart:.1e}")
@@ -259,7 +175,7 @@ def eager(bench: Bench) -> None:
     fix="write it with TensorFlow's operations; what needs the host belongs into `begin_epoch` or "
     "`end_epoch`",
 )
-def graph(bench: Bench) -> None:
+def graph(bench: StrategyBench) -> None:
     """The graph of a step holds no operation that runs on the host."""
     found = running.operations(bench.trained()) & ON_THE_HOST
     require(not found, f"the graph of a step holds {', '.join(sorted(found))}")
@@ -271,10 +187,10 @@ def graph(bench: Bench) -> None:
     fix="compute coefficients with `mmbal.training.network.at_least_float32`, and make state "
     "float32",
 )
-def precision(bench: Bench) -> None:
+def precision(bench: StrategyBench) -> None:
     """Under mixed precision losses and state are float32 or wider, and all stays finite."""
     bench.trained()
-    run = running.train(bench.parts(), data(2), "mixed_bfloat16", eager=True)
+    run = running.train(bench.parts(), data(2), precision="mixed_bfloat16", eager=True)
     for name, loss in run.losses.items():
         require(loss.dtype.size >= 4, f"loss {name!r} is {loss.dtype.name}")
     narrow = [v.name for v in run.strategy.variables if is_narrow(v)]
@@ -287,7 +203,7 @@ def precision(bench: Bench) -> None:
     fix="loop over `context.modalities`, or raise an MmbalError in `build` that says how many "
     "modalities the method takes",
 )
-def three_modalities(bench: Bench) -> None:
+def three_modalities(bench: StrategyBench) -> None:
     """It trains three modalities, or refuses them in words."""
     bench.trained()
     try:
@@ -300,4 +216,4 @@ def three_modalities(bench: Bench) -> None:
 def is_narrow(variable: tf.Variable) -> bool:
     """Return whether it holds floating point numbers of fewer than 32 bits."""
     dtype = tf.as_dtype(variable.dtype)
-    return dtype.is_floating and dtype.size < 4
+    return bool(dtype.is_floating and dtype.size < 4)

@@ -8,6 +8,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from mmbal.config.origin import Override
@@ -17,7 +18,7 @@ from mmbal.options import Options
 from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.registry.component import Component
 from mmbal.registry.discovery import discover
-from mmbal.testing.rules import MODULES, Inapplicable
+from mmbal.testing.rules import BENCHES, Inapplicable
 
 DECLARED = "Component.conformance"
 
@@ -60,7 +61,7 @@ class Subject:
     @cached_property
     def bench(self) -> Any:
         """What the rules of this kind share: made once, since most of it costs seconds."""
-        return import_module(MODULES[self.component.kind]).Bench(self)
+        return resolve_name(BENCHES[self.component.kind])(self)
 
     def build(self, *arguments: Any, options: Options | None = None) -> Any:
         """Build a new one; errors name the plugin, as in a run."""

@@ -36,7 +36,8 @@ def toy_data(count: int, dtype: str = "float32", seed: int = 7) -> MultimodalDat
         dtype: of the inputs.
         seed: of the noise.
     """
-    draw, splits = np.random.default_rng(seed), {}
+    draw = np.random.default_rng(seed)
+    splits: dict[str, Any] = {}
     modalities = {m: Modality(each.shape, dtype) for m, each in vectors(count).items()}
     for split, size in SIZES.items():
         labels = np.arange(size) % CLASSES
@@ -49,7 +50,7 @@ def toy_data(count: int, dtype: str = "float32", seed: int = 7) -> MultimodalDat
     return MultimodalDataset(modalities, names, fingerprint=f"{seed:x}", **splits)
 
 
-class Gate(keras.layers.Layer):  # type: ignore[misc]
+class Gate(keras.layers.Layer):
     """Gates every branch by what all of them see, and keeps the running mean of every gate."""
 
     def build(self, shapes: Any) -> None:
@@ -241,6 +242,13 @@ class LateToy(FusionNetwork):
             head[modality] = self.heads[i].trainable_variables
         shared = [self.bias, *(v for part in self.parts for v in part.trainable_variables)]
         return VariableGroups(branch, {}, shared, head, branch)
+
+
+def backbone(shape: Sequence[int]) -> keras.Model:
+    """Return a functional model of two layers, `first` and `second`, for any inputs."""
+    given = keras.Input(tuple(shape))
+    hidden = keras.layers.Dense(HIDDEN, activation="tanh", name="first")(given)
+    return keras.Model(given, keras.layers.Dense(HIDDEN, activation="tanh", name="second")(hidden))
 
 
 TOYS: tuple[Any, ...] = (GatedToy, LateToy)

@@ -50,6 +50,13 @@ class Worker:
             cls._only = cls()
         return cls._only
 
+    @classmethod
+    def end(cls) -> None:
+        """End the running worker, if there is one."""
+        if cls._only is not None:
+            cls._only.close()
+        cls._only = None
+
     def has_ended(self) -> bool:
         """Return whether the process is no more."""
         return self._process.poll() is not None
@@ -96,11 +103,13 @@ class Worker:
         return found
 
     def close(self) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.communicate()
-        self._said.close()
+        """End the process; again, it does nothing."""
         atexit.unregister(self.close)
+        self._process.kill()
+        for pipe in (self._process.stdin, self._process.stdout, self._said):
+            if pipe is not None:
+                pipe.close()
+        self._process.wait()
 
     def _lost(self, how: str) -> MmbalError:
         self._process.kill()

@@ -1,11 +1,14 @@
 """What the rules of all kinds need: quiet, and nothing changed when they are done."""
 
 import random
+import shutil
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 from typing import Any
 
 import keras
@@ -25,12 +28,13 @@ class Bench:
     def __init__(self, subject: Subject) -> None:
         self.subject = subject
         self._made: dict[str, Any] = {}
-        self._folder = TemporaryDirectory(prefix="mmbal-testing-")
 
-    @property
+    @cached_property
     def folder(self) -> Path:
         """A folder for as long as this object lives."""
-        return Path(self._folder.name)
+        folder = Path(mkdtemp(prefix="mmbal-testing-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
 
     def begin(self) -> None:
         """Begin what takes long and can be waited for later; called before every check."""
