@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import mmbal.environment  # noqa: F401
 from mmbal.errors import ConfigError, DataFormatError, MmbalError, PluginError
-from mmbal.registry.component import Component, Recipe
+from mmbal.registry.component import Component, Conformance, Recipe
 from mmbal.registry.hookspecs import API_VERSION, hookimpl
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ __all__ = [
     "BalancedModel",
     "Component",
     "ConfigError",
+    "Conformance",
     "DataFormatError",
     "Examples",
     "FusionNetwork",

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmbal.cli.boundary import Commands
+from mmbal.cli.check import check
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import console, print_json
+from mmbal.cli.new import new
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
 
@@ -24,7 +26,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on
 @_json
 @click.pass_context
 def plugins(ctx: click.Context, as_json: bool) -> None:
-    """List the installed recipes and components, or show one of them."""
+    """List the installed recipes and components, show, check or write them."""
     ctx.obj = as_json
     if ctx.invoked_subcommand is None:
         _list(as_json)
@@ -55,6 +57,10 @@ def show(outer: bool, name: str, kind: str | None, as_json: bool) -> None:
         _show_recipe(catalogue, offer, as_json or outer)
     else:
         _show_component(catalogue, offer, as_json or outer)
+
+
+plugins.add_command(check)
+plugins.add_command(new)
 
 
 def _list(as_json: bool) -> None:

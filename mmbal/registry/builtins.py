@@ -1,6 +1,6 @@
 """What mmbal itself offers, through the same hooks as any plugin."""
 
-from mmbal.registry.component import Component, Recipe
+from mmbal.registry.component import Component, Conformance, Recipe
 from mmbal.registry.hookspecs import hookimpl
 
 GREEDY = "Wu, Jastrzębski, Cho and Geras, ICML 2022, arXiv 2202.05306"
@@ -15,6 +15,7 @@ def mmbal_components() -> list[Component]:
             "vanilla",
             "joint training without balancing: the baseline",
             "mmbal.training.strategy:vanilla",
+            conformance=Conformance(identity={}),
         ),
         Component(
             "evaluation",

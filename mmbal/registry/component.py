@@ -13,6 +13,23 @@ KINDS: tuple[str, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
+class Conformance:
+    """What `mmbal.testing` must be told of a component, since it cannot see it.
+
+    Args:
+        options: with which a few steps on toy data show what it does, where its defaults need
+            long training or large inputs.
+        identity: of a strategy, options with which it promises plain joint training, such as a
+            window that never begins; None where it promises that nowhere.
+        known: name of a rule that is not kept to the reason for it.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    identity: Mapping[str, Any] | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Component:
     """One thing a plugin offers; its code is imported only when it is used.
 
@@ -37,6 +54,7 @@ class Component:
             `mmbal.capabilities.CAPABILITIES`, as its `requirements` say under default options.
         offers: of an architecture, as the `offers` of its network; None leaves it to the built
             network to say so.
+        conformance: how `mmbal plugins check` tries it out.
     """
 
     kind: Kind
@@ -47,6 +65,7 @@ class Component:
     source: str = ""
     requires: tuple[str, ...] = ()
     offers: tuple[str, ...] | None = None
+    conformance: Conformance = field(default_factory=Conformance)
 
     def options_class(self) -> "type[Options]":
         """Import and return the options class."""

@@ -12,7 +12,7 @@ from mmbal.errors import PluginError, unknown
 from mmbal.registry import builtins, hookspecs
 from mmbal.registry.catalogue import Catalogue, Provenance, first_line
 from mmbal.registry.component import Component, Recipe
-from mmbal.registry.hookspecs import API_VERSION
+from mmbal.registry.requirement import DECLARATION, check_requirement
 
 GROUP = "mmbal"
 HOOKS: dict[str, type[Component] | type[Recipe]] = {
@@ -31,11 +31,19 @@ def discover(entries: Iterable[EntryPoint] | None = None) -> Catalogue:
     """
     catalogue = Catalogue()
     _take_in(catalogue, builtins, Provenance("builtin", f"mmbal {mmbal.__version__}"))
-    found = [(entry, Provenance(entry.name, _distribution(entry))) for entry in _all(entries)]
+    given = list(entry_points(group=GROUP) if entries is None else entries)
+    required = {_distribution(entry): entry for entry in given if entry.name == DECLARATION}
+    found = [
+        (entry, Provenance(entry.name, _distribution(entry)))
+        for entry in given
+        if entry.name != DECLARATION
+    ]
     # Sorted, so that which of two equal names stays does not depend on the file system.
     for entry, provenance in sorted(found, key=lambda pair: _order(pair[1])):
         with _collected(catalogue):
             _refuse_taken_name(catalogue, provenance)
+            if declared := required.get(provenance.distribution):
+                check_requirement(declared, provenance)
             _take_in(catalogue, _load(entry, provenance), provenance)
     catalogue.check_recipes()
     return catalogue
@@ -48,10 +56,6 @@ def _collected(catalogue: Catalogue) -> Iterator[None]:
         yield
     except PluginError as error:
         catalogue.problems.append(error)
-
-
-def _all(entries: Iterable[EntryPoint] | None) -> Iterable[EntryPoint]:
-    return entry_points(group=GROUP) if entries is None else entries
 
 
 def _order(provenance: Provenance) -> tuple[str, str]:
@@ -91,10 +95,6 @@ def _take_in(catalogue: Catalogue, module: Any, provenance: Provenance) -> None:
 
 def _register(module: Any, provenance: Provenance) -> pluggy.PluginManager:
     """Return a manager of this plugin alone: what pluggy finds wrong is then its fault."""
-    version = getattr(module, "MMBAL_API", API_VERSION)
-    if version != API_VERSION:
-        text = f"is written for plugin API {version!r}, this mmbal has {API_VERSION!r}"
-        raise provenance.fault(f"{text}; install versions that match")
     manager = pluggy.PluginManager("mmbal")
     manager.add_hookspecs(hookspecs)
     try:

@@ -29,7 +29,6 @@ CASES = {
         ["mmbal_components must be decorated with @mmbal.hookimpl"],
     ),
     "no hook": ("", ["implements none of the hooks mmbal_components, mmbal_recipes"]),
-    "older API": ("MMBAL_API = 0\n" + GOOD, ["written for plugin API 0", "this mmbal has 1"]),
     "hook raises": (
         COMPONENTS + "raise ValueError('no luck')\n",
         ["hook mmbal_components fails with ValueError: no luck"],

@@ -3,8 +3,6 @@
 from mmbal import Component, Recipe, hookimpl
 from mmbal_colored_mnist.recipes import PROTOCOL, RECIPES
 
-MMBAL_API = 1
-
 
 @hookimpl
 def mmbal_components() -> list[Component]:

@@ -1,8 +1,6 @@
 """What this distribution offers."""
 
-from mmbal import Component, hookimpl
-
-MMBAL_API = 1
+from mmbal import Component, Conformance, hookimpl
 
 PAPER = (
     "Wu, Jastrzębski, Cho, Geras, Characterizing and overcoming the greedy nature of learning "
@@ -22,6 +20,7 @@ def mmbal_components() -> list[Component]:
             options="mmbal_guided.options:GuidedOptions",
             source=PAPER,
             requires=("isolation",),
+            conformance=Conformance({"warmup": 0, "tolerance": 0}, identity={"warmup": 1000}),
         ),
         Component(
             kind="strategy",
@@ -31,5 +30,6 @@ def mmbal_components() -> list[Component]:
             options="mmbal_guided.options:BalancedOptions",
             source=PAPER,
             requires=("isolation",),
+            conformance=Conformance({"warmup": 0}, identity={"warmup": 1000}),
         ),
     ]

@@ -45,6 +45,8 @@ class Random(Balanced):
         seed = tf.constant(self._context.seed, tf.int64)
         key = tf.stack([seed, tf.cast(tf.convert_to_tensor(self.steps), tf.int64)])
         modalities = len(self._context.modalities)
+        if modalities == 1:  # the only branch has nothing to be isolated from
+            return tf.constant(REGULAR)
         return tf.random.stateless_uniform([], key, REGULAR, modalities, dtype=tf.int32)
 
 

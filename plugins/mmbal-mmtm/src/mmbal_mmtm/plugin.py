@@ -1,8 +1,6 @@
 """What this distribution offers."""
 
-from mmbal import Component, hookimpl
-
-MMBAL_API = 1
+from mmbal import Component, Conformance, hookimpl
 
 OFFERS = ("isolation", "slice", "head", "mask")
 
@@ -49,5 +47,8 @@ def mmbal_components() -> list[Component]:
             options="mmbal_mmtm.options:AnyOptions",
             source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670",
             offers=OFFERS,
+            conformance=Conformance(
+                {"backbone": "mmbal.testing.toys:backbone", "cuts": ("first", "second")}
+            ),
         ),
     ]

@@ -1,8 +1,6 @@
 """What this distribution offers to mmbal."""
 
-from mmbal import Component, Recipe, hookimpl
-
-MMBAL_API = 1
+from mmbal import Component, Conformance, Recipe, hookimpl
 
 DATA = (
     "Wu et al., 3D ShapeNets, CVPR 2015, arXiv 1406.5670; views of Su et al., Multi-view "
@@ -27,6 +25,7 @@ def mmbal_components() -> list[Component]:
             "mmbal_modelnet40.source:ModelNet40",
             "mmbal_modelnet40.options:ModelNet40Options",
             DATA,
+            conformance=Conformance({"workers": 1, "render": {"size": 32}}),
         )
     ]
 

@@ -1,0 +1,1 @@
+"""Digits as image and table."""

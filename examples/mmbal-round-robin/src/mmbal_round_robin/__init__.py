@@ -1,0 +1,1 @@
+"""One branch is trained at a time."""

@@ -1,0 +1,159 @@
+"""`mmbal plugins check`: whether components keep the contract."""
+
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mmbal.cli.boundary import USER_ERROR
+from mmbal.cli.completion import names_of
+from mmbal.cli.console import console, print_json
+from mmbal.cli.options import json_option
+from mmbal.errors import MmbalError, unknown
+from mmbal.registry.component import KINDS, Component
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from mmbal.registry.catalogue import Catalogue
+    from mmbal.testing.checking import Finding
+
+CHECKED = ("dataset", "architecture", "strategy")
+"""Kinds that there are rules for."""
+_STYLES = {"ok": "green", "known": "yellow", "skipped": "dim", "failed": "bold red"}
+
+
+@click.command()
+@click.argument("name", shell_complete=names_of(*CHECKED))
+@click.option("--kind", type=click.Choice(CHECKED), help="Where a name has more than one meaning.")
+@click.option(
+    "--set",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Option of the component, see `mmbal plugins show NAME`. Repeatable.",
+)
+@click.option("--rule", "rules", metavar="RULE", multiple=True, help="This rule only. Repeatable.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Files of a dataset; by default a sample that it writes.",
+)
+@json_option
+@click.pass_context
+def check(
+    ctx: click.Context,
+    name: str,
+    kind: str | None,
+    assignments: Sequence[str],
+    rules: Sequence[str],
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Check component NAME, or all components of plugin or distribution NAME.
+
+    Every rule is one line. Exit code 2 if one is broken; docs/conformance.md explains the rules.
+    """
+    from mmbal.config.assignment import parse_assignment
+    from mmbal.registry.discovery import discover
+
+    catalogue = discover()
+    components = _find(catalogue, name, kind)
+    options = list(map(parse_assignment, assignments))
+    if len(components) > 1 and (options or rules or data_dir):
+        raise MmbalError(
+            f"{name!r} has {len(components)} components; --set, --rule and --data-dir are of one"
+        )
+    out, findings = console(), []
+    # What plugins and libraries print must not end up between the findings.
+    with redirect_stdout(sys.stderr):
+        for component in components:
+            for finding in _findings(catalogue, component, options, rules, data_dir):
+                findings.append(finding)
+                if not as_json:
+                    _show(out, finding)
+    failed = [finding for finding in findings if finding.status == "failed"]
+    if as_json:
+        print_json(_as_object(name, findings))
+    if failed:
+        count = "1 rule is" if len(failed) == 1 else f"{len(failed)} rules are"
+        click.echo(f"error: {name}: {count} broken", err=True)
+        ctx.exit(USER_ERROR)
+
+
+def _findings(
+    catalogue: "Catalogue",
+    component: Component,
+    options: Sequence[Any],
+    rules: Sequence[str],
+    data_dir: Path | None,
+) -> "Iterable[Finding]":
+    from mmbal.testing import check as run
+    from mmbal.testing import subject_of
+
+    err = console(err=True)
+    title = f"checking {component.kind} {component.name}"
+    if not err.is_terminal:
+        err.print(title, style="dim")
+    with err.status(title) if err.is_terminal else nullcontext():
+        subject = subject_of(
+            component.kind, component.name, options, catalogue=catalogue, data_dir=data_dir
+        )
+        yield from run(subject, rules)
+
+
+def _find(catalogue: "Catalogue", name: str, kind: str | None) -> list[Component]:
+    if kind is not None:
+        return [catalogue.get(kind, name)]
+    named = [component for component in catalogue.components() if component.name == name]
+    found = [component for component in named if component.kind in CHECKED]
+    if len(found) > 1:
+        kinds = " and a ".join(component.kind for component in found)
+        raise MmbalError(f"{name!r} is a {kinds}; say which with --kind")
+    if found:
+        return found
+    if named:
+        raise MmbalError(f"there are no rules for a {named[0].kind}; {name!r} is one")
+    offers = [c for c in catalogue.components() if c.kind in CHECKED]
+    owners = {(c.kind, c.name): catalogue.provenance(c) for c in offers}
+    plugins = {who.plugin for who in catalogue.plugins}
+    distributions = {who.distribution.split()[0] for who in catalogue.plugins}
+    if name not in plugins | distributions:
+        legal = {c.name for c in offers} | plugins | distributions
+        raise MmbalError(unknown("component, plugin or distribution", name, legal))
+    found = [
+        c
+        for c in offers
+        if name in (owners[c.kind, c.name].plugin, owners[c.kind, c.name].distribution.split()[0])
+    ]
+    if not found:
+        kinds = ", ".join(kind for kind in KINDS if kind in CHECKED)
+        raise MmbalError(f"{name!r} offers nothing that there are rules for ({kinds})")
+    return found
+
+
+def _show(out: "Console", finding: "Finding") -> None:
+    from rich.text import Text
+
+    line = Text(f"{finding.kind} {finding.component}: {finding.rule:<18} ")
+    line.append(f"{finding.status:<8}", style=_STYLES[finding.status])
+    line.append(f"{finding.found}" if finding.found else f"{finding.seconds:.1f} s", style="")
+    out.print(line, soft_wrap=True)
+    if finding.status == "failed":
+        for word in ("promise", "why", "fix"):
+            out.print(f"    {word}: {getattr(finding, word)}", soft_wrap=True)
+
+
+def _as_object(name: str, findings: "Sequence[Finding]") -> dict[str, Any]:
+    import mmbal
+
+    keys = ("kind", "component", "rule", "status", "found", "promise", "why", "fix", "seconds")
+    return {
+        "mmbal": mmbal.__version__,
+        "name": name,
+        "ok": all(finding.status != "failed" for finding in findings),
+        "rules": [{key: getattr(finding, key) for key in keys} for finding in findings],
+    }

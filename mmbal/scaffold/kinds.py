@@ -1,0 +1,64 @@
+"""What can be scaffolded, and what the templates of each kind need beside the name."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of plugin.
+
+    Args:
+        summary: of the distribution, one line.
+        command: that runs it, with NAME in place of its name.
+        files: module to what stands in it, beside `plugin.py`.
+        dependencies: beside mmbal.
+    """
+
+    summary: str
+    command: str
+    files: dict[str, str]
+    dependencies: tuple[str, ...] = ()
+
+
+OPTIONS = "what users can set; imports nothing heavy"
+_DIGITS = "mmbal run --plugin colored-digits"
+
+KINDS = {
+    "dataset": Kind(
+        "Stripes in four directions, seen clearly and through noise",
+        "mmbal run --plugin NAME",
+        {"options.py": OPTIONS, "stripes.py": "draws, reads, checks and splits the images"},
+        ("mmbal-mmtm==0.1.*",),
+    ),
+    "architecture": Kind(
+        "Dense branches that scale each other's features by gates",
+        f"{_DIGITS} --architecture NAME --strategy vanilla --epochs 10",
+        {
+            "options.py": OPTIONS,
+            "gate.py": "the gate and its running mean",
+            "network.py": "the branches, the classifiers and the groups of variables",
+        },
+    ),
+    "strategy": Kind(
+        "Trains the branch that is least sure of the right class once more",
+        f"{_DIGITS} --strategy NAME --epochs 10",
+        {"options.py": OPTIONS, "lagging.py": "the strategy"},
+    ),
+    "evaluation": Kind(
+        "Expected calibration error, fused and of each modality's own branch",
+        f"{_DIGITS} --set evaluations.NAME.bins=10 --epochs 10",
+        {"options.py": OPTIONS, "calibration.py": "the evaluation"},
+    ),
+    "callback": Kind(
+        "Ends training once the validation accuracy reaches a target",
+        f"{_DIGITS} --set callbacks.NAME.accuracy=0.5 --epochs 10",
+        {"options.py": OPTIONS, "target.py": "the callback"},
+    ),
+    "recipe": Kind(
+        "Guided balancing of a tenth of the coloured digits, in seconds",
+        "mmbal run --plugin NAME",
+        {},
+        ("mmbal-colored-mnist==0.1.*", "mmbal-guided==0.1.*", "mmbal-mmtm==0.1.*"),
+    ),
+}
+LICENSES = ("Apache-2.0", "BSD-3-Clause", "MIT")

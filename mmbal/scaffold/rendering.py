@@ -1,0 +1,74 @@
+"""Templates -> the files of a plugin.
+
+They lie in `templates`: those of every plugin in `project`, those of one kind in `kinds`, the
+licences in `licenses`. All end in `.tmpl`, so that nobody takes them for code; `dot_` at the
+beginning of a name stands for a dot and `__package__` for the package.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from string import Template
+
+from mmbal.registry.hookspecs import API_VERSION
+from mmbal.scaffold.kinds import KINDS
+from mmbal.scaffold.project import Project
+
+ENDING = ".tmpl"
+ABOUT = "about.md"
+
+
+def render(project: Project) -> dict[str, str]:
+    """Return every file of a plugin: its path below the folder to its text."""
+    root = files("mmbal.scaffold") / "templates"
+    own, values = root / "kinds" / project.kind, _values(project)
+    about = Template((own / f"{ABOUT}{ENDING}").read_text(encoding="utf-8"))
+    values["about"] = about.substitute(values).rstrip("\n")
+    license_text = root / "licenses" / f"{project.license}{ENDING}"
+    templates = [("LICENSE", license_text), *_walk(root / "project"), *_walk(own)]
+    rendered = {}
+    for path, template in templates:
+        if path != ABOUT:
+            place = path.replace("__package__", project.package).replace("dot_", ".")
+            text = template.read_text(encoding="utf-8")
+            rendered[place] = Template(text).substitute(values)
+    return dict(sorted(rendered.items()))
+
+
+def _walk(folder: Traversable, above: str = "") -> Iterator[tuple[str, Traversable]]:
+    """Yield the path below the folder, without its ending, and the template, of each."""
+    for each in folder.iterdir():
+        if each.is_dir():
+            yield from _walk(each, f"{above}{each.name}/")
+        elif each.name.endswith(ENDING):
+            yield f"{above}{each.name.removesuffix(ENDING)}", each
+
+
+def _values(project: Project) -> dict[str, str]:
+    kind = KINDS[project.kind]
+    author, address = project.authors
+    fields = {"name": author} | ({"email": address} if address else {})
+    # A string of JSON is one of TOML, for whatever is printable.
+    person = ", ".join(
+        f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()
+    )
+    needed = ("mmbal==0.1.*", *kind.dependencies)
+    return {
+        "name": project.name,
+        "kind": project.kind,
+        "distribution": project.distribution,
+        "package": project.package,
+        "summary": kind.summary,
+        "command": project.command,
+        "author": author,
+        "author_toml": f"{{ {person} }}",
+        "license": project.license,
+        "year": str(datetime.now(timezone.utc).year),
+        "api": str(API_VERSION),
+        "dependencies": "\n".join(f'    "{each}",' for each in needed),
+        "files": "".join(
+            f"| `src/{project.package}/{file}` | {what} |\n" for file, what in kind.files.items()
+        ).rstrip("\n"),
+    }

@@ -1,0 +1,269 @@
+"""The rules for architectures, tried on noise of the smallest inputs that they take."""
+
+import warnings
+from functools import partial
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mmbal.capabilities import CAPABILITIES
+from mmbal.errors import unknown
+from mmbal.testing.benches.architecture import (
+    ROWS,
+    SEED,
+    ArchitectureBench,
+    gradients,
+    influence,
+    is_within,
+    masked_logits,
+    takes_no_empty_batch,
+    zeroed,
+)
+from mmbal.testing.benches.bench import distance
+from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
+from mmbal.testing.toys import CLASSES, NAMES
+
+SAME = 1e-5
+"""Largest relative difference that is still rounding."""
+RULES = Rulebook("architecture")
+
+
+@RULES.rule(
+    why="the trainer reads every one of these, whichever strategy or score is used",
+    fix="return `Outputs` with one entry per modality, by the names in `network.modalities`, and "
+    "logits through `at_least_float32`",
+)
+def outputs(bench: ArchitectureBench) -> None:
+    """A forward pass gives logits, and logits and features of every modality."""
+    bench.network(owner=True)
+
+
+@RULES.rule(
+    why="what belongs to no group is never trained, and learning speeds compare groups",
+    fix="list every trainable variable in `variable_groups`: with a branch, with the fusion that "
+    "feeds a branch, or as shared",
+)
+def groups(bench: ArchitectureBench) -> None:
+    """Every trainable variable is in one kind of group, and every modality has a branch."""
+    network = bench.network()
+    try:
+        network.partition()
+    except ValueError as error:
+        raise Broken(str(error)) from error
+    found = network.variable_groups()
+    lacking = [m for m in network.modalities if not found.branch.get(m)]
+    require(not lacking, f"no variables in the branch of {', '.join(lacking)}")
+    outside = [m for m, own in found.encoders().items() if not is_within(own, found.branch[m])]
+    require(not outside, f"encoder variables outside of the branch of {', '.join(outside)}")
+
+
+@RULES.rule(
+    why="an isolated branch must learn from its own modality alone; a leak balances nothing",
+    fix="replace every gate that feeds the branch by its running mean where `isolate` holds, also "
+    "in training",
+)
+def isolation(bench: ArchitectureBench) -> None:
+    """Isolating a branch stops the gradient from the other modalities, and only that."""
+    network = bench.network()
+    if "isolation" not in network.offers:
+        raise Inapplicable("it does not offer isolation")
+    for place, modality in enumerate(network.modalities):
+        chosen = tf.one_hot(place, len(network.modalities), on_value=True, off_value=False)
+        leaks = influence(bench, modality, isolate=chosen, training=True)
+        own = leaks.pop(modality)
+        require(own > 0, f"isolated, the branch of {modality} does not see its own inputs")
+        told = [other for other, size in leaks.items() if size > 0]
+        require(not told, f"isolated, the branch of {modality} still depends on {told}")
+        free = influence(bench, modality, isolate=tf.zeros_like(chosen), training=True)
+        deaf = [other for other in leaks if free[other] == 0]
+        require(not deaf, f"not isolated, the branch of {modality} does not depend on {deaf}")
+
+
+@RULES.rule(
+    why="samplers hide modalities of single examples; a hidden one that is still read makes scores "
+    "of missing modalities meaningless",
+    fix="multiply the modality's features by its column of `keep` before they meet others, and "
+    "leave it out of the fusion",
+)
+def keep(bench: ArchitectureBench) -> None:
+    """A row's hidden modality is not read, and rows that show all are as without a mask."""
+    network, given = bench.network(), bench.inputs()
+    free = network(given).logits
+    shown = network(given, keep=tf.ones([ROWS, len(given)])).logits
+    require(distance([shown], [free]) <= SAME, "a mask that shows everything changes the logits")
+    for place, modality in enumerate(network.modalities):
+        mask = np.ones((ROWS, len(given)), "float32")
+        mask[0, place] = 0  # the first row hides it
+        masked = network(given, keep=tf.constant(mask)).logits
+        require(
+            distance([masked[1:]], [free[1:]]) <= SAME,
+            f"hiding {modality} in one row changes the logits of others",
+        )
+        read = gradients(given, partial(masked_logits, network, tf.constant(mask)))
+        require(read[modality][0] == 0, f"the logits depend on {modality} where it is hidden")
+        require(read[modality][1:].all(), f"the logits do not depend on {modality} where shown")
+
+
+@RULES.rule(
+    why="utilization is what a prediction loses without the other modalities; read all the same, "
+    "they make it too small",
+    fix="let every branch see its own summaries and the given means in place of the others'",
+)
+def blocked(bench: ArchitectureBench) -> None:
+    """With means in place of the others' summaries, a prediction reads its own modality alone."""
+    network = bench.network()
+    squeezed = network(bench.inputs()).squeezed
+    if not squeezed:
+        raise Inapplicable("its fusion has no summaries to block")
+    means: dict[str, tuple[tf.Tensor, ...]] = {}
+    for name, summaries in squeezed.items():
+        require(
+            len(summaries) == len(network.modalities) and {len(s.shape) for s in summaries} == {2},
+            f"squeezed[{name!r}] must be one (batch, channels) tensor per modality",
+        )
+        means[name] = tuple(tf.reduce_mean(summary, axis=0) for summary in summaries)
+    for modality in network.modalities:
+        read = influence(bench, modality, predictions=True, blocked=means)
+        require(read.pop(modality) > 0, f"blocked, {modality} does not see its own inputs")
+        told = [other for other, size in read.items() if size > 0]
+        require(not told, f"blocked, the prediction of {modality} still depends on {told}")
+
+
+@RULES.rule(
+    why="strategies change what the classifiers see, such as by masking or perturbing features",
+    fix="call `transform` on the dictionary of features, use and return what it gives",
+)
+def transform(bench: ArchitectureBench) -> None:
+    """`transform` is given the features, and what it returns is classified."""
+    network, given = bench.network(), bench.inputs()
+    free = network(given)
+    same = network(given, transform=lambda features: features)
+    require(distance([same.logits], [free.logits]) <= SAME, "the identity changes the logits")
+    zeros = network(given, transform=zeroed)
+    require(distance([zeros.logits], [free.logits]) > SAME, "zeros as features change nothing")
+    left = [m for m, feature in zeros.features.items() if np.any(feature)]
+    require(not left, f"`Outputs.features` of {', '.join(left)} are not what `transform` returned")
+
+
+@RULES.rule(
+    why="strategies rely on what is offered, and `mmbal plugins` shows it without loading anything",
+    fix="set `offers` to what `fuse`, `logits_of` and `set_rule` really do, and `Component.offers` "
+    "to the same",
+)
+def offers(bench: ArchitectureBench) -> None:
+    """What it offers is what it does, and the component says the same."""
+    network = bench.network()
+    for name in network.offers:
+        require(name in CAPABILITIES, unknown("capability", name, CAPABILITIES))
+    declared = set(bench.subject.component.offers)
+    require(
+        declared == network.offers,
+        f"Component.offers says {sorted(declared)}, the network {sorted(network.offers)}",
+    )
+    said = network(bench.inputs())
+    for kind in ("slice", "head", "mask"):
+        if kind not in network.offers:
+            continue
+        parts = network.logits_of(said.features, kind)
+        require(tuple(parts) == network.modalities, f"{kind!r} logits must be one per modality")
+        shapes = {tuple(part.shape) for part in parts.values()}
+        require(shapes == {(ROWS, CLASSES)}, f"{kind!r} logits have shapes {sorted(shapes)}")
+        if kind == "slice":
+            total = tf.add_n(list(parts.values()))
+            require(distance([total], [said.logits]) <= SAME, "the slices do not sum to the logits")
+        if kind == "mask":
+            fused = network.fuse(said.features)
+            require(
+                distance([fused], [said.logits]) <= SAME, "`fuse` gives other logits than a call"
+            )
+
+
+@RULES.rule(
+    why="mmbal is for any number of modalities, and a single one is the ablation of all",
+    fix="loop over the modalities that the factory is given",
+)
+def modalities(bench: ArchitectureBench) -> None:
+    """It takes one modality and three as well as two."""
+    bench.network()
+    for count in (1, 3):
+        network = bench.make(count)
+        said = network(bench.inputs(count))
+        names = NAMES[:count]
+        require(tuple(said.unimodal) == names, f"logits of {list(said.unimodal)} for {list(names)}")
+        require(np.isfinite(said.logits).all(), f"logits of {count} modalities are not finite")
+
+
+@RULES.rule(
+    why="selected weights are loaded again to be scored, and runs are evaluated later",
+    fix="make every layer an attribute (or in a list or dictionary of one) before the first call",
+)
+def saving(bench: ArchitectureBench) -> None:
+    """Weights that are saved and loaded into a new network give the very same outputs."""
+    network, path = bench.network(), bench.folder / "toy.weights.h5"
+    network(bench.inputs(), training=True)  # running means move
+    network.save_weights(path)
+    other = bench.make(seed=SEED + 1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # Keras merely warns of what it left
+            other.load_weights(path)
+    except (ValueError, UserWarning) as error:
+        raise Broken(f"the weights cannot be loaded: {error}") from error
+    same = np.array_equal(other(bench.inputs()).logits, network(bench.inputs()).logits)
+    require(same, "a new network with the loaded weights predicts something else")
+
+
+@RULES.rule(
+    why="half precision is how accelerators are fast; logits in 16 bits make losses coarse",
+    fix="cast inputs of your own operations to the layer's compute dtype, variables that are read "
+    "too, and logits with `at_least_float32`",
+)
+def precision(bench: ArchitectureBench) -> None:
+    """Under mixed precision it trains: float32 variables and logits, finite gradients."""
+    bench.network()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    network = bench.make()
+    with tf.GradientTape() as tape:
+        said = network(bench.inputs(), training=True)
+        total = tf.add_n([tf.reduce_sum(tf.nn.softmax(t)[:, 0]) for t in said.supervised.values()])
+    narrow = [v.path for v in network.variables if tf.as_dtype(v.dtype) in (tf.bfloat16, tf.half)]
+    require(not narrow, f"variables in 16 bits: {', '.join(narrow)}")
+    half = [
+        name for name, t in {"logits": said.logits, **said.supervised}.items() if t.dtype.size < 4
+    ]
+    require(not half, f"in 16 bits: {', '.join(half)}")
+    found = tape.gradient(total, [v.value for v in network.trainable_variables])
+    finite = all(np.isfinite(tf.cast(g, tf.float32)).all() for g in found if g is not None)
+    require(finite, "gradients are not finite")
+
+
+@RULES.rule(
+    why="a part of the data may hold no example, such as a filtered split",
+    fix="avoid reshaping with -1 and dividing by the number of rows",
+)
+def empty_batch(bench: ArchitectureBench) -> None:
+    """A batch without rows gives outputs without rows."""
+    network = bench.network()
+    if takes_no_empty_batch(network):
+        raise Inapplicable("TensorFlow's convolutions give wrong shapes for no rows here (oneDNN)")
+    said = network(bench.inputs(rows=0))
+    shapes = {tuple(t.shape) for t in (said.logits, *said.unimodal.values())}
+    require(shapes == {(0, CLASSES)}, f"shapes are {sorted(shapes)}, expected {(0, CLASSES)}")
+
+
+@RULES.rule(
+    why="a score must not depend on what was scored before it",
+    fix="move running means under `if training:` alone, and draw random numbers there only",
+)
+def evaluation(bench: ArchitectureBench) -> None:
+    """Evaluation changes no variable, and gives the same outputs again."""
+    network = bench.network()
+    before = [v.numpy() for v in network.variables]
+    first, second = network(bench.inputs()).logits, network(bench.inputs()).logits
+    moved = [
+        v.path for v, old in zip(network.variables, before, strict=True)
+        if not np.array_equal(v.numpy(), old)
+    ]  # fmt: skip
+    require(not moved, f"moved outside of training: {', '.join(moved)}")
+    require(np.array_equal(first, second), "two evaluations of one batch differ")

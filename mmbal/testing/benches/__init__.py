@@ -1,0 +1,1 @@
+"""What the rules for one component share: made once, since most of it costs seconds."""

@@ -1,0 +1,94 @@
+"""A strategy, the toys it is tried on, and the trainings that its rules compare."""
+
+from contextlib import suppress
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from mmbal.capabilities import missing
+from mmbal.data import MultimodalDataset
+from mmbal.testing import running, toys
+from mmbal.testing.benches.bench import Bench
+from mmbal.testing.rules import Inapplicable
+from mmbal.testing.subject import Subject, subject_of
+from mmbal.testing.worker import Worker
+from mmbal.training.strategy import Requirements, Strategy
+
+
+class StrategyBench(Bench):
+    """A strategy and the toys it is tried on."""
+
+    _question: int | None = None
+    _plain: dict[tuple[Any, int], list[np.ndarray]] = {}  # noqa: RUF012  (shared on purpose)
+
+    @cached_property
+    def requirements(self) -> Requirements:
+        """What it says it needs."""
+        return self.make().requirements()
+
+    @cached_property
+    def network(self) -> running.MakeNetwork:
+        """Return the first toy, or installed architecture, that offers what it requires.
+
+        Raises:
+            Inapplicable: there is none.
+        """
+        needed = self.requirements.architecture
+        for toy in toys.TOYS:
+            if not missing(needed, toy.offers):
+                return toy  # type: ignore[no-any-return]
+        catalogue = self.subject.catalogue
+        for component in catalogue.components("architecture"):
+            if not missing(needed, component.offers):
+                return _builder(subject_of("architecture", component.name, catalogue=catalogue))
+        raise Inapplicable(f"no architecture at hand offers {', '.join(sorted(needed))}")
+
+    def make(self, *, identity: bool = False) -> Strategy:
+        """Return a new strategy."""
+        options = self.subject.identity if identity else None
+        return self.subject.build(options=options)  # type: ignore[no-any-return]
+
+    def parts(self, *, identity: bool = False) -> running.Parts:
+        """Return what to train."""
+        return running.Parts(strategy=lambda: self.make(identity=identity), network=self.network)
+
+    def trained(self, *, owner: bool = False) -> running.Run:
+        """Train two modalities; other rules compare with it."""
+        made = lambda: running.train(self.parts(), data(2), checkpoints=True)  # noqa: E731
+        return self.once("training", made, owner=owner)  # type: ignore[no-any-return]
+
+    def eager(self, *, owner: bool = False) -> running.Run:
+        """Do the same without a graph."""
+        self.trained()
+        made = lambda: running.train(self.parts(), data(2), eager=True)  # noqa: E731
+        return self.once("eager", made, owner=owner)  # type: ignore[no-any-return]
+
+    def begin(self) -> None:
+        """Have the replicas trained meanwhile, if that is going to be asked for."""
+        if "replicas" in self.subject.expected and self._question is None:
+            with suppress(Inapplicable):
+                self.ask()
+
+    def ask(self) -> int:
+        """Return the number of the question what replicas train, asked once."""
+        if self._question is None:
+            described = self.subject.describe()
+            self._question = Worker.of_this_process().begin(described)
+        return self._question
+
+    def plain(self, count: int) -> list[np.ndarray]:
+        """Return the weights of plain training; the same for all strategies on this network."""
+        key = (self.network, count)
+        if key not in self._plain:
+            self._plain[key] = running.plain(self.network, data(count))
+        return self._plain[key]
+
+
+def _builder(subject: Subject) -> running.MakeNetwork:
+    return subject.build
+
+
+def data(count: int, dtype: str = "float32") -> MultimodalDataset:
+    """Return the toy data of so many modalities."""
+    return toys.toy_data(count, dtype)

@@ -1,0 +1,129 @@
+"""Runs the rules on a component."""
+
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mmbal.errors import MmbalError, unknown
+from mmbal.registry.catalogue import first_line
+from mmbal.testing.rules import Broken, Inapplicable, Rule, rulebook
+from mmbal.testing.subject import Subject
+
+Status = Literal["ok", "failed", "known", "skipped"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What came of one rule.
+
+    Args:
+        kind: of the component.
+        component: its name.
+        rule: name of the rule.
+        status: "known" for a failure that was declared with a reason, "skipped" for a rule
+            that asks for nothing the component promises.
+        found: what is wrong, or why it is known or skipped; "" where the rule is kept.
+        promise, why, fix: of the rule.
+        seconds: it took.
+        cause: what the plugin's code raised, or None.
+    """
+
+    kind: str
+    component: str
+    rule: str
+    status: Status
+    found: str
+    promise: str
+    why: str
+    fix: str
+    seconds: float
+    cause: BaseException | None = field(default=None, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """Say what is wrong, why it matters and what helps."""
+        title = f"{self.kind} {self.component} breaks the rule {self.rule!r}: {self.found}"
+        return f"{title}\nrule: {self.promise}\nwhy: {self.why}\nfix: {self.fix}"
+
+
+def check(
+    subject: Subject, names: Iterable[str] = (), known: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """Check one component, a rule at a time.
+
+    Args:
+        subject: to check.
+        names: of the rules; none for all of them.
+        known: rule to the reason why it is not kept, beside those the component declares.
+
+    Raises:
+        MmbalError: there is no such rule.
+    """
+    reasons = {**subject.known, **(known or {})}
+    rules = chosen(subject.component.kind, names, reasons)
+    subject.expected = frozenset(rule.name for rule in rules)
+    for rule in rules:
+        yield examine(subject, rule, reasons.get(rule.name, ""))
+
+
+def chosen(kind: str, names: Iterable[str], known: Mapping[str, str]) -> list[Rule]:
+    """Return the rules of these names, or all, in the order of the rulebook.
+
+    Raises:
+        MmbalError: there is no rule of some name.
+    """
+    book, names = rulebook(kind), list(names)
+    for name in (*names, *known):
+        if name not in book:
+            raise MmbalError(unknown(f"rule of a {kind}", name, book))
+    return [rule for rule in book.values() if rule.name in (names or book)]
+
+
+def examine(subject: Subject, rule: Rule, reason: str = "") -> Finding:
+    """Check one rule; a `reason` says why it is known not to be kept."""
+    began = time.monotonic()
+    cause: BaseException | None = None
+    status, found = _outcome(subject, rule)
+    if isinstance(found, BaseException):
+        cause, found = found, _said(found)
+    if reason and status == "failed":
+        status, found = "known", reason
+    elif reason and status == "ok":
+        status, found = "failed", f"it is kept, but declared as a known failure ({reason})"
+    return Finding(
+        kind=rule.kind,
+        component=subject.component.name,
+        rule=rule.name,
+        status=status,
+        found=found,
+        promise=rule.promise,
+        why=rule.why,
+        fix=rule.fix,
+        seconds=time.monotonic() - began,
+        cause=cause,
+    )
+
+
+def _outcome(subject: Subject, rule: Rule) -> tuple[Status, str | BaseException]:
+    try:
+        subject.bench.begin()
+        with subject.bench.around():
+            rule.check(subject.bench)
+    except Inapplicable as reason:
+        return "skipped", str(reason)
+    except Broken as broken:
+        return "failed", str(broken)
+    # SystemExit too: code under test may do anything, and the other rules still count.
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        return "failed", error
+    return "ok", ""
+
+
+def _said(error: BaseException) -> str:
+    """Return an error as one line, with the place it was raised at."""
+    if isinstance(error, MmbalError):
+        return " ".join(str(error).split())
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"it raises {first_line(error)}{place}"

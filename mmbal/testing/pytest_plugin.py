@@ -1,0 +1,110 @@
+"""The rules as pytest items: one per rule, to be picked with `-k` and `-m mmbal_rule`.
+
+pytest loads this module whenever it starts where mmbal is installed, so it imports nothing heavy.
+"""
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from mmbal.testing.rules import Rule
+    from mmbal.testing.subject import Subject
+
+MARK = "mmbal_rule"
+
+
+class Item:
+    """One rule for one component, as a test calls it.
+
+    Args:
+        subject: the component.
+        rule: to check.
+    """
+
+    def __init__(self, subject: "Subject", rule: "Rule") -> None:
+        self.subject = subject
+        self.rule = rule
+
+    def __call__(self) -> None:
+        """Check; fail with what is wrong, why it matters and what helps."""
+        __tracebackhide__ = True
+        from mmbal.testing.checking import examine
+
+        finding = examine(self.subject, self.rule)
+        if finding.status == "skipped":
+            pytest.skip(finding.found)
+        if finding.status == "failed" and finding.cause is not None:
+            raise AssertionError(str(finding)) from finding.cause
+        if finding.status == "failed":
+            pytest.fail(str(finding), pytrace=False)
+
+
+def parametrize_with_rules(
+    kind: str,
+    what: Any,
+    *,
+    options: Mapping[str, Any] | None = None,
+    known: Mapping[str, str] | None = None,
+    **places: Any,
+) -> Callable[..., Any]:
+    """Return a decorator that gives a test one item per rule, as its argument `rule`.
+
+    Example:
+        @parametrize_with_rules("strategy", "mine", options={"window": 1})
+        def test_mine(rule):
+            rule()
+
+    Args:
+        kind: dataset, architecture or strategy.
+        what: the name of an installed component, a `Component`, or a factory as `Component` says.
+        options: of the component, over those of its `Component.conformance`.
+        known: rule that is not kept to the reason; its item is a strict xfail, beside those that
+            the component declares.
+        **places: `data_dir` of a dataset, `shapes` of an architecture's inputs, as of
+            `mmbal.testing.Subject`.
+
+    Raises:
+        MmbalError: there is no such component, option or rule.
+    """
+    from mmbal.testing.checking import chosen
+    from mmbal.testing.subject import subject_of
+
+    subject = subject_of(kind, what, options or {}, **places)
+    reasons = {**subject.known, **(known or {})}
+    parameters = []
+    for rule in chosen(kind, (), reasons):
+        marks = [getattr(pytest.mark, MARK)]
+        if rule.name in reasons:
+            marks.append(pytest.mark.xfail(reason=reasons[rule.name], strict=True))
+        name = f"{subject.component.name}-{rule.name}"
+        parameters.append(pytest.param(Item(subject, rule), id=name, marks=marks))
+    return pytest.mark.parametrize("rule", parameters)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell pytest of the mark."""
+    text = f"{MARK}: a rule of mmbal's contract (mmbal.testing)"
+    config.addinivalue_line("markers", text)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell every component which of its rules are going to be checked."""
+    wanted: dict[int, tuple[Subject, set[str]]] = {}
+    for test in session.items:
+        spec = getattr(test, "callspec", None)  # of a parametrised test
+        item = None if spec is None else spec.params.get("rule")
+        if isinstance(item, Item):
+            names = wanted.setdefault(id(item.subject), (item.subject, set()))[1]
+            names.add(item.rule.name)
+    for subject, names in wanted.values():
+        subject.expected = frozenset(names)
+
+
+def pytest_unconfigure() -> None:
+    """End the process with two devices, if one was started."""
+    module = sys.modules.get("mmbal.testing.worker")
+    if module is not None:
+        module.Worker.end()

@@ -1,0 +1,48 @@
+"""One strategy trained on one device and on several: the work of `mmbal.testing.worker`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mmbal.testing import running
+from mmbal.testing.benches.bench import distance
+from mmbal.testing.benches.strategy import StrategyBench, data
+from mmbal.testing.subject import rebuilt
+from mmbal.training.devices import open_strategy
+
+
+def compare(description: Mapping[str, Any], devices: int) -> dict[str, float]:
+    """Return how far the trainings are apart, and the replicas of one of them.
+
+    In double precision, so that sums in another order make no difference that matters.
+    """
+    scope = open_strategy("mirrored", devices)
+    bench: StrategyBench = rebuilt(description).bench
+    inputs = data(2, "float64")
+    with bench.around():
+        keras.backend.clear_session()
+        alone = running.train(bench.parts(), inputs, precision="float64", eager=True)
+        with TemporaryDirectory(prefix="mmbal-testing-") as name:
+            with scope.scope():
+                run = running.prepare(bench.parts(), inputs, Path(name), precision="float64")
+            run.training.run()
+    held = [*run.model.network.variables, *run.strategy.variables]
+    copies = [_copies(scope, variable) for variable in held]
+    weights = [each[0] for each in copies[: len(alone.weights)]]
+    return {
+        "distance": distance(weights, alone.weights),
+        "apart": max(
+            distance([each[i] for each in copies], [each[0] for each in copies])
+            for i in range(devices)
+        ),
+    }
+
+
+def _copies(scope: tf.distribute.Strategy, variable: Any) -> list[np.ndarray]:
+    inner = variable.value if isinstance(variable, keras.Variable) else variable
+    return [each.numpy() for each in scope.experimental_local_results(inner)]

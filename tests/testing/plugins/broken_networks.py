@@ -1,0 +1,193 @@
+"""Architectures that break one rule each, and one that breaks none."""
+
+import keras
+import tensorflow as tf
+
+from mmbal import Component, Conformance
+from mmbal.testing.toys import GatedToy, LateToy
+from mmbal.training.network import VariableGroups
+
+OFFERED = ("isolation", "slice", "head", "mask")
+
+
+class Gated(GatedToy):
+    """Correct."""
+
+    def __init__(self, options, modalities, classes):
+        super().__init__(modalities, classes)
+
+
+class Late(LateToy):
+    """Correct."""
+
+    def __init__(self, options, modalities, classes):
+        super().__init__(modalities, classes)
+
+
+class Coarse(Gated):
+    """Gives the logits of its branches in half precision."""
+
+    def call(self, inputs, training=False, **how):
+        said = super().call(inputs, training=training, **how)
+        return said._replace(unimodal={m: tf.cast(t, tf.half) for m, t in said.unimodal.items()})
+
+
+class Orphan(Gated):
+    """Leaves its heads out of all groups."""
+
+    def variable_groups(self):
+        groups = super().variable_groups()
+        return VariableGroups(groups.encoder, groups.fusion, encoder=groups.encoder)
+
+
+class Leaky(Gated):
+    """Isolates in evaluation only, where nothing is learned."""
+
+    def call(self, inputs, isolate=None, training=False, **how):
+        return super().call(inputs, isolate=None if training else isolate, training=training, **how)
+
+
+class Careless(Gated):
+    """Leaves the hidden modality out of the mean, and reads it in the gates all the same."""
+
+    def call(self, inputs, keep=None, training=False, **how):
+        said = super().call(inputs, training=training, **how)
+        return said._replace(logits=self.fuse_logits(said.unimodal, keep))
+
+
+class Unblocked(Gated):
+    """Does not look at `blocked`."""
+
+    def call(self, inputs, blocked=None, training=False, **how):
+        return super().call(inputs, training=training, **how)
+
+
+class Untouched(Gated):
+    """Does not look at `transform`."""
+
+    def call(self, inputs, transform=None, training=False, **how):
+        return super().call(inputs, training=training, **how)
+
+
+class Uneven(Gated):
+    """Has slices that do not sum to the fused logits."""
+
+    def logits_of(self, features, kind):
+        found = super().logits_of(features, kind)
+        return {m: 2 * t for m, t in found.items()} if kind == "slice" else found
+
+
+class Boastful(Gated):
+    """Offers more than its component says."""
+
+
+class Pairs(Gated):
+    """Calls the logits of a third modality by a name of its own."""
+
+    def call(self, inputs, training=False, **how):
+        said = super().call(inputs, training=training, **how)
+        names = {"touch": "haptics"}
+        return said._replace(unimodal={names.get(m, m): t for m, t in said.unimodal.items()})
+
+
+class Scaled(Gated):
+    """Holds a factor that Keras does not know of, drawn anew in every process."""
+
+    def __init__(self, options, modalities, classes):
+        super().__init__(options, modalities, classes)
+        self.factor = float(keras.random.uniform([], 1, 2))
+
+    def fuse_logits(self, unimodal, keep=None):
+        return super().fuse_logits({m: t * self.factor for m, t in unimodal.items()}, keep)
+
+    def logits_of(self, features, kind):
+        found = super().logits_of(features, kind)
+        return {m: t * self.factor for m, t in found.items()} if kind == "slice" else found
+
+
+class Unmixed(Gated):
+    """Keeps its variables in the dtype of computation."""
+
+    def __init__(self, options, modalities, classes):
+        super().__init__(options, modalities, classes)
+        for layer in (*self.encoders, *self.heads):
+            layer.dtype_policy = keras.DTypePolicy(keras.config.dtype_policy().compute_dtype)
+
+
+class Reshaping(Gated):
+    """Divides by the number of rows, with integers."""
+
+    def call(self, inputs, training=False, **how):
+        said = super().call(inputs, training=training, **how)
+        rows = tf.shape(said.logits)[0]
+        return said._replace(logits=tf.reshape(said.logits, [rows, tf.size(said.logits) // rows]))
+
+
+class Moving(Gated):
+    """Moves running means in evaluation, too."""
+
+    def call(self, inputs, training=False, **how):
+        return super().call(inputs, training=True, **how)
+
+
+class Choosy(Gated):
+    """Takes images only."""
+
+    def __init__(self, options, modalities, classes):
+        if any(len(each.shape) != 3 for each in modalities.values()):
+            raise ValueError("images only")
+        super().__init__(options, modalities, classes)
+        self.flat = keras.layers.Flatten()
+
+    def call(self, inputs, training=False, **how):
+        return super().call({m: self.flat(x) for m, x in inputs.items()}, training=training, **how)
+
+
+class Nothing(Gated):
+    """Takes no shape of inputs at all."""
+
+    def __init__(self, options, modalities, classes):
+        raise ValueError("no inputs, please")
+
+
+class Plain(Gated):
+    """Returns logits alone."""
+
+    def call(self, inputs, training=False, **how):
+        return super().call(inputs, training=training, **how).logits
+
+
+def offer(factory, offers=OFFERED):
+    name = factory.__name__.lower()
+    path = f"{__name__}:{factory.__name__}"
+    return Component(
+        "architecture", name, factory.__doc__, path, offers=offers, conformance=Conformance()
+    )
+
+
+OFFERS = {
+    each.name: each
+    for each in (
+        *map(offer, (Gated, Coarse, Orphan, Leaky, Careless, Unblocked, Untouched, Uneven, Pairs)),
+        *map(offer, (Scaled, Unmixed, Reshaping, Moving, Choosy, Nothing, Plain)),
+        offer(Boastful, ("isolation",)),
+        offer(Late, ("slice", "head", "mask")),
+    )
+}
+BREAKS = {
+    "coarse": "outputs",
+    "plain": "outputs",
+    "nothing": "outputs",
+    "orphan": "groups",
+    "leaky": "isolation",
+    "careless": "keep",
+    "unblocked": "blocked",
+    "untouched": "transform",
+    "uneven": "offers",
+    "boastful": "offers",
+    "pairs": "modalities",
+    "scaled": "saving",
+    "unmixed": "precision",
+    "reshaping": "empty-batch",
+    "moving": "evaluation",
+}

@@ -1,0 +1,212 @@
+"""Strategies that break one rule each, and one that breaks none."""
+
+import tensorflow as tf
+
+from mmbal import Component, Conformance, MmbalError
+from mmbal.options import Options
+from mmbal.training.network import at_least_float32
+from mmbal.training.step import Forward
+from mmbal.training.strategy import Requirements, Strategy
+
+
+class Scaled(Strategy):
+    """Multiplies the loss where there is more than one modality: correct in every way."""
+
+    def __init__(self, options=None):
+        super().__init__()
+        self.options = options
+
+    def build(self, context):
+        self.several = len(context.modalities) > 1
+        self.steps = tf.Variable(0.0, trainable=False)
+
+    def losses(self, step, joint):
+        if not self.several:
+            return joint
+        factor = self.factor(step)
+        return {name: loss * tf.cast(factor, loss.dtype) for name, loss in joint.items()}
+
+    def factor(self, step):
+        return 1.2
+
+    def after_step(self, signals):
+        self.steps.assign_add(1)
+
+
+class Undeclared(Scaled):
+    """Reads the examples without requiring them."""
+
+    def build(self, context):
+        super().build(context)
+        self.count = len(context.examples)
+
+
+class Vector(Scaled):
+    """Returns a loss per class of loss."""
+
+    def losses(self, step, joint):
+        return {name: tf.stack([loss, 0.1 * loss]) for name, loss in joint.items()} \
+            if self.several else joint  # fmt: skip
+
+
+class Silent(Scaled):
+    """Has a coefficient that is always 1."""
+
+    def factor(self, step):
+        return 1.0
+
+
+class Window(Options):
+    """Of `Eternal`."""
+
+    starts: int = 0
+
+
+class Eternal(Scaled):
+    """Does not heed its window."""
+
+
+class Alone(Scaled):
+    """Changes the loss of a single modality, too."""
+
+    def build(self, context):
+        super().build(context)
+        self.several = True
+
+
+class Counting(Scaled):
+    """Counts its steps in Python, which only counts tracings."""
+
+    def build(self, context):
+        super().build(context)
+        self.calls = 0
+
+    def after_step(self, signals):
+        super().after_step(signals)
+        self.calls += 1
+
+
+class Box:
+    """Not a module: TensorFlow does not look into it."""
+
+
+class Hidden(Scaled):
+    """Holds the number of steps where no checkpoint finds it."""
+
+    def build(self, context):
+        super().build(context)
+        self.box = Box()
+        self.box.seen = tf.Variable(0.0, trainable=False)
+
+    def factor(self, step):
+        return 1 + 0.1 * tf.convert_to_tensor(self.box.seen)
+
+    def after_step(self, signals):
+        super().after_step(signals)
+        self.box.seen.assign_add(1)
+
+
+class Local(Scaled):
+    """Takes the rows of a replica for the batch."""
+
+    def factor(self, step):
+        logits = tf.stop_gradient(step.outputs.logits)
+        return 1 + tf.sigmoid(tf.reduce_sum(logits))
+
+
+class Frozen(Scaled):
+    """Decides in Python what is then frozen into the graph."""
+
+    def factor(self, step):
+        # In double precision (on replicas) it does not, so that one rule is broken alone.
+        double = step.outputs.logits.dtype == tf.float64
+        return 1.2 if double or tf.executing_eagerly() else 1.3
+
+
+class Talking(Scaled):
+    """Asks Python in every step."""
+
+    def factor(self, step):
+        return tf.numpy_function(lambda: 1.2, [], tf.double)
+
+
+class Narrow(Scaled):
+    """Computes losses in the dtype of the features."""
+
+    def losses(self, step, joint):
+        dtype = next(iter(step.outputs.features.values())).dtype
+        return {name: tf.cast(loss, dtype) for name, loss in super().losses(step, joint).items()}
+
+
+class Pair(Scaled):
+    """Knows two modalities only, and does not say so."""
+
+    def factor(self, step):
+        first, second = step.outputs.unimodal.values()
+        return 1.2 + 0.0 * tf.reduce_mean(first - second)
+
+
+class Refusing(Pair):
+    """Knows two modalities only, and says so."""
+
+    def build(self, context):
+        super().build(context)
+        if len(context.modalities) > 2:
+            raise MmbalError("refusing takes one or two modalities")
+
+
+class Failing(Scaled):
+    """Cannot take a step."""
+
+    def losses(self, step, joint):
+        raise RuntimeError("out of ideas")
+
+
+class Isolating(Scaled):
+    """Requires isolation, which its component does not say."""
+
+    def requirements(self):
+        return Requirements(frozenset({"isolation"}))
+
+    def forward(self, step):
+        return Forward()
+
+
+class Widened(Scaled):
+    """Computes a coefficient of the logits with half-precision inputs in mind."""
+
+    def factor(self, step):
+        return 1.5 + 0 * tf.reduce_mean(at_least_float32(step.outputs.logits))
+
+
+def offer(factory, conformance=None, options="mmbal.options:NoOptions"):
+    name = factory.__name__.lower()
+    return Component(
+        "strategy", name, factory.__doc__, f"{__name__}:{factory.__name__}", options,
+        conformance=conformance or Conformance(),
+    )  # fmt: skip
+
+
+OFFERS = {
+    each.name: each
+    for each in (
+        *map(offer, (Scaled, Undeclared, Vector, Silent, Alone, Counting, Hidden, Local, Frozen)),
+        *map(offer, (Talking, Narrow, Pair, Refusing, Failing, Isolating, Widened)),
+        offer(Eternal, Conformance(identity={"starts": 1000}), f"{__name__}:Window"),
+    )
+}
+BREAKS = {
+    "undeclared": "requirements",
+    "isolating": "requirements",
+    "vector": "training",
+    "silent": "effect",
+    "eternal": "identity",
+    "alone": "single-modality",
+    "counting": "state",
+    "hidden": "resume",
+    "local": "replicas",
+    "frozen": "eager",
+    "talking": "graph",
+    "narrow": "precision",
+    "pair": "three-modalities",
+}

@@ -1,0 +1,90 @@
+"""The kit as a plugin author meets it in pytest, in a process of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PLUGINS = Path(__file__).parent / "plugins"
+HEAD = f"""
+import sys
+sys.path.append({str(PLUGINS)!r})
+from broken_datasets import OFFERS, Sound, Trusting, Twins
+from mmbal.testing import parametrize_with_rules
+"""
+
+
+@pytest.fixture
+def run_pytest(tmp_path):
+    """Return a function that runs pytest on a test module and returns what it prints."""
+
+    def run(text, *arguments):
+        (tmp_path / "test_mine.py").write_text(HEAD + text, encoding="utf-8")
+        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True).stdout
+
+    return run
+
+
+def test_one_item_per_rule_known_failures_and_messages(run_pytest):
+    text = """
+@parametrize_with_rules("dataset", OFFERS["trusting"])
+def test_broken(rule):
+    rule()
+
+@parametrize_with_rules("dataset", Trusting, known={"bad-input": "it is a toy"})
+def test_known(rule):
+    rule()
+
+@parametrize_with_rules("dataset", Sound, known={"loading": "it was broken once"})
+def test_mended(rule):
+    rule()
+"""
+    said = run_pytest(text, "-rfxs", "-k", "bad-input or (mended and loading)", "--strict-markers")
+
+    assert "2 failed, 1 passed, 1 xfailed" in said or "2 failed, 1 xfailed, 1 passed" in said, said
+    assert "dataset trusting breaks the rule 'bad-input': `check` finds nothing wrong" in said
+    assert "why: a file that is cut short must be named" in said
+    assert "fix: raise DataFormatError" in said
+    assert "[trusting-bad-input] - it is a toy" in said
+    assert "[XPASS(strict)] it was broken once" in said
+    assert "Traceback" not in said
+
+
+def test_what_the_plugin_raised_is_shown(run_pytest):
+    text = """
+class Raising(Sound):
+    def load(self, data_dir, seed):
+        raise RuntimeError("no disk")
+
+@parametrize_with_rules("dataset", Raising)
+def test_raising(rule):
+    rule()
+"""
+    said = run_pytest(text, "-m", "mmbal_rule", "-rs")
+
+    assert "breaks the rule 'loading': it raises RuntimeError: no disk" in said
+    assert 'raise RuntimeError("no disk")' in said
+    assert "the rule 'loading' must be kept first" in said
+
+
+def test_unknown_names_are_told_at_collection(run_pytest):
+    for arguments, message in [
+        ('"dataset", Sound, known={"loding": "x"}', "unknown rule of a dataset 'loding'; did you"),
+        ('"dataset", "nothing"', "unknown dataset 'nothing'"),
+        ('"callback", "watcher"', "there are no rules for it: unknown kind 'callback'"),
+        ('"strategy", OFFERS["sound"]', "'sound' is a dataset, it was given as a strategy"),
+        ('"dataset", Sound, options={"depth": 1}', "unknown option 'depth'"),
+    ]:
+        said = run_pytest(f"parametrize_with_rules({arguments})(lambda rule: rule())")
+        assert message in said, said
+
+
+def test_nothing_heavy_is_imported_when_pytest_starts():
+    script = "import sys, mmbal.testing.pytest_plugin, mmbal.testing; print(*sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    assert not {"keras", "numpy", "tensorflow", "pydantic"} & set(done.stdout.split())
