@@ -2,8 +2,6 @@
 
 from mmbal import Component, hookimpl
 
-MMBAL_API = 1
-
 
 @hookimpl
 def mmbal_components() -> list[Component]:

@@ -2,8 +2,6 @@
 
 from mmbal import Component, hookimpl
 
-MMBAL_API = 1
-
 OGM = (
     "Peng, Wei, Deng, Wang, Hu, Balanced Multimodal Learning via On-the-fly Gradient Modulation, "
     "CVPR 2022, arXiv 2203.15332"

@@ -4,8 +4,6 @@ from typing import Any
 
 from mmbal import Component, Recipe, hookimpl
 
-MMBAL_API = 1
-
 DATA = (
     "Molchanov et al., Online detection and classification of dynamic hand gestures with "
     "recurrent 3D convolutional neural networks, CVPR 2016"
