@@ -56,8 +56,7 @@ def _sentence(summary: str) -> str:
 def _overview(catalogue: Catalogue) -> str:
     parts = [
         "# Catalogue",
-        "Everything that this site's machine had installed, made from the registry as "
-        "`mmbal plugins` is. On yours, `mmbal plugins` has the last word.",
+        "What was installed where this site was built; on your machine, ask `mmbal plugins`.",
     ]
     for kind in ("recipe", *KINDS):
         offers: Sequence[Component | Recipe] = (
@@ -146,9 +145,8 @@ def _settings() -> str:
     ]
     parts = [
         "# Settings of a run",
-        "Keys of a TOML file (`--config`) and of `--set KEY=VALUE`; see also "
-        "`mmbal run --plugin NAME --print-config`. Options of components stand in the "
-        "[catalogue](../catalogue/index.md).",
+        "Keys of `--set KEY=VALUE` and of a TOML file (`--config`).",
+        "Options of components stand in the [catalogue](../catalogue/index.md).",
         options_table(describe(RunSettings)),
         "## `optimizer`",
         options_table(describe(OptimizerSettings)),

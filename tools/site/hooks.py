@@ -58,7 +58,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def on_page_content(html: str, **_: Any) -> str:
     """Turn formulas into MathML."""
-    return with_mathml(html)
+    return with_mathml(html, _log.warning)
 
 
 def _fill(nav: list[Any], menus: dict[str, list[str]]) -> None:
