@@ -5,6 +5,7 @@ Usage:
     python tools/packages.py try FOLDER [PYTHON]   install the wheels of FOLDER alone, and use them
 """
 
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -32,7 +33,12 @@ def build_checked(root: Path, folder: Path) -> list[Path]:
         faults += [f for each in found for f in rebuild_faults(each, Path(scratch))]
     if faults:
         raise Refusal("\n".join(["what was built is not as it should be:", *faults]))
-    return [file for each in found for file in (each.wheel, each.sdist)]
+    files = [file for each in found for file in (each.wheel, each.sdist)]
+    command = [sys.executable, "-m", "twine", "check", "--strict", *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise Refusal(f"an index of packages would not take them: {done.stdout}{done.stderr}")
+    return files
 
 
 def main(arguments: list[str]) -> None:
