@@ -147,12 +147,15 @@ def test_code_runs_in_order(page, there):
     """All blocks of a page, one after another in one process, as a reader's notebook would."""
     install_plugins(page, there)
     steps = []
-    for block in blocks(page, "python", "sh"):
+    for block in blocks(page, "python", "sh", "toml"):
         if block.language == "python":
             # Files, so that tracebacks show lines and TensorFlow finds the source of functions.
             part = there / f"part{len(steps)}.py"
             part.write_text(block.text, encoding="utf-8")
             steps.append(f"exec(compile(open({str(part)!r}).read(), {str(part)!r}, 'exec'))")
+        elif block.language == "toml":
+            if "entry-points" not in block.text:  # a configuration, which pages call mine.toml
+                Path("mine.toml").write_text(block.text, encoding="utf-8")
         elif name_of(page) in RUN:
             lines = [["-m", "mmbal", *words] for words in block.commands()]
             steps += [
