@@ -9,6 +9,7 @@ from mmbal.errors import MmbalError
 from mmbal.experiment.callbacks import LAST, SELECTED
 from mmbal.experiment.model import build_network, build_strategy, open_dataset
 from mmbal.experiment.scoring import Scorer
+from mmbal.recording.sealed import check_sealed
 from mmbal.registry.catalogue import Catalogue
 from mmbal.training.network import FusionNetwork
 from mmbal.training.strategy import check_requirements
@@ -34,6 +35,7 @@ def evaluate(
 
     Raises:
         MmbalError: the run has no such weights, or they do not fit its architecture.
+        DataFormatError: the file of the weights leads to other files.
     """
     overrides = [] if data_dir is None else [("data_dir", str(data_dir), "--data-dir")]
     config = resolve(catalogue, None, run / "config.toml", overrides).config
@@ -45,12 +47,19 @@ def evaluate(
     strategy = build_strategy(config, catalogue)
     check_requirements(strategy, network, within_run=True)
     strategy.adapt(network)
-    _load(network, path)
+    load_weights(network, path)
     scores, _ = Scorer(config, catalogue, data, network).score(split)
     return {"run": str(run), "split": split, "weights": weights, **scores[split]}
 
 
-def _load(network: FusionNetwork, path: Path) -> None:
+def load_weights(network: FusionNetwork, path: Path) -> None:
+    """Load the weights of a run, which may come from anyone.
+
+    Raises:
+        DataFormatError: the file leads to other files, or is no HDF5.
+        MmbalError: the weights do not fit the network.
+    """
+    check_sealed(path)  # Keras follows links
     try:
         with warnings.catch_warnings():
             # Keras merely warns of layers that it leaves as they were drawn.

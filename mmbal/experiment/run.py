@@ -19,6 +19,7 @@ from mmbal.data import MultimodalDataset
 from mmbal.errors import Interrupted, MmbalError, Preempted
 from mmbal.experiment.callbacks import SELECTED, JournalWriter, Selection
 from mmbal.experiment.checkpoints import FOLDER
+from mmbal.experiment.evaluate import load_weights
 from mmbal.experiment.identity import identity, refuse_other
 from mmbal.experiment.model import build_model, build_strategy, open_dataset
 from mmbal.experiment.scoring import Scorer, result
@@ -191,7 +192,7 @@ class _Experiment:
         selected = last
         if selection.epoch not in (None, writer.epoch):
             self.progress.stage("scoring the selected weights")
-            network.load_weights(self.folder / SELECTED)
+            load_weights(network, self.folder / SELECTED)
             selected, means = scorer.score("validation", "test")
         for weights, scores in (("selected", selected), ("last", last)):
             for split, values in scores.items():

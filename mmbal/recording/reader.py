@@ -13,12 +13,10 @@ import numpy as np
 from mmbal.errors import DataFormatError, MmbalError
 from mmbal.recording.record import Epochs, History, Record, Steps
 from mmbal.recording.schema import ARRAYS, FIELDS, FORMAT, VERSION, Field
+from mmbal.recording.sealed import check_values, most_bytes, own_object
 from mmbal.recording.writer import JOURNAL, RECORD
 
 _KINDS = {"float64": "f", "int64": "iu", "bool": "b", "text": "S"}
-
-# What deflate can shrink at best is about 1000 to 1; a file that claims more is a trap.
-_MOST_EXPANSION = 1100
 
 
 def read_record(run: str | os.PathLike[str]) -> Record:
@@ -57,7 +55,7 @@ def _read(file: h5py.File, path: Path) -> Record:
             f"{path}: schema version {version} is newer than {VERSION}, the newest this mmbal "
             "reads; upgrade mmbal"
         )
-    limit = _MOST_EXPANSION * (path.stat().st_size + 1)
+    limit = most_bytes(path)
     values = {field.path: _dataset(file, field, field.path, limit) for field in FIELDS}
     _check_axes(values)
     arrays = _group(file, "arrays")
@@ -72,12 +70,7 @@ def _group(file: h5py.File, path: str) -> h5py.Group:
     """Return a group reached by hard links only."""
     group: Any = file
     for name in path.split("/"):
-        link = group.get(name, getlink=True)
-        if link is None:
-            raise ValueError(f"no {path}")
-        if not isinstance(link, h5py.HardLink):
-            raise TypeError(f"{path} is a link to elsewhere, which is refused")
-        group = group[name]
+        group = own_object(group, name, path)
     return group
 
 
@@ -86,14 +79,11 @@ def _dataset(file: h5py.File, field: Field, path: str, limit: int) -> Any:
     dataset: Any = _group(file, path)
     if not isinstance(dataset, h5py.Dataset):
         raise TypeError(f"{path} is no dataset")
-    if dataset.is_virtual or dataset.external:
-        raise ValueError(f"{path} lies in another file, which is refused")
+    check_values(dataset, path, limit)
     if dataset.dtype.kind not in _KINDS[field.dtype]:
         raise ValueError(f"{path} holds {dataset.dtype}, expected {field.dtype}")
     if field.axes != ("...",) and dataset.ndim != len(field.axes):
         raise ValueError(f"{path} has {dataset.ndim} axes, expected {len(field.axes)}")
-    if dataset.size * dataset.dtype.itemsize > limit:
-        raise ValueError(f"{path} claims more values than the file can hold")
     values = dataset[()]
     if field.dtype == "text":
         texts = tuple(bytes(text).decode("utf-8", "backslashreplace") for text in np.ravel(values))

@@ -145,6 +145,7 @@ def _draw_speed(axis: "Axes", record: Record) -> None:
     for branch, (name, colour, width) in enumerate(_branches(record)):
         speed = steps.learning_speed[:, branch]
         axis.plot(steps.index, speed, color=colour, linewidth=width, label=_escape(name))
+    axis.plot(steps.index, steps.d_speed, color=_TEXT, linestyle="--", linewidth=1, label="d_speed")
     for branch, (name, colour, _) in enumerate(_branches(record)):
         isolated = steps.isolated == branch
         if isolated.any():

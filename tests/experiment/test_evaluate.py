@@ -2,10 +2,11 @@
 
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 
-from mmbal.errors import MmbalError
+from mmbal.errors import DataFormatError, MmbalError
 from mmbal.experiment import evaluate
 
 
@@ -59,15 +60,44 @@ def test_missing_weights_are_named(toys, finished, tmp_path):
         evaluate(folder, toys.catalogue)
 
 
-@pytest.mark.parametrize("damage", ["other network", "no HDF5"])
-def test_weights_that_do_not_fit_are_named(toys, finished, tmp_path, damage):
+def test_weights_that_do_not_fit_are_named(toys, finished, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(finished[0], folder)
-    if damage == "no HDF5":
-        (folder / "weights.weights.h5").write_bytes(b"nonsense")
-    else:
-        config = folder / "config.toml"
-        config.write_text(config.read_text().replace("units = 4", "units = 6"))
+    config = folder / "config.toml"
+    config.write_text(config.read_text().replace("units = 4", "units = 6"))
 
     with pytest.raises(MmbalError, match="weights.weights.h5 does not fit this run"):
+        evaluate(folder, toys.catalogue)
+
+
+def test_weights_that_are_no_hdf5_are_named(toys, finished, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    (folder / "weights.weights.h5").write_bytes(b"nonsense")
+
+    with pytest.raises(DataFormatError, match="weights.weights.h5: Unable"):
+        evaluate(folder, toys.catalogue)
+
+
+@pytest.mark.parametrize("trap", ["link", "storage"])
+def test_weights_from_another_file_are_refused(toys, finished, tmp_path, trap):
+    """Each trap holds the very weights: Keras would follow it, and score without a word."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished[0], folder)
+    path = folder / "weights.weights.h5"
+    names = []
+    with h5py.File(path, "r+") as file:
+        file.visititems(lambda name, it: names.append(name) if hasattr(it, "shape") else None)
+        values = file[names[0]][()]
+        del file[names[0]]
+        if trap == "link":
+            shutil.copy(finished[0] / path.name, tmp_path / "other.h5")
+            file[names[0]] = h5py.ExternalLink(str(tmp_path / "other.h5"), names[0])
+        else:
+            raw = tmp_path / "raw"
+            values.tofile(raw)
+            storage = [(str(raw), 0, values.nbytes)]
+            file.create_dataset(names[0], values.shape, values.dtype, external=storage)
+
+    with pytest.raises(DataFormatError, match=f"weights.weights.h5: {names[0]} .*which is refused"):
         evaluate(folder, toys.catalogue)

@@ -60,6 +60,17 @@ def test_data_in_other_files_is_refused(path: Path, tmp_path: Path) -> None:
         read_record(path)
 
 
+def test_values_in_a_raw_file_are_refused(path: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "secret"
+    np.arange(8.0).tofile(raw)
+    with h5py.File(path, "r+") as file:
+        del file["step/loss"]
+        file.create_dataset("step/loss", (8,), "f8", external=[(str(raw), 0, 64)])
+
+    with pytest.raises(DataFormatError, match="step/loss lies in another file"):
+        read_record(path)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [

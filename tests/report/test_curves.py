@@ -34,13 +34,15 @@ def test_an_unknown_suffix_names_the_legal_ones(tmp_path: Path) -> None:
 
 
 def test_the_panels_show_the_record(write_run: WriteRun) -> None:
-    figure = draw_curves({"run": assemble_run(write_run())})
+    record = assemble_run(write_run())
+    figure = draw_curves({"run": record})
     loss, accuracy, speed, utilization = figure.axes
 
     np.testing.assert_array_equal(accuracy.lines[0].get_ydata(), [0.5, 0.75])
     assert [text.get_text() for text in speed.get_legend().get_texts()] == [
-        "gray", "color", "gray isolated", "color isolated",
+        "gray", "color", "d_speed", "gray isolated", "color isolated",
     ]  # fmt: skip
+    np.testing.assert_array_equal(speed.lines[2].get_ydata(), record.history.steps.d_speed)
     assert [bar.get_height() for bar in utilization.patches] == [0.25, 0.75]
     assert loss.lines[0].get_xdata().tolist() == list(range(8))
 

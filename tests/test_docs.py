@@ -1,0 +1,220 @@
+"""What README and every page of the documentation promise: their code runs, their links hold."""
+
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+import tomlkit
+from click.testing import CliRunner
+
+from mmbal.cli import cli
+from mmbal.config.resolution import resolve
+from mmbal.registry.discovery import discover
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("plugins/*/README.md")),
+]
+# Their commands are run, not only parsed: each takes seconds.
+RUN = {
+    "docs/tutorial.md", "docs/how-to/own-data.md", "docs/how-to/own-network.md",
+    "docs/how-to/read-a-record.md",
+}  # fmt: skip
+FIGURE_BYTES = 200_000
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of code."""
+
+    language: str
+    text: str
+
+    def commands(self) -> list[list[str]]:
+        """Return the words of each `mmbal` command of a shell block."""
+        joined = self.text.replace("\\\n", " ")
+        found = re.findall(r"^(?:.*? run |srun )?(mmbal .*)$", joined, re.MULTILINE)
+        return [shlex.split(command, comments=True)[1:] for command in found]
+
+
+def blocks(page: Path, *languages: str) -> list[Block]:
+    """Return the code blocks of a page in some languages, in order."""
+    fenced = re.findall(
+        r"^```(\w*)[^\n]*\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    return [Block(*each) for each in fenced if each[0] in languages]
+
+
+def name_of(value) -> str | None:
+    return str(value.relative_to(ROOT)) if isinstance(value, Path) else None
+
+
+def pages_with(*languages: str) -> list[Path]:
+    return [page for page in PAGES if blocks(page, *languages)]
+
+
+@pytest.fixture
+def there(tmp_path, monkeypatch):
+    """Return an empty folder to be in, where plugins that a page shows are installed."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return tmp_path
+
+
+def install_plugins(page: Path, folder: Path) -> list[str]:
+    """Install what a page shows as a plugin: a module with its hook, and the entry point of it."""
+    hooks = [b.text for b in blocks(page, "python") if "@hookimpl" in b.text]
+    tables = [b.text for b in blocks(page, "toml") if "entry-points" in b.text]
+    for source, table in zip(hooks, tables, strict=True):
+        ((name, module),) = tomlkit.parse(table)["project"]["entry-points"]["mmbal"].items()
+        (folder / f"{module}.py").write_text(source, encoding="utf-8")
+        info = folder / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[mmbal]\n{name} = {module}\n")
+    return hooks
+
+
+def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
+    """Return the command that words call and the rest of the words."""
+    found: click.Command = cli
+    while isinstance(found, click.Group) and words and words[0] in found.commands:
+        found, words = found.commands[words[0]], words[1:]
+    return found, words
+
+
+def plain(words: list[str]) -> list[str]:
+    """Return a command without what a shell would do to its output."""
+    return words[: words.index(">")] if ">" in words else words
+
+
+@pytest.mark.parametrize("page", pages_with("sh", "bash"), ids=name_of)
+def test_commands_parse(page, there):
+    install_plugins(page, there)
+    # What a command before these wrote.
+    Path("mine.toml").write_text('recipe = "colored-digits"\n', encoding="utf-8")
+    for words in (w for block in blocks(page, "sh", "bash") for w in block.commands()):
+        if words[0] == "run":
+            done = CliRunner().invoke(cli, [*plain(words), "--print-config"])
+            assert done.exit_code == 0, f"{words}: {done.output}"
+        else:
+            found, rest = command_of(plain(words))
+            assert rest or not isinstance(found, click.Group) or found.invoke_without_command
+            found.make_context(found.name, rest)
+
+
+def test_readme_names_commands():
+    assert sum(len(block.commands()) for block in blocks(ROOT / "README.md", "sh")) > 5
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_mentioned_in_passing_exist(page):
+    for mention in re.findall(r"`mmbal ([^`]+)`", page.read_text(encoding="utf-8")):
+        found, rest = command_of(shlex.split(mention))
+        options = {"--help", *(name for each in found.params for name in each.opts)}
+        assert {word for word in rest if word.startswith("-")} <= options, mention
+        in_words = rest and rest[0].isupper()  # `mmbal COMMAND --help`
+        assert found is not cli or not rest or rest[0].startswith("-") or in_words, mention
+
+
+@pytest.mark.parametrize("page", pages_with("toml"), ids=name_of)
+def test_configurations_resolve(page, tmp_path):
+    catalogue = discover()
+    for number, block in enumerate(blocks(page, "toml")):
+        table = tomlkit.parse(block.text)
+        if "project" in table:  # part of a pyproject.toml
+            assert table["project"]["entry-points"]["mmbal"]
+            continue
+        path = tmp_path / f"{number}.toml"
+        path.write_text(block.text, encoding="utf-8")
+        recipe = None if "recipe" in table else "colored-digits"
+        assert resolve(catalogue, recipe, path, []).config.recipe
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks(page, "python") or name_of(page) in RUN], ids=name_of
+)
+def test_code_runs_in_order(page, there):
+    """All blocks of a page, one after another in one process, as a reader's notebook would."""
+    install_plugins(page, there)
+    steps = []
+    for block in blocks(page, "python", "sh", "toml"):
+        if block.language == "python":
+            # Files, so that tracebacks show lines and TensorFlow finds the source of functions.
+            part = there / f"part{len(steps)}.py"
+            part.write_text(block.text, encoding="utf-8")
+            steps.append(f"exec(compile(open({str(part)!r}).read(), {str(part)!r}, 'exec'))")
+        elif block.language == "toml":
+            if "entry-points" not in block.text:  # a configuration, which pages call mine.toml
+                Path("mine.toml").write_text(block.text, encoding="utf-8")
+        elif name_of(page) in RUN:
+            lines = [["-m", "mmbal", *words] for words in block.commands()]
+            steps += [
+                f"subprocess.run({_shell(words)!r}, shell=True, check=True)" for words in lines
+            ]
+    script = there / "page.py"
+    script.write_text("\n".join(["import subprocess", *steps]), encoding="utf-8")
+
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
+def _shell(words: list[str]) -> str:
+    python = shlex.quote(sys.executable)
+    return " ".join([python, *(word if word == ">" else shlex.quote(word) for word in words)])
+
+
+def test_readme_plugin_works_when_installed(there):
+    assert install_plugins(ROOT / "README.md", there)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mmbal", "run", "--plugin", "colored-digits", "--strategy",
+         "only-first", "--epochs", "1", "--set", "dataset.train_examples=60", "--out", "run"],
+        capture_output=True,
+        text=True,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "only-first strategy" in done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_nothing_is_left_to_fill(page):
+    text = page.read_text(encoding="utf-8")
+
+    assert not re.findall(r"@@\w+|TODO|FIXME|XXX", text)
+    assert text.startswith("# ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_paths_exist(page):
+    text = page.read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:mmbal|plugins|tests|benchmarks|tools|docs)/[\w./-]+)`", text)
+
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_links_of_readme_lead_somewhere():
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+    assert [t for t in targets if "://" not in t and not (ROOT / t).exists()] == []
+
+
+def test_figures_are_small_and_shown():
+    figures = sorted((ROOT / "docs/figures").iterdir())
+    shown = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+
+    assert figures
+    for figure in figures:
+        assert figure.stat().st_size < FIGURE_BYTES
+        assert f"figures/{figure.name})" in shown

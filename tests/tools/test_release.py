@@ -1,0 +1,174 @@
+"""Releases, made in a clone of this checkout that holds mmbal and one plugin."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import tomlkit
+
+pytest.importorskip("build", reason="packages are built by the group packages")
+SCRIPT = Path(__file__).parents[2] / "tools/release.py"
+KEPT = "mmbal-guided"
+
+
+def git(folder: Path, *words: str) -> str:
+    return subprocess.run(
+        ["git", *words], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
+
+
+def commit(folder: Path, text: str) -> None:
+    git(folder, "add", "-A")
+    git(folder, "commit", "-q", "-m", text)
+
+
+def release(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, SCRIPT, *arguments], cwd=folder, capture_output=True, text=True
+    )
+
+
+def version_of(folder: Path) -> str:
+    return tomlkit.parse((folder / "pyproject.toml").read_text())["project"]["version"]
+
+
+@pytest.fixture
+def clone(root, tmp_path, monkeypatch):
+    """Return a clone with a changelog that is ready for 7.1.0."""
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Somebody")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "somebody@example.org")
+    folder = tmp_path / "clone"
+    done = subprocess.run(["git", "clone", "-q", root, folder], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip("no git checkout")
+    git(folder, "config", "user.name", "Somebody")
+    git(folder, "config", "user.email", "somebody@example.org")
+    for plugin in (folder / "plugins").iterdir():
+        if plugin.name != KEPT:
+            git(folder, "rm", "-q", "-r", f"plugins/{plugin.name}")
+    changes = folder / "CHANGELOG.md"
+    entry = "# Changelog\n\n## 7.1.0 (unreleased)\n\n- Something users notice.\n"
+    changes.write_text(changes.read_text().replace("# Changelog\n", entry, 1))
+    commit(folder, "Get ready")
+    return folder
+
+
+def test_a_release_is_built_and_tagged_in_step(clone):
+    done = release(clone, "7.1.0")
+
+    assert done.returncode == 0, done.stderr
+    assert "twine upload dist/*.whl dist/*.tar.gz" in done.stdout
+    assert git(clone, "status", "--porcelain") == ""
+    assert git(clone, "describe", "--exact-match") == "v7.1.0\n"
+    assert git(clone, "log", "-1", "--format=%s") == "Release 7.1.0\n"
+    assert re.search(r"## 7\.1\.0 \(\d{4}-\d\d-\d\d\)\n", (clone / "CHANGELOG.md").read_text())
+    assert '__version__ = "7.1.0"' in (clone / "mmbal/__init__.py").read_text()
+    plugin = clone / "plugins" / KEPT
+    assert version_of(clone) == version_of(plugin) == "7.1.0"
+    assert '"mmbal==7.1.*"' in (plugin / "pyproject.toml").read_text()
+    names = sorted(path.name for path in (clone / "dist").iterdir())
+    stem = KEPT.replace("-", "_")
+    assert names == [
+        "SHA256SUMS",
+        *(f"{name}-7.1.0{end}" for name in ("mmbal", stem)
+          for end in ("-py3-none-any.whl", ".tar.gz")),
+    ]  # fmt: skip
+    check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=clone / "dist", stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_rehearsal_changes_nothing(clone):
+    head = git(clone, "rev-parse", "HEAD")
+
+    done = release(clone, "7.1.0", "--dry-run")
+
+    assert done.returncode == 0, done.stderr
+    assert "Release 7.1.0" in done.stdout
+    assert "dist/SHA256SUMS" in done.stdout
+    assert git(clone, "rev-parse", "HEAD") == head
+    assert git(clone, "status", "--porcelain", "--ignored") == ""
+    assert "v7.1.0" not in git(clone, "tag")
+
+
+def test_a_faulty_package_leaves_the_checkout_as_it_was(clone):
+    readme = clone / "plugins" / KEPT / "README.md"
+    readme.write_text(readme.read_text() + "\nSee [there](../../docs/doctor.md).\n")
+    commit(clone, "Link to a file that no index has")
+
+    done = release(clone, "7.1.0")
+
+    assert done.returncode == 1
+    assert "its README links to ../../docs/doctor.md" in done.stderr
+    assert git(clone, "status", "--porcelain", "--ignored") == ""
+    assert "v7.1.0" not in git(clone, "tag")
+
+
+def dirty(clone: Path) -> None:
+    (clone / "new.py").touch()
+
+
+def tagged(clone: Path) -> None:
+    git(clone, "tag", "v7.1.0")
+
+
+def silent(clone: Path) -> None:
+    changes = clone / "CHANGELOG.md"
+    changes.write_text(changes.read_text().replace("- Something users notice.\n", ""))
+    commit(clone, "Say nothing")
+
+
+def built_before(clone: Path) -> None:
+    (clone / "dist").mkdir()
+    (clone / "dist" / "mmbal-0.0.1.tar.gz").touch()
+
+
+def ready(clone: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("spoil", "version", "reason"),
+    [
+        (ready, "7.1", "a version is three numbers such as 0.2.0, received '7.1'"),
+        (ready, "0.0.9", "0.0.9 is older than"),
+        (ready, "7.2.0", "must have a heading '## 7.2.0 (unreleased)'"),
+        (silent, "7.1.0", "says nothing below '## 7.1.0 (unreleased)'"),
+        (dirty, "7.1.0", "the checkout must be clean; 1 differ: ?? new.py"),
+        (tagged, "7.1.0", "tag v7.1.0 exists"),
+        (built_before, "7.1.0", "dist must be empty or absent"),
+    ],
+)
+def test_what_stands_in_the_way_is_told(clone, spoil, version, reason):
+    spoil(clone)
+    before = git(clone, "status", "--porcelain"), git(clone, "tag")
+
+    done = release(clone, version)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert reason in done.stderr
+    assert (git(clone, "status", "--porcelain"), git(clone, "tag")) == before
+
+
+def test_versions_alone_can_be_bumped(clone):
+    done = subprocess.run(
+        [sys.executable, clone / "tools/versions.py", "7.1.0"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+
+    assert done.returncode == 0, done.stderr
+    changed = {line[3:] for line in git(clone, "status", "--porcelain").splitlines()}
+    assert changed == {"mmbal/__init__.py", "pyproject.toml", f"plugins/{KEPT}/pyproject.toml"}
+    diff = git(clone, "diff", "--unified=0")
+    added = [line for line in diff.splitlines() if line.startswith("+") and line[1] != "+"]
+    assert sorted(added) == [
+        '+    "mmbal==7.1.*",', '+__version__ = "7.1.0"', '+version = "7.1.0"',
+        '+version = "7.1.0"',
+    ]  # fmt: skip
