@@ -156,7 +156,7 @@ def offers(bench: ArchitectureBench) -> None:
     network = bench.network()
     for name in network.offers:
         require(name in CAPABILITIES, unknown("capability", name, CAPABILITIES))
-    declared = set(bench.subject.component.offers)
+    declared = set(bench.subject.component.offers or ())
     require(
         declared == network.offers,
         f"Component.offers says {sorted(declared)}, the network {sorted(network.offers)}",

@@ -146,7 +146,7 @@ def go_on(parts: Parts, data: MultimodalDataset, checkpoint: Checkpoint) -> Run:
 def plain(network: MakeNetwork, data: MultimodalDataset) -> list[np.ndarray]:
     """Return the weights after joint training, written out with Keras's optimizer alone."""
     config = _config("float32", None)
-    trained = build_network(config, Parts(network=network), data, Strategy())
+    trained = build_network(config, Parts(network=network), data)
     optimizer = keras.optimizers.SGD(**OPTIMIZER)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     batches = TrainingBatches(data, BATCH, SEED)
@@ -166,7 +166,7 @@ def fit_alone(parts: Parts, data: MultimodalDataset) -> BalancedModel:
     """Train one epoch with `BalancedModel.fit`, which offers no examples, sampler or trials."""
     config = _config("float32", None)
     strategy = parts.strategy()
-    model = BalancedModel(build_network(config, parts, data, strategy), strategy, SEED)
+    model = BalancedModel(build_network(config, parts, data), strategy, SEED)
     model.compile(keras.optimizers.SGD(**OPTIMIZER), run_eagerly=True)
     model.fit(data.train.dataset().batch(BATCH), epochs=1, verbose=0)
     return model
