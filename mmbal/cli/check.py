@@ -116,7 +116,7 @@ def _find(catalogue: "Catalogue", name: str, kind: str | None) -> list[Component
     if found:
         return found
     if named:
-        raise MmbalError(f"there are no rules for a {named[0].kind}; {name!r} is one")
+        raise MmbalError(f"{name!r} is of kind {named[0].kind}, which there are no rules for")
     offers = [c for c in catalogue.components() if c.kind in CHECKED]
     owners = {(c.kind, c.name): catalogue.provenance(c) for c in offers}
     plugins = {who.plugin for who in catalogue.plugins}
