@@ -20,7 +20,7 @@ from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import first_line
 
 DEVICES = 2
-SECONDS = 180
+SECONDS = 300
 """After which the worker is given up; the first answer takes longest."""
 
 
