@@ -149,8 +149,7 @@ class BalancedModel(ReplicatedModel):
         """
         with self.replicas.scope():
             if self.context is None:
-                within_run = bool(self.run_facts)
-                check_requirements(self.strategy, self.network, within_run=within_run)
+                check_requirements(self.strategy, self.network, within_run=bool(self.run_facts))
                 self.strategy.adapt(self.network)
                 facts = {"steps_per_epoch": steps_per_epoch} | self.run_facts
                 self.context = Context(
