@@ -1,17 +1,21 @@
 """Runs by the command line's own way, scored again; and two replicas."""
 
 import json
+import signal
 import subprocess
 import sys
 
 import keras
 import pytest
 
+from mmbal import Component
 from mmbal.config.resolution import resolve
+from mmbal.errors import Preempted
 from mmbal.experiment import evaluate, run
+from mmbal.registry.catalogue import Provenance
 from mmbal.registry.discovery import discover
 
-MARGIN = {"strategy.min_count": 2, "strategy.clusters": 4}
+OPTIONS = {"mmcosine": {}, "adaptive-margin": {"strategy.min_count": 2, "strategy.clusters": 4}}
 
 SCRIPT = """
 import contextlib, json, sys
@@ -51,15 +55,65 @@ def _precision():
     keras.config.set_dtype_policy(policy)
 
 
-@pytest.mark.parametrize(("strategy", "options"), [("mmcosine", {}), ("adaptive-margin", MARGIN)])
-def test_evaluation_predicts_by_the_cosines_that_were_trained(tmp_path, strategy, options):
+@pytest.fixture
+def start():
+    """Return a function that trains a small late-concat under a strategy."""
+
+    def start(folder, strategy, *, catalogue=None, resume=False, **more):
+        catalogue = catalogue or discover()
+        settings = {
+            "architecture.name": "late-concat", "architecture.width": 4,
+            "strategy.name": strategy, "dataset.train_examples": 120, "epochs": 1,
+            **OPTIONS[strategy], **more,
+        }  # fmt: skip
+        given = [(key, value, "test") for key, value in settings.items()]
+        resolved = resolve(catalogue, "colored-digits", None, given)
+        return run(resolved, catalogue, folder, resume=resume)
+
+    return start
+
+
+STOPS = set()
+"""Steps after which the process is told to end."""
+
+
+class Halting(keras.callbacks.Callback):
+    """Sends this process a SIGTERM where `STOPS` says so."""
+
+    def __init__(self, options):
+        super().__init__()
+        self.seen = 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen += 1
+        if self.seen in STOPS:
+            STOPS.remove(self.seen)
+            signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("strategy", ["mmcosine", "adaptive-margin"])
+def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, monkeypatch, start, strategy):
+    monkeypatch.setitem(sys.modules, "users", sys.modules[__name__])
+    catalogue = discover()
+    component = Component("callback", "halting", "stops", "users:Halting")
+    catalogue.add(component, Provenance("users", "users 1.0"))
+    more = {"catalogue": catalogue, "epochs": 2, "batch_size": 40, "callbacks": ["halting"]}
+    straight = start(tmp_path / "straight", strategy, **more)
+    STOPS.add(4)
+    with pytest.raises(Preempted):
+        start(tmp_path / "broken", strategy, **more)
+
+    resumed = start(tmp_path / "broken", strategy, resume=True, **more)
+
+    assert not STOPS
+    assert resumed["test"] == straight["test"]
+    assert resumed["last"] == straight["last"]
+
+
+@pytest.mark.parametrize("strategy", ["mmcosine", "adaptive-margin"])
+def test_evaluation_predicts_by_the_cosines_that_were_trained(tmp_path, start, strategy):
     catalogue, folder = discover(), tmp_path / "run"
-    settings = {
-        "architecture.name": "late-concat", "architecture.width": 4, "strategy.name": strategy,
-        "dataset.train_examples": 120, "epochs": 1, **options,
-    }  # fmt: skip
-    given = [(key, value, "test") for key, value in settings.items()]
-    told = run(resolve(catalogue, "colored-digits", None, given), catalogue, folder)["test"]
+    told = start(folder, strategy)["test"]
 
     again = evaluate(folder, catalogue)
 
