@@ -94,15 +94,16 @@ class Trials:
     @contextmanager
     def _undone(self) -> Iterator[None]:
         """Put back what training moves and the run's own training goes on with."""
-        network, replicas = self._model.network, self._model.replicas
-        held = [(variable, variable.numpy()) for variable in network.variables]
+        # Each replica's own value: statistics that are not synchronised differ between them.
+        parts = self._model.replicas.strategy.experimental_local_results
+        own = [part for v in self._model.network.variables for part in parts(v.value)]
+        held = [part.numpy() for part in own]
         python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
         try:
             yield
         finally:
-            with replicas.scope():
-                for variable, value in held:
-                    variable.assign(value)
+            for part, value in zip(own, held, strict=True):
+                part.assign(value)
             random.setstate(python)
             np.random.set_state(numpy)  # noqa: NPY002
 

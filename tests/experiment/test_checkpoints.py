@@ -11,7 +11,7 @@ from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment import checkpoints as module
 from mmbal.experiment import run
 from mmbal.experiment.checkpoints import Checkpoints, Position
-from mmbal.experiment.stopping import StopTraining
+from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.progress import SilentProgress
 from mmbal.recording.checkpoint import Checkpoint
 from mmbal.recording.generations import Generations
@@ -44,7 +44,7 @@ class Training:
         config = SimpleNamespace(
             epochs=epochs, checkpoint_steps=steps, checkpoint_minutes=minutes, log_every=3
         )
-        self.stop = SimpleNamespace(reason=None)
+        self.stop = StopRequest(print)
         self.callback = Checkpoints(
             self, self, lambda: {"who": "me"}, config, self, self.stop, self,
             SimpleNamespace(workers=1),

@@ -83,3 +83,10 @@ def test_a_used_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MmbalError, match=r"not empty \(holds mine\)"):
         write_sample(tmp_path, seed=0)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_without_an_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(av, "codecs_available", {"h264"})
+    with pytest.raises(MmbalError, match="was built without libx264, which a sample needs"):
+        write_sample(tmp_path / "new", seed=0)
+    assert not (tmp_path / "new").exists()

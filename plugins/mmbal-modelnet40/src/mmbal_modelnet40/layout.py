@@ -69,7 +69,7 @@ _HELP = (
     "views of Su et al. (shaded_images.tar.gz at supermoe.cs.umass.edu/shape_recog), or meshes "
     f"DIR/{MESHES}/<class>/<train|test>/<class>_<id>.off (ModelNet40.zip at "
     "modelnet.cs.princeton.edu) and `mmbal data prepare modelnet40 DIR`. To try it without: "
-    "`mmbal data sample modelnet40 DIR`"
+    "`mmbal run --plugin modelnet40 --sample`, or `mmbal data sample modelnet40 DIR`"
 )
 
 

@@ -71,7 +71,7 @@ def read_list(
         raise DataFormatError(f"{path}: no text, it holds NUL bytes")
     clips: list[Clip] = []
     problems: list[Problem] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             place = f"{path.name}:{number}"
             clip, faults = _read_line(line, place, split, sensors, classes)

@@ -8,6 +8,7 @@ import av
 import numpy as np
 
 from mmbal.data import claim
+from mmbal.errors import MmbalError
 from mmbal_nvgesture.strip import Pixels
 
 WIDTH, HEIGHT = 80, 60
@@ -15,6 +16,7 @@ WINDOW = 80  # frames at 30 per second, as in every line of the published lists
 DUO_WINDOW = 93  # frames at 35 per second
 SUBJECTS = {"train": (1, 2, 3, 4), "test": (5, 6)}
 CLASSES = 3
+ENCODER = "libx264"
 BITS = 8
 RADIUS = 12  # pixels of the hand
 
@@ -57,8 +59,13 @@ def write_sample(directory: Path, seed: int) -> list[Path]:
         seed: of noise, paths and windows.
 
     Raises:
-        MmbalError: something is in the folder already.
+        MmbalError: something is in the folder already, or PyAV cannot write H.264.
     """
+    if ENCODER not in av.codecs_available:
+        raise MmbalError(
+            f"this PyAV {av.__version__} was built without {ENCODER}, which a sample needs; its "
+            "wheels on PyPI have it"
+        )
     claim(directory)
     files: list[Path] = []
     for split, subjects in SUBJECTS.items():
@@ -158,7 +165,7 @@ def write_video(
     coding = f"keyint={key_every}:min-keyint={key_every}:scenecut=0:bframes={b_frames}:b-adapt=0"
     coding += ":rc-lookahead=0:sync-lookahead=0:mbtree=0" + extra  # the same bytes every time
     with av.open(str(path), "w", format="avi") as container:
-        stream = container.add_stream("libx264", rate=rate)
+        stream = container.add_stream(ENCODER, rate=rate)
         stream.codec_context.thread_count = 1
         stream.options = {"preset": "veryfast", "crf": "20", "x264-params": coding}
         stream.pix_fmt = "yuv420p"
