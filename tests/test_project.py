@@ -18,8 +18,8 @@ PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.to
 SOURCES = sorted([*(ROOT / "mmbal").rglob("*.py"), *(ROOT / "plugins").glob("*/src/**/*.py")])
 HOUSE = {
     ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md",
-    "benchmarks", "conftest.py", "docs", "mkdocs.yml", "mmbal", "plugins", "pyproject.toml",
-    "tests", "tools", "tox.ini",
+    "benchmarks", "conftest.py", "docs", "examples", "mkdocs.yml", "mmbal", "plugins",
+    "pyproject.toml", "tests", "tools", "tox.ini",
 }  # fmt: skip
 PICKLES = ROOT / "plugins/mmbal-colored-mnist/src/mmbal_colored_mnist/published.py"
 MODULE_LINES, FUNCTION_LINES = 300, 40

@@ -8,9 +8,10 @@ from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import Catalogue
+from mmbal.training.building import build_from
 from mmbal.training.distribution import replica_count, synchronise_batch_norm
 from mmbal.training.model import BalancedModel
-from mmbal.training.network import FusionNetwork, build_from
+from mmbal.training.network import FusionNetwork
 from mmbal.training.strategy import Strategy
 
 

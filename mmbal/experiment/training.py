@@ -77,17 +77,8 @@ class Training:
         if needed.sampler:
             sampler = Sampler(len(self.data.train), len(self.data.modalities))
             self.model.sampler = sampler
-        self.model.run_facts = {
-            "epochs": config.epochs,
-            "examples": self.data.train,
-            "batch_size": config.batch_size,
-            "note": self._note,
-        }
         try:
-            if needed.trials:
-                self.model.run_facts["trial"] = Trials(
-                    self.model, self.data, config, sampler, self.stop, self.progress
-                )
+            self.model.run_facts = self._run_facts(sampler, trials=needed.trials)
             self.batches = TrainingBatches(
                 self.data, config.batch_size, config.seed, sampler, replicas
             )
@@ -119,6 +110,20 @@ class Training:
             FaultWatch(self.model),
             replicas,
         )
+
+    def _run_facts(self, sampler: Sampler | None, *, trials: bool) -> dict[str, Any]:
+        """Return what only a run can tell a strategy, as fields of its `Context`."""
+        facts: dict[str, Any] = {
+            "epochs": self.config.epochs,
+            "examples": self.data.train,
+            "batch_size": self.config.batch_size,
+            "note": self._note,
+        }
+        if trials:
+            facts["trial"] = Trials(
+                self.model, self.data, self.config, sampler, self.stop, self.progress
+            )
+        return facts
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""

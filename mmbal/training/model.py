@@ -7,13 +7,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mmbal.training.building import build_from
 from mmbal.training.distribution import global_losses, global_rows, own_rows
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Guard, Policy, Verdict
 from mmbal.training.learning_speed import LearningSpeed, imbalance
 from mmbal.training.losses import LogitAccuracy, branch_loss, with_penalties
 from mmbal.training.metrics import OwnMetrics
-from mmbal.training.network import OWN, FusionNetwork, build_from
+from mmbal.training.network import OWN, FusionNetwork
 from mmbal.training.optimizer import GroupedOptimizer
 from mmbal.training.precision import LossScale, loss_scale_for
 from mmbal.training.replicated import ReplicatedModel
@@ -157,10 +158,8 @@ class BalancedModel(ReplicatedModel):
                     self.network, groups, self.strategy_seed, classes=classes, **facts
                 )
                 self.strategy.build(self.context)
-                own = self.strategy.trained_variables()
-                self.learning_speed = LearningSpeed(
-                    self.network.modalities, self.network.variable_groups(), own
-                )
+                own, served = self.strategy.trained_variables(), self.network.variable_groups()
+                self.learning_speed = LearningSpeed(self.network.modalities, served, own)
                 self.loss_scale = loss_scale_for(self.network)
                 self.guard = Guard(
                     self.on_nonfinite,

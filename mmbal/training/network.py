@@ -11,7 +11,6 @@ Unimodal = Literal["slice", "head", "mask"]
 """What is meant by the logits of one modality; see `FusionNetwork.logits_of`."""
 OWN = "strategy"
 """Name of the group of the variables that a strategy itself trains."""
-CALL_ONCE = "data of another kind need a network that was called once on a batch"
 
 
 class Outputs(NamedTuple):
@@ -256,46 +255,6 @@ class FusionNetwork(keras.Model):
         weight = tf.cast(keep, stacked.dtype)[:, :, tf.newaxis]
         present = tf.maximum(tf.reduce_sum(weight, axis=1), 1)
         return tf.reduce_sum(stacked * weight, axis=1) / present
-
-
-def build_from(network: FusionNetwork, data: Any) -> None:
-    """Create the network's variables, with shapes taken from what `fit` was given.
-
-    Args:
-        network: left alone if it is built.
-        data: `{modality: array}`, or a `tf.data.Dataset` or `PyDataset` of batches of it.
-
-    Raises:
-        ValueError: the data do not tell their shapes, or lack a modality.
-    """
-    if network.built:
-        return
-    if isinstance(data, tf.data.Dataset):
-        data = data.element_spec
-    elif isinstance(data, keras.utils.PyDataset):
-        data = data[0]
-    inputs = data[0] if isinstance(data, tuple) else data
-    if not isinstance(inputs, Mapping) or not set(network.modalities) <= set(inputs):
-        found = sorted(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
-        raise ValueError(
-            f"inputs must be a dictionary with {list(network.modalities)}, received {found}; "
-            f"{CALL_ONCE}"
-        )
-    vague = [m for m in network.modalities if not _tells_example(inputs[m].shape)]
-    if vague:
-        raise ValueError(f"the data do not tell the shape of {vague}; {CALL_ONCE}")
-    network(
-        {
-            modality: tf.zeros([1, *inputs[modality].shape[1:]], inputs[modality].dtype)
-            for modality in network.modalities
-        }
-    )
-
-
-def _tells_example(shape: Any) -> bool:
-    """Return whether all but the batch axis is known."""
-    shape = tf.TensorShape(shape)
-    return shape.rank is not None and shape[1:].is_fully_defined()
 
 
 def at_least_float32(tensor: tf.Tensor) -> tf.Tensor:

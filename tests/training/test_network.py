@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.training.building import build_from
 from mmbal.training.network import (
     FusionNetwork,
     Outputs,
     VariableGroups,
     at_least_float32,
-    build_from,
 )
 
 

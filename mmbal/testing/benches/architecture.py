@@ -13,7 +13,8 @@ from mmbal.errors import MmbalError
 from mmbal.testing.benches.bench import Bench
 from mmbal.testing.rules import require
 from mmbal.testing.toys import CLASSES, NAMES, WIDTH
-from mmbal.training.network import FusionNetwork, Outputs, build_from
+from mmbal.training.building import build_from
+from mmbal.training.network import FusionNetwork, Outputs
 
 SHAPES = ((WIDTH,), (8, WIDTH), (16, 16, 3), (32, 32, 3), (8, 16, 16, 3))
 """Inputs that are tried until an architecture takes one: vectors, series, images, videos."""

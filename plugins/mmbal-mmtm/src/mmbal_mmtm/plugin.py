@@ -5,50 +5,53 @@ from mmbal import Component, Conformance, hookimpl
 OFFERS = ("isolation", "slice", "head", "mask")
 
 
+COMPONENTS = (
+    Component(
+        kind="architecture",
+        name="mmtm-cnn",
+        summary="four-convolution branches joined by three MMTMs, for small images",
+        factory="mmbal_mmtm.cnn:mmtm_cnn",
+        options="mmbal_mmtm.options:MMTMOptions",
+        source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670; branches after Kim et al., "
+        "Learning Not to Learn, CVPR 2019, arXiv 1812.10352",
+        offers=OFFERS,
+    ),
+    Component(
+        kind="architecture",
+        name="mmtm-resnet18",
+        summary="ResNet-18 branches joined by MMTMs after stages 2, 3 and 4",
+        factory="mmbal_mmtm.resnet18:mmtm_resnet18",
+        options="mmbal_mmtm.options:ResNetOptions",
+        source="Wu et al., ICML 2022, arXiv 2202.05306; branches of He et al., CVPR 2016, "
+        "arXiv 1512.03385",
+        offers=OFFERS,
+    ),
+    Component(
+        kind="architecture",
+        name="mmtm-i3d",
+        summary="I3D branches for clips, joined by MMTMs after the last six inception modules",
+        factory="mmbal_mmtm.i3d:mmtm_i3d",
+        options="mmbal_mmtm.options:I3DOptions",
+        source="Carreira and Zisserman, Quo Vadis, Action Recognition?, CVPR 2017, "
+        "arXiv 1705.07750; joined by MMTM, Joze et al., CVPR 2020, arXiv 1911.08670",
+        offers=OFFERS,
+    ),
+    Component(
+        kind="architecture",
+        name="mmtm-any",
+        summary="MMTMs between any functional Keras models, cut at named layers",
+        factory="mmbal_mmtm.joined:mmtm_any",
+        options="mmbal_mmtm.options:AnyOptions",
+        source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670",
+        offers=OFFERS,
+        conformance=Conformance(
+            {"backbone": "mmbal.testing.toys:backbone", "cuts": ("first", "second")}
+        ),
+    ),
+)
+
+
 @hookimpl
 def mmbal_components() -> list[Component]:
     """Return the architectures."""
-    return [
-        Component(
-            kind="architecture",
-            name="mmtm-cnn",
-            summary="four-convolution branches joined by three MMTMs, for small images",
-            factory="mmbal_mmtm.cnn:mmtm_cnn",
-            options="mmbal_mmtm.options:MMTMOptions",
-            source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670; branches after Kim et al., "
-            "Learning Not to Learn, CVPR 2019, arXiv 1812.10352",
-            offers=OFFERS,
-        ),
-        Component(
-            kind="architecture",
-            name="mmtm-resnet18",
-            summary="ResNet-18 branches joined by MMTMs after stages 2, 3 and 4",
-            factory="mmbal_mmtm.resnet18:mmtm_resnet18",
-            options="mmbal_mmtm.options:ResNetOptions",
-            source="Wu et al., ICML 2022, arXiv 2202.05306; branches of He et al., CVPR 2016, "
-            "arXiv 1512.03385",
-            offers=OFFERS,
-        ),
-        Component(
-            kind="architecture",
-            name="mmtm-i3d",
-            summary="I3D branches for clips, joined by MMTMs after the last six inception modules",
-            factory="mmbal_mmtm.i3d:mmtm_i3d",
-            options="mmbal_mmtm.options:I3DOptions",
-            source="Carreira and Zisserman, Quo Vadis, Action Recognition?, CVPR 2017, "
-            "arXiv 1705.07750; joined by MMTM, Joze et al., CVPR 2020, arXiv 1911.08670",
-            offers=OFFERS,
-        ),
-        Component(
-            kind="architecture",
-            name="mmtm-any",
-            summary="MMTMs between any functional Keras models, cut at named layers",
-            factory="mmbal_mmtm.joined:mmtm_any",
-            options="mmbal_mmtm.options:AnyOptions",
-            source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670",
-            offers=OFFERS,
-            conformance=Conformance(
-                {"backbone": "mmbal.testing.toys:backbone", "cuts": ("first", "second")}
-            ),
-        ),
-    ]
+    return list(COMPONENTS)
