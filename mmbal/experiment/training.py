@@ -76,13 +76,7 @@ class Training:
         if needed.sampler:
             sampler = Sampler(len(self.data.train), len(self.data.modalities))
             self.model.sampler = sampler
-        self.model.run_facts = {
-            "epochs": config.epochs,
-            "examples": self.data.train,
-            "batch_size": config.batch_size,
-            "classes": len(self.data.class_names),
-            "note": self._note,
-        }
+        self.model.run_facts = self._facts_of_run()
         try:
             if needed.trials:
                 self.model.run_facts["trial"] = Trials(
@@ -103,12 +97,7 @@ class Training:
             f"callback/{choice.name}": CallbackState(callback)
             for choice, callback in zip(config.callbacks, self._extra, strict=True)
         }
-        if self.journal is not None:
-            self.selection = Selection(self.model.network, config.select, self.folder)
-            self.writer = JournalWriter(
-                self.model, self.journal, self.progress, self.selection, config.log_every
-            )
-            hosts |= {"selection": self.selection, "journal": self.writer}
+        hosts |= self._watchers()
         self.checkpoints = Checkpoints(
             self.store if replicas.is_chief else None,
             TrainingState(self.model, sampler, hosts),
@@ -119,6 +108,26 @@ class Training:
             FaultWatch(self.model),
             replicas,
         )
+
+    def _watchers(self) -> dict[str, Any]:
+        """Build what chooses weights and writes the journal, on the chief."""
+        if self.journal is None:
+            return {}
+        self.selection = Selection(self.model.network, self.config.select, self.folder)
+        self.writer = JournalWriter(
+            self.model, self.journal, self.progress, self.selection, self.config.log_every
+        )
+        return {"selection": self.selection, "journal": self.writer}
+
+    def _facts_of_run(self) -> dict[str, Any]:
+        """Return what a strategy may know of this run beside the network."""
+        return {
+            "epochs": self.config.epochs,
+            "examples": self.data.train,
+            "batch_size": self.config.batch_size,
+            "classes": len(self.data.class_names),
+            "note": self._note,
+        }
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
