@@ -94,12 +94,7 @@ class Training:
             f"callback/{choice.name}": CallbackState(callback)
             for choice, callback in zip(config.callbacks, self._extra, strict=True)
         }
-        if self.journal is not None:
-            self.selection = Selection(self.model.network, config.select, self.folder)
-            self.writer = JournalWriter(
-                self.model, self.journal, self.progress, self.selection, config.log_every
-            )
-            hosts |= {"selection": self.selection, "journal": self.writer}
+        hosts |= self._watchers()
         self.checkpoints = Checkpoints(
             self.store if replicas.is_chief else None,
             TrainingState(self.model, sampler, hosts),
@@ -124,6 +119,16 @@ class Training:
                 self.model, self.data, self.config, sampler, self.stop, self.progress
             )
         return facts
+
+    def _watchers(self) -> dict[str, Any]:
+        """Build what chooses weights and writes the journal, on the chief."""
+        if self.journal is None:
+            return {}
+        self.selection = Selection(self.model.network, self.config.select, self.folder)
+        self.writer = JournalWriter(
+            self.model, self.journal, self.progress, self.selection, self.config.log_every
+        )
+        return {"selection": self.selection, "journal": self.writer}
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint."""
