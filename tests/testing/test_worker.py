@@ -34,6 +34,8 @@ def test_answers_errors_and_the_end_of_the_process():
     assert found["apart"] == 0
     with pytest.raises(MmbalError, match="on 2 replicas it raises RuntimeError: out of ideas"):
         ask(broken_strategies.OFFERS["failing"])
+    # Begun anew in the same process: replicas that failed in a sum do not meet again.
+    assert ask(broken_strategies.Scaled)[1]["distance"] < 1e-9
     assert Worker.of_this_process() is worker
     with pytest.raises(MmbalError, match="the process with 2 devices ended"):
         ask(Ending)
