@@ -199,7 +199,7 @@ def test_nothing_is_left_to_fill(page):
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_paths_exist(page):
     text = page.read_text(encoding="utf-8")
-    paths = re.findall(r"`((?:mmbal|plugins|tests|benchmarks|tools|docs)/[\w./-]+)`", text)
+    paths = re.findall(r"`((?:mmbal|plugins|examples|tests|benchmarks|tools|docs)/[\w./-]+)`", text)
 
     assert [path for path in paths if not (ROOT / path).exists()] == []
 

@@ -15,7 +15,15 @@ from mmbal.registry.discovery import HOOKS, discover
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
-SOURCES = sorted([*(ROOT / "mmbal").rglob("*.py"), *(ROOT / "plugins").glob("*/src/**/*.py")])
+EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
+SOURCES = sorted(
+    [
+        *(ROOT / "mmbal").rglob("*.py"),
+        *(ROOT / "mmbal").rglob("*.py.tmpl"),
+        *(ROOT / "plugins").glob("*/src/**/*.py"),
+        *(ROOT / "examples").glob("*/src/**/*.py"),
+    ]
+)
 HOUSE = {
     ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "SECURITY.md",
     "benchmarks", "conftest.py", "docs", "examples", "mkdocs.yml", "mmbal", "plugins",
@@ -84,7 +92,7 @@ def test_every_hook_is_documented_and_implemented_by_a_shipped_plugin():
 
 
 def test_versions_are_in_step():
-    versions = {project(folder)["version"] for folder in (ROOT, *PLUGINS)}
+    versions = {project(folder)["version"] for folder in (ROOT, *PLUGINS, *EXAMPLES)}
 
     assert versions == {mmbal.__version__}
 
@@ -145,6 +153,23 @@ def test_every_recipe_resolves_and_names_its_paper():
         assert recipe.source
 
 
-@pytest.mark.parametrize("folder", PLUGINS, ids=relative)
+@pytest.mark.parametrize("folder", EXAMPLES, ids=relative)
+def test_examples_are_complete_and_no_part_of_the_workspace(folder):
+    (entry,) = entries(folder)
+
+    assert project(folder)["name"] == folder.name == f"mmbal-{entry}"
+    assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    assert f"# {folder.name}\n" in (folder / "README.md").read_text(encoding="utf-8")
+    assert "uv" not in tomlkit.parse((folder / "pyproject.toml").read_text())["tool"]
+
+
+def test_there_is_an_example_of_each_kind_with_rules():
+    tests = [path.read_text() for each in EXAMPLES for path in each.glob("tests/*.py")]
+
+    for kind in ("dataset", "architecture", "strategy"):
+        assert sum(f'@parametrize_with_rules("{kind}", ' in text for text in tests) == 1
+
+
+@pytest.mark.parametrize("folder", [*PLUGINS, *EXAMPLES], ids=relative)
 def test_plugin_supports_the_pythons_that_mmbal_supports(folder):
     assert project(folder)["requires-python"] == project(ROOT)["requires-python"]

@@ -1,6 +1,7 @@
 """One strategy trained on one device and on several: the work of `mmbal.testing.worker`."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -21,7 +22,7 @@ def compare(description: Mapping[str, Any], devices: int) -> dict[str, float]:
 
     In double precision, so that sums in another order make no difference that matters.
     """
-    scope = open_strategy("mirrored", devices)
+    scope = _both(devices)
     bench: StrategyBench = rebuilt(description).bench
     inputs = data(2, "float64")
     with bench.around():
@@ -41,6 +42,13 @@ def compare(description: Mapping[str, Any], devices: int) -> dict[str, float]:
             for i in range(devices)
         ),
     }
+
+
+@cache
+def _both(devices: int) -> tf.distribute.Strategy:
+    # One for all trainings: another one would number its reductions from the beginning again, and
+    # TensorFlow remembers the shapes of those that had the number before.
+    return open_strategy("mirrored", devices)
 
 
 def _copies(scope: tf.distribute.Strategy, variable: Any) -> list[np.ndarray]:

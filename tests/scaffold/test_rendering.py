@@ -1,0 +1,120 @@
+"""Every template gives valid, clean files, whatever the plugin is called."""
+
+import ast
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+import tomlkit
+import yaml
+
+import mmbal
+from mmbal.registry.component import KINDS as COMPONENTS
+from mmbal.scaffold import KINDS, LICENSES, Project, write_project
+from mmbal.scaffold.rendering import render
+
+ROOT = Path(__file__).parents[2]
+SHORT, LONG = "a", "a-name-of-thirty-characters-xx"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """Write every kind under a short and a long name; return their folder."""
+    folder = tmp_path_factory.mktemp("written")
+    for kind in KINDS:
+        for name in (SHORT, LONG):
+            write_project(Project(name, kind), folder / kind / f"mmbal-{name}")
+    return folder
+
+
+def test_every_kind_of_component_can_be_begun():
+    assert set(KINDS) == {*COMPONENTS, "recipe"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plugin_is_complete(kind):
+    files = render(Project("mine", kind))
+
+    assert {
+        ".github/workflows/tests.yml", ".gitignore", "LICENSE", "README.md", "pyproject.toml",
+        "src/mmbal_mine/__init__.py", "src/mmbal_mine/plugin.py", "src/mmbal_mine/py.typed",
+        "tests/test_plugin.py", "tox.ini",
+    } <= set(files)  # fmt: skip
+    assert len([path for path in files if path.startswith("tests/")]) == 2
+    for path, text in files.items():
+        assert "${" not in text.replace("${{", ""), path
+        if path.endswith(".py"):
+            ast.parse(text)
+    for module in KINDS[kind].files:
+        assert f"src/mmbal_mine/{module}" in files
+    assert KINDS[kind].command.replace("NAME", "mine") in files["README.md"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_metadata(kind):
+    author = 'Ada "Countess" Lovelace <ada@example.org>'
+    table = tomlkit.parse(render(Project("mine", kind, author, "MIT"))["pyproject.toml"])
+    ours = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    project = table["project"]
+    assert project["name"] == "mmbal-mine"
+    assert project["license"] == "MIT"
+    assert project["requires-python"] == ours["requires-python"]
+    assert project["entry-points"]["mmbal"] == {
+        "mine": "mmbal_mine.plugin",
+        "requires-mmbal-api": f"v{mmbal.API_VERSION}",
+    }
+    assert f"mmbal=={mmbal.__version__.rpartition('.')[0]}.*" in project["dependencies"]
+    [person] = project["authors"]
+    assert person["email"] == "ada@example.org"
+    assert person["name"].startswith("Ada")
+
+
+def test_workflow_runs_the_tests_on_every_python():
+    flow = yaml.safe_load(render(Project("mine", "recipe"))[".github/workflows/tests.yml"])
+
+    tests = flow["jobs"]["tests"]
+    assert tests["strategy"]["matrix"]["python"] == ["3.10", "3.11", "3.12", "3.13"]
+    assert tests["steps"][1]["with"]["python-version"] == "${{ matrix.python }}"
+    assert [step["run"] for step in tests["steps"] if "run" in step][-1] == "pytest"
+
+
+@pytest.mark.parametrize("license_name", LICENSES)
+def test_licences(license_name):
+    text = render(Project("mine", "recipe", "Ada", license_name))["LICENSE"]
+
+    if license_name == "Apache-2.0":
+        assert text == (ROOT / "LICENSE").read_text(encoding="utf-8")
+    else:
+        assert f"Copyright (c) {datetime.now(timezone.utc).year} Ada" in text
+
+
+@pytest.mark.skipif(
+    shutil.which("ruff", path=str(Path(sys.executable).parent)) is None,
+    reason="ruff belongs to the dependency group `lint`",
+)
+def test_style(written):
+    ruff = Path(sys.executable).with_name("ruff")
+    for command in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
+        done = subprocess.run([ruff, *command, written], capture_output=True, text=True)
+
+        assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_types(written, kind, tmp_path_factory):
+    pytest.importorskip("mypy", reason="mypy belongs to the dependency group `lint`")
+    folder = written / kind / f"mmbal-{SHORT}"
+    cache = tmp_path_factory.getbasetemp() / "mypy"  # one for all kinds
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", cache],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout

@@ -1,0 +1,117 @@
+"""docs/api-stability.md lists what is there, and nothing that is not."""
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import click
+import pytest
+
+import mmbal
+from mmbal.capabilities import CAPABILITIES
+from mmbal.cli import cli
+from mmbal.cli.boundary import INTERRUPTED, PREEMPTED, USER_ERROR
+from mmbal.config.settings import RunConfig
+from mmbal.data import DatasetSource
+from mmbal.recording import schema
+from mmbal.registry.discovery import GROUP, HOOKS
+from mmbal.registry.requirement import DECLARATION
+from mmbal.training.network import FusionNetwork
+from mmbal.training.strategy import Strategy
+
+PAGE = (Path(__file__).parents[1] / "docs" / "api-stability.md").read_text(encoding="utf-8")
+MODULES = dict(re.findall(r"^\| `(mmbal\.[\w.]+)` \| (.*) \|$", PAGE, re.MULTILINE))
+FLAT = " ".join(PAGE.split())
+
+
+def quoted(text):
+    return re.findall(r"`([^`]+)`", text)
+
+
+def listed(beginning, end="."):
+    """Return what is quoted between the words that begin a sentence and its end."""
+    return quoted(FLAT.partition(beginning)[2].partition(end)[0])
+
+
+def own(contract):
+    return {
+        name
+        for name in vars(contract)
+        if not name.startswith("_") and callable(vars(contract)[name])
+    }
+
+
+def test_the_package_itself():
+    assert listed("## Public names `mmbal`:") == sorted(mmbal.__all__)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_names_of_modules_are_there(module):
+    names = quoted(MODULES[module])
+
+    assert names == sorted(names)
+    there = import_module(module)
+    assert [name for name in names if not hasattr(there, name)] == []
+    assert set(getattr(there, "__all__", names)) == set(names)
+
+
+def test_hooks_seams_and_methods():
+    assert listed("Hooks of a plugin module:", ";") == list(HOOKS)
+    assert f"in the group `{GROUP}`" in FLAT
+    assert f'{DECLARATION} = "v{mmbal.API_VERSION}"' in PAGE
+    assert f"`mmbal.API_VERSION` is {mmbal.API_VERSION}." in FLAT
+    assert set(listed("Seams of a strategy:")) == own(Strategy)
+    assert set(listed("Methods of a network:")) == own(FusionNetwork)
+    assert set(listed("Methods of a dataset:")) == own(DatasetSource)
+    assert listed("Capabilities:") == list(CAPABILITIES)
+
+
+def test_commands():
+    assert listed("## Command line Commands:", ";") == sorted(cli.commands)
+    for group in ("data", "plugins"):
+        command = cli.commands[group]
+        assert isinstance(command, click.Group)
+        assert listed(f"under `{group}`:", ".").copy()[: len(command.commands)] == sorted(
+            command.commands
+        )
+    for code in (USER_ERROR, PREEMPTED, INTERRUPTED):
+        assert str(code) in FLAT.partition("Exit codes:")[2].partition("## ")[0]
+
+
+def test_keys_of_a_file():
+    keys = listed("Top-level keys of a TOML file:")
+
+    assert set(keys) == set(RunConfig.model_fields)
+
+
+def test_schema_of_records():
+    assert f"`record.h5` has format `{schema.FORMAT}`, schema version {schema.VERSION};" in FLAT
+
+
+def test_keys_of_the_listing(tmp_path):
+    from click.testing import CliRunner
+
+    listing = mmbal_json(CliRunner().invoke(cli, ["plugins", "--json"]).stdout)
+
+    assert listed("`mmbal plugins --json` has") == list(listing)
+
+
+def mmbal_json(text):
+    import json
+
+    return json.loads(text.splitlines()[-1])
+
+
+def test_code_runs(tmp_path):
+    blocks = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", "\n".join(blocks)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout.strip()) == (0, "3"), done.stderr
