@@ -1,5 +1,6 @@
 """What README and every page of the documentation promise: their code runs, their links hold."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -64,7 +65,7 @@ def pages_with(*languages: str) -> list[Path]:
 def there(tmp_path, monkeypatch):
     """Return an empty folder to be in, where plugins that a page shows are installed."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.syspath_prepend(str(tmp_path))
     return tmp_path

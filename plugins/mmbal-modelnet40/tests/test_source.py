@@ -182,6 +182,33 @@ def test_a_killed_run_leaves_no_half_cache(modelnet: Make, views: Path, tmp_path
     assert not list(cache.glob(".*.partial"))
 
 
+class Trap:
+    """Leaves a trace when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.trace,)
+
+
+@pytest.mark.parametrize("damage", ["pickle", "cut", "nonsense"])
+def test_a_damaged_cache_is_named_and_no_pickle_is_read(
+    modelnet: Make, views: Path, tmp_path: Path, damage: str
+) -> None:
+    source, trace = modelnet(cache=tmp_path / "cache"), tmp_path / "trace"
+    source.load(views, 0)
+    path = next((tmp_path / "cache").glob("view00*.npy"))
+    if damage == "pickle":
+        np.save(path, np.array([Trap(trace)], object), allow_pickle=True)
+    else:
+        path.write_bytes(path.read_bytes()[:200] if damage == "cut" else b"nonsense")
+
+    with pytest.raises(DataFormatError, match=r"view00.*\.npy: damaged .*remove it"):
+        source.load(views, 0)
+    assert not trace.exists()
+
+
 def test_the_cache_is_mapped_not_copied(tmp_path: Path) -> None:
     from mmbal_modelnet40.pipeline import from_pixels
 

@@ -41,7 +41,7 @@ def cached_pixels(
         (objects, height, width, 3), mapped into memory as it is read.
 
     Raises:
-        DataFormatError: a file cannot be decoded.
+        DataFormatError: a file cannot be decoded, or the array's file is damaged.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"view{view:02d}_{decode.width}x{decode.height}_{_key(facts, decode)}.npy"
@@ -50,8 +50,12 @@ def cached_pixels(
             for partial in folder.glob(".*.partial"):  # of a killed run
                 partial.unlink()
             _build(path, files, decode, f"decoding view {view}")
-    # "c": what is written stays in this process, and nobody writes.
-    pixels: NDArray[np.uint8] = np.load(path, mmap_mode="c")
+    try:
+        # "c": what is written stays in this process, and nobody writes.
+        pixels: NDArray[np.uint8] = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (ValueError, OSError, EOFError) as problem:
+        text = f"{path}: damaged ({problem}); remove it, and it is made again"
+        raise DataFormatError(text) from problem
     return pixels
 
 
