@@ -26,7 +26,6 @@ EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.
 SOURCES = sorted(
     [
         *(ROOT / "mmbal").rglob("*.py"),
-        *(ROOT / "mmbal").rglob("*.py.tmpl"),
         *(ROOT / "plugins").glob("*/src/**/*.py"),
         *(ROOT / "examples").glob("*/src/**/*.py"),
     ]
