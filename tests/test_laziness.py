@@ -29,6 +29,7 @@ cli.main(sys.argv[1:], prog_name="mmbal")
         ["plugins"],
         ["plugins", "--json"],
         ["plugins", "show", "guided"],
+        ["plugins", "check", "--help"],
         ["plugins", "show", "colored-digits", "--kind", "recipe"],
         ["run", "--plugin", "colored-digits", "--print-config"],
         ["sweep", "--help"],

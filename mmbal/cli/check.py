@@ -1,7 +1,7 @@
 """`mmbal plugins check`: whether components keep the contract."""
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,13 +68,11 @@ def check(
             f"{name!r} has {len(components)} components; --set, --rule and --data-dir are of one"
         )
     out, findings = console(), []
-    # What plugins and libraries print must not end up between the findings.
-    with redirect_stdout(sys.stderr):
-        for component in components:
-            for finding in _findings(catalogue, component, options, rules, data_dir):
-                findings.append(finding)
-                if not as_json:
-                    _show(out, finding)
+    for component in components:
+        for finding in _quietly(_findings(catalogue, component, options, rules, data_dir)):
+            findings.append(finding)
+            if not as_json:
+                _show(out, finding)
     failed = [finding for finding in findings if finding.status == "failed"]
     if as_json:
         print_json(_as_object(name, findings))
@@ -82,6 +80,17 @@ def check(
         count = "1 rule is" if len(failed) == 1 else f"{len(failed)} rules are"
         click.echo(f"error: {name}: {count} broken", err=True)
         ctx.exit(USER_ERROR)
+
+
+def _quietly(findings: "Iterable[Finding]") -> "Iterator[Finding]":
+    """Keep what plugins and libraries print from standing between the findings."""
+    found = iter(findings)
+    while True:
+        with redirect_stdout(sys.stderr):
+            finding = next(found, None)
+        if finding is None:
+            return
+        yield finding
 
 
 def _findings(
@@ -116,7 +125,7 @@ def _find(catalogue: "Catalogue", name: str, kind: str | None) -> list[Component
     if found:
         return found
     if named:
-        raise MmbalError(f"there are no rules for a {named[0].kind}; {name!r} is one")
+        raise MmbalError(f"{name!r} is of kind {named[0].kind}, which there are no rules for")
     offers = [c for c in catalogue.components() if c.kind in CHECKED]
     owners = {(c.kind, c.name): catalogue.provenance(c) for c in offers}
     plugins = {who.plugin for who in catalogue.plugins}

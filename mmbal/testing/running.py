@@ -27,8 +27,8 @@ from mmbal.training.strategy import Strategy
 
 EPOCHS, BATCH, SEED = 2, 8, 11
 OPTIMIZER = {"learning_rate": 0.1, "momentum": 0.9}
-MIDDLE = 4
-"""Step of a checkpoint inside the second of two epochs of three steps."""
+MIDDLE = 3
+"""Steps before a checkpoint inside the second of two epochs of two steps."""
 MakeStrategy = Callable[[], Strategy]
 MakeNetwork = Callable[..., FusionNetwork]
 
@@ -127,7 +127,7 @@ def prepare(
 
 
 def train(parts: Parts, data: MultimodalDataset, **how: Any) -> Run:
-    """Train a toy for two epochs of three steps, the last of which has a single row."""
+    """Train a toy for two epochs of two steps, the second of which has a single row."""
     with TemporaryDirectory(prefix="mmbal-testing-") as name:
         run = prepare(parts, data, Path(name), **how)
         run.training.run()

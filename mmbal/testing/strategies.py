@@ -74,7 +74,7 @@ def training(bench: StrategyBench) -> None:
 @RULES.rule(
     why="a strategy that silently does nothing is reported as one that does not help",
     fix="look for a coefficient that is always 1, a term without gradient, or a window that never "
-    "opens; `Component.conformance.options` may name options with which six steps show the effect",
+    "opens; `Component.conformance.options` may name options with which four steps show the effect",
 )
 def effect(bench: StrategyBench) -> None:
     """A few steps leave other weights than plain training."""

@@ -19,8 +19,9 @@ from mmbal.doctor.processes import last_words
 from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import first_line
 
+PROGRAM = (sys.executable, "-m", "mmbal.testing.worker")
 DEVICES = 2
-SECONDS = 180
+SECONDS = 300
 """After which the worker is given up; the first answer takes longest."""
 
 
@@ -32,7 +33,7 @@ class Worker:
     def __init__(self) -> None:
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  (open as long as this)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "mmbal.testing.worker"],
+            PROGRAM,
             env=environment(()),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -120,21 +121,37 @@ class Worker:
         return MmbalError(f"the process with {DEVICES} devices {how}: {words}")
 
 
-def serve(questions: IO[str], answers: IO[str]) -> None:
-    """Answer line by line until there are no more questions."""
+def serve(questions: IO[bytes], answers: int) -> None:
+    """Answer line by line until there are no more questions.
+
+    Args:
+        questions: unbuffered, so that nothing is read ahead and lost when this starts anew.
+        answers: file descriptor.
+    """
     from mmbal.testing.replicated import compare
 
-    for line in questions:
+    while line := questions.readline():
         try:
             answer: dict[str, Any] = compare(json.loads(line), DEVICES)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (of the plugin)
             answer = {"error": f"it raises {first_line(error)}"}
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+        os.write(answers, json.dumps(answer).encode() + b"\n")
+        if "error" in answer:
+            # Replicas that one of them left in the middle of a sum never meet again.
+            os.execv(sys.executable, [*PROGRAM, str(answers)])  # noqa: S606
+
+
+def main(arguments: list[str]) -> None:
+    """Serve; `arguments` name the descriptor for answers where this is not the first start."""
+    if arguments:
+        answers = int(arguments[0])
+    else:
+        answers = os.dup(1)
+        os.set_inheritable(answers, True)
+        os.dup2(2, 1)  # what plugins and libraries print must not be taken for answers
+    with open(0, "rb", buffering=0, closefd=False) as questions:
+        serve(questions, answers)
 
 
 if __name__ == "__main__":
-    # What plugins and libraries print must not be taken for answers.
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
-        os.dup2(2, 1)
-        serve(sys.stdin, out)
+    main(sys.argv[1:])

@@ -1,6 +1,8 @@
 """`mmbal plugins`, completion and the outermost group."""
 
 import json
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -90,6 +92,92 @@ def test_show_unknown_or_ambiguous_name(mmbal: Any) -> None:
         done = mmbal("plugins", "show", *arguments)
         assert done.exit_code == 2
         assert message in done.stderr
+
+
+class TestCheck:
+    """`mmbal plugins check`; the rules themselves are tested in tests/testing."""
+
+    def test_one_rule(self, mmbal: Any) -> None:
+        done = mmbal("plugins", "check", "colored-digits", "--kind", "dataset", "--rule", "loading")
+
+        assert done.exit_code == 0
+        [line] = done.stdout.splitlines()
+        assert line.split()[:4] == ["dataset", "colored-digits:", "loading", "ok"]
+        assert "checking dataset colored-digits" in done.stderr
+
+    def test_json_with_options(self, mmbal: Any) -> None:
+        done = mmbal(
+            "plugins", "check", "colored-digits", "--rule", "dtypes", "--rule", "augmentation",
+            "--set", "colour_variance=0.03", "--json",
+        )  # fmt: skip
+
+        told = json.loads(done.stdout)
+        assert told["ok"] is True
+        assert [rule["rule"] for rule in told["rules"]] == ["dtypes", "augmentation"]
+        assert [rule["status"] for rule in told["rules"]] == ["ok", "skipped"]
+        assert told["rules"][1]["found"] == "it does not augment"
+        assert all(rule["why"] and rule["fix"] for rule in told["rules"])
+
+    @pytest.mark.parametrize("as_json", [False, True])
+    def test_a_broken_rule_is_exit_code_2(self, mmbal: Any, tmp_path: Any, as_json: bool) -> None:
+        mmbal("data", "sample", "colored-digits", str(tmp_path / "digits"))
+        [path] = (tmp_path / "digits").iterdir()
+        path.write_bytes(path.read_bytes()[:200])
+
+        done = mmbal(
+            "plugins", "check", "colored-digits", "--data-dir", str(tmp_path / "digits"),
+            "--rule", "loading", *(["--json"] if as_json else []),
+        )  # fmt: skip
+
+        assert done.exit_code == 2
+        assert done.stderr.splitlines()[-1] == "error: colored-digits: 1 rule is broken"
+        if as_json:
+            [rule] = json.loads(done.stdout)["rules"]
+            assert (rule["status"], rule["rule"]) == ("failed", "loading")
+        else:
+            first, *more = done.stdout.splitlines()
+            assert "loading" in first
+            assert "failed" in first
+            assert path.name in first
+            words = [line.strip().partition(":")[0] for line in more]
+            assert words == ["promise", "why", "fix"]
+
+    def test_a_distribution_has_all_its_components_checked(
+        self, mmbal: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+        module = import_module("mmbal.cli.check")
+        monkeypatch.setattr(module, "_findings", partial(_note, asked))
+
+        for name in ("mmbal-colored-mnist", "colored-mnist", "guided", "mmbal-guided"):
+            assert mmbal("plugins", "check", name).exit_code == 0
+        digits, fashion, mnist = "colored-digits", "colored-fashion-mnist", "colored-mnist"
+        assert asked == [digits, fashion, mnist, mnist, "guided", "guided", "random"]
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["guidde"], "unknown component, plugin or distribution 'guidde'; did you mean"),
+            (["guided", "--kind", "dataset"], "unknown dataset 'guided'"),
+            (["guided", "--rule", "effects"], "unknown rule of a strategy 'effects'; did you mean"),
+            (["guided", "--set", "windw=1"], "unknown option 'windw'; did you mean 'window'?"),
+            (["accuracy"], "'accuracy' is of kind evaluation, which there are no rules for"),
+            (
+                ["mmbal-guided", "--rule", "effect"],
+                "'mmbal-guided' has 2 components; --set",
+            ),
+        ],
+    )
+    def test_what_cannot_be_checked(self, mmbal: Any, arguments: list[str], message: str) -> None:
+        done = mmbal("plugins", "check", *arguments)
+
+        assert done.exit_code == 2
+        assert message in done.stderr
+
+
+def _note(asked: list[str], catalogue: Any, component: Any, *rest: Any) -> list[Any]:
+    asked.append(component.name)
+    return []
 
 
 def test_help_and_version(mmbal: Any) -> None:
