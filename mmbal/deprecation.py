@@ -140,7 +140,7 @@ def renamed_methods(*, since: str, removed_in: str, **names: str) -> Callable[[C
     def watch(contract: Contract) -> Contract:
         inherited = contract.__init_subclass__
 
-        def adopt(subclass: type, **options: Any) -> None:
+        def adopt(subclass: type, /, **options: Any) -> None:
             inherited(**options)
             for old in names.keys() & vars(subclass).keys():
                 what = f"method {old!r} of {subclass.__qualname__}"
@@ -148,7 +148,7 @@ def renamed_methods(*, since: str, removed_in: str, **names: str) -> Callable[[C
                 warnings.warn(text, stacklevel=2)
                 setattr(subclass, names[old], vars(subclass)[old])
 
-        contract.__init_subclass__ = classmethod(adopt)
+        setattr(contract, "__init_subclass__", classmethod(adopt))  # noqa: B010  (mypy's wish)
         return contract
 
     return watch

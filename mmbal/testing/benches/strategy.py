@@ -40,7 +40,7 @@ class StrategyBench(Bench):
                 return toy  # type: ignore[no-any-return]
         catalogue = self.subject.catalogue
         for component in catalogue.components("architecture"):
-            if not missing(needed, component.offers):
+            if not missing(needed, component.offers or ()):
                 return _builder(subject_of("architecture", component.name, catalogue=catalogue))
         raise Inapplicable(f"no architecture at hand offers {', '.join(sorted(needed))}")
 
