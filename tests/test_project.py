@@ -19,7 +19,6 @@ EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.
 SOURCES = sorted(
     [
         *(ROOT / "mmbal").rglob("*.py"),
-        *(ROOT / "mmbal").rglob("*.py.tmpl"),
         *(ROOT / "plugins").glob("*/src/**/*.py"),
         *(ROOT / "examples").glob("*/src/**/*.py"),
     ]
@@ -110,7 +109,7 @@ def test_plugin_is_complete(folder):
     assert any(each.startswith("mmbal") for each in table["dependencies"])
 
 
-@pytest.mark.parametrize("path", [p for p in SOURCES if p.suffix == ".py"], ids=relative)
+@pytest.mark.parametrize("path", SOURCES, ids=relative)
 def test_only_one_named_place_reads_pickles(path):
     """SECURITY.md promises it. The conformance kit looks out for pickles and reads none."""
     if path == WATCH:

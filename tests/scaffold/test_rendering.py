@@ -47,7 +47,10 @@ def test_a_plugin_is_complete(kind):
     for path, text in files.items():
         assert "${" not in text.replace("${{", ""), path
         if path.endswith(".py"):
-            ast.parse(text)
+            assert text.count("\n") <= 300, path
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.FunctionDef):
+                    assert node.end_lineno - node.body[0].lineno < 40, f"{path}: {node.name}"
     for module in KINDS[kind].files:
         assert f"src/mmbal_mine/{module}" in files
     assert KINDS[kind].command.replace("NAME", "mine") in files["README.md"]
