@@ -1,6 +1,6 @@
 """The base class of everything a user can set: typed, strict, self-describing."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class Options(BaseModel):
@@ -16,3 +16,16 @@ class Options(BaseModel):
 
 class NoOptions(Options):
     """For a component that has nothing to set."""
+
+
+class WindowOptions(Options):
+    """Of a method that acts in some epochs only; outside of them training is plain."""
+
+    starts: int = Field(default=0, ge=0, description="first epoch in which it acts, from 0")
+    ends: int | None = Field(default=None, ge=0, description="last such epoch; none for no end")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "WindowOptions":
+        if self.ends is not None and self.ends < self.starts:
+            raise ValueError(f"ends must be at least starts, {self.starts}; received {self.ends}")
+        return self

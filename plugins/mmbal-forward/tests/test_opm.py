@@ -140,7 +140,7 @@ def test_the_window_has_both_its_ends(make_network, starts, ends, epochs):
     active = []
     for epoch in range(4):
         strategy.begin_epoch(epoch, None)
-        active += [epoch] if bool(strategy.active) else []
+        active += [epoch] if bool(strategy.acts()) else []
     assert active == epochs
 
 

@@ -49,7 +49,7 @@ def built(prototypes=PROTOTYPES, seen=(True, True), *, early=True, **options):
     strategy.build(context_of({m: len(c[0]) for m, c in prototypes.items()}, len(seen)))
     for m, value in prototypes.items():
         strategy.prototypes[m].assign(value)
-    for variable, value in (("seen", seen), ("active", True), ("early", early)):
+    for variable, value in (("seen", seen), ("epoch", 0 if early else 5)):
         getattr(strategy, variable).assign(value)
     return strategy
 
@@ -188,12 +188,13 @@ class TestPrototypes:
             strategy = PMR(share=1.0, starts=2, ends=3, entropy_epochs=3)
             _, seen = self.begin(strategy, *epochs)
             assert any(seen) == (epochs[-1] > 1)
-            assert not bool(strategy.active)
+            assert not bool(strategy.acts())
         windows = []
         for epoch in range(5):
             self.begin(strategy, epoch)
-            windows.append((bool(strategy.active), bool(strategy.early)))
-        assert windows == [(False, True)] * 2 + [(True, True), (True, False), (False, False)]
+            windows.append((bool(strategy.acts()), bool(strategy.counts_entropy())))
+        no = (False, False)
+        assert windows == [no, no, (True, True), (True, False), no]
 
 
 @pytest.mark.parametrize("mode", ["paper", "released"])

@@ -8,14 +8,15 @@ import tensorflow as tf
 from mmbal.training.draws import Draws
 from mmbal.training.scores import ratios_to_others, true_class_scores
 from mmbal.training.step import Forward, Signals, Step
-from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal.training.strategy import Context, Requirements
+from mmbal.training.window import Windowed
 from mmbal_forward.options import OPMOptions
 
 SMALLEST = 1e-5
 """Of the share of features that is kept, by which features are divided."""
 
 
-class OPM(Strategy):
+class OPM(Windowed):
     """Drops whole feature vectors of the modality whose logits are surest of the right class.
 
     A modality m with score s_m (the probabilities of the true classes, summed over the global
@@ -49,7 +50,7 @@ class OPM(Strategy):
         starts: int = 6,
         ends: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(starts, ends)
         if not (0 <= rate <= 1 and 0 <= probability <= 1 and sensitivity >= 0):
             raise ValueError(
                 "rate and probability must be between 0 and 1 and sensitivity at least 0, "
@@ -58,23 +59,17 @@ class OPM(Strategy):
         self.rate = rate
         self.sensitivity = sensitivity
         self.probability = probability
-        self.starts = starts
-        self.ends = ends
 
     def requirements(self) -> Requirements:
         """Require logits that are a sum of one part per modality."""
         return Requirements(frozenset({"slice"}))
 
     def build(self, context: Context) -> None:
-        """Prepare the draws and the window of epochs."""
+        """Prepare the draws."""
+        super().build(context)
         self._network = context.network
         self._channels = context.channels
         self._draws = Draws(context.seed, "opm")
-        self.active = tf.Variable(False, trainable=False, name="active")
-
-    def begin_epoch(self, epoch: int, context: Context) -> None:
-        """Open or close the window."""
-        self.active.assign(self.starts <= epoch and (self.ends is None or epoch <= self.ends))
 
     def forward(self, step: Step) -> Forward:
         """Modulate the features of this step."""
@@ -89,9 +84,7 @@ class OPM(Strategy):
         unimodal = self._network.logits_of(held, "slice")
         scores = true_class_scores({m: unimodal[m] for m in features}, step.labels)
         rates = dropping_rates(scores, self.rate, self.sensitivity)
-        drops = tf.logical_and(
-            tf.convert_to_tensor(self.active), self._draws.common(1)[0] < self.probability
-        )
+        drops = tf.logical_and(self.acts(), self._draws.common(1)[0] < self.probability)
         rates = tf.where(drops, rates, tf.zeros_like(rates))
         drawn = tf.cast(self._draws.by_row(step, len(features)), rates.dtype)
         channels = [self._channels[m] for m in features]

@@ -1,10 +1,10 @@
 """Options of the strategies."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from mmbal.options import Options
+from mmbal.options import Options, WindowOptions
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -23,7 +23,7 @@ class DropoutOptions(Options):
     )
 
 
-class OPMOptions(Options):
+class OPMOptions(WindowOptions):
     """Of on-the-fly prediction modulation."""
 
     rate: float = Field(
@@ -35,11 +35,4 @@ class OPMOptions(Options):
     probability: float = Field(
         default=0.7, ge=0, le=1, description="of a step to drop anything at all"
     )
-    starts: int = Field(default=6, ge=0, description="first epoch with dropping, from 0")
-    ends: int | None = Field(default=None, ge=0, description="last one; none for no end")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Any:
-        if self.ends is not None and self.ends < self.starts:
-            raise ValueError(f"ends must be at least starts, {self.starts}; received {self.ends}")
-        return self
+    starts: int = Field(default=6, ge=0, description="first epoch in which it acts, from 0")

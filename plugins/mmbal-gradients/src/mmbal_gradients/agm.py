@@ -17,8 +17,8 @@ from mmbal.training.scores import (
 from mmbal.training.step import Step
 from mmbal.training.strategy import Context, Requirements
 from mmbal.training.tape import GlobalTape
+from mmbal.training.window import Windowed
 from mmbal_gradients.options import AGMOptions
-from mmbal_gradients.window import Windowed
 
 LARGEST_EXPONENT = 20.0
 """Of a ratio: one modality that fits everything would otherwise overflow it."""

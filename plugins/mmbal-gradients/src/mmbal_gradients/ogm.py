@@ -9,8 +9,8 @@ from mmbal.training.scores import ratios_to_others, true_class_scores
 from mmbal.training.step import Signals, Step
 from mmbal.training.strategy import Context, Requirements
 from mmbal.training.tape import GlobalTape
+from mmbal.training.window import Windowed
 from mmbal_gradients.options import Kernels, OGMOptions
-from mmbal_gradients.window import Windowed
 
 SMALLEST_RANK = {"all": 0, "matrices": 2, "convolutions": 3}
 """Rank of the variables that are modulated, at least, by what `kernels` calls them."""

@@ -2,25 +2,12 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from mmbal.options import Options
+from mmbal.options import Options, WindowOptions
 
 Kernels = Literal["all", "matrices", "convolutions"]
 Estimate = Literal["offline", "online"]
-
-
-class WindowOptions(Options):
-    """Of a method that acts in some epochs only; outside of them training is plain."""
-
-    starts: int = Field(default=0, ge=0, description="first epoch in which it acts, from 0")
-    ends: int | None = Field(default=None, ge=0, description="last such epoch; none for no end")
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "WindowOptions":
-        if self.ends is not None and self.ends < self.starts:
-            raise ValueError(f"ends must be starts or later, received {self.starts}, {self.ends}")
-        return self
 
 
 class OGMOptions(WindowOptions):

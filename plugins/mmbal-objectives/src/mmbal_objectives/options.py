@@ -1,10 +1,10 @@
 """Options of the strategies."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from mmbal.options import Options
+from mmbal.options import Options, WindowOptions
 
 Mode = Literal["paper", "released"]
 
@@ -22,7 +22,7 @@ class RUBiOptions(Options):
     )
 
 
-class PMROptions(Options):
+class PMROptions(WindowOptions):
     """Of prototypical modal rebalance."""
 
     weight: float = Field(default=1.0, ge=0, description="of the losses against prototypes")
@@ -40,14 +40,6 @@ class PMROptions(Options):
         default="paper",
         description="released: full weight for every modality behind, and no entropy",
     )
-    starts: int = Field(default=0, ge=0, description="first epoch with these losses, from 0")
-    ends: int | None = Field(default=None, ge=0, description="last one; none for no end")
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Any:
-        if self.ends is not None and self.ends < self.starts:
-            raise ValueError(f"ends must be at least starts, {self.starts}; received {self.ends}")
-        return self
 
 
 class CMLOptions(Options):

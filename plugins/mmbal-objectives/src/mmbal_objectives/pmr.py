@@ -9,7 +9,8 @@ import tensorflow as tf
 from mmbal.training.network import at_least_float32
 from mmbal.training.scores import FLOOR, pooled, true_class_scores
 from mmbal.training.step import Step
-from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal.training.strategy import Context, Requirements
+from mmbal.training.window import Windowed
 from mmbal_objectives.options import Mode, PMROptions
 
 SMALLEST = 1e-12
@@ -18,7 +19,7 @@ FAR = -1e9
 """Similarity to a class that no example was seen of."""
 
 
-class PMR(Strategy):
+class PMR(Windowed):
     """Draws the features of modalities that lag towards class prototypes, beside the joint loss.
 
     Before each epoch the plain network reads a random share of the training examples, another
@@ -60,7 +61,7 @@ class PMR(Strategy):
         starts: int = 0,
         ends: int | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(starts, ends)
         if not (0 <= momentum < 1 and 0 < share <= 1):
             raise ValueError(
                 "momentum must be at least 0 and below 1, share above 0 and at most 1; received "
@@ -74,8 +75,6 @@ class PMR(Strategy):
         self.momentum = momentum
         self.share = share
         self.mode = mode
-        self.starts = starts
-        self.ends = ends
 
     def requirements(self) -> Requirements:
         """Require the training examples."""
@@ -83,6 +82,7 @@ class PMR(Strategy):
 
     def build(self, context: Context) -> None:
         """Create the prototypes, of which none is known yet."""
+        super().build(context)
         classes, self._network = context.classes, context.network
         dtype = at_least_float32(tf.zeros([], context.network.variable_dtype)).dtype
         self.prototypes = {
@@ -90,16 +90,12 @@ class PMR(Strategy):
             for m, width in context.channels.items()
         }
         self.seen = tf.Variable(tf.zeros([classes], tf.bool), trainable=False, name="seen")
-        self.active = tf.Variable(False, trainable=False, name="active")
-        self.early = tf.Variable(False, trainable=False, name="early")
         self._read = tf.function(self._features, reduce_retracing=True)
 
     def begin_epoch(self, epoch: int, context: Context) -> None:
-        """Open or close the windows; move the prototypes."""
-        active = self.starts <= epoch and (self.ends is None or epoch <= self.ends)
-        self.active.assign(active)
-        self.early.assign(epoch < self.entropy_epochs)
-        if active:
+        """Move the prototypes."""
+        super().begin_epoch(epoch, context)
+        if self.acts():
             self._move(*self._class_means(epoch, context))
 
     def _class_means(self, epoch: int, context: Context) -> tuple[dict[str, Any], np.ndarray]:
@@ -125,6 +121,10 @@ class PMR(Strategy):
             prototypes.assign(moved.astype(prototypes.dtype.as_numpy_dtype))
         self.seen.assign(seen | found)
 
+    def counts_entropy(self) -> tf.Tensor:
+        """Return whether the present epoch is one of the first, and acts, () bool."""
+        return tf.logical_and(self.acts(), tf.convert_to_tensor(self.epoch) < self.entropy_epochs)
+
     def _features(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         features = self._network(inputs, training=False).features
         return {m: pooled(feature) for m, feature in features.items()}
@@ -145,8 +145,7 @@ class PMR(Strategy):
             "prototypes": self.weight * _weighted(lag, fits),
             "entropy": -self.entropy * _weighted(lead, [entropy(x) for x in similar]),
         }
-        active, early = tf.convert_to_tensor(self.active), tf.convert_to_tensor(self.early)
-        windows = {"prototypes": active, "entropy": tf.logical_and(active, early)}
+        windows = {"prototypes": self.acts(), "entropy": self.counts_entropy()}
         dtype = next(iter(joint.values())).dtype
         added = {
             name: tf.cast(tf.where(windows[name], term, tf.zeros_like(term)), dtype)
