@@ -1,5 +1,6 @@
 """The kit as a plugin author meets it in pytest, in a process of its own."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,11 +44,11 @@ def test_mended(rule):
 """
     said = run_pytest(text, "-rfxs", "-k", "bad-input or (mended and loading)", "--strict-markers")
 
-    assert "2 failed, 1 passed, 1 xfailed" in said or "2 failed, 1 xfailed, 1 passed" in said, said
+    assert re.search(r"2 failed, 1 passed, \d+ deselected, 1 xfailed", said), said
     assert "dataset trusting breaks the rule 'bad-input': `check` finds nothing wrong" in said
     assert "why: a file that is cut short must be named" in said
     assert "fix: raise DataFormatError" in said
-    assert "[trusting-bad-input] - it is a toy" in said
+    assert "test_known[Trusting-bad-input] - it is a toy" in said
     assert "[XPASS(strict)] it was broken once" in said
     assert "Traceback" not in said
 
