@@ -193,6 +193,7 @@ BREAKS = {
     "undeclared": "requirements",
     "isolating": "requirements",
     "vector": "training",
+    "failing": "training",
     "silent": "effect",
     "eternal": "identity",
     "alone": "single-modality",
