@@ -67,7 +67,7 @@ def new_project(catalogue: Catalogue, project: Project) -> Project:
     check_name(project.name)
     if not project.author.isprintable():
         raise MmbalError(f"--author must be one line of text, received {project.author!r}")
-    for kind in {project.kind, "recipe"} if project.kind == "dataset" else {project.kind}:
+    for kind in (project.kind, "recipe") if project.kind == "dataset" else (project.kind,):
         if project.name in catalogue.names(kind):
             raise MmbalError(f"there is a {kind} {project.name!r} already, see `mmbal plugins`")
     for plugin in catalogue.plugins:

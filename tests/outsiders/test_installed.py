@@ -114,13 +114,13 @@ def test_a_name_that_is_installed_now_is_refused(installed):
 def test_a_new_plugin_passes_its_own_tests(started):
     (report,) = started["page tests"].result()
 
-    assert passed(report) > 60  # the rules, and those worked by hand
+    assert passed(report) > 50  # the rules, and those worked by hand
 
 
 def test_the_other_kinds_and_the_examples_pass_their_own_tests(started):
     (report,) = started["tests"].result()
 
-    assert passed(report) > 40
+    assert passed(report) > 30
 
 
 def test_new_data_network_and_strategy_run_together(started, installed):

@@ -59,7 +59,7 @@ def test_names_that_nothing_is_like(name):
     ("project", "message"),
     [
         (Project("random", "strategy"), "there is a strategy 'random' already"),
-        (Project("colored-digits", "dataset"), "there is a (dataset|recipe) 'colored-digits'"),
+        (Project("colored-digits", "dataset"), "there is a dataset 'colored-digits'"),
         (Project("guided", "dataset"), "plugin 'guided' is installed, by mmbal-guided 0"),
         (Project("x", "datset"), "unknown kind 'datset'; did you mean 'dataset'"),
         (Project("x", "dataset", license="GPL"), "unknown license 'GPL'.*Apache-2.0, BSD"),
