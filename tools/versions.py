@@ -63,8 +63,8 @@ def _bumped(root: Path, version: str) -> Iterator[tuple[Path, str]]:
         if count != 1:
             raise Refusal(f'{path} must have one line version = "...", it has {count}')
         yield path, _pinned(text, version)
-    # Examples have versions of their own.
-    for path in sorted(root.glob("examples/*/pyproject.toml")):
+    # Examples have versions of their own; so has what mmbal writes into new plugins.
+    for path in sorted([*root.glob("examples/*/pyproject.toml"), *root.glob("mmbal/*/*.py")]):
         yield path, _pinned(path.read_text(encoding="utf-8"), version)
 
 

@@ -71,6 +71,10 @@ def test_pins_between_distributions_are_in_step(tools, dist):
     assert {f"mmbal=={step}.*", f"mmbal-guided=={step}.*", f"mmbal-mmtm=={step}.*"} <= set(needed)
 
 
+def test_versions_and_pins_of_the_checkout_are_in_step(tools):
+    assert tools["versions"].bumped(ROOT, mmbal.__version__) == {}
+
+
 def with_file(wheel: Path, folder: Path, name: str, content: bytes | None) -> Path:
     """Copy a wheel with one file put in, replaced or (None) taken out."""
     changed = folder / wheel.name
