@@ -16,7 +16,7 @@ from mmbal.testing.toys import CLASSES, NAMES, WIDTH
 from mmbal.training.building import build_from
 from mmbal.training.network import FusionNetwork, Outputs
 
-SHAPES = ((WIDTH,), (8, WIDTH), (16, 16, 3), (32, 32, 3), (8, 16, 16, 3))
+SHAPES = ((WIDTH,), (8, WIDTH), (16, 16, 3), (32, 32, 3), (16, 16, 16, 3))
 """Inputs that are tried until an architecture takes one: vectors, series, images, videos."""
 ROWS, SEED = 4, 5
 CONVOLUTIONS = (

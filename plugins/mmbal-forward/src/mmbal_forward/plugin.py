@@ -1,6 +1,6 @@
 """What this distribution offers."""
 
-from mmbal import Component, hookimpl
+from mmbal import Component, Conformance, hookimpl
 
 
 @hookimpl
@@ -16,6 +16,7 @@ def mmbal_components() -> list[Component]:
             source="Neverova, Wolf, Taylor, Nebout, ModDrop: adaptive multi-modal gesture "
             "recognition, TPAMI 2016, arXiv 1501.00102",
             requires=("mask",),
+            conformance=Conformance({"p": 0.5}, identity={"p": 0.0}),
         ),
         Component(
             kind="strategy",
@@ -26,5 +27,6 @@ def mmbal_components() -> list[Component]:
             source="Wei, Hu, Du, Wen, On-the-fly modulation for balanced multimodal learning, "
             "TPAMI 2024, arXiv 2410.11582",
             requires=("slice",),
+            conformance=Conformance({"starts": 0, "probability": 1}, identity={"starts": 1000}),
         ),
     ]

@@ -1,8 +1,6 @@
 """What this distribution offers."""
 
-from mmbal import Component, hookimpl
-
-HEAD = ("head",)
+from mmbal import Component, Conformance, hookimpl
 
 OGM = (
     "Peng, Wei, Deng, Wang, Hu, Balanced Multimodal Learning via On-the-fly Gradient Modulation, "
@@ -20,30 +18,62 @@ BLENDING = (
     "Wang, Tran, Feiszli, What Makes Training Multi-modal Classification Networks Hard?, "
     "CVPR 2020, arXiv 1905.12681"
 )
+NEVER = {"starts": 1000, "ends": None}
+
+
+COMPONENTS = (
+    Component(
+        "strategy",
+        "ogm",
+        "smaller encoder gradients for the modality that is surer of the true class",
+        "mmbal_gradients.ogm:ogm",
+        "mmbal_gradients.options:OGMOptions",
+        OGM,
+        requires=("slice",),
+        conformance=Conformance(identity=NEVER),
+    ),
+    Component(
+        "strategy",
+        "ogm-ge",
+        "OGM, and noise on encoder gradients as large as their spread",
+        "mmbal_gradients.ogm:ogm_ge",
+        "mmbal_gradients.options:OGMOptions",
+        OGM,
+        requires=("slice",),
+        conformance=Conformance(identity=NEVER),
+    ),
+    Component(
+        "strategy",
+        "agm",
+        "gradients through every modality's Shapley contribution scaled by its lead",
+        "mmbal_gradients.agm:agm",
+        "mmbal_gradients.options:AGMOptions",
+        AGM,
+        conformance=Conformance(identity=NEVER),
+    ),
+    Component(
+        "strategy",
+        "mmpareto",
+        "encoder gradients of the fused and the unimodal loss joined without conflict",
+        "mmbal_gradients.pareto:mmpareto",
+        "mmbal_gradients.options:MMParetoOptions",
+        PARETO,
+        requires=("head",),
+    ),
+    Component(
+        "strategy",
+        "gradient-blending",
+        "losses of all predictions, weighted by how little each overfits on trial",
+        "mmbal_gradients.blending:gradient_blending",
+        "mmbal_gradients.options:BlendingOptions",
+        BLENDING,
+        requires=("head",),
+        conformance=Conformance({"super_epoch": 1, "share": 0.25}),
+    ),
+)
 
 
 @hookimpl
 def mmbal_components() -> list[Component]:
     """Return the strategies."""
-    ogm_summary = "smaller encoder gradients for the modality that is surer of the true class"
-    noisy_summary = "OGM, and noise on encoder gradients as large as their spread"
-    agm_summary = "gradients through every modality's Shapley contribution scaled by its lead"
-    pareto_summary = "encoder gradients of the fused and the unimodal loss joined without conflict"
-    blending_summary = "losses of all predictions, weighted by how little each overfits on trial"
-    return [
-        _strategy("ogm", ogm_summary, "ogm:ogm", "OGMOptions", OGM, ("slice",)),
-        _strategy("ogm-ge", noisy_summary, "ogm:ogm_ge", "OGMOptions", OGM, ("slice",)),
-        _strategy("agm", agm_summary, "agm:agm", "AGMOptions", AGM),
-        _strategy("mmpareto", pareto_summary, "pareto:mmpareto", "MMParetoOptions", PARETO, HEAD),
-        _strategy(
-            "gradient-blending", blending_summary, "blending:gradient_blending",
-            "BlendingOptions", BLENDING, HEAD,
-        ),
-    ]  # fmt: skip
-
-
-def _strategy(
-    name: str, summary: str, factory: str, options: str, source: str, requires: tuple[str, ...] = ()
-) -> Component:
-    factory, options = f"mmbal_gradients.{factory}", f"mmbal_gradients.options:{options}"
-    return Component("strategy", name, summary, factory, options, source, requires=requires)
+    return list(COMPONENTS)

@@ -1,6 +1,6 @@
 """What this distribution offers."""
 
-from mmbal import Component, hookimpl
+from mmbal import Component, Conformance, hookimpl
 
 
 @hookimpl
@@ -25,6 +25,7 @@ def mmbal_components() -> list[Component]:
             options="mmbal_objectives.options:PMROptions",
             source="Fan, Xu, Wang, Wang, Guo, PMR: prototypical modal rebalance for multimodal "
             "learning, CVPR 2023, arXiv 2211.07089",
+            conformance=Conformance({"share": 1.0}, identity={"starts": 1000}),
         ),
         Component(
             kind="strategy",
@@ -34,5 +35,6 @@ def mmbal_components() -> list[Component]:
             options="mmbal_objectives.options:RUBiOptions",
             source="Cadene, Dancette, Ben-younes, Cord, Parikh, RUBi: reducing unimodal biases "
             "for visual question answering, NeurIPS 2019, arXiv 1906.10169",
+            conformance=Conformance({"hidden": (8,)}),
         ),
     ]
