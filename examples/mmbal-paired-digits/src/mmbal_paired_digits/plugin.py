@@ -34,5 +34,6 @@ def mmbal_recipes() -> list[Recipe]:
             batch_size=16,
             optimizer={"name": "adam", "learning_rate": 5e-3},
             source=SOURCE,
+            expected="fused test accuracy 0.97 (seed 0)",
         ),
     ]
