@@ -159,7 +159,10 @@ class TestCheck:
         [
             (["guidde"], "unknown component, plugin or distribution 'guidde'; did you mean"),
             (["guided", "--kind", "dataset"], "unknown dataset 'guided'"),
-            (["guided", "--rule", "effects"], "unknown rule of a strategy 'effects'; did you mean"),
+            (
+                ["colored-digits", "--rule", "dtype"],
+                "unknown rule of a dataset 'dtype'; did you mean",
+            ),
             (["guided", "--set", "windw=1"], "unknown option 'windw'; did you mean 'window'?"),
             (["accuracy"], "'accuracy' is of kind evaluation, which there are no rules for"),
             (

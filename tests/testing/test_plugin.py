@@ -1,10 +1,15 @@
 """The kit as a plugin author meets it in pytest, in a process of its own."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from broken_datasets import OFFERS, Sound
+
+from mmbal.errors import MmbalError
+from mmbal.testing import parametrize_with_rules
 
 PLUGINS = Path(__file__).parent / "plugins"
 HEAD = f"""
@@ -43,11 +48,11 @@ def test_mended(rule):
 """
     said = run_pytest(text, "-rfxs", "-k", "bad-input or (mended and loading)", "--strict-markers")
 
-    assert "2 failed, 1 passed, 1 xfailed" in said or "2 failed, 1 xfailed, 1 passed" in said, said
+    assert re.search(r"2 failed, 1 passed, \d+ deselected, 1 xfailed", said), said
     assert "dataset trusting breaks the rule 'bad-input': `check` finds nothing wrong" in said
     assert "why: a file that is cut short must be named" in said
     assert "fix: raise DataFormatError" in said
-    assert "[trusting-bad-input] - it is a toy" in said
+    assert "test_known[Trusting-bad-input] - it is a toy" in said
     assert "[XPASS(strict)] it was broken once" in said
     assert "Traceback" not in said
 
@@ -69,16 +74,19 @@ def test_raising(rule):
     assert "the rule 'loading' must be kept first" in said
 
 
-def test_unknown_names_are_told_at_collection(run_pytest):
-    for arguments, message in [
-        ('"dataset", Sound, known={"loding": "x"}', "unknown rule of a dataset 'loding'; did you"),
-        ('"dataset", "nothing"', "unknown dataset 'nothing'"),
-        ('"callback", "watcher"', "there are no rules for it: unknown kind 'callback'"),
-        ('"strategy", OFFERS["sound"]', "'sound' is a dataset, it was given as a strategy"),
-        ('"dataset", Sound, options={"depth": 1}', "unknown option 'depth'"),
-    ]:
-        said = run_pytest(f"parametrize_with_rules({arguments})(lambda rule: rule())")
-        assert message in said, said
+@pytest.mark.parametrize(
+    ("kind", "what", "more", "message"),
+    [
+        ("dataset", Sound, {"known": {"loding": "x"}}, "unknown rule of a dataset 'loding'; did"),
+        ("dataset", "nothing", {}, "unknown dataset 'nothing'"),
+        ("callback", "early-stopping", {}, "there are no rules for it: unknown kind 'callback'"),
+        ("strategy", OFFERS["sound"], {}, "'sound' is a dataset, it was given as a strategy"),
+        ("dataset", Sound, {"options": {"depth": 1}}, "unknown option 'depth'"),
+    ],
+)
+def test_unknown_names_are_told_at_collection(kind, what, more, message):
+    with pytest.raises(MmbalError, match=message):
+        parametrize_with_rules(kind, what, **more)
 
 
 def test_nothing_heavy_is_imported_when_pytest_starts():

@@ -47,7 +47,6 @@ def test_every_rule_is_proven(kind):
         ("architecture", "gated", []),
         ("architecture", "late", ["isolation", "blocked"]),
         ("architecture", "choosy", []),
-        ("strategy", "widened", ["identity"]),
         ("strategy", "refusing", ["identity", "three-modalities"]),
     ],
 )

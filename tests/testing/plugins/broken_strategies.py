@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from mmbal import Component, Conformance, MmbalError
 from mmbal.options import Options
-from mmbal.training.network import at_least_float32
 from mmbal.training.step import Forward
 from mmbal.training.strategy import Requirements, Strategy
 
@@ -129,7 +128,7 @@ class Talking(Scaled):
     """Asks Python in every step."""
 
     def factor(self, step):
-        return tf.numpy_function(lambda: 1.2, [], tf.double)
+        return tf.ensure_shape(tf.numpy_function(lambda: 1.2, [], tf.double), [])
 
 
 class Narrow(Scaled):
@@ -174,13 +173,6 @@ class Isolating(Scaled):
         return Forward()
 
 
-class Widened(Scaled):
-    """Computes a coefficient of the logits with half-precision inputs in mind."""
-
-    def factor(self, step):
-        return 1.5 + 0 * tf.reduce_mean(at_least_float32(step.outputs.logits))
-
-
 def offer(factory, conformance=None, options="mmbal.options:NoOptions"):
     name = factory.__name__.lower()
     return Component(
@@ -193,7 +185,7 @@ OFFERS = {
     each.name: each
     for each in (
         *map(offer, (Scaled, Undeclared, Vector, Silent, Alone, Counting, Hidden, Local, Frozen)),
-        *map(offer, (Talking, Narrow, Pair, Refusing, Failing, Isolating, Widened)),
+        *map(offer, (Talking, Narrow, Pair, Refusing, Failing, Isolating)),
         offer(Eternal, Conformance(identity={"starts": 1000}), f"{__name__}:Window"),
     )
 }
@@ -201,6 +193,7 @@ BREAKS = {
     "undeclared": "requirements",
     "isolating": "requirements",
     "vector": "training",
+    "failing": "training",
     "silent": "effect",
     "eternal": "identity",
     "alone": "single-modality",

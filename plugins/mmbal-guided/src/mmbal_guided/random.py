@@ -11,7 +11,8 @@ from mmbal_guided.options import BalancedOptions
 class Random(Balanced):
     """After the warm-up, draw each step uniformly from regular and one isolation per modality.
 
-    The draw depends on the run's seed and on the step alone.
+    The draw depends on the run's seed and on the step alone. A single modality stays
+    regular: it has nothing to be isolated from.
 
     Source: Wu et al., ICML 2022 (arXiv 2202.05306), section 5.
 
