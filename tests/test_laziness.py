@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -29,6 +30,7 @@ cli.main(sys.argv[1:], prog_name="mmbal")
         ["plugins"],
         ["plugins", "--json"],
         ["plugins", "show", "guided"],
+        ["plugins", "new", "lazy", "--kind", "architecture"],
         ["plugins", "check", "--help"],
         ["plugins", "show", "colored-digits", "--kind", "recipe"],
         ["run", "--plugin", "colored-digits", "--print-config"],
@@ -36,9 +38,13 @@ cli.main(sys.argv[1:], prog_name="mmbal")
         ["sweep", "--plugin", "colored-digits", "--seeds", "0-4", "--out", "absent", "--dry-run"],
     ],
 )
-def test_light_commands_import_nothing_heavy(arguments: list[str]) -> None:
+def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, *arguments], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROBE, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     imported = set(json.loads(done.stderr.splitlines()[-1]))

@@ -8,8 +8,7 @@ beginning of a name stands for a dot and `__package__` for the package.
 import json
 from collections.abc import Iterator
 from datetime import datetime, timezone
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from string import Template
 
 from mmbal.registry.hookspecs import API_VERSION
@@ -22,7 +21,7 @@ ABOUT = "about.md"
 
 def render(project: Project) -> dict[str, str]:
     """Return every file of a plugin: its path below the folder to its text."""
-    root = files("mmbal.scaffold") / "templates"
+    root = Path(__file__).with_name("templates")
     own, values = root / "kinds" / project.kind, _values(project)
     about = Template((own / f"{ABOUT}{ENDING}").read_text(encoding="utf-8"))
     values["about"] = about.substitute(values).rstrip("\n")
@@ -37,13 +36,10 @@ def render(project: Project) -> dict[str, str]:
     return dict(sorted(rendered.items()))
 
 
-def _walk(folder: Traversable, above: str = "") -> Iterator[tuple[str, Traversable]]:
+def _walk(folder: Path) -> Iterator[tuple[str, Path]]:
     """Yield the path below the folder, without its ending, and the template, of each."""
-    for each in folder.iterdir():
-        if each.is_dir():
-            yield from _walk(each, f"{above}{each.name}/")
-        elif each.name.endswith(ENDING):
-            yield f"{above}{each.name.removesuffix(ENDING)}", each
+    for each in folder.rglob(f"*{ENDING}"):
+        yield each.relative_to(folder).as_posix().removesuffix(ENDING), each
 
 
 def _values(project: Project) -> dict[str, str]:

@@ -42,7 +42,7 @@ class Tokens(keras.layers.Layer):
         self.count = tokens
         self.positions = self.add_weight(
             shape=(tokens, self.channels),
-            initializer=keras.initializers.RandomNormal(stddev=0.02),
+            initializer=keras.initializers.RandomNormal(stddev=0.5),
             name="positions",
         )
         self.built = True
