@@ -27,8 +27,6 @@ from mmbal.training.strategy import Strategy
 
 EPOCHS, BATCH, SEED = 2, 8, 11
 OPTIMIZER = {"learning_rate": 0.1, "momentum": 0.9}
-MIDDLE = 3
-"""Steps before a checkpoint inside the second of two epochs of two steps."""
 MakeStrategy = Callable[[], Strategy]
 MakeNetwork = Callable[..., FusionNetwork]
 
@@ -59,6 +57,11 @@ class Store(Generations):
         if read is not None:
             self.by_step[read.step] = read
         return path
+
+    @property
+    def before_the_last_step(self) -> Checkpoint:
+        """Return the last checkpoint but that of the end; inside an epoch of two steps."""
+        return self.by_step[sorted(self.by_step)[-2]]
 
 
 @dataclass
@@ -109,9 +112,9 @@ def prepare(
         folder: for files.
         precision: as in a run.
         eager: run the step without a graph.
-        checkpoints: save the state in the step `MIDDLE`.
+        checkpoints: save the state after every step.
     """
-    config = _config(precision, MIDDLE if checkpoints else None)
+    config = _config(precision, 1 if checkpoints else None)
     model = build_model(config, parts, data)
     model.run_eagerly = eager
     store = Store(folder / "resume")

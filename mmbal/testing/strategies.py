@@ -135,8 +135,7 @@ def state(bench: StrategyBench) -> None:
 def resume(bench: StrategyBench) -> None:
     """Resumed from a checkpoint in the middle, it ends with the very same weights."""
     run = bench.trained()
-    middle = run.store.by_step[running.MIDDLE]
-    resumed = running.go_on(bench.parts(), data(2), middle)
+    resumed = running.go_on(bench.parts(), data(2), run.store.before_the_last_step)
     apart = distance(resumed.weights, run.weights)
     require(apart == 0, f"the weights of a resumed training differ by {apart:.1e}")
 
