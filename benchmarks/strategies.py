@@ -1,21 +1,19 @@
 r"""All strategies on colored-digits, five seeds each, at equal epochs: one table for the docs.
 
     uv run mmbal sweep --plugin colored-digits --trials benchmarks/strategies.toml --seeds 0-4 \
-        --epochs 60 --out sweeps/strategies
-    uv run python benchmarks/strategies.py sweeps/strategies docs/strategies.md
+        --epochs 24 --out sweeps/strategies
+    uv run python benchmarks/strategy_steps.py steps.json
+    uv run python benchmarks/strategies.py sweeps/strategies steps.json docs/strategies.md
 
-The second command writes the table between the two markers of the page. Accuracies are those of
-the weights that validation selected, on the test digits, which nothing was tuned on. A step's
-time is the median over epochs, and its ratio the median over seeds of that to plain training of
-the same architecture with the same optimizer and seed.
+The last command writes the table between the two markers of the page. Accuracies are those of the
+weights that validation selected, on the test digits, which nothing was tuned on.
 """
 
-import statistics
+import json
 from collections import defaultdict
 from pathlib import Path
 
 import click
-import numpy as np
 import tomlkit
 
 from mmbal.recording.reader import read_record
@@ -36,13 +34,6 @@ def optimizer_of(record: Record) -> str:
     return str(tomlkit.parse(record.config).unwrap()["optimizer"]["name"])
 
 
-def step_seconds(record: Record) -> float:
-    """Return the median over epochs of a step's seconds; the first epoch compiles."""
-    epochs = record.history.epochs
-    steps = np.diff(epochs.step)
-    return float(np.median(epochs.seconds[1:] / steps))
-
-
 def groups_of(sweep: Path) -> dict[Key, dict[int, Record]]:
     """Return strategy, architecture and optimizer to the record of every seed."""
     groups: dict[Key, dict[int, Record]] = defaultdict(dict)
@@ -59,19 +50,14 @@ def spread(values: list[float], digits: int) -> str:
     return f"{found.mean:.{digits}f} ± {found.deviation:.{digits}f}"
 
 
-def rows_of(groups: dict[Key, dict[int, Record]]) -> list[tuple[str, ...]]:
+def rows_of(groups: dict[Key, dict[int, Record]], steps: dict[str, float]) -> list[tuple[str, ...]]:
     """Return the cells of the table, plain training first."""
     rows = []
     order = sorted(groups, key=lambda key: (key[1:], key[0] != "vanilla", key[0]))
     for key in order:
-        records, plain = groups[key], groups[("vanilla", *key[1:])]
-        scores = {
-            name: [record.scores["test", "selected"][name] for record in records.values()]
-            for name in SCORES
-        }
-        ratios = [step_seconds(record) / step_seconds(plain[s]) for s, record in records.items()]
-        cells = [spread(scores[name], 3) for name in SCORES]
-        rows.append((*key, *cells, f"{statistics.median(ratios):.2f}"))
+        scores = [record.scores["test", "selected"] for record in groups[key].values()]
+        cells = [spread([each[name] for each in scores], 3) for name in SCORES]
+        rows.append((*key, *cells, f"{steps[' '.join(key)]:.2f}"))
     return rows
 
 
@@ -83,10 +69,12 @@ def markdown(rows: list[tuple[str, ...]]) -> str:
 
 @click.command()
 @click.argument("sweep", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("steps", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(sweep: Path, page: Path) -> None:
-    """Write the table of SWEEP into PAGE."""
-    table = markdown(rows_of(groups_of(sweep)))
+def main(sweep: Path, steps: Path, page: Path) -> None:
+    """Write the table of SWEEP, with the times in STEPS, into PAGE."""
+    ratios = json.loads(steps.read_text(encoding="utf-8"))
+    table = markdown(rows_of(groups_of(sweep), ratios))
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -1,0 +1,112 @@
+r"""What a step of every strategy costs, beside plain training of the same architecture.
+
+All trials of benchmarks/strategies.toml are trained in turn, an epoch each, round after round in
+one process, so that whatever else the machine does falls on all of them. What a strategy does
+before an epoch (prototypes, trials) counts in full for those that do it before every one.
+
+    uv run python benchmarks/strategy_steps.py steps.json [--rounds 5]
+
+writes the median over rounds of the ratio to `vanilla`, for benchmarks/strategies.py.
+"""
+
+import json
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from rich.progress import track
+
+from mmbal.config.origin import Override
+from mmbal.config.reading import read_file
+from mmbal.config.resolution import resolve
+from mmbal.config.settings import RunConfig
+from mmbal.data import MultimodalDataset
+from mmbal.experiment.model import build_model, open_dataset
+from mmbal.experiment.stopping import StopRequest
+from mmbal.experiment.training import Training
+from mmbal.progress import SilentProgress
+from mmbal.recording.generations import Generations
+from mmbal.registry.catalogue import Catalogue
+from mmbal.registry.discovery import discover
+
+TRIALS = Path(__file__).with_name("strategies.toml")
+EPOCHS = 10_000
+"""More than are timed; only what a strategy plans by the length of a run depends on it."""
+
+
+class Timed:
+    """One trial, trained an epoch at a time.
+
+    Args:
+        config: of the trial.
+        catalogue: builds it.
+        data: to train on.
+        folder: for its files.
+    """
+
+    def __init__(
+        self, config: RunConfig, catalogue: Catalogue, data: MultimodalDataset, folder: Path
+    ) -> None:
+        self._model = build_model(config, catalogue, data)
+        stop = StopRequest(lambda _: None)
+        self._training = Training(
+            config, catalogue, data, self._model, SilentProgress(), folder, None,
+            Generations(folder), dict, stop,
+        )  # fmt: skip
+        self._epoch = 0
+
+    def __call__(self) -> float:
+        """Train an epoch; return the seconds per step."""
+        batches, epoch = self._training.batches, self._epoch
+        self._epoch += 1
+        started = time.perf_counter()
+        batches.start(epoch)
+        self._model.fit(
+            batches.dataset, initial_epoch=epoch, epochs=epoch + 1, verbose=0, shuffle=False
+        )
+        return (time.perf_counter() - started) / batches.length
+
+
+def key(config: RunConfig) -> str:
+    """Return strategy, architecture and optimizer as one text."""
+    return f"{config.strategy.name} {config.architecture.name} {config.optimizer.name}"
+
+
+@click.command()
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--rounds", default=5, show_default=True, help="Epochs of each that are timed.")
+def main(out: Path, rounds: int) -> None:
+    """Time all trials and write the ratios into OUT."""
+    catalogue = discover()
+    configs = []
+    for row in read_file(TRIALS).values["trials"]:
+        overrides = [Override(name, value, TRIALS.name) for name, value in row.items()]
+        overrides.append(Override("epochs", EPOCHS, "epochs"))
+        configs.append(resolve(catalogue, "colored-digits", None, overrides).config)
+    data = open_dataset(catalogue, configs[0].dataset).load(None, 0)
+    with tempfile.TemporaryDirectory() as name:
+        timed = {key(c): Timed(c, catalogue, data, Path(name)) for c in configs}
+        for run in track(timed.values(), "compiling"):
+            run()
+        seconds: dict[str, list[float]] = {each: [] for each in timed}
+        for number in track(range(rounds), "timing"):
+            # Whoever goes first after a switch pays for cold caches, so the order turns.
+            names = list(timed)[number % len(timed) :] + list(timed)[: number % len(timed)]
+            for each in names:
+                seconds[each].append(timed[each]())
+    out.write_text(json.dumps(_ratios(seconds), indent=1), encoding="utf-8")
+
+
+def _ratios(seconds: dict[str, list[float]]) -> dict[str, float]:
+    ratios = {}
+    for name, values in seconds.items():
+        plain = seconds[" ".join(["vanilla", *name.split()[1:]])]
+        pairs = zip(values, plain, strict=True)
+        ratios[name] = statistics.median(value / other for value, other in pairs)
+    return ratios
+
+
+if __name__ == "__main__":
+    main()
