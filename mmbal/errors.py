@@ -17,6 +17,10 @@ class DataFormatError(MmbalError, ValueError):
     """A data file that does not hold what its format promises; the message names the file."""
 
 
+class NotBegunError(DataFormatError):
+    """A run that ended before its training began: there is nothing to read."""
+
+
 class RequirementError(MmbalError, ValueError):
     """A strategy that needs what the network or the run does not offer."""
 

@@ -41,6 +41,20 @@ json_option = click.option(
 )
 
 
+def once(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> str | None:
+    """Return the one value of an option that must not be given twice.
+
+    click itself would silently take the last.
+    """
+    if len(values) > 1:
+        raise click.BadParameter(
+            f"given {len(values)} times; strategies are composed by '+', as {'+'.join(values)}",
+            ctx,
+            parameter,
+        )
+    return values[0] if values else None
+
+
 def flag(key: str) -> str:
     """Return the option that sets a key."""
     return f"--{key.replace('_', '-')}"

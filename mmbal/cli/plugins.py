@@ -67,11 +67,15 @@ def _list(as_json: bool) -> None:
     from mmbal.registry.discovery import discover
 
     catalogue = discover()
-    for problem in catalogue.problems:
-        click.echo(f"problem: {problem}", err=True)
     if as_json:
         print_json(_listing(catalogue))
-        return
+    else:
+        _print_offers(catalogue)
+    for problem in catalogue.problems:  # last, where a long table does not hide them
+        click.echo(f"problem: {problem}", err=True)
+
+
+def _print_offers(catalogue: "Catalogue") -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))

@@ -8,6 +8,7 @@ import click
 
 from mmbal.cli.console import console, print_json
 from mmbal.cli.summary import print_summary
+from mmbal.errors import NotBegunError
 
 if TYPE_CHECKING:
     from mmbal.recording.record import Record
@@ -59,15 +60,24 @@ def report(runs: tuple[Path, ...], as_json: bool, plot: Path | None, schema: boo
 
 
 def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
-    """Open runs, each once however often it was named; what was rebuilt goes to stderr."""
+    """Open runs, each once however often it was named; what was rebuilt goes to stderr.
+
+    Of several, those that ended before they began are left out, and named on stderr.
+    """
     from mmbal.recording.folder import open_run
 
     once: dict[Path, Path] = {}
     for run in runs:
         once.setdefault(run.resolve(), run)
-    return {
-        str(run): open_run(run, lambda text: click.echo(text, err=True)) for run in once.values()
-    }
+    records: dict[str, Record] = {}
+    for run in once.values():
+        try:
+            records[str(run)] = open_run(run, lambda text: click.echo(text, err=True))
+        except NotBegunError as error:
+            if len(once) == 1:
+                raise
+            click.echo(f"left out: {error}", err=True)
+    return records
 
 
 def _show(run: str, record: "Record") -> None:

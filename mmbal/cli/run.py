@@ -22,6 +22,7 @@ from mmbal.cli.options import (
     epochs_option,
     flag,
     json_option,
+    once,
     recipe_option,
 )
 from mmbal.errors import MmbalError
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
 @architecture_option
 @click.option(
     "--strategy",
-    metavar="NAME",
-    help="Such as vanilla: no balancing.",
+    metavar="NAME[+NAME]...",
+    multiple=True,
+    callback=once,
+    help="Such as vanilla: no balancing. Several work together: guided+modality-dropout.",
     shell_complete=names_of("strategy"),
 )
 @config_option

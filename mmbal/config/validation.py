@@ -82,6 +82,10 @@ def _explain(
     if problem["type"] == "extra_forbidden":
         legal = _fields_at(model, location[:-1])
         message = unknown("option" if section else "setting", dotted(location), legal)
+        *above, last = location
+        tables = [name for name in legal if last in _fields_at(model, [*above, name])]
+        if tables:
+            message += f"; did you mean {dotted((*section, *above, tables[0], last))}?"
         return (*section, *location), f"{label}: {message}" if section else message
     if problem["type"] == "missing":
         return section, f"{label} needs {dotted((*section, *location))}, which is not set"

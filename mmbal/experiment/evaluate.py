@@ -11,8 +11,8 @@ from mmbal.experiment.model import build_network, build_strategy, open_dataset
 from mmbal.experiment.scoring import Scorer
 from mmbal.recording.sealed import check_sealed
 from mmbal.registry.catalogue import Catalogue
+from mmbal.training.demands import check_requirements
 from mmbal.training.network import FusionNetwork
-from mmbal.training.strategy import check_requirements
 
 FILES = {"selected": SELECTED, "last": LAST}
 

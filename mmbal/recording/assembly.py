@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbal.errors import DataFormatError
+from mmbal.errors import DataFormatError, NotBegunError
 from mmbal.recording.journal import numbered_events, whole_size
 from mmbal.recording.record import Epochs, Floats, History, Record, Status, Steps
 
@@ -41,7 +41,7 @@ def assemble(journal: Path, config: str = "") -> Record:
                 f"{journal}:{number}: broken event {event['event']!r}: {what}"
             ) from error
     if not assembly.start:
-        raise DataFormatError(f"{journal}: no start event, so there is nothing to report yet")
+        raise NotBegunError(f"{journal}: no start event, so there is nothing to report yet")
     return assembly.record(config, size)
 
 

@@ -16,8 +16,13 @@ def split(kind: str, name: str) -> list[str]:
     """Return the names of the components behind a name; one unless strategies are composed.
 
     Raises:
-        ConfigError: a part is empty or named twice.
+        ConfigError: a part is empty or named twice, or parts stand between commas.
     """
+    if kind == "strategy" and "," in name:
+        parts = [part.strip() for part in name.split(",")]
+        raise ConfigError(
+            f"strategies are composed by {JOIN!r}, as {JOIN.join(parts)}; received {name!r}"
+        )
     if kind != "strategy" or JOIN not in name:
         return [name]
     parts = [part.strip() for part in name.split(JOIN)]

@@ -83,12 +83,13 @@ def compare_records(records: Mapping[str, Record], weights: str = "selected") ->
         groups.setdefault(key, []).append(run)
     rows = []
     for (recipe, strategy, settings), runs in groups.items():
-        kin = [key[2] for key in groups if key[:2] == (recipe, strategy)]
+        kin = [key[2] for key in groups if key[0] == recipe]
+        twins = [key[2] for key in groups if key[:2] == (recipe, strategy)]
         members = [records[run] for run in runs]
         row = Group(
             recipe,
             strategy,
-            _differing(settings, kin),
+            _differing(settings, kin, twins),
             tuple(runs),
             tuple(record.seed for record in members),
             _statistics(members, weights),
@@ -153,9 +154,28 @@ def _flatten(key: str, value: Any, flat: dict[str, str]) -> None:
         flat[key] = str(value)
 
 
-def _differing(settings: Settings, kin: Sequence[Settings]) -> dict[str, str]:
-    """Return the settings that not all of the kin share."""
-    others = [dict(each) for each in kin]
-    return {
-        key: value for key, value in settings if any(other.get(key) != value for other in others)
+def _differing(
+    settings: Settings, kin: Sequence[Settings], twins: Sequence[Settings]
+) -> dict[str, str]:
+    """Return the settings that not all share.
+
+    Args:
+        settings: of a group.
+        kin: of all groups of its recipe.
+        twins: those of them with its strategy, whose options are compared with no others.
+    """
+    own = dict(settings)
+    renamed = {
+        kind
+        for kind in ("architecture", "dataset", "optimizer")
+        if any(dict(each).get(f"{kind}.name") != own.get(f"{kind}.name") for each in kin)
     }
+    found = {}
+    for key, value in settings:
+        section, _, rest = key.partition(".")
+        if section in renamed and rest != "name":
+            continue  # the name says it; options of others are not comparable
+        others = twins if section == "strategy" else kin
+        if any(dict(other).get(key) != value for other in others):
+            found[key] = value
+    return found

@@ -15,6 +15,7 @@ from mmbal.config.resolution import Resolved, resolve
 from mmbal.config.writing import plain_tree
 from mmbal.errors import ConfigError, MmbalError
 from mmbal.registry.catalogue import Catalogue
+from mmbal.registry.composition import split
 from mmbal.sweep.axes import Axis, Point, canonical, points
 
 # How and where a trial is carried out is no part of what it is: runs are resumed across these.
@@ -179,6 +180,7 @@ class _Resolver:
         self._installed = frozenset(catalogue.names("strategy"))
         self._unused: dict[str, Override] = {}
         self._seen: dict[str, None] = {}
+        self._used: set[str] = set()
 
     def resolve(self, point: Point, varied: Point) -> tuple[Resolved, tuple[tuple[str, str], ...]]:
         """Return a point's configuration, and its varied settings for a name."""
@@ -188,18 +190,21 @@ class _Resolver:
         except ConfigError as error:
             raise ConfigError(f"{error}{self._hint(general)}") from error
         strategy = resolved.config.strategy.name
-        own = [self._plain(each) for each in point if self._owner(each) == strategy]
+        parts = split("strategy", strategy)
+        own = [self._plain(each, strategy) for each in point if self._owner(each) in parts]
         if own:
             resolved = resolve(self._catalogue, self._recipe, self._file, [*general, *own])
         for each in point:
             owner = self._owner(each)
-            if owner is not None and owner not in self._seen:
+            if owner is not None and owner not in self._used:
                 self._unused.setdefault(owner, each)
         self._seen[strategy] = None
-        self._unused.pop(strategy, None)
-        mine = [each for each in varied if self._owner(each) in (None, strategy)]
+        for part in parts:
+            self._used.add(part)
+            self._unused.pop(part, None)
+        mine = [each for each in varied if self._owner(each) in (None, *parts)]
         return resolved, tuple(
-            (canonical(self._plain(each).key), _text(each.value)) for each in mine
+            (canonical(self._plain(each, strategy).key), _text(each.value)) for each in mine
         )
 
     def refuse_unused(self) -> None:
@@ -216,11 +221,13 @@ class _Resolver:
         legal = dot and owner in self._installed and owner not in (*NAMED, *SETS)
         return owner if legal else None
 
-    def _plain(self, override: Override) -> Override:
+    def _plain(self, override: Override, strategy: str) -> Override:
         owner = self._owner(override)
         if owner is None:
             return override
-        return override._replace(key=f"strategy{override.key.removeprefix(owner)}")
+        # Of a composition, every part has a table of its own.
+        table = "strategy" if owner == strategy else f"strategy.{owner}"
+        return override._replace(key=f"{table}{override.key.removeprefix(owner)}")
 
     def _hint(self, point: Sequence[Override]) -> str:
         """Return how to set an option of some strategies only, if that is what went wrong."""

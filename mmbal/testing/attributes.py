@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 DEPTH = 3
 """Of nested lists and dictionaries that are looked into."""
@@ -16,6 +17,10 @@ def plain_values(thing: Any) -> dict[str, str]:
 
 def _as_text(value: Any, depth: int) -> str | None:
     """Return a plain value as text; None for anything else."""
+    if tf.is_tensor(value) and not isinstance(
+        value, tf.Variable
+    ):  # one that a step puts in its place is another one
+        return f"tensor {id(value)}"
     if value is None or isinstance(value, bool | int | float | str | np.generic):
         return repr(value)
     if isinstance(value, np.ndarray):

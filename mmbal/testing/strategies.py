@@ -12,7 +12,7 @@ from mmbal.testing.benches.bench import distance
 from mmbal.testing.benches.strategy import StrategyBench, data
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
 from mmbal.testing.worker import Worker
-from mmbal.training.strategy import RUN_ONLY
+from mmbal.training.demands import RUN_ONLY
 
 SAME, ROUNDED = 1e-6, 1e-5
 """Largest relative difference of weights that the same sums in another order may make: in the

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from mmbal.training.building import build_from
+from mmbal.training.demands import check_requirements
 from mmbal.training.distribution import global_losses, global_rows, own_rows
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Guard, Policy, Verdict
@@ -27,7 +28,7 @@ from mmbal.training.step import (
     joint_losses,
     modalities_only,
 )
-from mmbal.training.strategy import Context, Strategy, check_requirements
+from mmbal.training.strategy import Context, Strategy
 from mmbal.training.tape import GlobalTape
 from mmbal.training.trace import StepTrace
 

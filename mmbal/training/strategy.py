@@ -1,28 +1,22 @@
 """The strategy contract: every seam of a training step, the identity by default."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import Any, Protocol, TypeVar
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from mmbal.capabilities import explain, missing
 from mmbal.data import Examples
-from mmbal.errors import RequirementError
 from mmbal.options import Options
 from mmbal.training.network import FusionNetwork
 from mmbal.training.step import Forward, Phase, Signals, Step
 from mmbal.training.tape import GlobalTape
 
 Measured = TypeVar("Measured")
-RUN_ONLY = {
-    "examples": "reads the training examples by itself",
-    "sampler": "chooses its training examples",
-    "trials": "trains copies of the network",
-}
-"""What only a run through `mmbal.experiment` offers, by the name of the requirement."""
 
 
 @dataclass(frozen=True)
@@ -187,6 +181,16 @@ class Strategy(tf.Module):
     gradient and float32 or wider: the logits of `Outputs` are.
     """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Warn of a method that is almost called as a seam, and would never be called."""
+        super().__init_subclass__(**options)
+        seams = [name for name, value in vars(Strategy).items() if is_seam(name, value)]
+        for name, value in vars(cls).items():
+            near = get_close_matches(name, seams, n=1, cutoff=0.85)
+            if near and near[0] != name and is_seam(name, value):
+                text = f"{cls.__name__}.{name} is no seam of a strategy; did you mean {near[0]!r}?"
+                warnings.warn(text, stacklevel=2)
+
     def requirements(self) -> Requirements:
         """Return what the network and the run must offer."""
         return Requirements()
@@ -261,28 +265,9 @@ class Strategy(tf.Module):
         """
 
 
-def check_requirements(strategy: Strategy, network: FusionNetwork, *, within_run: bool) -> None:
-    """Check what a strategy requires.
-
-    Args:
-        strategy: to train with.
-        network: to train.
-        within_run: whether `mmbal.experiment` trains, which gives examples, sampler and trials.
-
-    Raises:
-        RequirementError: the network or the run lacks something.
-    """
-    needed, who = strategy.requirements(), type(strategy).__name__
-    if lacking := missing(needed.architecture, network.offers):
-        raise RequirementError(
-            f"strategy {who} needs {explain(lacking)}, which network {type(network).__name__} "
-            "does not offer; `mmbal plugins` shows which architectures do"
-        )
-    for what, wanted in RUN_ONLY.items():
-        if getattr(needed, what) and not within_run:
-            raise RequirementError(
-                f"strategy {who} {wanted}; train it with `mmbal run`, `fit` alone offers no {what}"
-            )
+def is_seam(name: str, value: Any) -> bool:
+    """Return whether a member of a class is a public method."""
+    return not name.startswith("_") and callable(value)
 
 
 def vanilla(_: Options) -> Strategy:

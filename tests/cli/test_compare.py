@@ -74,3 +74,18 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, runs: tuple[Path, ..
     with pytest.raises(MmbalError, match=r"expected journal\.jsonl"):
         invoke(tmp_path)
     assert "exclude each other" in invoke(*runs, "--json", "--markdown").stderr
+
+
+def test_a_run_that_never_began_is_left_out_of_several(
+    runs: tuple[Path, ...], tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "journal.jsonl").write_text("", encoding="utf-8")
+
+    done = invoke(*runs, empty)
+    assert done.exit_code == 0
+    assert f"left out: {empty}/journal.jsonl: no start event" in done.stderr
+    assert "guided" in done.stdout
+    with pytest.raises(MmbalError, match="no start event"):
+        invoke(empty)

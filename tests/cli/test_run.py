@@ -158,6 +158,10 @@ def test_print_config_repeats_the_run(mmbal: Any, experiment: Any, tmp_path: Pat
         (["run", "--plugin", "colored-digit"], "did you mean 'colored-digits'?"),
         ([*RECIPE, "--epochs", "x"], "'x' is not a valid integer"),
         ([*RECIPE, "--epochs", "0"], "--epochs 0: epochs must be greater than or equal to 1"),
+        (
+            [*RECIPE, "--strategy", "guided", "--strategy", "vanilla"],
+            "given 2 times; strategies are composed by '+', as guided+vanilla",
+        ),
         ([*RECIPE, "--strategy", "guide"], "--strategy guide: unknown strategy 'guide'; did you"),
         ([*RECIPE, "--set", "strategy.windw=1"], "unknown option 'windw'; did you mean 'window'?"),
         ([*RECIPE, "--set", "epochs"], "--set must be key=value"),

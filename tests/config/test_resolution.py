@@ -193,6 +193,8 @@ class TestComposedStrategies:
         assert found.config.strategy.options.model_dump()["guided"]["window"] == 9
         with pytest.raises(MmbalError, match=r"unknown option 'window'.*guided"):
             resolved(toys, "strategy=guided+vanilla", "strategy.window=9")
+        with pytest.raises(MmbalError, match=r"did you mean strategy\.guided\.window\?"):
+            resolved(toys, "strategy=guided+vanilla", "strategy.window=9")
 
     def test_what_is_written_is_read_again(self, toys: Catalogue, tmp_path: Path) -> None:
         from mmbal.config.writing import to_toml

@@ -69,3 +69,10 @@ def test_built_in_the_order_of_the_name():
     assert isinstance(built, Composite)
     assert [part.window for part in built._parts if hasattr(part, "window")] == [9]
     assert built.requirements().architecture == {"isolation"}
+
+
+def test_commas_are_answered_with_the_way_to_compose():
+    with pytest.raises(
+        ConfigError, match=r"composed by '\+', as guided\+opm; received 'guided,opm'"
+    ):
+        split("strategy", "guided,opm")

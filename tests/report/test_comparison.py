@@ -101,3 +101,23 @@ def test_last_weights_have_their_own_scores(read_run: ReadRun) -> None:
 
 def test_a_broken_configuration_does_not_hide_a_run(read_run: ReadRun) -> None:
     assert len(compare_records({"a": read_run("a", 0.5, config="= broken")}).groups) == 1
+
+
+def test_what_differs_between_strategies_is_named_but_for_their_own_options(
+    read_run: ReadRun,
+) -> None:
+    config = 'epochs = {}\narchitecture = {{name = "{}", width = 4}}\nstrategy = {}\n'
+    guided = '{name = "guided", window = 5}'
+    comparison = compare_records(
+        {
+            "a": read_run("a", 0.5, config.format(3, "mmtm", guided)),
+            "b": read_run(
+                "b", 0.4, config.format(9, "late", '{name = "vanilla"}'),
+                strategy="vanilla", architecture="late", epochs=9,
+            ),
+        }
+    )  # fmt: skip
+
+    first, second = (group.settings for group in comparison.groups)
+    assert first == {"architecture.name": "mmtm", "epochs": "3"}
+    assert second == {"architecture.name": "late", "epochs": "9"}

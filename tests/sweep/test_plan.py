@@ -54,6 +54,16 @@ def test_an_option_of_one_strategy_leaves_the_others_alone(trials_of):
     assert str(found[2].origins["strategy.tolerance"]) == "--set guided.tolerance=0.2"
 
 
+def test_an_option_of_a_part_reaches_compositions_too(trials_of):
+    found = trials_of("guided.tolerance=0.1,0.2", strategies="guided+vanilla,vanilla")
+
+    assert names(found) == [
+        "guided+vanilla-seed0-guided.tolerance=0.1", "guided+vanilla-seed0-guided.tolerance=0.2",
+        "vanilla-seed0",
+    ]  # fmt: skip
+    assert found[1].config["strategy"]["guided"]["tolerance"] == 0.2
+
+
 def test_the_recipe_may_choose_the_strategy(catalogue):
     found, _ = make_trials(catalogue, "colored-digits", None, [assignment_axis("guided.window=3")])
 

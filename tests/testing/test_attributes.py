@@ -24,6 +24,15 @@ def test_plain_values_are_found_in_lists_and_dictionaries_too():
         before = after
 
 
+def test_a_tensor_that_another_one_replaces_is_noticed():
+    thing = SimpleNamespace(shares=tf.zeros(2))
+    before = plain_values(thing)
+
+    assert plain_values(thing) == before
+    thing.shares = tf.zeros(2)
+    assert plain_values(thing) != before
+
+
 def test_variables_functions_and_objects_are_not_plain():
     thing = SimpleNamespace(v=tf.Variable(1.0), f=print, o=SimpleNamespace(count=1))
 

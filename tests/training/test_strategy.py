@@ -1,6 +1,7 @@
 """Every seam of a strategy: when it is called, with what, and what comes of its answer."""
 
 import itertools
+import warnings
 
 import keras
 import numpy as np
@@ -675,3 +676,25 @@ def test_vanilla_is_the_identity():
     assert strategy.trained_variables() == ()
     assert strategy.begin_epoch(0, None) is None
     assert strategy.end_epoch(0, {}, None) is None
+
+
+def test_a_method_that_is_almost_a_seam_is_told():
+    with pytest.warns(UserWarning, match=r"Misspelt.loses is no seam .* did you mean 'losses'\?"):
+
+        class Misspelt(Strategy):
+            def loses(self, step, joint):
+                return joint
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+
+        class Sound(Strategy):
+            def losses(self, step, joint):
+                return joint
+
+            def weigh(self):
+                """Be a method of its own."""
+
+            _loses = None
+
+    assert issubclass(Sound, Strategy)

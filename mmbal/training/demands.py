@@ -1,0 +1,37 @@
+"""Whether a network and a run offer what a strategy requires."""
+
+from mmbal.capabilities import explain, missing
+from mmbal.errors import RequirementError
+from mmbal.training.network import FusionNetwork
+from mmbal.training.strategy import Strategy
+
+RUN_ONLY = {
+    "examples": "reads the training examples by itself",
+    "sampler": "chooses its training examples",
+    "trials": "trains copies of the network",
+}
+"""What only a run through `mmbal.experiment` offers, by the name of the requirement."""
+
+
+def check_requirements(strategy: Strategy, network: FusionNetwork, *, within_run: bool) -> None:
+    """Check what a strategy requires.
+
+    Args:
+        strategy: to train with.
+        network: to train.
+        within_run: whether `mmbal.experiment` trains, which gives examples, sampler and trials.
+
+    Raises:
+        RequirementError: the network or the run lacks something.
+    """
+    needed, who = strategy.requirements(), type(strategy).__name__
+    if lacking := missing(needed.architecture, network.offers):
+        raise RequirementError(
+            f"strategy {who} needs {explain(lacking)}, which network {type(network).__name__} "
+            "does not offer; `mmbal plugins` shows which architectures do"
+        )
+    for what, wanted in RUN_ONLY.items():
+        if getattr(needed, what) and not within_run:
+            raise RequirementError(
+                f"strategy {who} {wanted}; train it with `mmbal run`, `fit` alone offers no {what}"
+            )
