@@ -104,7 +104,7 @@ def _components(catalogue: Catalogue, kind: str) -> str:
 def _recipes(catalogue: Catalogue) -> str:
     parts = ["# Recipes", "What `mmbal run --plugin NAME` runs, with every setting."]
     for recipe in catalogue.recipes():
-        resolved = resolve(catalogue, recipe.name)
+        resolved = resolve(catalogue, recipe.name, complete=False)
         parts += [
             f"## `{recipe.name}` {{ #{recipe.name} }}",
             _sentence(recipe.summary),

@@ -52,10 +52,7 @@ def make_model(make_network, make_data):
 
     def make(strategy=None, modalities="ab", optimizer=None, **options):
         model = BalancedModel(make_network(modalities), strategy, seed=5)
-        model.run_facts = {
-            "examples": Examples.from_arrays(*make_data(modalities)),
-            "classes": CLASSES,
-        }
+        model.run_facts = {"examples": Examples.from_arrays(*make_data(modalities))}
         model.compile(optimizer or keras.optimizers.SGD(0.1), **options)
         return model
 
