@@ -10,6 +10,7 @@ writes the median over rounds of the ratio to `vanilla`, for benchmarks/strategi
 """
 
 import json
+import random
 import statistics
 import tempfile
 import time
@@ -92,9 +93,8 @@ def main(out: Path, rounds: int) -> None:
             run()
         seconds: dict[str, list[float]] = {each: [] for each in timed}
         for number in track(range(rounds), "timing"):
-            # Whoever goes first after a switch pays for cold caches, so the order turns.
-            names = list(timed)[number % len(timed) :] + list(timed)[: number % len(timed)]
-            for each in names:
+            # Whoever follows a large network pays for cold caches, so the order changes.
+            for each in random.Random(number).sample(list(timed), len(timed)):  # noqa: S311
                 seconds[each].append(timed[each]())
     out.write_text(json.dumps(_ratios(seconds), indent=1), encoding="utf-8")
 
