@@ -4,9 +4,10 @@ All trials of benchmarks/strategies.toml are trained in turn, an epoch each, rou
 one process, so that whatever else the machine does falls on all of them. What a strategy does
 before an epoch (prototypes, trials) counts in full for those that do it before every one.
 
-    uv run python benchmarks/strategy_steps.py steps.json [--rounds 5]
+    uv run python benchmarks/strategy_steps.py [steps.json] [--rounds 5]
 
-writes the median over rounds of the ratio to `vanilla`, for benchmarks/strategies.py.
+prints the median over rounds of the ratio to `vanilla` and its quartiles; the file has the medians,
+for tools/strategies.py.
 """
 
 import json
@@ -17,7 +18,9 @@ import time
 from pathlib import Path
 
 import click
+from rich.console import Console
 from rich.progress import track
+from rich.table import Table
 
 from mmbal.config.origin import Override
 from mmbal.config.reading import read_file
@@ -76,10 +79,16 @@ def key(config: RunConfig) -> str:
 
 
 @click.command()
-@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--rounds", default=5, show_default=True, help="Epochs of each that are timed.")
-def main(out: Path, rounds: int) -> None:
-    """Time all trials and write the ratios into OUT."""
+@click.argument("out", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=2),
+    default=5,
+    show_default=True,
+    help="Epochs of each that are timed.",
+)
+def main(out: Path | None, rounds: int) -> None:
+    """Time all trials, print the ratios, and write them into OUT."""
     catalogue = discover()
     configs = []
     for row in read_file(TRIALS).values["trials"]:
@@ -96,16 +105,28 @@ def main(out: Path, rounds: int) -> None:
             # Whoever follows a large network pays for cold caches, so the order changes.
             for each in random.Random(number).sample(list(timed), len(timed)):  # noqa: S311
                 seconds[each].append(timed[each]())
-    out.write_text(json.dumps(_ratios(seconds), indent=1), encoding="utf-8")
+    ratios = _ratios(seconds)
+    _show(ratios)
+    if out is not None:
+        medians = {name: statistics.median(values) for name, values in ratios.items()}
+        out.write_text(json.dumps(medians, indent=1), encoding="utf-8")
 
 
-def _ratios(seconds: dict[str, list[float]]) -> dict[str, float]:
+def _ratios(seconds: dict[str, list[float]]) -> dict[str, list[float]]:
+    """Return the ratio of every round to plain training in the same round."""
     ratios = {}
     for name, values in seconds.items():
         plain = seconds[" ".join(["vanilla", *name.split()[1:]])]
-        pairs = zip(values, plain, strict=True)
-        ratios[name] = statistics.median(value / other for value, other in pairs)
+        ratios[name] = [value / other for value, other in zip(values, plain, strict=True)]
     return ratios
+
+
+def _show(ratios: dict[str, list[float]]) -> None:
+    table = Table("trial", "ratio (median)", "quartiles")
+    for name, values in ratios.items():
+        low, median, high = statistics.quantiles(values, method="inclusive")
+        table.add_row(name, f"{median:.2f}", f"{low:.2f} .. {high:.2f}")
+    Console().print(table)
 
 
 if __name__ == "__main__":

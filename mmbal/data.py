@@ -206,15 +206,22 @@ class DatasetSource(ABC):
 
     def check(self, data_dir: Path | None) -> list[str]:
         """Return every problem found in the files, one line each; none means sound."""
-        raise MmbalError(f"{type(self).__name__} offers no `mmbal data check`")
+        raise MmbalError(self._offers_no("check"))
 
     def sample(self, directory: Path, seed: int) -> list[Path]:
         """Write a tiny format-faithful set into an empty `directory`; return the files."""
-        raise MmbalError(f"{type(self).__name__} offers no `mmbal data sample`")
+        raise MmbalError(self._offers_no("sample"))
 
     def prepare(self, data_dir: Path | None) -> str:
         """Do the work that is done once (download, convert); return what was done, one line."""
-        raise MmbalError(f"{type(self).__name__} needs no `mmbal data prepare`")
+        raise MmbalError("the dataset needs no `mmbal data prepare`")
+
+    def _offers_no(self, command: str) -> str:
+        own = type(self)
+        return (
+            f"the dataset offers no `mmbal data {command}` "
+            f"(its class, {own.__module__}:{own.__qualname__}, has no method {command!r})"
+        )
 
 
 def claim(directory: Path) -> None:

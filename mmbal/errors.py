@@ -25,6 +25,10 @@ class RequirementError(MmbalError, ValueError):
     """A strategy that needs what the network or the run does not offer."""
 
 
+class ContractError(MmbalError, ValueError):
+    """A component that does not keep what its contract promises; the message says what."""
+
+
 class PluginError(MmbalError):
     """A plugin that cannot be used.
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mmbal.errors import DataFormatError
+from mmbal.wording import counted
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,6 @@ def left_out(root: Path, noun: str, count: int, problems: Sequence[Problem]) -> 
         count: of examples.
         problems: at least one.
     """
-    examples = f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
     more = len(problems) - 1
     rest = f", and {more} more: see `mmbal data check`" if more else ""
-    return f"{root}: {examples} left out ({problems[0].text}{rest})"
+    return f"{root}: {counted(count, noun)} left out ({problems[0].text}{rest})"

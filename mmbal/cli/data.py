@@ -12,6 +12,7 @@ from mmbal.cli.boundary import USER_ERROR, Commands
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import print_json
 from mmbal.cli.run import refuse_used
+from mmbal.wording import counted
 
 if TYPE_CHECKING:
     from mmbal.data import DatasetSource
@@ -66,8 +67,7 @@ def check(
         if not problems:
             click.echo(f"{name}{place}: sound")
     if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        click.echo(f"error: {name}{place}: {count}", err=True)
+        click.echo(f"error: {name}{place}: {counted(len(problems), 'problem')}", err=True)
         ctx.exit(USER_ERROR)
 
 

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from mmbal.cli.console import number
+from mmbal.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,8 +50,8 @@ class ConsoleProgress:
             self._task = self._bar.add_task(f"epoch 1/{epochs}", total=total, loss="")
             self._bar.start()
         else:
-            steps = f" of {steps_per_epoch} steps" if steps_per_epoch else ""
-            self._console.print(f"training: {epochs} epochs{steps}")
+            steps = f" of {counted(steps_per_epoch, 'step')}" if steps_per_epoch else ""
+            self._console.print(f"training: {counted(epochs, 'epoch')}{steps}")
 
     def stepped(self, epoch: int, step: int, loss: float | None) -> None:
         """Move the bar."""

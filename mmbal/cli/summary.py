@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmbal.cli.console import number
+from mmbal.wording import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,7 +74,7 @@ def _modalities(result: Mapping[str, Any]) -> "Table":
 
 
 def _balance(result: Mapping[str, Any]) -> list[str]:
-    length = f"{result.get('epochs')} epochs, {result.get('steps')} steps"
+    length = ", ".join(counted(result.get(f"{what}s") or 0, what) for what in ("epoch", "step"))
     return [
         f"d_util   {number(result.get('d_util'))}  (difference of the utilizations)",
         f"d_speed  {number(result.get('d_speed'))}  (difference of the learning speeds)",

@@ -10,6 +10,7 @@ from mmbal.data import Examples, MultimodalDataset
 from mmbal.experiment.sampler import Rows, Sampler
 from mmbal.training.distribution import ONE_DEVICE, WHOLE, Replicas
 from mmbal.training.step import KEEP
+from mmbal.workers import processors
 
 Read = Callable[[Rows], tuple[dict[str, tf.Tensor], tf.Tensor]]
 
@@ -72,7 +73,7 @@ class TrainingBatches:
             batches = _mapped(batches, self._read).batch(batch_size)
         else:
             batches = _unfused(batches)
-        self.dataset = batches.prefetch(tf.data.AUTOTUNE)
+        self.dataset = _read_ahead(batches)
 
     def start(self, epoch: int, step: int = 0) -> None:
         """Make the next iteration over `dataset` yield `epoch` from its `step` on.
@@ -155,7 +156,7 @@ def plain_batches(
             rows = _all(examples)
             batches = _share_out(rows, lambda row: examples.read(row["id"]), batch_size, replicas)
         batches = _unfused(batches)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return _read_ahead(batches)
 
 
 def _checked(batch_size: int, replicas: Replicas | None) -> Replicas:
@@ -225,6 +226,17 @@ def _share_out(
     tail = tail[: tf.where(step > full, 0, tf.size(tail))]
     smaller = examples(tail, few).batch(batch_size)
     return examples(tf.reshape(grid, [-1]), False).batch(last - first).concatenate(smaller)
+
+
+def _read_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """Read on threads of their own, two per processor.
+
+    TensorFlow's common ones are as many as processors, and a thread that waits for Python code
+    (`mmbal.reading`) does nothing else.
+    """
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 2 * processors()
+    return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
 
 
 def _unfused(batches: tf.data.Dataset) -> tf.data.Dataset:

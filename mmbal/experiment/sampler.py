@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from mmbal.errors import ContractError
 from mmbal.training.strategy import SamplerPlan
 
 Rows = dict[str, tf.Tensor]
@@ -33,14 +34,14 @@ class Sampler:
         """Follow `plan` from the next epoch on.
 
         Raises:
-            ValueError: an id is no position in the training set, or `keep` has another shape.
+            ContractError: an id is no position in the training set, or `keep` has another shape.
         """
         ids = np.asarray(plan.ids, dtype=np.int64)
         if ids.size == 0 or ids.min() < 0 or ids.max() >= self._examples:
-            raise ValueError(f"sampler ids must be in 0..{self._examples - 1} and not empty")
+            raise ContractError(f"sampler ids must be in 0..{self._examples - 1} and not empty")
         keep = np.ones((len(ids), self._modalities)) if plan.keep is None else plan.keep
         if np.shape(keep) != (len(ids), self._modalities):
-            raise ValueError(
+            raise ContractError(
                 f"sampler keep must be {(len(ids), self._modalities)}, received {np.shape(keep)}"
             )
         self._ids.assign(ids)

@@ -21,6 +21,7 @@ from mmbal.training.distribution import Replicas
 from mmbal.training.guard import NonFiniteError
 from mmbal.training.model import BalancedModel
 from mmbal.training.strategy import Measured, SamplerPlan, Strategy
+from mmbal.wording import counted
 
 
 class Trials:
@@ -70,7 +71,7 @@ class Trials:
     ) -> tuple[Measured, Measured]:
         """Train, measure before and after; as `mmbal.training.strategy.Trial`."""
         name = name or type(strategy).__name__
-        self._progress.stage(f"trying {name} for {epochs} epochs")
+        self._progress.stage(f"trying {name} for {counted(epochs, 'epoch')}")
         self._show(plan)
         with self._undone():
             before = measure()

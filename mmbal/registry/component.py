@@ -1,6 +1,6 @@
 """What a plugin offers, as light descriptions: nothing heavy is imported to list them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -71,9 +71,13 @@ class Component:
         """Import and return the options class."""
         return resolve_name(self.options)  # type: ignore[no-any-return]
 
+    def load_factory(self) -> Callable[..., Any]:
+        """Import and return the factory."""
+        return resolve_name(self.factory)  # type: ignore[no-any-return]
+
     def build(self, options: "Options", *arguments: Any) -> Any:
         """Import the factory and call it."""
-        return resolve_name(self.factory)(options, *arguments)
+        return self.load_factory()(options, *arguments)
 
 
 @dataclass(frozen=True)

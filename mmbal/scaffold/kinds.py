@@ -27,7 +27,7 @@ KINDS = {
     "dataset": Kind(
         "Stripes in four directions, seen clearly and through noise",
         "mmbal run --plugin NAME",
-        {"options.py": OPTIONS, "stripes.py": "draws, reads, checks and splits the images"},
+        {"options.py": OPTIONS, "dataset.py": "draws, reads, checks and splits the images"},
         ("mmbal-mmtm==0.1.*",),
     ),
     "architecture": Kind(
@@ -42,17 +42,17 @@ KINDS = {
     "strategy": Kind(
         "Trains the branch that is least sure of the right class once more",
         f"{_DIGITS} --strategy NAME --epochs 10",
-        {"options.py": OPTIONS, "lagging.py": "the strategy"},
+        {"options.py": OPTIONS, "strategy.py": "the strategy"},
     ),
     "evaluation": Kind(
         "Expected calibration error, fused and of each modality's own branch",
         f"{_DIGITS} --set evaluations.NAME.bins=10 --epochs 10",
-        {"options.py": OPTIONS, "calibration.py": "the evaluation"},
+        {"options.py": OPTIONS, "evaluation.py": "the evaluation"},
     ),
     "callback": Kind(
         "Ends training once the validation accuracy reaches a target",
         f"{_DIGITS} --set callbacks.NAME.accuracy=0.5 --epochs 10",
-        {"options.py": OPTIONS, "target.py": "the callback"},
+        {"options.py": OPTIONS, "callback.py": "the callback"},
     ),
     "recipe": Kind(
         "Guided balancing of a tenth of the coloured digits, in seconds",

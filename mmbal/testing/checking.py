@@ -4,10 +4,12 @@ import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.catalogue import first_line
+from mmbal.testing.components import RULES as COMMON
 from mmbal.testing.rules import Broken, Inapplicable, Rule, rulebook
 from mmbal.testing.subject import Subject
 
@@ -25,7 +27,8 @@ class Finding:
         status: "known" for a failure that was declared with a reason, "skipped" for a rule
             that asks for nothing the component promises.
         found: what is wrong, or why it is known or skipped; "" where the rule is kept.
-        promise, why, fix: of the rule.
+        promise, why: of the rule.
+        fix: of the rule, or where to look where code of the plugin raised something.
         seconds: it took.
         cause: what the plugin's code raised, or None.
     """
@@ -85,8 +88,12 @@ def examine(subject: Subject, rule: Rule, reason: str = "") -> Finding:
     began = time.monotonic()
     cause: BaseException | None = None
     status, found = _outcome(subject, rule)
+    fix = rule.fix
     if isinstance(found, BaseException):
-        cause, found = found, _said(found)
+        place = _place(found, subject)
+        if not isinstance(found, MmbalError):
+            fix = f"mend what is raised{place and f' at {place}'}; pytest shows the whole traceback"
+        cause, found = found, _said(found, place)
     if reason and status == "failed":
         status, found = "known", reason
     elif reason and status == "ok":
@@ -99,7 +106,7 @@ def examine(subject: Subject, rule: Rule, reason: str = "") -> Finding:
         found=found,
         promise=rule.promise,
         why=rule.why,
-        fix=rule.fix,
+        fix=fix,
         seconds=time.monotonic() - began,
         cause=cause,
     )
@@ -107,6 +114,8 @@ def examine(subject: Subject, rule: Rule, reason: str = "") -> Finding:
 
 def _outcome(subject: Subject, rule: Rule) -> tuple[Status, str | BaseException]:
     try:
+        if rule.name not in COMMON:
+            subject.bench.factory()
         subject.bench.begin()
         with subject.bench.around():
             rule.check(subject.bench)
@@ -120,10 +129,16 @@ def _outcome(subject: Subject, rule: Rule) -> tuple[Status, str | BaseException]
     return "ok", ""
 
 
-def _said(error: BaseException) -> str:
+def _said(error: BaseException, place: str) -> str:
     """Return an error as one line, with the place it was raised at."""
     if isinstance(error, MmbalError):
         return " ".join(str(error).split())
+    return f"it raises {first_line(error)}" + (f" ({place})" if place else "")
+
+
+def _place(error: BaseException, subject: Subject) -> str:
+    """Return file:line of the innermost frame in the plugin, else of the innermost one."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
-    return f"it raises {first_line(error)}{place}"
+    roots = subject.files
+    own = [each for each in frames if any(Path(each.filename).is_relative_to(r) for r in roots)]
+    return "".join(f"{each.filename}:{each.lineno}" for each in (own or frames)[-1:])

@@ -1,12 +1,14 @@
 """What a rule is, and how its check says what it found."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any
 
 from mmbal.errors import MmbalError, unknown
 
+FIRST = "mmbal.testing.components"
+"""The module with the rules of all kinds: checked before the others, which need its `factory`."""
 MODULES = {
     "dataset": "mmbal.testing.datasets",
     "architecture": "mmbal.testing.architectures",
@@ -78,7 +80,10 @@ def rulebook(kind: str) -> Rulebook:
     """
     if kind not in MODULES:
         raise MmbalError(f"there are no rules for it: {unknown('kind', kind, MODULES)}")
-    book: Rulebook = import_module(MODULES[kind]).RULES
+    book = Rulebook(kind)
+    for module in (FIRST, MODULES[kind]):
+        rules: Rulebook = import_module(module).RULES
+        book.update({name: replace(rule, kind=kind) for name, rule in rules.items()})
     return book
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.capabilities import CAPABILITIES
-from mmbal.errors import MmbalError, unknown
+from mmbal.errors import MmbalError, RequirementError, unknown
 from mmbal.registry.catalogue import first_line
 from mmbal.testing import running
 from mmbal.testing.attributes import plain_values
@@ -46,10 +46,10 @@ def requirements(bench: StrategyBench) -> None:
         f"Component.requires says {sorted(declared)}, requirements() says "
         f"{sorted(needed.architecture)}",
     )
-    if any(getattr(needed, each) for each in RUN_ONLY):
-        return
     try:
-        running.fit_alone(bench.parts(), data(2))
+        _train_with_no_more(bench)
+    except RequirementError as error:
+        raise Broken(f"it uses what it does not require: {error}") from error
     except Exception as error:
         bench.trained()  # what fails in a run as well is the affair of another rule
         raise Broken(
@@ -210,6 +210,15 @@ def three_modalities(bench: StrategyBench) -> None:
     except MmbalError as refusal:
         raise Inapplicable(f"it refuses three modalities: {refusal}") from refusal
     require(all(np.isfinite(w).all() for w in run.weights), "weights became NaN or infinite")
+
+
+def _train_with_no_more(bench: StrategyBench) -> None:
+    """Train where nothing but what is required is offered, by the network and beside it."""
+    parts = bench.bare_parts()
+    if any(getattr(bench.requirements, each) for each in RUN_ONLY):
+        running.train(parts, data(2), eager=True)
+    else:
+        running.fit_alone(parts, data(2))
 
 
 def is_narrow(variable: tf.Variable) -> bool:

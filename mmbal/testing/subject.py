@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -57,6 +57,15 @@ class Subject:
     def known(self) -> Mapping[str, str]:
         """Rule to the reason why the component does not keep it."""
         return self.component.conformance.known
+
+    @property
+    def files(self) -> list[str]:
+        """The folders or files that hold the component's code."""
+        top = self.component.factory.partition(":")[0].partition(".")[0]
+        spec = find_spec(top) if not self.file else None
+        if spec is None:
+            return [self.file] if self.file else []
+        return list(spec.submodule_search_locations or [spec.origin or ""])
 
     @cached_property
     def bench(self) -> Any:
@@ -160,9 +169,9 @@ class Given(Component):
 
     made_by: Callable[..., Any] = field(default=Options, compare=False)
 
-    def build(self, options: Options, *arguments: Any) -> Any:
-        """Call the factory."""
-        return self.made_by(options, *arguments)
+    def load_factory(self) -> Callable[..., Any]:
+        """Return the factory."""
+        return self.made_by
 
 
 def _with(installed: Catalogue, component: Component) -> Catalogue:

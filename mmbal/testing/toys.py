@@ -167,6 +167,27 @@ class GatedToy(FusionNetwork):
         return VariableGroups(branch, fusion, encoder=encoder)
 
 
+class BareToy(GatedToy):
+    """A gated toy that offers no more than it is told to, and refuses the rest.
+
+    Args:
+        modalities, classes: as of `GatedToy`.
+        offers: what it offers.
+    """
+
+    def __init__(
+        self, modalities: Mapping[str, Modality], classes: int, offers: frozenset[str]
+    ) -> None:
+        super().__init__(modalities, classes)
+        self.offers = offers
+
+    def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
+        """Return what `GatedToy` does, if logits of single modalities are offered at all."""
+        if self.offers <= {"isolation"}:
+            return FusionNetwork.fuse(self, features, keep)
+        return super().fuse(features, keep)
+
+
 class LateToy(FusionNetwork):
     """A dense branch per modality and a joint linear classifier on all their features.
 

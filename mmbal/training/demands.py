@@ -3,6 +3,7 @@
 from mmbal.capabilities import explain, missing
 from mmbal.errors import RequirementError
 from mmbal.training.network import FusionNetwork
+from mmbal.training.step import Forward
 from mmbal.training.strategy import Strategy
 
 RUN_ONLY = {
@@ -35,3 +36,17 @@ def check_requirements(strategy: Strategy, network: FusionNetwork, *, within_run
             raise RequirementError(
                 f"strategy {who} {wanted}; train it with `mmbal run`, `fit` alone offers no {what}"
             )
+
+
+def check_isolation(plan: Forward, strategy: Strategy, network: FusionNetwork) -> None:
+    """Check that a step isolates branches of a network only where there is something to hold.
+
+    Raises:
+        RequirementError: it would be ignored.
+    """
+    if plan.isolate is not None and "isolation" not in network.offers:
+        raise RequirementError(
+            f"strategy {type(strategy).__name__} isolates a branch, which network "
+            f"{type(network).__name__} does not offer; a strategy that isolates must require "
+            "isolation (Requirements.architecture), so that it is told before training"
+        )

@@ -7,6 +7,8 @@ from typing import Any, Literal, NamedTuple
 import keras
 import tensorflow as tf
 
+from mmbal.errors import ContractError, RequirementError
+
 Unimodal = Literal["slice", "head", "mask"]
 """What is meant by the logits of one modality; see `FusionNetwork.logits_of`."""
 OWN = "strategy"
@@ -80,7 +82,7 @@ class VariableGroups:
         They are called `branch/m`, `fusion/m`, `fusion/m+n`, `head/m` and `shared`.
 
         Raises:
-            ValueError: a variable stands in lists of two kinds.
+            ContractError: a variable stands in lists of two kinds.
         """
         members: dict[int, tuple[keras.Variable, dict[str, list[str]]]] = {}
         for kind, lists in self._kinds().items():
@@ -95,7 +97,7 @@ class VariableGroups:
         groups: dict[str, list[keras.Variable]] = {}
         for variable, kinds in members.values():
             if len(kinds) > 1:
-                raise ValueError(
+                raise ContractError(
                     f"variable {variable.path!r} must belong to one kind of group, "
                     f"received {sorted(kinds)}"
                 )
@@ -184,8 +186,11 @@ class FusionNetwork(keras.Model):
             features: as `Outputs.features`.
             keep: (batch, modality) or (modality,), 0 leaves a modality's features out of the
                 fusion; a bias stays. None keeps all.
+
+        Raises:
+            RequirementError: the network offers no logits of single modalities, and so no this.
         """
-        raise NotImplementedError
+        raise self._lacks("fused logits of given features", "slice, head or mask")
 
     def logits_of(self, features: Mapping[str, tf.Tensor], kind: Unimodal) -> dict[str, tf.Tensor]:
         """Return the logits of single modalities, one (batch, classes) tensor each.
@@ -198,10 +203,10 @@ class FusionNetwork(keras.Model):
                 features are left out.
 
         Raises:
-            ValueError: the network does not offer this kind.
+            RequirementError: the network does not offer this kind.
         """
         if kind not in self.offers:
-            raise ValueError(f"{type(self).__name__} offers no {kind!r} logits")
+            raise self._lacks(f"{kind!r} logits", kind)
         if kind == "mask":
             alone = tf.eye(len(self.modalities))
             return {m: self.fuse(features, alone[i]) for i, m in enumerate(self.modalities)}
@@ -220,8 +225,17 @@ class FusionNetwork(keras.Model):
                 features, modality to its (channels, classes) rows of the joint kernel, and the
                 (classes,) bias, to modality to its (batch, classes) part of the fused logits;
                 and `biased`, whether it uses the bias, which is not trained otherwise.
+
+        Raises:
+            RequirementError: the network's rule cannot be changed.
         """
-        raise NotImplementedError(f"{type(self).__name__} offers no 'rule'")
+        raise self._lacks("other rule for its joint classifier", "rule")
+
+    def _lacks(self, what: str, capability: str) -> RequirementError:
+        return RequirementError(
+            f"{type(self).__name__} offers no {what}; a strategy that uses them must require "
+            f"{capability} (Requirements.architecture), so that it is told before training"
+        )
 
     def partition(self) -> dict[str, list[keras.Variable]]:
         """Return `variable_groups().partition()` after checking that it covers the network.
@@ -229,14 +243,14 @@ class FusionNetwork(keras.Model):
         Variables that the network does not train (frozen layers) are left out.
 
         Raises:
-            ValueError: a trainable variable belongs to no group, or to two kinds of groups.
+            ContractError: a trainable variable belongs to no group, or to two kinds of groups.
         """
         groups = self.variable_groups().partition()
         grouped = {id(v): v for variables in groups.values() for v in variables}
         trained = {id(v): v for v in self.trainable_variables}
         orphans = [v.path for key, v in trained.items() if key not in grouped]
         if orphans:
-            raise ValueError(
+            raise ContractError(
                 f"{type(self).__name__}.variable_groups leaves out {orphans}: every trainable "
                 "variable belongs to a branch, to the fusion of one, or to shared"
             )

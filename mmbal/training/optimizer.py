@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mmbal.errors import ContractError, unknown
+
 EXCLUSION = "_exclude_from_weight_decay"
 """What `exclude_from_weight_decay` writes begins with this; `get_config` leaves it out."""
 
@@ -82,9 +84,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
     def set_multiplier(self, group: str, factor: float) -> None:
         """Multiply the learning rate of `group` by `factor` from now on."""
         if group not in self._multipliers:
-            raise ValueError(
-                f"unknown variable group {group!r}; the network has {list(self._multipliers)}"
-            )
+            raise ContractError(unknown("variable group", group, self._multipliers))
         self._multipliers[group].assign(factor)
 
     def apply(

@@ -95,7 +95,10 @@ def test_sample_refuses_a_folder_that_holds_anything(mmbal: Any, tmp_path: Path)
 def test_what_a_dataset_does_not_offer(mmbal: Any) -> None:
     done = mmbal("data", "prepare", "toy")
 
-    assert (done.exit_code, done.stderr) == (2, "error: Toy needs no `mmbal data prepare`\n")
+    assert (done.exit_code, done.stderr) == (
+        2,
+        "error: the dataset needs no `mmbal data prepare`\n",
+    )
 
 
 def test_unknown_names(mmbal: Any) -> None:

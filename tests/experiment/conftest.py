@@ -1,6 +1,7 @@
 """Toy components, offered as a plugin would offer them, and runs of them."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.training.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
 from mmbal_guided.plugin import mmbal_components as guided_components
 from mmbal_mmtm import MMTMNetwork
+
+# `restless` is found by its name, as the module of a plugin is.
+if str(Path(__file__).parent) not in sys.path:
+    sys.path.append(str(Path(__file__).parent))
 
 SIZES = {"train": 24, "validation": 12, "test": 12}
 CLASSES = ("zero", "one", "two")

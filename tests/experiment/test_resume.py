@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from restless import EXAMPLES
 
 from mmbal import Component
-from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.errors import Interrupted
 from mmbal.experiment import run
 from mmbal.options import Options
@@ -19,48 +19,14 @@ from mmbal.recording.journal import read_journal
 from mmbal.registry.catalogue import Provenance
 from mmbal.training import precision
 from mmbal.training.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
-from mmbal_mmtm import MMTMNetwork
 
-EXAMPLES, STEPS, EPOCHS = 24, 5, 4  # in batches of 5
+STEPS, EPOCHS = 5, 4  # in batches of 5
 STOPS: set[int] = set()
 """Global steps after which SIGTERM comes, once each; -1 - N stands for the end of epoch N."""
 
 
 class Plain(Options):
     """None."""
-
-
-class Noisy(DatasetSource):
-    """Augments by noise, which depends on the seed of the row alone."""
-
-    def __init__(self, options):
-        pass
-
-    def load(self, data_dir, seed):
-        generator = np.random.default_rng(seed)
-        labels = generator.integers(0, 3, EXAMPLES)
-        inputs = {m: generator.normal(size=(EXAMPLES, w)) for m, w in (("a", 3), ("b", 2))}
-        rows = Examples.from_arrays({m: x.astype("float32") for m, x in inputs.items()}, labels)
-        modalities = {m: Modality(x.shape[1:]) for m, x in inputs.items()}
-        return MultimodalDataset(modalities, ("0", "1", "2"), rows, rows, rows, "noisy", _augment)
-
-
-def _augment(inputs, label, seed):
-    noise = tf.random.stateless_normal(inputs["a"].shape, seed)
-    return {**inputs, "a": inputs["a"] + noise}, label
-
-
-def forgetful(options, modalities, classes):
-    layers = keras.layers
-    return MMTMNetwork(
-        {
-            m: [
-                keras.Sequential([layers.Dense(6, activation="relu"), layers.Dropout(0.4)]),
-                keras.Sequential([layers.BatchNormalization(), layers.Dense(classes)]),
-            ]
-            for m in modalities
-        }
-    )
 
 
 class Gambler(Strategy):
@@ -134,10 +100,14 @@ def lowering(options):
 
 
 TOYS = {
-    "dataset": {"noisy": "Noisy"},
-    "architecture": {"forgetful": "forgetful"},
-    "strategy": {"gambler": "Gambler", "masking": "Masking"},
-    "callback": {"halting": "Halting", "patient": "patient", "lowering": "lowering"},
+    "dataset": {"noisy": "restless:Noisy"},
+    "architecture": {"forgetful": "restless:forgetful"},
+    "strategy": {"gambler": f"{__name__}:Gambler", "masking": f"{__name__}:Masking"},
+    "callback": {
+        "halting": f"{__name__}:Halting",
+        "patient": f"{__name__}:patient",
+        "lowering": f"{__name__}:lowering",
+    },
 }
 ADAM = {"optimizer": {"name": "adam", "learning_rate": 0.02}}
 MOMENTUM = {"optimizer": {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}}
@@ -172,7 +142,7 @@ def start(toys):
     fresh = type(toys)()
     for kind, names in TOYS.items():
         for name, factory in names.items():
-            component = Component(kind, name, "a toy", f"{__name__}:{factory}", f"{__name__}:Plain")
+            component = Component(kind, name, "a toy", factory, f"{__name__}:Plain")
             fresh.catalogue.add(component, Provenance("toy", "toy 1.0"))
     assert not fresh.catalogue.problems
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mmbal.errors import ContractError
 from mmbal.experiment.sampler import Sampler
 from mmbal.training.strategy import SamplerPlan
 
@@ -49,22 +50,22 @@ def test_state_brings_a_plan_back():
 
 def test_state_of_other_data_is_refused():
     state = Sampler(EXAMPLES, 2).state()
-    with pytest.raises(ValueError, match=r"0\.\.4"):
+    with pytest.raises(ContractError, match=r"0\.\.4"):
         Sampler(EXAMPLES - 1, 2).restore(state)
-    with pytest.raises(ValueError, match=r"\(6, 3\), received \(6, 2\)"):
+    with pytest.raises(ContractError, match=r"\(6, 3\), received \(6, 2\)"):
         Sampler(EXAMPLES, 3).restore(state)
 
 
 @pytest.mark.parametrize("bad", [[-1], [EXAMPLES], [], [0, 99]])
 def test_unknown_ids_are_refused(bad):
     sampler = Sampler(EXAMPLES, 2)
-    with pytest.raises(ValueError, match=r"0\.\.5"):
+    with pytest.raises(ContractError, match=r"0\.\.5"):
         sampler.assign(SamplerPlan(np.array(bad)))
     assert len(sampler) == EXAMPLES
 
 
 @pytest.mark.parametrize("shape", [(2,), (2, 3), (3, 2)])
 def test_masks_of_another_shape_are_refused(shape):
-    with pytest.raises(ValueError, match=r"\(2, 2\)") as caught:
+    with pytest.raises(ContractError, match=r"\(2, 2\)") as caught:
         Sampler(EXAMPLES, 2).assign(SamplerPlan(np.array([0, 1]), np.ones(shape)))
     assert str(shape) in str(caught.value)

@@ -7,14 +7,13 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from restless import EXAMPLES, Noisy
 
 from mmbal import Component, Recipe
 from mmbal.config.resolution import resolve
-from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.errors import Interrupted, MmbalError, RequirementError
 from mmbal.experiment import run
 from mmbal.experiment.model import build_model, open_dataset
@@ -28,9 +27,8 @@ from mmbal.recording.journal import read_journal
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.training.strategy import Requirements, SamplerPlan, Strategy
-from mmbal_mmtm import MMTMNetwork
 
-EXAMPLES, EPOCHS = 24, 3
+EPOCHS = 3
 HALT: set[int] = set()
 """Epochs before which SIGTERM comes in a trial, once each."""
 
@@ -39,40 +37,6 @@ class Trying(Options):
     """Of every toy."""
 
     trials: bool = True
-
-
-class Numbers(DatasetSource):
-    """Noise, and more of it in every showing."""
-
-    def __init__(self, options):
-        pass
-
-    def load(self, data_dir, seed):
-        generator = np.random.default_rng(seed)
-        labels = generator.integers(0, 3, EXAMPLES)
-        inputs = {m: generator.normal(size=(EXAMPLES, w)) for m, w in (("a", 3), ("b", 2))}
-        rows = Examples.from_arrays({m: x.astype("float32") for m, x in inputs.items()}, labels)
-        modalities = {m: Modality(x.shape[1:]) for m, x in inputs.items()}
-        return MultimodalDataset(modalities, ("0", "1", "2"), rows, rows, rows, "toy", _augment)
-
-
-def _augment(inputs, label, seed):
-    noise = tf.random.stateless_normal(inputs["a"].shape, seed)
-    return {**inputs, "a": inputs["a"] + noise}, label
-
-
-def forgetful(options, modalities, classes):
-    """A network with statistics and random states of its own."""
-    layers = keras.layers
-    return MMTMNetwork(
-        {
-            m: [
-                keras.Sequential([layers.Dense(6, activation="relu"), layers.Dropout(0.4)]),
-                keras.Sequential([layers.BatchNormalization(), layers.Dense(classes)]),
-            ]
-            for m in modalities
-        }
-    )
 
 
 class Tries(Strategy):
@@ -108,19 +72,19 @@ class Tries(Strategy):
 def catalogue():
     """Return what runs of these toys need."""
     parts = {
-        "dataset": {"numbers": "Numbers"},
-        "architecture": {"forgetful": "forgetful"},
-        "strategy": {"tries": "Tries"},
+        "dataset": {"noisy": "restless:Noisy"},
+        "architecture": {"forgetful": "restless:forgetful"},
+        "strategy": {"tries": f"{__name__}:Tries"},
     }
     offers = [
         *builtins.mmbal_components(),
         *(
-            Component(kind, name, "a toy", f"{__name__}:{factory}", f"{__name__}:Trying")
+            Component(kind, name, "a toy", factory, f"{__name__}:Trying")
             for kind, names in parts.items()
             for name, factory in names.items()
         ),
         Recipe(
-            "toy", "a toy", "numbers", "forgetful", "tries", EPOCHS, 6,
+            "toy", "a toy", "noisy", "forgetful", "tries", EPOCHS, 6,
             {"name": "adam", "learning_rate": 0.02}, settings={"evaluations": ["accuracy"]},
         ),
     ]  # fmt: skip
@@ -212,7 +176,7 @@ class TestRuns:
         assert same(tmp_path / "with", tmp_path / "without")
 
     def test_need_a_run(self):
-        model = build_model(resolved().config, catalogue(), Numbers(None).load(None, 0))
+        model = build_model(resolved().config, catalogue(), Noisy(None).load(None, 0))
         with pytest.raises(RequirementError, match="Tries trains copies of the network"):
             model.prepare(4)
 
@@ -269,7 +233,7 @@ class TestTrials:
             np.testing.assert_array_equal(x, variable.numpy())
             # Summaries' statistics move, too: only a bias that ReLU has cut off may stay.
             assert (x != z).any() or variable.path.endswith("bias"), variable.path
-        assert bench.told.stages == ["trying it for 1 epochs"]
+        assert bench.told.stages == ["trying it for 1 epoch"]
 
     @pytest.mark.parametrize("when", [1, 2])
     def test_are_undone_after_an_error(self, bench, when):

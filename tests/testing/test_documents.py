@@ -10,6 +10,7 @@ from mmbal.capabilities import CAPABILITIES
 from mmbal.data import MultimodalDataset
 from mmbal.registry.component import KINDS
 from mmbal.registry.discovery import HOOKS
+from mmbal.testing.components import RULES as COMMON
 from mmbal.testing.rules import MODULES, rulebook
 from mmbal.training.network import Outputs, VariableGroups
 from mmbal.training.strategy import Context, EpochPlan, Requirements
@@ -19,13 +20,25 @@ CONTRACT = (DOCS / "contract.md").read_text(encoding="utf-8")
 RULES = (DOCS / "conformance.md").read_text(encoding="utf-8")
 
 
+def row(rule):
+    """Return a rule as the page shows it."""
+    return f"| `{rule.name}` | {rule.promise} | {rule.why} | {rule.fix} |"
+
+
+def rows_below(heading):
+    section = RULES.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return [line for line in section.splitlines() if line.startswith("| `")]
+
+
+def test_the_rules_of_all_kinds_have_their_rows():
+    assert rows_below("All kinds") == list(map(row, COMMON.values()))
+
+
 @pytest.mark.parametrize("kind", MODULES)
 def test_every_rule_has_its_row_and_no_other(kind):
-    rows = [f"| `{r.name}` | {r.promise} | {r.why} | {r.fix} |" for r in rulebook(kind).values()]
+    rows = [row(rule) for rule in rulebook(kind).values() if rule.name not in COMMON]
     heading = {"strategy": "Strategies"}.get(kind, f"{kind.capitalize()}s")
-    section = RULES.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-
-    assert [line for line in section.splitlines() if line.startswith("| `")] == rows
+    assert rows_below(heading) == rows
 
 
 def test_capabilities_are_those_of_the_code():

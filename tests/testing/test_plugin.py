@@ -61,7 +61,8 @@ def test_what_the_plugin_raised_is_shown(run_pytest):
     text = """
 class Raising(Sound):
     def load(self, data_dir, seed):
-        raise RuntimeError("no disk")
+        import json
+        return json.loads("no disk")
 
 @parametrize_with_rules("dataset", Raising)
 def test_raising(rule):
@@ -69,8 +70,9 @@ def test_raising(rule):
 """
     said = run_pytest(text, "-m", "mmbal_rule", "-rs")
 
-    assert "breaks the rule 'loading': it raises RuntimeError: no disk" in said
-    assert 'raise RuntimeError("no disk")' in said
+    assert "breaks the rule 'loading': it raises JSONDecodeError: Expecting value" in said
+    assert re.search(r"fix: mend what is raised at \S+test_mine\.py:\d+; pytest shows", said)
+    assert 'json.loads("no disk")' in said
     assert "the rule 'loading' must be kept first" in said
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.errors import ContractError
 from mmbal.training.building import build_from
 from mmbal.training.network import (
     FusionNetwork,
@@ -81,7 +82,7 @@ class TestPartition:
         both = variable("doubtful")
         lists = {"branch": {"a": [both]}, "fusion": {"b": [both]}, "shared": [both]}
         chosen = {"branch": {}, "fusion": {}} | {kind: lists[kind] for kind in kinds.split()}
-        with pytest.raises(ValueError, match="doubtful") as caught:
+        with pytest.raises(ContractError, match="doubtful") as caught:
             VariableGroups(**chosen).partition()
         assert str(kinds.split()) in str(caught.value)
 
@@ -89,7 +90,7 @@ class TestPartition:
         network.owned = lambda: VariableGroups(
             {"a": network.heads[0].variables, "b": [network.heads[1].kernel]}, {}
         )
-        with pytest.raises(ValueError, match="leaves out") as caught:
+        with pytest.raises(ContractError, match="leaves out") as caught:
             network.partition()
         assert network.heads[1].bias.path in str(caught.value)
         assert network.heads[1].kernel.path not in str(caught.value)

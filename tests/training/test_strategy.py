@@ -256,6 +256,20 @@ class TestRequirements:
             model.fit(*make_data(), verbose=0)
         assert "isolation" in FusionNetwork.offers
 
+    def test_isolating_without_requiring_it_is_told(self, make_network, make_data):
+        class Gateless(type(make_network())):
+            offers = frozenset({"head"})
+
+        class Isolates(Strategy):
+            def forward(self, step):
+                return Forward(isolate=tf.constant([True, False]))
+
+        network = Gateless({m: [keras.layers.Dense(2), keras.layers.Dense(3)] for m in "ab"})
+        model = BalancedModel(network, Isolates())
+        model.compile()
+        with pytest.raises(RequirementError, match="isolates a branch, which network Gate"):
+            model.fit(*make_data(), verbose=0)
+
     def test_several_gradients_let_the_tape_be_asked_again(self, train):
         strategy = Recorder()
 

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from mmbal.testing.rules import Inapplicable
+from mmbal.testing.rules import Broken, Inapplicable
 from mmbal.testing.subject import Subject
 
 
@@ -35,6 +35,16 @@ class Bench:
         folder = Path(mkdtemp(prefix="mmbal-testing-"))
         weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         return folder
+
+    def factory(self, *, owner: bool = False) -> Callable[..., Any]:
+        """Import what builds the component."""
+        return self.once("factory", self._import, owner=owner)  # type: ignore[no-any-return]
+
+    def _import(self) -> Callable[..., Any]:
+        found = self.subject.component.load_factory()
+        if not callable(found):
+            raise Broken(f"{self.subject.component.factory} is no function or class")
+        return found
 
     def begin(self) -> None:
         """Begin what takes long and can be waited for later; called before every check."""

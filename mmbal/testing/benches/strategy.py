@@ -1,7 +1,7 @@
 """A strategy, the toys it is tried on, and the trainings that its rules compare."""
 
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,13 @@ class StrategyBench(Bench):
     def parts(self, *, identity: bool = False) -> running.Parts:
         """Return what to train."""
         return running.Parts(strategy=lambda: self.make(identity=identity), network=self.network)
+
+    def bare_parts(self) -> running.Parts:
+        """Return what to train, on a network that offers no more than is required."""
+        parts, offers = self.parts(), self.requirements.architecture
+        if parts.network is toys.GatedToy:
+            parts.network = partial(toys.BareToy, offers=offers)
+        return parts
 
     def trained(self, *, owner: bool = False) -> running.Run:
         """Train two modalities; other rules compare with it."""

@@ -17,6 +17,7 @@ from mmbal.recording.journal import read_journal
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.training.strategy import Context
+from mmbal.wording import counted
 from mmbal_gradients import GradientBlending
 from mmbal_gradients.blending import Only, blend, gradient_blending, mean_losses, split
 from mmbal_gradients.options import BlendingOptions
@@ -214,7 +215,7 @@ def test_runs_estimate_weights_and_tell_them(start, tmp_path, options, epochs):
     assert weights[1]["a"] > weights[1]["b"]
     trials = [text for text in stages if text.startswith("trying")]
     assert trials == [
-        f"trying the {objective} objective alone for {length} epochs"
+        f"trying the {objective} objective alone for {counted(length, 'epoch')}"
         for length in epochs.values()
         for objective in ("fused", "a", "b")
     ]

@@ -188,7 +188,7 @@ class TestRules:
         np.testing.assert_allclose(longer, outputs.logits, rtol=0, atol=1e-5)
 
     def test_sum_has_no_joint_classifier_to_change(self, make_network):
-        with pytest.raises(NotImplementedError, match="LateSum offers no 'rule'"):
+        with pytest.raises(RequirementError, match="LateSum offers no other rule"):
             make_network(LateSum).set_rule(ModalityCosine(4))
 
 

@@ -25,7 +25,7 @@ def test_the_entry_point_is_light() -> None:
 
 def test_meshes_are_drawn_without_tensorflow() -> None:
     code = (
-        "import sys, mmbal_modelnet40.source, mmbal_modelnet40.processes\n"
+        "import sys, mmbal_modelnet40.source, mmbal_modelnet40.drawing\n"
         "sys.exit(' '.join({'tensorflow', 'keras'} & set(sys.modules)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

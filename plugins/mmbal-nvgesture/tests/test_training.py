@@ -2,11 +2,15 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 
 BRANCH = """
@@ -25,27 +29,77 @@ ARCHITECTURE = [
 ]  # fmt: skip
 
 
+RECIPE = ("run", "--plugin", "nvgesture", "--sample", *ARCHITECTURE)
+
+
 @pytest.fixture
-def mmbal(tmp_path: Path) -> Any:
-    """Return a function that runs `mmbal` in a folder with those branches."""
+def start(tmp_path: Path) -> Any:
+    """Return a function that starts `mmbal` in a folder with those branches."""
     (tmp_path / "branch.py").write_text(BRANCH)
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+    def start(*arguments: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
             [sys.executable, "-m", "mmbal", *arguments],
             cwd=tmp_path,
             env={**os.environ, "PYTHONPATH": str(tmp_path), "CUDA_VISIBLE_DEVICES": ""},
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
+
+    return start
+
+
+@pytest.fixture
+def mmbal(start: Any) -> Any:
+    """Return a function that runs it to its end."""
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        process = start(*arguments)
+        out, err = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     return run
 
 
-def test_sample_trains_and_a_bad_frame_fails_in_one_line(mmbal: Any, tmp_path: Path) -> None:
-    recipe = ("run", "--plugin", "nvgesture", "--sample", *ARCHITECTURE)
+def weights(path: Path) -> dict[str, np.ndarray]:
+    """Return every array of a file of weights."""
+    found = {}
 
-    done = mmbal(*recipe, "--out", "run", "--json")
+    def note(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    with h5py.File(path) as file:
+        file.visititems(note)
+    return found
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(mmbal: Any, start: Any, tmp_path: Path) -> None:
+    recipe = (*RECIPE, "--set", "checkpoint_steps=1")
+    done = mmbal(*recipe, "--out", "unbroken")
+    assert done.returncode == 0, done.stderr
+    process, end = start(*recipe, "--out", "killed"), time.monotonic() + 240
+    while len(list((tmp_path / "killed/resume").glob("0*.h5"))) < 2:  # inside the first epoch
+        assert time.monotonic() < end
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+    resumed = mmbal("run", "--resume", "--out", "killed")
+
+    assert resumed.returncode == 0, resumed.stderr
+    for name in ("last.weights.h5", "weights.weights.h5"):
+        ours, theirs = weights(tmp_path / "killed" / name), weights(tmp_path / "unbroken" / name)
+        assert ours.keys() == theirs.keys() != set()
+        for path, value in ours.items():
+            np.testing.assert_array_equal(value, theirs[path], err_msg=path)
+
+
+def test_sample_trains_and_a_bad_frame_fails_in_one_line(mmbal: Any, tmp_path: Path) -> None:
+    done = mmbal(*RECIPE, "--out", "run", "--json")
 
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -61,7 +115,7 @@ def test_sample_trains_and_a_bad_frame_fails_in_one_line(mmbal: Any, tmp_path: P
     data = bytearray(video.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 400] = bytes(400)
     video.write_bytes(data)
-    failed = mmbal(*recipe[:3], *ARCHITECTURE, "--config", "run/config.toml", "--out", "bad")
+    failed = mmbal(*RECIPE[:3], *ARCHITECTURE, "--config", "run/config.toml", "--out", "bad")
     assert failed.returncode == 2
     error = failed.stderr.strip().splitlines()[-1]
     assert error.startswith(f"error: {video.relative_to(tmp_path)}: cannot decode frame")

@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from mmbal import BalancedModel
 from mmbal.data import Examples
-from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
+from mmbal_late import LateConcat
 from mmbal_mmtm import MMTMNetwork
 
 WIDTHS = {"a": 3, "b": 5, "c": 4}
@@ -15,46 +14,12 @@ UNITS = {"a": 4, "b": 2, "c": 3}
 CLASSES = 3
 
 
-class LateNetwork(FusionNetwork):
-    """Encoders and a linear classifier on their concatenated features."""
-
-    offers = frozenset({"slice", "mask"})
-
-    def __init__(self, modalities):
-        super().__init__(tuple(modalities))
-        self.encoders = [keras.layers.Dense(UNITS[m], activation="tanh") for m in modalities]
-        self.joint = keras.layers.Dense(CLASSES)
-
-    def call(self, inputs, isolate=None, keep=None, blocked=None, transform=None, training=False):
-        pairs = zip(self.modalities, self.encoders, strict=True)
-        features = {m: encoder(inputs[m]) for m, encoder in pairs}
-        if transform is not None:
-            features = transform(features)
-        fused = self.fuse(features, keep)
-        return Outputs(fused, self.logits_of(features, "slice"), features, {}, {"fused": fused})
-
-    def fuse(self, features, keep=None):
-        columns = [features[m] for m in self.modalities]
-        if keep is not None:
-            kept = tf.cast(keep, columns[0].dtype)
-            columns = [z * kept[..., i, tf.newaxis] for i, z in enumerate(columns)]
-        return at_least_float32(self.joint(tf.concat(columns, axis=-1)))
-
-    def logits_of(self, features, kind):
-        if kind != "slice" or not self.joint.built:
-            return super().logits_of(features, kind)
-        kernel, bias = self.joint.kernel, self.joint.bias
-        parts = tf.split(tf.convert_to_tensor(kernel), [UNITS[m] for m in self.modalities])
-        share = tf.convert_to_tensor(bias) / len(parts)
-        return {
-            m: at_least_float32(tf.cast(features[m], part.dtype) @ part + share)
-            for m, part in zip(self.modalities, parts, strict=True)
-        }
-
-    def variable_groups(self):
-        pairs = zip(self.modalities, self.encoders, strict=True)
-        branch = {m: encoder.trainable_variables for m, encoder in pairs}
-        return VariableGroups(branch, {}, shared=self.joint.trainable_variables)
+def late(modalities):
+    dense = keras.layers.Dense
+    network = LateConcat({m: dense(UNITS[m], activation="tanh") for m in modalities}, CLASSES)
+    for head in network.joint.heads.values():
+        head.trainable = False  # no strategy here trains the classifiers beside the joint one
+    return network
 
 
 def mmtm(modalities):
@@ -68,7 +33,7 @@ def make_network():
 
     def make(kind="late", modalities="ab"):
         keras.utils.set_random_seed(1)
-        network = {"late": LateNetwork, "mmtm": mmtm}[kind](modalities)
+        network = {"late": late, "mmtm": mmtm}[kind](modalities)
         network({m: np.zeros((1, WIDTHS[m]), "float32") for m in modalities})
         return network
 

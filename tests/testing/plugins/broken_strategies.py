@@ -40,6 +40,18 @@ class Undeclared(Scaled):
         self.count = len(context.examples)
 
 
+class Borrowing(Scaled):
+    """Reads the heads of the network without requiring them."""
+
+    def build(self, context):
+        super().build(context)
+        self.network = context.network
+
+    def factor(self, step):
+        heads = self.network.logits_of(step.outputs.features, "head")
+        return 1.2 + 0 * tf.add_n(list(map(tf.reduce_mean, heads.values())))
+
+
 class Vector(Scaled):
     """Returns two losses under one name."""
 
@@ -184,13 +196,16 @@ def offer(factory, conformance=None, options="mmbal.options:NoOptions"):
 OFFERS = {
     each.name: each
     for each in (
-        *map(offer, (Scaled, Undeclared, Vector, Silent, Alone, Counting, Hidden, Local, Frozen)),
-        *map(offer, (Talking, Narrow, Pair, Refusing, Failing, Isolating)),
+        *map(
+            offer, (Scaled, Undeclared, Borrowing, Vector, Silent, Alone, Counting, Hidden, Local)
+        ),
+        *map(offer, (Frozen, Talking, Narrow, Pair, Refusing, Failing, Isolating)),
         offer(Eternal, Conformance(identity={"starts": 1000}), f"{__name__}:Window"),
     )
 }
 BREAKS = {
     "undeclared": "requirements",
+    "borrowing": "requirements",
     "isolating": "requirements",
     "vector": "training",
     "failing": "training",

@@ -3,7 +3,7 @@ r"""All strategies on colored-digits, five seeds each, at equal epochs: one tabl
     uv run mmbal sweep --plugin colored-digits --trials benchmarks/strategies.toml --seeds 0-4 \
         --epochs 24 --out sweeps/strategies
     uv run python benchmarks/strategy_steps.py steps.json
-    uv run python benchmarks/strategies.py sweeps/strategies steps.json docs/strategies.md
+    uv run python tools/strategies.py sweeps/strategies steps.json docs/strategies.md
 
 The last command writes the table between the two markers of the page. Accuracies are those of the
 weights that validation selected, on the test digits, which nothing was tuned on.

@@ -1,0 +1,51 @@
+"""The rules for components of every kind, before anything of them is run."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+from mmbal.registry.discovery import GROUP
+from mmbal.testing.benches.bench import Bench
+from mmbal.testing.rules import Inapplicable, Rulebook, require
+
+HEAVY = ("tensorflow", "keras", "numpy", "torch", "jax", "scipy", "pandas", "sklearn", "matplotlib",
+         "PIL", "cv2", "av", "h5py")  # fmt: skip
+"""What costs tenths of seconds and more to import."""
+RULES = Rulebook("component")
+
+
+@RULES.rule(
+    why="every command of mmbal, tab completion too, imports the entry points of all plugins",
+    fix="import it in the modules of factories; the module of the entry point and that of the "
+    "options class describe only, by names as text",
+)
+def entry_point(bench: Bench) -> None:
+    """Describing it imports nothing heavy."""
+    subject = bench.subject
+    plugin = subject.catalogue.provenance(subject.component).plugin
+    entry = next((each for each in entry_points(group=GROUP) if each.name == plugin), None)
+    if entry is None:
+        raise Inapplicable("it was not found through an entry point")
+    modules = [entry.module, subject.component.options.partition(":")[0]]
+    code = (
+        "import importlib, sys\n"
+        f"for name in {modules!r}: importlib.import_module(name)\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules], sep=', ')"
+    )
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env=surroundings)
+    require(done.returncode == 0, f"{' and '.join(modules)} fail: {done.stderr.strip()[-300:]}")
+    heavy = done.stdout.strip()
+    require(not heavy, f"{' and '.join(dict.fromkeys(modules))} import {heavy}")
+
+
+@RULES.rule(
+    why="it is imported when a run starts, which a wrong name or an absent package ends there",
+    fix="write `package.module:name`, and list what it imports among the distribution's "
+    "dependencies",
+)
+def factory(bench: Bench) -> None:
+    """Its factory can be imported."""
+    bench.factory(owner=True)
