@@ -30,8 +30,9 @@ def entry_point(bench: Bench) -> None:
     modules = [entry.module, subject.component.options.partition(":")[0]]
     code = (
         "import importlib, sys\n"
+        "before = set(sys.modules)\n"  # what the environment itself imports is not its fault
         f"for name in {modules!r}: importlib.import_module(name)\n"
-        f"print(*[name for name in {HEAVY!r} if name in sys.modules], sep=', ')"
+        f"print(*[name for name in {HEAVY!r} if name in {{*sys.modules}} - before], sep=', ')"
     )
     surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", code]
