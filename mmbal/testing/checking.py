@@ -2,9 +2,8 @@
 
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from mmbal.errors import MmbalError, unknown
@@ -90,10 +89,13 @@ def examine(subject: Subject, rule: Rule, reason: str = "") -> Finding:
     status, found = _outcome(subject, rule)
     fix = rule.fix
     if isinstance(found, BaseException):
-        place = _place(found, subject)
-        if not isinstance(found, MmbalError):
-            fix = f"mend what is raised{place and f' at {place}'}; pytest shows the whole traceback"
-        cause, found = found, _said(found, place)
+        cause = found
+        frames = traceback.extract_tb(cause.__traceback__)
+        own = [frame for frame in frames if subject.owns(frame.filename)]
+        place = _place(own or frames)
+        if own and not isinstance(cause, MmbalError):
+            fix = f"mend what is raised at {place}; pytest shows the whole traceback"
+        found = _said(cause, place)
     if reason and status == "failed":
         status, found = "known", reason
     elif reason and status == "ok":
@@ -136,9 +138,6 @@ def _said(error: BaseException, place: str) -> str:
     return f"it raises {first_line(error)}" + (f" ({place})" if place else "")
 
 
-def _place(error: BaseException, subject: Subject) -> str:
-    """Return file:line of the innermost frame in the plugin, else of the innermost one."""
-    frames = traceback.extract_tb(error.__traceback__)
-    roots = subject.files
-    own = [each for each in frames if any(Path(each.filename).is_relative_to(r) for r in roots)]
-    return "".join(f"{each.filename}:{each.lineno}" for each in (own or frames)[-1:])
+def _place(frames: Sequence[traceback.FrameSummary]) -> str:
+    """Return file:line of the innermost frame."""
+    return "".join(f"{frame.filename}:{frame.lineno}" for frame in frames[-1:])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -58,14 +58,12 @@ class Subject:
         """Rule to the reason why the component does not keep it."""
         return self.component.conformance.known
 
-    @property
-    def files(self) -> list[str]:
-        """The folders or files that hold the component's code."""
+    def owns(self, path: str) -> bool:
+        """Return whether a file holds code of the component's module or package."""
         top = self.component.factory.partition(":")[0].partition(".")[0]
-        spec = find_spec(top) if not self.file else None
-        if spec is None:
-            return [self.file] if self.file else []
-        return list(spec.submodule_search_locations or [spec.origin or ""])
+        module = sys.modules.get(top)
+        places = [*getattr(module, "__path__", [getattr(module, "__file__", None)]), self.file]
+        return any(Path(path).is_relative_to(place) for place in places if place)
 
     @cached_property
     def bench(self) -> Any:

@@ -38,8 +38,8 @@ def check_requirements(strategy: Strategy, network: FusionNetwork, *, within_run
             )
 
 
-def check_isolation(plan: Forward, strategy: Strategy, network: FusionNetwork) -> None:
-    """Check that a step isolates branches of a network only where there is something to hold.
+def checked(plan: Forward, strategy: Strategy, network: FusionNetwork) -> Forward:
+    """Return the plan of a step, which may isolate branches only where there are gates to hold.
 
     Raises:
         RequirementError: it would be ignored.
@@ -50,3 +50,4 @@ def check_isolation(plan: Forward, strategy: Strategy, network: FusionNetwork) -
             f"{type(network).__name__} does not offer; a strategy that isolates must require "
             "isolation (Requirements.architecture), so that it is told before training"
         )
+    return plan

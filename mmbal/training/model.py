@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from mmbal.training.building import build_from
-from mmbal.training.demands import check_isolation, check_requirements
+from mmbal.training.demands import check_requirements, checked
 from mmbal.training.distribution import global_losses, global_rows, own_rows
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Guard, Policy, Verdict
@@ -255,8 +255,7 @@ class BalancedModel(ReplicatedModel):
         return self._own.existing
 
     def _plan(self, step: Step, inputs: dict[str, tf.Tensor]) -> Forward:
-        plan = self.strategy.forward(step)
-        check_isolation(plan, self.strategy, self.network)
+        plan = checked(self.strategy.forward(step), self.strategy, self.network)
         return plan._replace(keep=inputs.get(KEEP)) if plan.keep is None else plan
 
     def _forward(self, inputs: dict[str, tf.Tensor], plan: Forward) -> Any:

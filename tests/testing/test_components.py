@@ -76,6 +76,7 @@ def test_without_its_factory_no_other_rule_is_asked(kind, factory, message):
 
     assert (first.rule, first.status) == ("factory", "failed")
     assert message in first.found
+    assert first.fix.startswith("write `package.module:name`")
     assert len(others) == len(rulebook(kind)) - 2
     assert {f.status for f in others} == {"skipped"}
     assert {f.found for f in others} == {"the rule 'factory' must be kept first"}

@@ -1,15 +1,18 @@
 """Which options a component is built with, and what another process is told."""
 
+import inspect
 import json
 from dataclasses import replace
 
 import broken_strategies
 import pytest
+from broken_datasets import Sound
 
 from mmbal import Conformance, MmbalError
 from mmbal.registry.discovery import discover
 from mmbal.testing import subject_of
 from mmbal.testing.subject import rebuilt
+from mmbal_guided import Guided
 
 
 def test_given_options_win_over_declared_ones_over_defaults():
@@ -39,3 +42,13 @@ def test_another_process_builds_the_same():
     assert again.options == subject.options
     assert again.component.factory == subject.component.factory
     assert type(again.build()).__name__ == "Guided"
+
+
+def test_a_component_owns_the_code_of_its_package():
+    named = subject_of("strategy", "guided")
+    given = subject_of("dataset", Sound)
+
+    assert named.owns(inspect.getfile(Guided))
+    assert given.owns(inspect.getfile(Sound))
+    assert not named.owns(inspect.getfile(Sound))
+    assert not given.owns(inspect.getfile(Guided))
