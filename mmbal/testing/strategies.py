@@ -23,7 +23,7 @@ ON_THE_HOST = frozenset({
     "WriteHistogramSummary", "WriteImageSummary", "WriteAudioSummary", "WriteRawProtoSummary",
     "WriteGraphSummary", "FlushSummaryWriter", "WholeFileReaderV2",
 })  # fmt: skip
-OWNERS = ("loss", "rule", "sampler")
+OWNERS = ("loss", "presence", "rule", "sampler")
 
 RULES = Rulebook("strategy")
 

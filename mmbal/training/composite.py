@@ -19,6 +19,7 @@ IN_WORDS = {
     "phases": "say which updates a step has",
     "isolation": "isolate branches",
     "loss": "replace the joint loss",
+    "presence": "leave out modalities of single examples",
     "rule": "change how the classifier computes its logits",
     "sampler": "choose the training examples",
 }
@@ -28,8 +29,9 @@ class Composite(Strategy):
     """Trains with all of its parts: sampler, forward pass, loss, gradient, learning rates.
 
     In every seam the parts follow one another in their order: keep masks are multiplied,
-    transforms of features applied one after another, each part gets the losses that the one
-    before made of the joint loss, and factors on learning rates are multiplied.
+    transforms of features applied one after another, and factors on learning rates multiplied.
+    The part that replaces the joint loss goes first; each of the others gets the losses that the
+    one before made.
 
     Args:
         parts: name to strategy, two or more.
@@ -106,9 +108,11 @@ class Composite(Strategy):
         )
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Hand the losses from part to part."""
-        for part in self._parts:
-            joint = part.losses(step, joint)
+        """Hand the losses from part to part, beginning with the one that replaces them."""
+        # After others it would drop the terms that they add.
+        first = self._owners.get("loss")
+        for name in sorted(self._names, key=lambda name: name != first):
+            joint = self._parts[self._names.index(name)].losses(step, joint)
         return joint
 
     def combine_gradients(

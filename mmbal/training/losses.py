@@ -1,11 +1,13 @@
 """What is applied to the logits of every branch: the loss, and whether they are right."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from mmbal.training.distribution import global_losses
 
 MEANS = ("sum_over_batch_size", "mean")
 """Keras's names for the mean over examples."""
@@ -68,13 +70,21 @@ class _FunctionLoss(keras.losses.Loss):
         return self._function(y_true, y_pred)
 
 
-def with_penalties(losses: Mapping[str, tf.Tensor], network: keras.Model) -> dict[str, tf.Tensor]:
-    """Add what the network's layers add: weight regularizers, `add_loss`."""
-    if not network.losses:
-        return dict(losses)
-    dtype = next(iter(losses.values())).dtype
-    penalty = tf.add_n([tf.cast(value, dtype) for value in network.losses])
-    return {**losses, "regularization": penalty}
+def all_losses(
+    losses: Mapping[str, tf.Tensor], penalties: Sequence[tf.Tensor], labels: tf.Tensor
+) -> dict[str, tf.Tensor]:
+    """Return the losses of the global batch, with what the network's layers add to them.
+
+    Args:
+        losses: name to the mean over this replica's rows.
+        penalties: `losses` of the network after its forward pass: weight regularizers, `add_loss`.
+        labels: (batch, ...), this replica's.
+    """
+    found = dict(losses)
+    if penalties:
+        dtype = next(iter(losses.values())).dtype
+        found["regularization"] = tf.add_n([tf.cast(value, dtype) for value in penalties])
+    return global_losses(found, tf.shape(labels)[0])
 
 
 class LogitAccuracy(keras.metrics.MeanMetricWrapper):

@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from mmbal.training.building import build_from
 from mmbal.training.demands import check_requirements, checked
-from mmbal.training.distribution import global_losses, global_rows, own_rows
+from mmbal.training.distribution import global_rows, own_rows
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Guard, Policy, Verdict
 from mmbal.training.learning_speed import LearningSpeed, imbalance
-from mmbal.training.losses import LogitAccuracy, branch_loss, with_penalties
+from mmbal.training.losses import LogitAccuracy, all_losses, branch_loss
 from mmbal.training.metrics import OwnMetrics
 from mmbal.training.network import OWN, FusionNetwork
 from mmbal.training.optimizer import GroupedOptimizer
@@ -201,7 +201,9 @@ class BalancedModel(ReplicatedModel):
             plan = self._plan(step, inputs)
             with tf.GradientTape(persistent=several) as local_tape:
                 step = step._replace(outputs=self._forward(inputs, plan))
-                losses = self._global(self.strategy.losses(step, joint_losses(step)), labels)
+                penalties = self.network.losses  # a strategy may run the network again
+                losses = self.strategy.losses(step, joint_losses(step))
+                losses = all_losses(losses, penalties, labels)
             variables = [
                 *self.network.trainable_variables, *self.strategy.trained_variables()
             ]  # fmt: skip
@@ -237,7 +239,7 @@ class BalancedModel(ReplicatedModel):
         outputs = self.network(modalities_only(inputs), training=False)
         self.built = True
         step = Step(inputs, labels, weight, self._branch_loss, Phase(), outputs=outputs)
-        losses = self._global(joint_losses(step), labels)
+        losses = all_losses(joint_losses(step), self.network.losses, labels)
         return self._track(data, whole, outputs, tf.add_n(list(losses.values())))
 
     @property
@@ -262,10 +264,6 @@ class BalancedModel(ReplicatedModel):
         given = {"isolate": plan.isolate, "keep": plan.keep, "transform": plan.transform}
         needed = {name: value for name, value in given.items() if value is not None}
         return self.network(modalities_only(inputs), training=True, **needed)
-
-    def _global(self, losses: dict[str, tf.Tensor], labels: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Return losses of the global batch, with what the network's layers add to them."""
-        return global_losses(with_penalties(losses, self.network), tf.shape(labels)[0])
 
     def _active(self, plan: Forward, verdict: Verdict) -> Mapping[str, tf.Tensor]:
         """Return which groups this step updates: none if it is faulty."""

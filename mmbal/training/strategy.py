@@ -32,8 +32,8 @@ class Requirements:
         trials: `Context.trial` trains a copy; only such a run, too.
         several_gradients: `combine_gradients` asks the tape more than once.
         owns: what no other strategy may decide beside this one, of "loss" (what it returns is
-            not the joint loss plus terms), "rule" and "sampler". Overriding
-            `combine_gradients` or `phases` owns those without saying so.
+            not the joint loss plus terms), "presence" (which modalities an example shows), "rule"
+            and "sampler". Overriding `combine_gradients` or `phases` owns those without saying so.
     """
 
     architecture: frozenset[str] = frozenset()

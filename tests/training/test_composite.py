@@ -12,6 +12,10 @@ from mmbal.training.strategy import EpochPlan, Requirements, SamplerPlan
 from mmbal_guided import Guided
 
 STEP = Step({}, None, None, None, Phase())
+SAMPLER = Requirements(sampler=True)
+LOSS, PRESENCE, RULE = (
+    Requirements(owns=frozenset({what})) for what in ("loss", "presence", "rule")
+)
 
 
 class Telling(Strategy):
@@ -115,6 +119,22 @@ def test_losses_go_from_part_to_part():
     assert {k: float(v) for k, v in losses.items()} == {"a": 6, "of 2.0": 6, "of 3.0": 3}
 
 
+class Replacing(Telling):
+    """Has a loss of its own in place of the joint one."""
+
+    def losses(self, step, joint):
+        return {"whole": tf.constant(5.0)}
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_terms_are_added_to_a_loss_that_replaces_the_joint_one(first):
+    parts = [Replacing(needs=LOSS), Telling(factor=2.0)]
+
+    losses = both(*(parts if first else parts[::-1])).losses(STEP, {"a": tf.constant(1.0)})
+
+    assert {k: float(v) for k, v in losses.items()} == {"whole": 10, "of 2.0": 2}
+
+
 def test_plans_of_an_epoch_are_merged():
     plan = SamplerPlan(np.array([0]))
     one = Telling(epoch=EpochPlan({"branch/a": 0.5}, [("v", 1)]))
@@ -158,10 +178,6 @@ def test_trains_as_its_only_active_part_does(make_network, make_data):
     assert (traces[0].isolated >= 0).any()
 
 
-SAMPLER = Requirements(sampler=True)
-LOSS, RULE = (Requirements(owns=frozenset({what})) for what in ("loss", "rule"))
-
-
 @pytest.mark.parametrize(
     ("one", "other", "words"),
     [
@@ -170,6 +186,7 @@ LOSS, RULE = (Requirements(owns=frozenset({what})) for what in ("loss", "rule"))
         (Guided(), Guided(), "isolate branches"),
         (Telling(needs=SAMPLER), Telling(needs=SAMPLER), "choose the training examples"),
         (Telling(needs=LOSS), Telling(needs=LOSS), "replace the joint loss"),
+        (Telling(needs=PRESENCE), Telling(needs=PRESENCE), "leave out modalities"),
         (Telling(needs=RULE), Telling(needs=RULE), "how the classifier computes its logits"),
     ],
 )

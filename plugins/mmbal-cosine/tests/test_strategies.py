@@ -10,7 +10,7 @@ from mmbal import BalancedModel, ConfigError, Examples
 from mmbal.errors import RequirementError
 from mmbal.training.network import Outputs
 from mmbal.training.step import Phase, Step
-from mmbal_cosine import AdaptiveMargin, MMCosine
+from mmbal_cosine import AdaptiveMargin, MMCosine, groups
 from mmbal_cosine.margin import adaptive_margin, with_margin
 from mmbal_cosine.mmcosine import mmcosine
 from mmbal_cosine.options import MarginOptions, MMCosineOptions
@@ -41,6 +41,9 @@ class TestMMCosine:
         network.joint.bias.assign([7, -7])  # has no say
         MMCosine(10).adapt(network)
         np.testing.assert_allclose(network(inputs).logits, [[13.071068, 0.928932]], atol=1e-5)
+        np.testing.assert_allclose(
+            CE(tf.constant([0]), network(inputs).logits), 0.000005, atol=1e-6
+        )
 
     def test_the_loss_is_that_of_the_cosines(self, train, make_network, make_data):
         _, losses = train(MMCosine(4), optimizer=keras.optimizers.SGD(0.0))
@@ -103,6 +106,27 @@ class TestAdaptiveMargin:
     def test_suspected_modalities_are_clustered(self, built, chosen, clustered):
         strategy = built("abc", modalities=chosen)
         assert list(strategy.tables) == list(strategy.centroids) == list(clustered)
+
+    def test_equal_inputs_of_an_id_are_a_group_and_unseen_ones_have_no_margin(
+        self, make_model, make_data
+    ):
+        inputs, _ = make_data()
+        ids = np.repeat([[0, 0], [7, 0], [7, 1]], 8, axis=0).astype("float32")
+        labels = np.array([0] * 8 + [1] * 4 + [2] * 4 + [2] * 6 + [0] * 2)
+        strategy = AdaptiveMargin(groups="values", modalities=("b",), min_count=1, max_entropy=1)
+        model = make_model(strategy)
+        model.run_facts["examples"] = Examples.from_arrays(inputs | {"b": ids}, labels)
+        model.prepare(3)
+        table = [[0, 0, 0], [1, 0, 0], [0, 0.5, 0.5], [0.25, 0, 0.75]]
+        np.testing.assert_allclose(strategy.tables["b"], table, rtol=1e-6)
+        shown = {"a": tf.zeros([3, 3]), "b": tf.constant([[7.0, 1], [7, 2], [0, 0]])}
+        step = step_of(tf.ones([3, 3]), tf.constant([0, 1, 2]), shown, {"b": tf.ones([3, 4])})
+        assert strategy._groups_of("b", step).numpy().tolist() == [3, 0, 1]
+
+    def test_a_modality_with_too_many_values_is_no_id(self, built, monkeypatch):
+        monkeypatch.setattr(groups, "MOST_VALUES", 5)
+        with pytest.raises(ConfigError, match="groups=values: 'a' has 24 different inputs, an id"):
+            built(groups="values")
 
     def test_the_class_prior_is_one_group(self, make_model, make_data):
         labels = np.array([0] * 14 + [1] * 6 + [2] * 4)

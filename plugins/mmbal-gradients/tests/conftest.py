@@ -82,6 +82,24 @@ def late():
     return make
 
 
+class Padded(keras.layers.Layer):
+    """A shared layer behind zeros."""
+
+    def __init__(self, layer, width):
+        super().__init__()
+        self.layer, self._width = layer, width
+
+    def call(self, inputs):
+        return self.layer(tf.pad(inputs, [[0, 0], [0, self._width]]))
+
+
+@pytest.fixture
+def siamese(late):
+    """Return a network whose two modalities share all of their encoder."""
+    shared = keras.layers.Dense(UNITS)
+    return late(stage=lambda m: Padded(shared, WIDTHS["b"] - WIDTHS[m]))
+
+
 @pytest.fixture
 def stochastic(late):
     """Return a function that builds one with batch normalisation and dropout."""

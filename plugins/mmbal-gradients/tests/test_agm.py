@@ -141,6 +141,21 @@ class TestLosses:
         assert int(strategy.steps) == 0
         assert not strategy.scores.numpy().any()
 
+    @pytest.mark.parametrize("epoch", [0, 2])
+    def test_a_modality_far_ahead_makes_nothing_infinite(self, late, make_step, epoch):
+        """With these scores an exponent of the factors exceeds what float32 can hold."""
+        network = late()
+        strategy = AGM(alpha=2.5, ends=1)
+        strategy.build(Context(network, network.partition()))
+        strategy.scores.assign([0.05, 4.6])
+        strategy.begin_epoch(epoch, None)
+        with tf.GradientTape() as tape:
+            step = make_step(network)
+            (loss,) = strategy.losses(step, {"x": step.loss_of(step.outputs.logits)}).values()
+        gradients = tape.gradient(loss, [network.encoders[m].kernel for m in "ab"])
+        assert np.isfinite(float(loss))
+        assert all(np.isfinite(g).all() for g in gradients)
+
 
 class TestTraining:
     def test_differs_from_plain_training(self, late, mmtm, train, weights, apart):
@@ -158,6 +173,16 @@ class TestTraining:
     def test_without_strength_is_plain(self, late, train, weights, apart):
         plain = weights(train(None, late("abc")))
         assert apart(weights(train(AGM(alpha=0), late("abc"))), plain) < 1e-5
+
+    def test_penalties_of_layers_are_those_of_the_training_pass(self, late, train, weights, apart):
+        """The network runs once for every set of modalities, each time with penalties anew."""
+
+        def stage(modality):
+            return keras.layers.Dense(4, activation="tanh", activity_regularizer="l2")
+
+        ours = train(AGM(alpha=0.0), late(stage=stage))
+        plain = train(None, late(stage=stage))
+        assert apart(weights(ours), weights(plain)) < 1e-6
 
     def test_eager_is_graph(self, stochastic, train, weights, apart):
         graph = weights(train(AGM(ends=0), stochastic()))

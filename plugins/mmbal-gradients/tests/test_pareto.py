@@ -107,6 +107,14 @@ def test_encoders_get_pareto_gradients_and_the_rest_plain_ones(
         np.testing.assert_allclose(found[path], plain, rtol=1e-4, atol=1e-6)
 
 
+def test_a_shared_encoder_gets_the_gradient_of_all_losses(siamese, gradients):
+    found, each = gradients(siamese, MMPareto())
+    for variable in siamese.encoders["a"].trainable_variables:
+        plain = sum(g[variable.path].numpy() for g in each.values())
+        assert all(g[variable.path] is not None for g in each.values())
+        np.testing.assert_allclose(found[variable.path], plain, rtol=1e-4, atol=1e-6)
+
+
 def test_penalties_are_added_as_they_are(late, gradients):
     network = late()
     with_penalty, each = gradients(network, MMPareto(), penalty=True)

@@ -9,6 +9,8 @@ from mmbal.data import Examples
 from mmbal.training.scores import pooled
 
 BATCH = 1024
+MOST_VALUES = 1000
+"""Different inputs of a modality that is taken for an id; real inputs have as many as examples."""
 
 
 class Clusters(NamedTuple):
@@ -58,6 +60,23 @@ def cluster(averages: np.ndarray, count: int, seed: int) -> Clusters:
     different = len(np.unique(averages, axis=0))
     found = KMeans(min(count, different), n_init=10, random_state=seed).fit(averages)
     return Clusters(found.cluster_centers_.astype(np.float32), found.labels_)
+
+
+def same_values(averages: np.ndarray) -> Clusters:
+    """Take equal inputs for a group.
+
+    Args:
+        averages: (examples, channels).
+
+    Raises:
+        ValueError: there are too many different ones.
+    """
+    different, members = np.unique(averages, axis=0, return_inverse=True)
+    if len(different) > MOST_VALUES:
+        raise ValueError(
+            f"{len(different):,} different inputs, an id may have {MOST_VALUES:,}: take clusters"
+        )
+    return Clusters(different.astype(np.float32), members.ravel())
 
 
 def nearest(averages: tf.Tensor, centroids: tf.Tensor) -> tf.Tensor:

@@ -11,11 +11,13 @@ from mmbal.errors import unknown
 from mmbal.training.step import Step
 from mmbal.training.strategy import Context, Requirements
 from mmbal_cosine.groups import (
+    Clusters,
     cluster,
     count_labels,
     margin_table,
     nearest,
     read_summaries,
+    same_values,
     summarise,
 )
 from mmbal_cosine.options import Groups, MarginOptions
@@ -32,18 +34,19 @@ class AdaptiveMargin(Strategy):
     group alone makes a class likely, the loss asks little of the features; they must explain
     what is rare in its group. The authors' margin 1 - M[g, k] is the same up to a constant.
 
-    Groups are clusters of a suspected modality's raw inputs, averaged over space and time, by
-    k-means; the tables of several modalities are summed, which is our extension, as are the
-    clusters themselves (the authors' groups are types of questions). Where clusters tell nothing
-    of the class, their entropy reaches `max_entropy` and the modality is not under suspicion. A
-    modality whose features are zeros, because it is absent, adds no margin.
+    The authors' groups are types of questions: with "values", examples with equal inputs of a
+    suspected modality (an id) are a group, and one never seen in training has no margin. With
+    "clusters", our extension, they are clusters of its raw inputs, averaged over space and time,
+    by k-means. The tables of several modalities are summed, another extension. Where groups tell
+    nothing of the class, their entropy reaches `max_entropy` and the modality is not under
+    suspicion. A modality whose features are zeros, because it is absent, adds no margin.
 
     Source: Guo, Nie, Cheng, Cheng, Kankanhalli, Del Bimbo, ACM TOMM 19(3), 2023
     (arXiv 2202.12690), section 4.
 
     Args:
         scale: factor on cosine and margin.
-        groups: "clusters", or "class-prior": all examples are one group.
+        groups: "clusters", "values", or "class-prior": all examples are one group.
         modalities: suspected ones; none for all.
         clusters: groups per modality.
         min_count: a class with fewer examples in a group counts as absent from it.
@@ -83,7 +86,7 @@ class AdaptiveMargin(Strategy):
         """Read the training examples, find the groups and how they predict the class.
 
         Raises:
-            ConfigError: a suspected modality is none of the network's.
+            ConfigError: a suspected modality is none of the network's, or no id.
         """
         for m in self.suspected:
             if m not in context.modalities:
@@ -91,9 +94,9 @@ class AdaptiveMargin(Strategy):
                     f"strategy.modalities: {unknown('modality', m, context.modalities)}"
                 )
         suspected = self.suspected or context.modalities
-        chosen = suspected if self.grouping == "clusters" else ()
+        chosen = () if self.grouping == EVERYBODY else suspected
         averages, labels = read_summaries(context.examples, chosen)
-        found = {m: cluster(averages[m], self.clusters, context.seed) for m in chosen}
+        found = {m: self._group(m, averages[m], context.seed) for m in chosen}
         self.centroids = {m: _constant(each.centroids, m) for m, each in found.items()}
         members = {m: each.members for m, each in found.items()}
         members = members or {EVERYBODY: np.zeros_like(labels)}
@@ -106,6 +109,14 @@ class AdaptiveMargin(Strategy):
                 f"examples and an entropy below {self.max_entropy} of the largest",
                 stacklevel=2,
             )
+
+    def _group(self, modality: str, averages: np.ndarray, seed: int) -> Clusters:
+        if self.grouping == "clusters":
+            return cluster(averages, self.clusters, seed)
+        try:
+            return same_values(averages)
+        except ValueError as problem:
+            raise ConfigError(f"strategy.groups=values: {modality!r} has {problem}") from problem
 
     def _tabulate(self, members: np.ndarray, labels: np.ndarray, classes: int) -> tf.Variable:
         counts = count_labels(members, labels, classes)
@@ -131,9 +142,13 @@ class AdaptiveMargin(Strategy):
         if name == EVERYBODY:
             return tf.ones([tf.shape(step.outputs.logits)[0]], tf.int64)
         centroids = tf.convert_to_tensor(self.centroids[name])
-        groups = 1 + nearest(summarise(step.inputs[name]), centroids)
-        present = tf.reduce_any(step.outputs.features[name] != 0, axis=-1)
-        return tf.where(present, groups, tf.zeros_like(groups))
+        averages = summarise(step.inputs[name])
+        groups = nearest(averages, centroids)
+        known = tf.reduce_any(step.outputs.features[name] != 0, axis=-1)
+        if self.grouping == "values":
+            same = tf.reduce_all(averages == tf.gather(centroids, groups), axis=-1)
+            known = tf.logical_and(known, same)
+        return tf.where(known, 1 + groups, tf.zeros_like(groups))
 
 
 def with_margin(logits: tf.Tensor, margin: tf.Tensor, scale: float) -> tf.Tensor:

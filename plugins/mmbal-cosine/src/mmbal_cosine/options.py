@@ -6,7 +6,7 @@ from pydantic import Field
 
 from mmbal.options import Options
 
-Groups = Literal["clusters", "class-prior"]
+Groups = Literal["clusters", "values", "class-prior"]
 
 
 class MMCosineOptions(Options):
@@ -25,11 +25,12 @@ class MarginOptions(Options):
     scale: float = Field(default=32, gt=0, description="factor on the cosine and on the margin")
     groups: Groups = Field(
         default="clusters",
-        description="examples that share a margin: clusters of each suspected modality, or "
-        "class-prior, one group of all",
+        description="examples that share a margin: clusters of each suspected modality, values "
+        "(equal inputs of it, where it is an id such as the type of a question), or class-prior, "
+        "one group of all",
     )
     modalities: tuple[str, ...] = Field(
-        default=(), description="suspected modalities, which are clustered; none for all"
+        default=(), description="suspected modalities, which make the groups; none for all"
     )
     clusters: int = Field(default=10, ge=1, description="groups per suspected modality")
     min_count: int = Field(

@@ -37,7 +37,7 @@ class ModalityDropout(Strategy):
 
     def requirements(self) -> Requirements:
         """Require a network whose fusion can go without a modality."""
-        return Requirements(frozenset({"mask"}))
+        return Requirements(frozenset({"mask"}), owns=frozenset({"presence"}))
 
     def build(self, context: Context) -> None:
         """Prepare the draws.

@@ -62,7 +62,7 @@ class OPM(Windowed):
 
     def requirements(self) -> Requirements:
         """Require logits that are a sum of one part per modality."""
-        return Requirements(frozenset({"slice"}))
+        return Requirements(frozenset({"slice"}), owns=frozenset({"presence"}))
 
     def build(self, context: Context) -> None:
         """Prepare the draws."""

@@ -21,7 +21,7 @@ from mmbal.training.window import Windowed
 from mmbal_gradients.options import AGMOptions
 
 LARGEST_EXPONENT = 20.0
-"""Of a ratio: one modality that fits everything would otherwise overflow it."""
+"""Of ratios and factors: one modality that fits everything would otherwise overflow them."""
 LEAST_PROBABILITY = 1e-8
 MOST_MODALITIES = 4
 """A step runs the network once for every set of modalities."""
@@ -96,7 +96,10 @@ class AGM(Windowed):
         parts = self._contributions(step, acts)
         scores = tf.stack([_cross_entropy(part, step.labels) for part in parts])
         held = tf.convert_to_tensor(self.scores)
-        factors = tf.unstack(coefficients(scores, held, self.alpha, self.bound))
+        factors = coefficients(scores, held, self.alpha, self.bound)
+        # Outside of the window too, `tf.where` below gives the other branch a gradient of zero,
+        # which a huge factor would make NaN.
+        factors = tf.unstack(tf.where(acts, factors, tf.ones_like(factors)))
         self._remember(scores, held, acts)
         scaled = [scale_gradient(part, k) for part, k in zip(parts, factors, strict=True)]
         plain = tf.add_n(list(joint.values()))
@@ -167,13 +170,17 @@ def coefficients(
         bound: as in `AGM`.
     """
     ahead = ratios(held) - ratios(scores)
-    return tf.exp(alpha * (ahead if bound is None else tf.minimum(ahead, bound)))
+    return _exp(alpha * (ahead if bound is None else tf.minimum(ahead, bound)))
 
 
 def ratios(scores: tf.Tensor) -> tf.Tensor:
     """Return exp of how far every cross-entropy is below the mean of the others, (modality,)."""
     others = max(scores.shape[0] - 1, 1)
     exponent = (tf.reduce_sum(scores) - scores.shape[0] * scores) / others
+    return _exp(exponent)
+
+
+def _exp(exponent: tf.Tensor) -> tf.Tensor:
     return tf.exp(tf.clip_by_value(exponent, -LARGEST_EXPONENT, LARGEST_EXPONENT))
 
 

@@ -158,12 +158,19 @@ class Only(Strategy):
     def phases(self) -> tuple[Phase, ...]:
         """Update encoder and classifiers of the modality, or everything."""
         m = self.objective
-        return (Phase(m, None if m == FUSED else (f"branch/{m}", f"head/{m}")),)
+        own = [name for name in self._context.groups if serves(name, m)]
+        return (Phase(m, None if m == FUSED else tuple(own)),)
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the loss of this objective."""
         logits = objectives(self._context.network, step.outputs)[self.objective]
         return {self.objective: step.loss_of(logits)}
+
+
+def serves(group: str, modality: str) -> bool:
+    """Return whether a variable group is of a modality's encoder or classifiers."""
+    kind, _, served = group.partition("/")
+    return kind in ("branch", "head") and modality in served.split("+")
 
 
 def objectives(network: FusionNetwork, outputs: Any) -> dict[str, tf.Tensor]:

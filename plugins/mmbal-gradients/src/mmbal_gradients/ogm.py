@@ -11,6 +11,7 @@ from mmbal.training.strategy import Context, Requirements
 from mmbal.training.tape import GlobalTape
 from mmbal.training.window import Windowed
 from mmbal_gradients.options import Kernels, OGMOptions
+from mmbal_gradients.owners import sole_owners
 
 SMALLEST_RANK = {"all": 0, "matrices": 2, "convolutions": 3}
 """Rank of the variables that are modulated, at least, by what `kernels` calls them."""
@@ -67,10 +68,11 @@ class OGM(Windowed):
         gradients = super().combine_gradients(tape, losses, variables, step)
         if len(self._context.modalities) == 1:
             return gradients
-        factors, owner, acts = self._factors(step), self._owners(), self.acts()
-        found = list(gradients)
+        factors = dict(zip(self._context.modalities, tf.unstack(self._factors(step)), strict=True))
+        owner, acts = sole_owners(self._context.encoders), self.acts()
+        found, least = list(gradients), SMALLEST_RANK[self.kernels]
         for place, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
-            if gradient is not None and id(variable) in owner:
+            if gradient is not None and id(variable) in owner and len(variable.shape) >= least:
                 factor = tf.cast(factors[owner[id(variable)]], gradient.dtype)
                 found[place] = tf.where(acts, self._modulate(gradient, factor, place), gradient)
         return found
@@ -84,15 +86,6 @@ class OGM(Windowed):
         unimodal = self._context.network.logits_of(step.outputs.features, "slice")
         ordered = {m: unimodal[m] for m in self._context.modalities}
         return coefficients(true_class_scores(ordered, step.labels), self.alpha)
-
-    def _owners(self) -> dict[int, int]:
-        """Return the modulated variables: identity to the index of the one encoder it is in."""
-        owners: dict[int, set[int]] = {}
-        for index, variables in enumerate(self._context.encoders.values()):
-            for variable in variables:
-                if len(variable.shape) >= SMALLEST_RANK[self.kernels]:
-                    owners.setdefault(id(variable), set()).add(index)
-        return {key: next(iter(own)) for key, own in owners.items() if len(own) == 1}
 
 
 class OGMGE(OGM):
@@ -127,7 +120,9 @@ class OGMGE(OGM):
 def coefficients(scores: tf.Tensor, alpha: float) -> tf.Tensor:
     """Return the factor of every encoder, (modality,) from (modality,) scores; equation 10."""
     ratios = ratios_to_others(scores)
-    return tf.where(ratios > 1, 1 - tf.tanh(alpha * ratios), tf.ones_like(ratios))
+    # Of equal scores rounding may put one ahead of the mean of the others.
+    ahead = tf.logical_and(ratios > 1, scores > tf.reduce_min(scores))
+    return tf.where(ahead, 1 - tf.tanh(alpha * ratios), tf.ones_like(ratios))
 
 
 def enhanced(gradient: tf.Tensor, factor: tf.Tensor, key: tf.Tensor) -> tf.Tensor:

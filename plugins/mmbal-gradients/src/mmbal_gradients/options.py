@@ -21,7 +21,7 @@ class OGMOptions(WindowOptions):
     kernels: Kernels = Field(
         default="matrices",
         description="which encoder variables are modulated: all, those with two axes or more "
-        "(matrices), or with three or more (convolutions, as the authors' code)",
+        "(matrices), or with three or more (convolutions; the authors' code takes those with four)",
     )
     ends: int | None = Field(default=50, ge=0, description="last such epoch; none for no end")
 

@@ -10,6 +10,7 @@ from mmbal.training.step import Step
 from mmbal.training.strategy import Context, Requirements, Strategy
 from mmbal.training.tape import GlobalTape
 from mmbal_gradients.options import MMParetoOptions
+from mmbal_gradients.owners import sole_owners
 
 FLOOR = 1e-8
 """Added to norms that divide."""
@@ -25,7 +26,8 @@ class MMPareto(Strategy):
     An encoder has a gradient of the fused loss and one of its own modality's loss. Where they
     agree, their sum is taken; where they conflict, twice the shortest vector between them. Every
     tensor is then stretched to the length of the plain sum where it is shorter, and multiplied by
-    `gamma`. All other variables get the plain gradient of all losses.
+    `gamma`. All other variables, also those that encoders share, get the plain gradient of all
+    losses.
 
     Under Adam and its kin `gamma` and the stretching change nothing; the direction counts.
 
@@ -68,9 +70,9 @@ class MMPareto(Strategy):
         if len(self._context.modalities) == 1:
             return super().combine_gradients(tape, losses, variables, step)
         found: dict[int, tf.Tensor | None] = {}
-        trained = {id(v) for v in variables}
-        for modality, members in self._context.encoders.items():
-            own = [v for v in members if id(v) in trained and id(v) not in found]
+        owner = sole_owners(self._context.encoders)
+        for modality in self._context.modalities:
+            own = [v for v in variables if owner.get(id(v)) == modality]
             found |= zip(map(id, own), self._of_encoder(tape, losses, modality, own), strict=True)
         rest = [v for v in variables if id(v) not in found]
         found |= zip(map(id, rest), tape.gradient(list(losses.values()), rest), strict=True)

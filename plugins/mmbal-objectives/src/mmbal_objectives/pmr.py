@@ -24,7 +24,7 @@ class PMR(Windowed):
 
     Before each epoch the plain network reads a random share of the training examples, another
     one each time; the means of the features by class move the prototypes. A class without an
-    example keeps its prototype, and examples of a class that never had one take no part. In a
+    example keeps its prototype, and an example of a class that never had one is not drawn. In a
     step, the similarity to a prototype is the negative distance, and s_m is the similarity's
     softmax at the true class, summed over the global batch. Beside the joint loss stand
 
