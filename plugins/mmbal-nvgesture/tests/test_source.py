@@ -274,7 +274,7 @@ def test_a_frame_that_fails_during_training_is_one_line(gestures: Make, sample: 
     path.write_bytes(content)
 
     batches = TrainingBatches(data, 4, 0)
-    message = rf"^{path}: cannot decode frame \d+ \(codec h264.*\({TRAIN}:7\)$"
+    message = rf"^{path}: cannot decode frame \d+ \(codec h264.*\({TRAIN}:7\); `mmbal data check"
     with pytest.raises(DataFormatError, match=message) as caught, telling_bad_examples():
         list(batches.dataset)
     assert "\n" not in str(caught.value)
