@@ -57,6 +57,7 @@ class ToySource(DatasetSource):
             class_names=CLASSES,
             fingerprint=f"toy{seed}",
             augment=_augment if self.options.augment else None,
+            notes={"seed": seed, "left_out": ["x"]},
             **splits,
         )
 
