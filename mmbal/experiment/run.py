@@ -88,14 +88,14 @@ def _run(
     config = resolved.config
     progress.stage("loading the dataset")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
-    with replicas.scope():
-        model = build_model(config, catalogue, data)
     table = provenance(catalogue, config, data.fingerprint)
     who, store = identity(config, table), Generations(folder / FOLDER)
     checkpoint = store.newest(progress.warn) if resume else None
     if checkpoint is not None:
         refuse_other(checkpoint.facts["identity"], who, folder)
     _agree_on_start(replicas, checkpoint)
+    with replicas.scope():
+        model = build_model(config, catalogue, data, saved=checkpoint is not None)
     parts = (config, catalogue, folder, progress, data, model, store, who, heard)
     if not replicas.is_chief:
         return _Experiment(*parts, None).run(checkpoint)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mmbal import BalancedModel, ConfigError
 from mmbal.data import Modality
 from mmbal.evaluation.probe import Probe
+from mmbal.training.building import before_saved_weights
 from mmbal_guided import Guided
 from mmbal_mmtm.i3d import JOINED, mmtm_i3d
 from mmbal_mmtm.i3d_checkpoint import assign, open_checkpoint
@@ -284,6 +285,15 @@ class TestNetwork:
         modalities = {"rgb": Modality(SHAPES["rgb"])}
         network = mmtm_i3d(I3DOptions(bn_momentum=given), modalities, CLASSES)
         assert momenta(network, 0) == {found}
+
+    def test_weights_are_not_read_where_those_of_a_run_follow(self):
+        modalities = {name: Modality((9, 32, 32, 3)) for name in ("rgb", "other")}
+        own = {"other": StreamOptions(weights="random")}
+        with before_saved_weights(True):
+            network = mmtm_i3d(I3DOptions(weights="gone", branches=own), modalities, CLASSES)
+        assert [momenta(network, branch) for branch in (0, 1)] == [{0.99}, {0.9}]
+        with pytest.raises(ConfigError, match=r"there is no file gone\.index"):
+            mmtm_i3d(I3DOptions(weights="gone"), modalities, CLASSES)
 
 
 def momenta(network, branch):
