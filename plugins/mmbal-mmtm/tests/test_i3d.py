@@ -373,7 +373,8 @@ class TestTraining:
 
 
 class TestBfloat16:
-    def test_one_training_step(self, policy):
+    @pytest.mark.parametrize("eager", [True, False])
+    def test_one_training_step(self, eager, policy):
         policy("mixed_bfloat16")
         keras.utils.set_random_seed(0)
         network = mmtm_i3d(I3DOptions(), {m: Modality(s) for m, s in SHAPES.items()}, CLASSES)
@@ -381,7 +382,7 @@ class TestBfloat16:
         assert {x.dtype for x in (outputs.logits, *outputs.unimodal.values())} == {tf.float32}
         assert outputs.features["rgb"].dtype == tf.bfloat16
         model = BalancedModel(network, Guided())
-        model.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
+        model.compile(keras.optimizers.SGD(0.01), run_eagerly=eager, jit_compile=False)
         before = [v.numpy() for v in network.trainable_variables]
 
         model.fit({m: x.numpy() for m, x in batch(2).items()}, np.arange(2), verbose=0)
