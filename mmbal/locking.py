@@ -1,7 +1,7 @@
 """One process at a time in a folder; the kernel frees the lock of a dead one."""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,19 +9,30 @@ from mmbal.errors import MmbalError
 
 
 @contextmanager
-def locked(folder: Path, *, wait: bool) -> Iterator[None]:
+def locked(
+    folder: Path, *, wait: bool, waiting: Callable[[], None] = lambda: None
+) -> Iterator[None]:
     """Hold the lock of a folder.
 
     Args:
         folder: an existing one.
         wait: for the process that holds the lock, instead of refusing.
+        waiting: called before that, if one holds it.
 
     Raises:
-        MmbalError: another process holds it, and `wait` is false.
+        MmbalError: another process holds it, and `wait` is false; or the folder cannot be
+            written.
     """
-    with (folder / ".lock").open("w") as stream:
+    try:
+        stream = (folder / ".lock").open("w")
+    except OSError as problem:
+        raise MmbalError(f"cannot write to {folder}: {problem.strerror}") from problem
+    with stream:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as problem:
-            raise MmbalError(f"{folder}: another process is writing here") from problem
+            if not wait:
+                raise MmbalError(f"{folder}: another process is writing here") from problem
+            waiting()
+            fcntl.flock(stream, fcntl.LOCK_EX)
         yield

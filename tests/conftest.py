@@ -16,7 +16,8 @@ def example_events(**changes: Any) -> list[dict[str, Any]]:
         "event": "start", "time": "2026-01-02T03:04:05+00:00", "schema": 1, "recipe": "toy",
         "dataset": "digits", "architecture": "mmtm", "strategy": "guided", "seed": 0,
         "epochs": 2, "batch_size": 8, "steps_per_epoch": 4, "modalities": ["gray", "color"],
-        "classes": ["zero", "one", "two"], "fingerprint": "c0ffee", **changes,
+        "classes": ["zero", "one", "two"], "fingerprint": "c0ffee",
+        "notes": {"left_out": 2, "drawn": [3, None]}, **changes,
     }  # fmt: skip
     return [
         start,

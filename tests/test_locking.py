@@ -25,7 +25,21 @@ def test_a_second_process_is_refused_until_the_first_ends(tmp_path):
     refused = rf"^{tmp_path}: another process is writing here$"
     with pytest.raises(MmbalError, match=refused), locked(tmp_path, wait=False):
         pass
-    holder.kill()  # a dead process holds nothing
-    holder.communicate()
-    with locked(tmp_path, wait=True):
+    waiting = []
+
+    def end():
+        waiting.append(True)
+        holder.kill()  # a dead process holds nothing
+        holder.communicate()
+
+    for _ in range(2):
+        with locked(tmp_path, wait=True, waiting=end):
+            pass
+    assert waiting == [True]
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / ".lock").mkdir()
+    refused = f"^cannot write to {tmp_path}: Is a directory$"
+    with pytest.raises(MmbalError, match=refused), locked(tmp_path, wait=True):
         pass

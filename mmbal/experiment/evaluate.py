@@ -43,7 +43,7 @@ def evaluate(
     if not path.is_file():
         raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
-    network = build_network(config, catalogue, data)
+    network = build_network(config, catalogue, data, saved=True)
     strategy = build_strategy(config, catalogue)
     check_requirements(strategy, network, within_run=True)
     strategy.adapt(network)

@@ -8,7 +8,7 @@ from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import Catalogue
-from mmbal.training.building import build_from
+from mmbal.training.building import before_saved_weights, build_from
 from mmbal.training.distribution import replica_count, synchronise_batch_norm
 from mmbal.training.model import BalancedModel
 from mmbal.training.network import FusionNetwork
@@ -22,17 +22,25 @@ def open_dataset(catalogue: Catalogue, choice: Choice) -> DatasetSource:
 
 
 def build_network(
-    config: RunConfig, catalogue: Catalogue, data: MultimodalDataset
+    config: RunConfig, catalogue: Catalogue, data: MultimodalDataset, *, saved: bool = False
 ) -> FusionNetwork:
-    """Set the precision, seed everything, build the architecture and its variables."""
+    """Set the precision, seed everything, build the architecture and its variables.
+
+    Args:
+        config: of the run.
+        catalogue: builds the architecture.
+        data: tell modalities and classes.
+        saved: whether the weights of a run are loaded next, whatever the network starts from.
+    """
     policy = config.precision
     keras.config.set_floatx("float64" if policy == "float64" else "float32")
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(config.seed)
     choice = config.architecture
-    network: FusionNetwork = catalogue.build(
-        "architecture", choice.name, choice.options, data.modalities, len(data.class_names)
-    )
+    with before_saved_weights(saved):
+        network: FusionNetwork = catalogue.build(
+            "architecture", choice.name, choice.options, data.modalities, len(data.class_names)
+        )
     if config.sync_batchnorm and replica_count() > 1:
         synchronise_batch_norm(network)
     build_from(network, {name: modality.empty() for name, modality in data.modalities.items()})
@@ -46,14 +54,16 @@ def build_strategy(config: RunConfig, catalogue: Catalogue) -> Strategy:
     return strategy
 
 
-def build_model(config: RunConfig, catalogue: Catalogue, data: MultimodalDataset) -> BalancedModel:
-    """Build and compile the model of a run.
+def build_model(
+    config: RunConfig, catalogue: Catalogue, data: MultimodalDataset, *, saved: bool = False
+) -> BalancedModel:
+    """Build and compile the model of a run; arguments as in `build_network`.
 
     Raises:
         MmbalError: the optimizer refuses its settings, or a plugin its options.
     """
     strategy = build_strategy(config, catalogue)
-    network = build_network(config, catalogue, data)
+    network = build_network(config, catalogue, data, saved=saved)
     model = BalancedModel(
         network,
         strategy,

@@ -1,9 +1,7 @@
 """One run from configuration to record."""
 
 import time
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -25,6 +23,7 @@ from mmbal.experiment.model import build_model, build_strategy, open_dataset
 from mmbal.experiment.scoring import Scorer, result
 from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopRequest, StopTraining
 from mmbal.experiment.training import Training, naming_a_lost_host
+from mmbal.experiment.warned import Warned
 from mmbal.progress import Progress, SilentProgress
 from mmbal.recording.atomic import replace_file
 from mmbal.recording.checkpoint import Checkpoint
@@ -70,21 +69,38 @@ def run(
     replicas = _start_devices(config, progress)
     progress = progress if replicas.is_chief else SilentProgress()
     build_strategy(config, catalogue)  # what it refuses is told before any data are read
+    heard = Warned(progress)
+    with heard.catching() if replicas.is_chief else nullcontext():
+        return _run(resolved, catalogue, folder, progress, replicas, heard, resume=resume)
+
+
+def _run(
+    resolved: Resolved,
+    catalogue: Catalogue,
+    folder: Path,
+    progress: Progress,
+    replicas: Replicas,
+    heard: Warned,
+    *,
+    resume: bool,
+) -> dict[str, Any]:
+    """Load the data, build the model and run, from the newest checkpoint if there is one."""
+    config = resolved.config
     progress.stage("loading the dataset")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
-    with replicas.scope():
-        model = build_model(config, catalogue, data)
     table = provenance(catalogue, config, data.fingerprint)
     who, store = identity(config, table), Generations(folder / FOLDER)
     checkpoint = store.newest(progress.warn) if resume else None
     if checkpoint is not None:
         refuse_other(checkpoint.facts["identity"], who, folder)
     _agree_on_start(replicas, checkpoint)
-    parts = (config, catalogue, folder, progress, data, model, store, who)
+    with replicas.scope():
+        model = build_model(config, catalogue, data, saved=checkpoint is not None)
+    parts = (config, catalogue, folder, progress, data, model, store, who, heard)
     if not replicas.is_chief:
         return _Experiment(*parts, None).run(checkpoint)
     _open_folder(folder, to_toml(config, resolved.origins, table), resume=resume)
-    with Journal(folder / JOURNAL) as journal, _warnings_to(journal, progress):
+    with Journal(folder / JOURNAL) as journal:
         return _Experiment(*parts, journal).run(checkpoint)
 
 
@@ -100,6 +116,7 @@ class _Experiment:
     model: BalancedModel
     store: Generations
     identity: dict[str, Any]
+    heard: Warned
     journal: Journal | None
 
     def run(self, checkpoint: Checkpoint | None) -> dict[str, Any]:
@@ -117,6 +134,7 @@ class _Experiment:
         if self.journal is not None:
             resumed = {} if checkpoint is None else {"resumed_at": checkpoint.step}
             self.journal.write(self._start(training) | resumed)
+            self.heard.write_to(self.journal)
         try:
             training.run()
             found = self._finish(training)
@@ -177,6 +195,7 @@ class _Experiment:
             "modalities": list(self.data.modalities),
             "classes": list(self.data.class_names),
             "fingerprint": self.data.fingerprint,
+            "notes": dict(self.data.notes),
             "replicas": self.model.replicas.count,
             "jit_compile": bool(self.model.jit_compile),
         }
@@ -270,20 +289,3 @@ def _open_folder(folder: Path, config: str, *, resume: bool) -> None:
         raise MmbalError(f"cannot write into {folder}: {error.strerror}") from error
     if not (resume and (folder / CONFIG).is_file()):
         replace_file(folder / CONFIG, config.encode())
-
-
-@contextmanager
-def _warnings_to(journal: Journal, progress: Progress) -> Iterator[None]:
-    """Send what mmbal and plugins warn of to the journal and the display."""
-    with warnings.catch_warnings():
-        default = warnings.showwarning
-
-        def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
-            if not issubclass(category, UserWarning):
-                default(message, category, *place, **more)
-                return
-            journal.write({"event": "warning", "text": str(message)})
-            progress.warn(str(message))
-
-        warnings.showwarning = show
-        yield

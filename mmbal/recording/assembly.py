@@ -88,6 +88,7 @@ class _Assembly:
             "classes": _names(event["classes"]),
             "fingerprint": str(event["fingerprint"]),
             "steps_per_epoch": _integer_or_none(event.get("steps_per_epoch")),
+            "notes": dict(event.get("notes") or {}),
         }
         if self.start and facts["modalities"] != self.start["modalities"]:
             raise ValueError(f"modalities {facts['modalities']} differ from the first start's")

@@ -76,6 +76,9 @@ def _group(file: h5py.File, path: str) -> h5py.Group:
 
 def _dataset(file: h5py.File, field: Field, path: str, limit: int) -> Any:
     """Return the checked values of one dataset: text as str or tuple, the rest as NumPy."""
+    group, _, name = path.rpartition("/")
+    if field.default is not None and name not in _group(file, group):
+        return field.default
     dataset: Any = _group(file, path)
     if not isinstance(dataset, h5py.Dataset):
         raise TypeError(f"{path} is no dataset")
@@ -111,9 +114,10 @@ def _record(values: Mapping[str, Any], **rest: Any) -> Record:
     run = {name[4:]: value for name, value in values.items() if name.startswith("run/")}
     if run["status"] not in ("finished", "interrupted", "unfinished"):
         raise ValueError(f"run/status is {run['status']!r}")
-    run["result"] = json.loads(run["result"])
-    if not isinstance(run["result"], dict):
-        raise TypeError("run/result is no JSON object")
+    for name in ("result", "notes"):
+        run[name] = json.loads(run[name])
+        if not isinstance(run[name], dict):
+            raise TypeError(f"run/{name} is no JSON object")
     run["steps_per_epoch"] = None if run["steps_per_epoch"] < 0 else run["steps_per_epoch"]
     scores: dict[tuple[str, str], dict[str, float]] = {}
     for split, weights, name, value in zip(

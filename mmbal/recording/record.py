@@ -91,6 +91,7 @@ class Record:
         seconds: wall-clock time, NaN without an end.
         result: what `mmbal run --json` printed, {} without an end.
         warnings: in order.
+        notes: what the dataset tells of itself, such as how many examples it left out.
         journal_bytes: bytes of the journal this record was built from.
     """
 
@@ -115,4 +116,5 @@ class Record:
     seconds: float = float("nan")
     result: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    notes: Mapping[str, Any] = field(default_factory=dict)
     journal_bytes: int = 0

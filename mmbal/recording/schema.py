@@ -16,6 +16,8 @@ class Field:
         axes: what each axis counts; () for a scalar, ("...",) for any number of axes.
         units: of its values, in words; "" for text and pure names.
         description: one line. Undefined floats are NaN.
+        default: what it holds in files that were written before it was added; None where
+            every file has it.
     """
 
     path: str
@@ -23,6 +25,7 @@ class Field:
     axes: tuple[str, ...]
     units: str
     description: str
+    default: str | None = None
 
 
 ATTRIBUTES = {
@@ -51,6 +54,7 @@ _RUN = (
     Field("run/seconds", "float64", (), "seconds", "wall-clock time; NaN without an end"),
     Field("run/result", "text", (), "", "JSON object that `mmbal run --json` printed, or {}"),
     Field("run/warnings", "text", ("warning",), "", "warnings of the run, in order"),
+    Field("run/notes", "text", (), "", "JSON object of what the dataset tells of itself", "{}"),
 )
 _STEP = (
     Field("step/index", "int64", ("step",), "steps", "steps taken before this one in the run"),

@@ -107,6 +107,7 @@ def contents_of(record: Record) -> dict[str, Any]:
         **{f"run/{name}": getattr(record, name) for name in plain},
         "run/steps_per_epoch": count,
         "run/result": json.dumps(record.result),
+        "run/notes": json.dumps(record.notes),
         **{f"step/{name}": values for name, values in vars(steps).items()},
         **{f"epoch/{name}": values for name, values in vars(epochs).items()},
         "epoch/train_names": list(epochs.train),

@@ -1,6 +1,8 @@
 """Creates the variables of a network from what the data tell of their shapes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
@@ -9,6 +11,27 @@ import tensorflow as tf
 from mmbal.training.network import FusionNetwork
 
 CALL_ONCE = "data of another kind need a network that was called once on a batch"
+
+_follow = ContextVar("_follow", default=False)
+
+
+def saved_weights_follow() -> bool:
+    """Return whether the network that is being built gets all its weights from a run's file.
+
+    An architecture need not read the weights that it would start from then, and these need not
+    be there any more.
+    """
+    return _follow.get()
+
+
+@contextmanager
+def before_saved_weights(follow: bool) -> Iterator[None]:
+    """Have `saved_weights_follow` say so meanwhile."""
+    token = _follow.set(follow)
+    try:
+        yield
+    finally:
+        _follow.reset(token)
 
 
 def build_from(network: FusionNetwork, data: Any) -> None:

@@ -19,6 +19,7 @@ from mmbal.experiment import run
 from mmbal.options import Options
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
+from mmbal.training.building import saved_weights_follow
 from mmbal.training.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
 from mmbal_guided.plugin import mmbal_components as guided_components
 from mmbal_mmtm import MMTMNetwork
@@ -41,6 +42,7 @@ class ToyOptions(Options):
     units: int = 4
     augment: bool = False
     at: int = 0
+    weights: str = ""
 
 
 class ToySource(DatasetSource):
@@ -57,6 +59,7 @@ class ToySource(DatasetSource):
             class_names=CLASSES,
             fingerprint=f"toy{seed}",
             augment=_augment if self.options.augment else None,
+            notes={"seed": seed, "left_out": ["x"]},
             **splits,
         )
 
@@ -92,6 +95,8 @@ def _augment(inputs: dict[str, tf.Tensor], label: tf.Tensor, seed: tf.Tensor) ->
 
 
 def toy_network(options: ToyOptions, modalities: Any, classes: int) -> MMTMNetwork:
+    if options.weights and not saved_weights_follow():
+        LOG.append(f"weights {Path(options.weights).read_text()}")
     dense = keras.layers.Dense
     return MMTMNetwork(
         {m: [dense(options.units, activation="relu"), dense(classes)] for m in modalities}

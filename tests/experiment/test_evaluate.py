@@ -6,8 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from mmbal.errors import DataFormatError, MmbalError
-from mmbal.experiment import evaluate
+from mmbal.errors import DataFormatError, Interrupted, MmbalError
+from mmbal.experiment import evaluate, run
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,28 @@ def test_what_a_strategy_changed_in_the_network_holds_in_evaluation(toys, tmp_pa
 
     assert evaluate(tmp_path / "run", toys.catalogue)["accuracy"] == pytest.approx(last)
     assert toys.log.count("adapt") == 2
+
+
+def test_the_weights_it_started_from_are_not_needed_again(toys, tmp_path):
+    initial = tmp_path / "initial"
+    initial.write_text("of Kinetics")
+    stopped = {
+        "architecture__weights": str(initial),
+        "callbacks": {"stopper": {"at": 7}},
+        "checkpoint_steps": 2,
+    }
+    folder = tmp_path / "run"
+    with pytest.raises(Interrupted):
+        toys.run(folder, **stopped)
+    assert toys.log.count("weights of Kinetics") == 1
+    initial.unlink()
+
+    assert np.isfinite(evaluate(folder, toys.catalogue)["loss"])
+    with pytest.raises(Interrupted):
+        run(toys.resolve(**stopped), toys.catalogue, folder, resume=True)
+    assert toys.journal(folder, "start")[-1]["resumed_at"] > 0
+    with pytest.raises(MmbalError, match="FileNotFoundError"):
+        toys.run(tmp_path / "other", **stopped)
 
 
 def test_missing_weights_are_named(toys, finished, tmp_path):

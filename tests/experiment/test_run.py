@@ -256,6 +256,28 @@ def test_warnings_reach_journal_and_display(toys, tmp_path, monkeypatch):
     assert "something is odd" in read_record(folder).warnings
 
 
+@pytest.mark.filterwarnings("always:an example is left out")
+def test_what_loading_tells_reaches_the_record(toys, tmp_path, monkeypatch):
+    source = type(toys.catalogue.build("dataset", "toy", toys.resolve().config.dataset.options))
+    load = source.load
+
+    def warn(self, data_dir, seed):
+        warnings.warn("an example is left out", stacklevel=1)
+        return load(self, data_dir, seed)
+
+    folder = tmp_path / "run"
+    monkeypatch.setattr(source, "load", warn)
+    toys.run(folder, Told(toys.log), epochs=1, strategy="vanilla", seed=3)
+
+    start, warning, *_ = toys.journal(folder)
+    assert start["notes"] == {"seed": 3, "left_out": ["x"]}
+    assert warning == {"event": "warning", "text": "an example is left out"}
+    assert toys.log.count("warn an example is left out") == 1
+    record = read_record(folder)
+    assert record.notes == start["notes"]
+    assert record.warnings == ("an example is left out",)
+
+
 def test_refused_folder_is_one_line(toys, tmp_path):
     (tmp_path / "file").write_text("")
 

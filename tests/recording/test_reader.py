@@ -35,6 +35,16 @@ def test_a_newer_version_asks_for_an_upgrade(path: Path) -> None:
     assert not isinstance(caught.value, DataFormatError)
 
 
+def test_a_record_without_notes_is_of_an_older_mmbal(path: Path) -> None:
+    assert read_record(path).notes == {"left_out": 2, "drawn": [3, None]}
+    replace(path, "run/notes", None)
+    assert read_record(path).notes == {}
+    with h5py.File(path, "r+") as file:
+        file["run/notes"] = np.bytes_("[]")
+    with pytest.raises(DataFormatError, match="run/notes"):
+        read_record(path)
+
+
 def test_links_to_elsewhere_are_refused(path: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.h5"
     with h5py.File(other, "w") as file:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from mmbal import BalancedModel, ConfigError
 from mmbal.data import Modality
 from mmbal.evaluation.probe import Probe
+from mmbal.training.building import before_saved_weights
 from mmbal_guided import Guided
 from mmbal_mmtm.i3d import JOINED, mmtm_i3d
 from mmbal_mmtm.i3d_checkpoint import assign, open_checkpoint
@@ -285,6 +286,15 @@ class TestNetwork:
         network = mmtm_i3d(I3DOptions(bn_momentum=given), modalities, CLASSES)
         assert momenta(network, 0) == {found}
 
+    def test_weights_are_not_read_where_those_of_a_run_follow(self):
+        modalities = {name: Modality((9, 32, 32, 3)) for name in ("rgb", "other")}
+        own = {"other": StreamOptions(weights="random")}
+        with before_saved_weights(True):
+            network = mmtm_i3d(I3DOptions(weights="gone", branches=own), modalities, CLASSES)
+        assert [momenta(network, branch) for branch in (0, 1)] == [{0.99}, {0.9}]
+        with pytest.raises(ConfigError, match=r"there is no file gone\.index"):
+            mmtm_i3d(I3DOptions(weights="gone"), modalities, CLASSES)
+
 
 def momenta(network, branch):
     layers = [layer for stage in network.stages[branch] for layer in stage.layers]
@@ -363,7 +373,8 @@ class TestTraining:
 
 
 class TestBfloat16:
-    def test_one_training_step(self, policy):
+    @pytest.mark.parametrize("eager", [True, False])
+    def test_one_training_step(self, eager, policy):
         policy("mixed_bfloat16")
         keras.utils.set_random_seed(0)
         network = mmtm_i3d(I3DOptions(), {m: Modality(s) for m, s in SHAPES.items()}, CLASSES)
@@ -371,7 +382,7 @@ class TestBfloat16:
         assert {x.dtype for x in (outputs.logits, *outputs.unimodal.values())} == {tf.float32}
         assert outputs.features["rgb"].dtype == tf.bfloat16
         model = BalancedModel(network, Guided())
-        model.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
+        model.compile(keras.optimizers.SGD(0.01), run_eagerly=eager, jit_compile=False)
         before = [v.numpy() for v in network.trainable_variables]
 
         model.fit({m: x.numpy() for m, x in batch(2).items()}, np.arange(2), verbose=0)

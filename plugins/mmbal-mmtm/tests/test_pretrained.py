@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mmbal import ConfigError, DataFormatError
 from mmbal.data import Modality
+from mmbal.training.building import before_saved_weights
 from mmbal_mmtm import pretrained
 from mmbal_mmtm.options import ResNetOptions
 from mmbal_mmtm.resnet18 import mmtm_resnet18
@@ -193,3 +194,10 @@ def test_failed_download_says_how_to_go_on(monkeypatch):
         build("imagenet")
 
     assert "--set architecture.weights=FILE" in str(c.value)
+
+
+def test_weights_are_not_read_where_those_of_a_run_follow():
+    with before_saved_weights(True):
+        assert kernels(build("gone.safetensors"))["conv1"].std() > 0
+    with pytest.raises(ConfigError, match="which is no file"):
+        build("gone.safetensors")

@@ -48,6 +48,15 @@ def test_without_an_index_the_header_counts(video: Write) -> None:
     assert facts.frames == 37
 
 
+def test_frames_themselves_can_be_counted(video: Write) -> None:
+    path = video(37, 12, 3)
+    data = bytearray(path.read_bytes().replace(b"idx1", b"JUNK"))
+    data[data.index(b"avih") + 24] = 41
+    path.write_bytes(data)
+    assert probe(path) == AviFacts(80, 60, 41, 41, len(data))
+    assert probe(path, count=True) == AviFacts(80, 60, 41, 37, len(data))
+
+
 def test_cut_files(video: Write) -> None:
     path = video(37)
     data = path.read_bytes()

@@ -1,5 +1,6 @@
 """The cache: equal to decoding, whole or not at all, and safe to interrupt."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -58,6 +60,16 @@ def equal(one: Any, other: Any) -> bool:
     return all((a[0] == b[0]).all() and (a[1] == b[1]).all() and a[2] == b[2] for a, b in pairs)
 
 
+def take_apart(sample: Path) -> None:
+    """Write the colour frames as images from number 1 on."""
+    for video in sorted(sample.glob("Video_data/*/*/sk_color.avi")):
+        video.with_suffix("").mkdir()
+        with av.open(str(video)) as container:
+            for number, frame in enumerate(container.decode(video=0)):
+                frame.to_image().save(video.with_suffix("") / f"{number + 1:05d}.jpg")
+        video.unlink()
+
+
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("decoded")
@@ -93,7 +105,7 @@ def test_prepared_clips_are_found_beside_the_lists(
 ) -> None:
     done = gestures().prepare(sample)
     assert done == (
-        f"nvgesture: {sample / 'decoded'} holds 18 clips of 2 sensors (36 videos were decoded, 0 "
+        f"nvgesture: {sample / 'decoded'} holds 18 clips of 2 sensors (36 videos decoded now, 0 "
         "clips left out)"
     )
     told = capfd.readouterr().err
@@ -102,12 +114,65 @@ def test_prepared_clips_are_found_beside_the_lists(
     assert sum(path.stat().st_size for path in (sample / "decoded").glob("*.npy")) == (
         pytest.approx(size * 1e6, rel=0.01)
     )
-    assert "(0 videos were decoded, 0 clips left out)" in gestures().prepare(sample)
+    assert "(0 videos decoded now, 0 clips left out)" in gestures().prepare(sample)
     forbid_decoding(monkeypatch)
     data = gestures().load(sample, 0)
     assert len(arrays(data.train)) == len(data.train)
-    with pytest.raises(Exception, match="decoded"):  # of another size
-        arrays(gestures(short_side=30, crop=20).load(sample, 0).train)
+    told = rf"18 of 18 clips are decoded in every epoch, since {sample / 'decoded'} lacks them"
+    with pytest.warns(UserWarning, match=told):
+        other = gestures(short_side=30, crop=20).load(sample, 0)
+    with pytest.raises(Exception, match="decoded"):
+        arrays(other.train)
+    next((sample / "decoded").glob("*-sk_depth-*.npy")).unlink()
+    with pytest.warns(UserWarning, match="^1 of 18 clips are decoded in every epoch"):
+        gestures().load(sample, 0)
+
+
+def test_a_dataset_is_moved_with_its_cache(
+    gestures: Make, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gestures().prepare(sample)
+    moved = Path(shutil.copytree(sample, tmp_path / "moved", copy_function=shutil.copyfile))
+    forbid_decoding(monkeypatch)
+    assert "(0 videos decoded now" in gestures().prepare(moved)
+    data = gestures().load(moved, 0)
+    assert len(arrays(data.test)) == 6
+
+
+def test_a_whole_cache_is_only_read(gestures: Make, sample: Path, tmp_path: Path) -> None:
+    damage(sample)
+    gestures(on_bad_example="skip").prepare(sample)
+    (sample / "decoded").rename(tmp_path / "cache")
+    options: dict[str, Any] = {"cache": tmp_path / "cache", "on_bad_example": "skip"}
+    with pytest.warns(UserWarning, match="1 clip left out"):
+        gestures(**options).load(sample, 0)
+    lock = tmp_path / "cache" / ".lock"
+    lock.unlink()
+    lock.mkdir()  # so that nobody can lock: root may write to what is read-only
+    with pytest.warns(UserWarning, match="1 clip left out"):
+        data = gestures(**options).load(sample, 0)
+    assert len(arrays(data.test)) == 6
+    next((tmp_path / "cache").glob("*.npy")).unlink()
+    with pytest.raises(MmbalError, match=f"^cannot write to {tmp_path / 'cache'}: Is a directory$"):
+        gestures(**options).load(sample, 0)
+
+
+def test_the_number_of_the_first_image_tells_caches_and_data_apart(
+    gestures: Make, sample: Path, tmp_path: Path
+) -> None:
+    take_apart(sample)
+    zero = {"first_frame": 0, "frames": 80, "modalities": ("color",), "validation_subjects": (1,)}
+    one: dict[str, Any] = zero | {"first_frame": 1}
+    fresh = [gestures(**options).load(sample, 0) for options in (zero, one)]
+    assert fresh[0].fingerprint != fresh[1].fingerprint
+    for options, plain in zip((zero, one), fresh, strict=True):
+        cached = gestures(**options, cache=tmp_path / "c").load(sample, 0)
+        assert cached.fingerprint == plain.fingerprint
+        pairs = zip(cached.test.dataset(), plain.test.dataset(), strict=True)
+        assert all((a["color"] == b["color"]).numpy().all() for (a, _), (b, _) in pairs)
+    assert len(list((tmp_path / "c").glob("*.npy"))) == 36
+    first, second = (next(iter(each.test.dataset()))[0]["color"].numpy() for each in fresh)
+    assert (first[1:] == second[:-1]).all()
 
 
 def test_the_cache_follows_the_files(gestures: Make, sample: Path, tmp_path: Path) -> None:
@@ -148,7 +213,7 @@ def test_a_killed_process_loses_the_clips_in_work_only(
     assert 5 <= len(there) < 36
     assert len(list(folder.glob(".*.partial"))) == 1
 
-    assert f"({36 - len(there)} videos were decoded" in gestures().prepare(sample)
+    assert f"({36 - len(there)} videos decoded now" in gestures().prepare(sample)
     assert not list(folder.glob(".*.partial"))
     after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
     assert len(after) == 36
@@ -200,13 +265,44 @@ def test_a_damaged_clip_while_the_cache_is_filled(
         gestures().prepare(sample)
     assert len(list((sample / "decoded").glob("*.npy"))) == 35  # all others
     done = gestures(on_bad_example="skip").prepare(sample)
-    assert "holds 17 clips of 2 sensors (1 videos were decoded, 1 clips left out)" in done
+    assert "holds 17 clips of 2 sensors (0 videos decoded now, 1 clip left out)" in done
     with pytest.raises(DataFormatError, match=message):
         gestures(cache=tmp_path / "c").load(sample, 0)
     with pytest.warns(UserWarning, match=r"1 clip left out \(.*cannot decode frame"):
         data = gestures(cache=tmp_path / "c", on_bad_example="skip").load(sample, 0)
     assert data.notes["clips_left_out"] == 1
     assert len(data.train) + len(data.validation) == 11
+
+
+def test_runs_leave_out_what_prepare_could_not_decode(gestures: Make, sample: Path) -> None:
+    whole = (sample / CLIP / "sk_depth.avi").read_bytes()
+    path = damage(sample)
+    skip = gestures(on_bad_example="skip")
+    hint = r"lst:7\); `mmbal data check nvgesture` lists all .* `mmbal data prepare nvgesture` has"
+    plain = gestures(on_bad_example="skip", frames=80).load(sample, 0)
+    with pytest.raises(DataFormatError, match=hint), telling_bad_examples():
+        arrays(plain.train), arrays(plain.validation)
+    skip.prepare(sample)
+    with pytest.warns(UserWarning, match=r"1 clip left out \(Video_data/.*cannot decode.*lst:7\)"):
+        data = skip.load(sample, 0)
+    assert data.notes["clips_left_out"] == 1
+    assert len(arrays(data.train)) + len(arrays(data.validation)) == 11
+    with pytest.raises(DataFormatError, match=rf"^{path}: cannot decode frame .*lst:7\); on_bad"):
+        gestures().load(sample, 0)
+
+    path.write_bytes(whole)  # as large as before
+    with pytest.warns(UserWarning, match="^1 of 18 clips are decoded in every epoch"):
+        assert skip.load(sample, 0).notes["clips_left_out"] == 0
+    assert "holds 18 clips of 2 sensors (1 video decoded now, 0 clips" in skip.prepare(sample)
+    assert json.loads((sample / "decoded" / "bad.json").read_text()) == {}
+
+
+@pytest.mark.parametrize("text", ["", "[1]", '{"a": 1}', '{"a": {"fault": "b"}}'])
+def test_a_damaged_list_of_bad_clips_is_named(gestures: Make, sample: Path, text: str) -> None:
+    (sample / "decoded").mkdir()
+    (sample / "decoded" / "bad.json").write_text(text)
+    with pytest.raises(DataFormatError, match=r"decoded/bad\.json: damaged; remove it$"):
+        gestures().load(sample, 0)
 
 
 @pytest.mark.parametrize("cut", [0, 10, 100, 5000])

@@ -116,6 +116,10 @@ def test_clamped_and_padded_windows(gestures: Make, written: Path, sample: Path)
     assert np.allclose(levels[0][60:], last, atol=2)
     assert np.allclose(levels[0][:60], range(last - 59, last + 1), atol=2)
     assert np.allclose(levels[1][10:70], range(last - 59, last + 1), atol=2)
+    lying_header(color, end + 9)  # frames are counted where windows are cut
+    assert gestures(past_end="clamp").check(sample) == []
+    again = first_clip(gestures(**options, past_end="clamp").load(sample, 0))
+    assert all((again[name] == clip).all() for name, clip in clamped.items())
 
 
 def test_a_window_that_begins_past_the_end_has_no_frame(gestures: Make, sample: Path) -> None:

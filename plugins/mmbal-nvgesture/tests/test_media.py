@@ -1,5 +1,6 @@
 """Folders of numbered images stand for videos."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,8 +9,10 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmbal.errors import DataFormatError
+from mmbal.reading import telling_bad_examples
 from mmbal_nvgesture.media import Media, find_media, probe_media
 
 Make = Callable[..., Any]
@@ -51,6 +54,36 @@ def test_images_are_the_frames_of_the_video(
         assert np.abs(before["color"].numpy() - after["color"].numpy()).mean() < 0.02
 
 
+def test_folders_that_end_inside_the_window(gestures: Make, sample: Path) -> None:
+    take_apart(sample, "sk_color", "{:05d}.jpg", 1)
+    clip = sample / "Video_data/class_01/subject5_r0"
+    line = (sample / "nvgesture_test_correct.lst").read_text().splitlines()[0]
+    start, end = re.search(r"sk_color:(\d+):(\d+)", line).groups()  # type: ignore[union-attr]
+    for number in range(int(end) - 20, len(list((clip / "sk_color").iterdir()))):
+        (clip / "sk_color" / f"{number + 1:05d}.jpg").unlink()  # 60 of 80 are left
+    told = f"window {start}:{end} but sk_color has {int(end) - 20} frames (nvgesture_test"
+    assert [told in problem for problem in gestures().check(sample)] == [True]
+    clips = {}
+    for rule in ("pad_last", "clamp"):
+        assert gestures(past_end=rule).check(sample) == []
+        data = gestures(past_end=rule, frames=80).load(sample, 0).test
+        clips[rule] = next(iter(data.dataset()))[0]["color"].numpy()
+    assert (clips["pad_last"][59:] == clips["pad_last"][59]).all()
+    assert (clips["clamp"][10:70] == clips["pad_last"][:60]).all()
+
+
+def test_images_of_two_sizes(gestures: Make, sample: Path) -> None:
+    take_apart(sample, "sk_color", "{:05d}.jpg", 1)
+    path = sample / "Video_data/class_01/subject5_r0/sk_color/00050.jpg"
+    Image.new("RGB", (40, 30)).save(path)
+    fault = f"{path}: is 40x30, the folder's first image is 80x60; all need one size (nvgesture_te"
+    [problem] = gestures().check(sample)
+    assert problem.startswith(fault)
+    data = gestures(frames=80).load(sample, 0)
+    with pytest.raises(DataFormatError, match=re.escape(fault)), telling_bad_examples():
+        list(data.test.dataset([0]))
+
+
 def test_layouts(gestures: Make, sample: Path) -> None:
     shutil.copytree(sample, sample.with_name("both"))
     both = sample.with_name("both")
@@ -80,8 +113,6 @@ def test_layouts(gestures: Make, sample: Path) -> None:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder of the images 1 to 40."""
-    from PIL import Image
-
     path = tmp_path / "sk_color"
     path.mkdir()
     for number in range(1, 41):
@@ -141,10 +172,8 @@ def test_a_bad_image_is_found_when_it_is_read(gestures: Make, sample: Path) -> N
     path = next((sample / "Video_data/class_01/subject5_r0/sk_color").glob("img00050.jpg"))
     path.write_bytes(path.read_bytes()[:200])
     clip = data.test
-    from mmbal.reading import telling_bad_examples
-
     message = (
-        r"sk_color/img00050\.jpg: cannot decode image \(.*\) \(nvgesture_test_correct\.lst:1\)$"
+        r"sk_color/img00050\.jpg: cannot decode image \(.*\) \(nvgesture_test_correct\.lst:1\); "
     )
     with pytest.raises(DataFormatError, match=message), telling_bad_examples():
         list(clip.dataset([0]))

@@ -26,6 +26,10 @@ def test_defaults_are_those_of_i3d() -> None:
         ({"validation_subjects": ()}, "at least one subject, received ()"),
         ({"flip_pairs": ((1, 2), (2, 3))}, "every label once"),
         ({"flip_pairs": ((0, 1),)}, "from 1 on"),
+        (
+            {"flip": True, "classes": 3, "flip_pairs": ((1, 2), (3, 4))},
+            "labels from 1 to classes = 3, received [(3, 4)]",
+        ),
         ({"frames": 0}, "greater than or equal to 1"),
         ({"first_frame": 2}, "'auto', 0 or 1"),
         ({"depth_channels": 2}, "1 or 3"),
@@ -35,6 +39,11 @@ def test_what_is_refused(values: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError) as caught:
         NVGestureOptions(**values)
     assert message in str(caught.value)
+
+
+def test_the_default_pairs_fit_any_classes() -> None:
+    assert NVGestureOptions(flip=True, classes=3).flip
+    assert NVGestureOptions(classes=3, flip_pairs=((3, 4),)).flip_pairs == ((3, 4),)
 
 
 def test_without_resizing_any_crop_may_fit() -> None:

@@ -78,6 +78,16 @@ def test_the_hand_moves_as_the_label_says(gestures: Make, written: Path) -> None
         assert clip[-1].max() > clip[0].max()  # it comes nearer
 
 
+def test_the_hand_moves_in_colour_too(gestures: Make, written: Path) -> None:
+    data = gestures(frames=80, crop=60, modalities=("color",)).load(written, 0)  # type: ignore[attr-defined]
+    for inputs, label in data.test.dataset():
+        clip = inputs["color"].numpy()[:, 10:]
+        hand = clip[..., 0] - clip[..., 2] > 0.35  # the background is gray
+        down, right = np.subtract(*(np.argwhere(hand[frame]).mean(axis=0) for frame in (55, 25)))
+        moves = {0: right > 10 > abs(down), 1: right < -10 < -abs(down), 2: down > 5 > abs(right)}
+        assert moves[int(label)], (label, down, right)
+
+
 def test_a_used_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine").touch()
     with pytest.raises(MmbalError, match=r"not empty \(holds mine\)"):

@@ -172,6 +172,24 @@ def test_flips_mirror_all_sensors_and_swap_labels(gestures: Make, written: Path)
     assert set(flipped) == {True, False}
 
 
+def test_flips_swap_no_label_for_one_beyond_the_classes(gestures: Make, sample: Path) -> None:
+    path = sample / TEST
+    path.write_text(path.read_text().replace("label:3", "label:5"))
+    data = gestures(flip=True, classes=5, frames=1).load(sample, 0)  # 5 and 6 are a pair
+    shown = {int(data.test.vary(5, np.array([0, seed]))[1]) for seed in range(12)}
+    assert shown == {4}
+    shown = {int(data.test.vary(0, np.array([0, seed]))[1]) for seed in range(12)}
+    assert shown == {0, 1}
+
+
+def test_a_stride_that_leaps_over_windows_shows_black(gestures: Make, written: Path) -> None:
+    data = gestures(frames=2, stride=100, short_window="zero").load(written, 0)
+    inputs, _ = next(iter(data.test.dataset()))
+    for clip in inputs.values():
+        assert clip.shape == (2, 60, 60, 3)
+        assert (clip.numpy() == -1).all()
+
+
 @pytest.mark.parametrize(
     ("scaling", "expected"),
     [
@@ -274,10 +292,40 @@ def test_a_frame_that_fails_during_training_is_one_line(gestures: Make, sample: 
     path.write_bytes(content)
 
     batches = TrainingBatches(data, 4, 0)
-    message = rf"^{path}: cannot decode frame \d+ \(codec h264.*\({TRAIN}:7\)$"
+    message = rf"^{path}: cannot decode frame \d+ \(codec h264.*\({TRAIN}:7\); `mmbal data check"
     with pytest.raises(DataFormatError, match=message) as caught, telling_bad_examples():
         list(batches.dataset)
     assert "\n" not in str(caught.value)
+
+
+def test_a_video_that_is_deleted_during_training_is_one_line(gestures: Make, sample: Path) -> None:
+    data = gestures(frames=80).load(sample, 0)
+    path = sample / "Video_data/class_01/subject5_r0/sk_color.avi"
+    path.unlink()
+    message = rf"^{path}: cannot decode frame 0 \(PyAV .*No such file.*\({TEST}:1\); `mmbal"
+    with pytest.raises(DataFormatError, match=message), telling_bad_examples():
+        list(data.test.dataset([0]))
+
+
+def test_folders_that_cannot_be_looked_at(
+    gestures: Make, sample: Path, replace_in: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "x" * 300
+    replace_in(sample / TRAIN, "class_01/subject1_r0", name)
+    replace_in(sample / TEST, "sk_color", name)
+    first, second = gestures(modalities=("color",)).check(sample)
+    assert first == (
+        f"{sample}/Video_data/{name}/sk_color: cannot be read: File name too long ({TRAIN}:1)"
+    )
+    assert second.endswith(f"/{name}: cannot be read: File name too long ({TEST}:1)")
+
+    def refuse(*_: Any) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("mmbal_nvgesture.survey.find_media", refuse)
+    problems = gestures(modalities=("color",)).check(sample)
+    assert len(problems) == 18
+    assert "/sk_color: cannot be read: Permission denied (" in problems[0]
 
 
 def test_absent_data_says_where_to_get_it(gestures: Make, tmp_path: Path) -> None:

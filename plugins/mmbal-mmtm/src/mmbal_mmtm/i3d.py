@@ -6,8 +6,9 @@ from typing import Any
 from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal.errors import unknown
+from mmbal.training.building import saved_weights_follow
 from mmbal_mmtm.cutting import cut
-from mmbal_mmtm.i3d_checkpoint import Checkpoint, assign, open_checkpoint
+from mmbal_mmtm.i3d_checkpoint import RANDOM, Checkpoint, assign, open_checkpoint
 from mmbal_mmtm.i3d_network import check_clip, check_precision, classifier, i3d
 from mmbal_mmtm.network import MMTMNetwork
 from mmbal_mmtm.options import I3DOptions
@@ -41,13 +42,13 @@ def mmtm_i3d(options: I3DOptions, modalities: Mapping[str, Modality], classes: i
     for name, modality in modalities.items():
         own = options.branches[name].weights if name in options.branches else ""
         weights = own or options.weights
-        if weights not in files:
+        if weights not in files and not saved_weights_follow():
             where = f"architecture.branches.{name}.weights" if own else "architecture.weights"
             files[weights] = open_checkpoint(weights, where)
-        checkpoint = files[weights]
+        checkpoint = files.get(weights)
         momentum = options.bn_momentum
         if momentum is None:
-            momentum = FROM_SCRATCH if checkpoint is None else PRETRAINED
+            momentum = FROM_SCRATCH if weights == RANDOM else PRETRAINED
         backbone = i3d(modality.shape, momentum, name)
         head = classifier(backbone.output.shape[1:], classes, options.dropout_keep, name)
         if checkpoint is not None:

@@ -7,6 +7,7 @@ import keras
 
 from mmbal import ConfigError
 from mmbal.data import Modality
+from mmbal.training.building import saved_weights_follow
 from mmbal_mmtm.cutting import cut
 from mmbal_mmtm.layer import FanInUniform
 from mmbal_mmtm.network import MMTMNetwork
@@ -37,7 +38,8 @@ def mmtm_resnet18(
                 f"mmtm-resnet18 takes (height, width, channels) images, modality {name!r} has "
                 f"shape {modality.shape}"
             )
-    tensors = None if options.weights == RANDOM else open_tensors(options.weights)
+    random = options.weights == RANDOM or saved_weights_follow()
+    tensors = None if random else open_tensors(options.weights)
     branches: dict[str, Any] = {}
     for name, modality in modalities.items():
         backbone = resnet18(modality.shape, name)

@@ -23,7 +23,7 @@ class AviFacts:
     Args:
         width, height: of its frames, in pixels.
         promised: frames by the header.
-        frames: frames by the index; by the header where there is no index.
+        frames: frames by the index; by the header where there is no index, unless counted.
         size: of the file in bytes.
     """
 
@@ -34,16 +34,22 @@ class AviFacts:
     size: int
 
 
-def probe(path: Path) -> AviFacts | str:
-    """Return what an AVI file promises, or in one line why it cannot be used."""
+def probe(path: Path, *, count: bool = False) -> AviFacts | str:
+    """Return what an AVI file promises, or in one line why it cannot be used.
+
+    Args:
+        path: of the file.
+        count: the frames themselves, whatever header and index say. That reads a few bytes of
+            each.
+    """
     try:
         with path.open("rb") as stream:
-            return _probe(stream, path.stat().st_size, path.name)
+            return _probe(stream, path.stat().st_size, path.name, count=count)
     except OSError as problem:
         return f"{path.name}: cannot be read: {problem.strerror}"
 
 
-def _probe(stream: BinaryIO, size: int, name: str) -> AviFacts | str:
+def _probe(stream: BinaryIO, size: int, name: str, *, count: bool) -> AviFacts | str:
     start = stream.read(12)
     if start[:4] != b"RIFF" or start[8:] != b"AVI ":
         return f"{name}: no AVI file ({size:,} bytes, begins with {start[:12]!r})"
@@ -67,7 +73,23 @@ def _probe(stream: BinaryIO, size: int, name: str) -> AviFacts | str:
     )
     stream_number = f"{kinds.index(b'vids'):02d}".encode()
     counted = _count(index, stream_number) if index else frames
+    if count:
+        counted = sum(1 for _ in _frames(stream, stream_number, 12, size))
     return AviFacts(width, height, frames, counted, size)
+
+
+def _frames(stream: BinaryIO, number: bytes, at: int, end: int) -> Iterator[int]:
+    """Yield the bytes of each frame of a stream that is not empty."""
+    for kind, length in _chunks(stream, at, end):
+        if kind in (b"LISTmovi", b"LISTrec "):
+            inside = stream.tell()
+            yield from _frames(stream, number, inside, inside + length)
+        elif _is_frame(kind, number) and length > 0:
+            yield length
+
+
+def _is_frame(kind: bytes, stream: bytes) -> bool:
+    return kind[:2] == stream and kind[2:] in (b"dc", b"db")
 
 
 def _chunks(stream: BinaryIO, at: int, size: int) -> Iterator[tuple[bytes, int]]:
@@ -86,6 +108,6 @@ def _count(index: bytes, stream: bytes) -> int:
     """Return the number of frames of a stream that are not empty."""
     whole = len(index) // ENTRY * ENTRY
     return sum(
-        kind[:2] == stream and kind[2:] in (b"dc", b"db") and length > 0
+        _is_frame(kind, stream) and length > 0
         for kind, length in struct.iter_unpack("<4s8xI", index[:whole])
     )

@@ -1,39 +1,60 @@
 """Decoded and resized clips on disk: one array per sensor and clip, shared by all runs."""
 
 import hashlib
-import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from mmbal.errors import DataFormatError, MmbalError
 from mmbal.locking import locked
 from mmbal.progress import announce, track
+from mmbal.wording import counted
 from mmbal.workers import over_processes
+from mmbal_nvgesture.faults import Fault, Faults
 from mmbal_nvgesture.strip import Box, Pixels, Strip
 
-FORMAT = 1
+FORMAT = 2
 SPARE = 1 << 28  # bytes that are left free on the disk
+
+
+HINT = (
+    "`mmbal data check nvgesture` lists all such clips; with on_bad_example=skip, runs leave out "
+    "those that `mmbal data prepare nvgesture` has found"
+)
+
+
+class Filling(NamedTuple):
+    """What filling a cache came to: strips decoded now, and those that cannot be."""
+
+    decoded: int
+    faults: tuple[Fault, ...]
 
 
 class Cache:
     """A folder of arrays named after what they hold, each of which appears when it is whole.
 
+    Names do not depend on where the dataset stands, so that it may be moved with its cache.
+
     Args:
         folder: made when something is written into it.
+        root: the dataset's folder.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, root: Path) -> None:
         self.folder = folder
+        self.root = root
 
     def path(self, strip: Strip) -> Path:
         """Return where a strip stands, or would stand."""
         media = strip.media
-        status = media.path.stat()
+        place = media.path.relative_to(self.root)
+        first = None if media.numbering is None else media.numbering.first
         facts = (
-            FORMAT, os.fspath(media.path.resolve()), media.size, status.st_mtime_ns,
+            FORMAT, place.as_posix(), media.size, first,
             strip.start, strip.end, strip.shape, strip.pad, strip.conceal,
         )  # fmt: skip
         key = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
@@ -47,8 +68,11 @@ class Cache:
             DataFormatError: as `Strip.read`, or the cached array is damaged.
         """
         path = self.path(strip)
-        if not path.is_file():
-            return strip.read(wanted, box)
+        if not _is_there(path):
+            try:
+                return strip.read(wanted, box)
+            except DataFormatError as problem:
+                raise DataFormatError(f"{problem}; {HINT}") from problem
         try:
             stored = np.load(path, mmap_mode="r")
         except (OSError, ValueError, EOFError) as problem:
@@ -60,31 +84,63 @@ class Cache:
         return chosen
 
     def lacking(self, strips: Iterable[Strip]) -> list[Strip]:
-        """Return the strips that are not there yet."""
-        return [strip for strip in strips if not self.path(strip).is_file()]
+        """Return the strips that are not there."""
+        return [strip for strip in strips if not _is_there(self.path(strip))]
 
-    def fill(self, strips: Sequence[Strip], workers: int | None) -> list[tuple[Strip, str]]:
-        """Decode the strips that are not there, several at a time; return those that cannot be.
+    def known_faults(self, strips: Iterable[Strip]) -> tuple[Fault, ...]:
+        """Return the strips that could not be decoded when the cache was filled, and why.
 
-        A process that is killed loses the strips in work only.
+        Those whose files have changed since are not among them.
+
+        Raises:
+            DataFormatError: the file of them is damaged.
+        """
+        faults = Faults(self.folder, self.root)
+        return faults.of((self.path(strip).stem, strip) for strip in self.lacking(strips))
+
+    def fill(self, strips: Sequence[Strip], workers: int | None) -> Filling:
+        """Decode the strips that are not there, several at a time.
+
+        A process that is killed loses the strips in work only. A cache that lacks nothing is
+        only read.
 
         Raises:
             MmbalError: the disk has too little room, or the folder cannot be written.
         """
+        if not self._todo(strips):
+            return Filling(0, self.known_faults(strips))
+        with self._writing():
+            known = self.known_faults(strips)
+            todo = self._todo(strips)  # another process may have been at work till now
+            new = self._decode(todo, workers) if todo else ()
+        return Filling(len(todo) - len(new), known + new)
+
+    def _todo(self, strips: Sequence[Strip]) -> list[Strip]:
+        bad = {strip for strip, _ in self.known_faults(strips)}
+        return [strip for strip in self.lacking(strips) if strip not in bad]
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        def tell() -> None:
+            announce(f"waiting for another process that is writing to {self.folder}")
+
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            with locked(self.folder, wait=True, waiting=tell):
+                for partial in self.folder.glob(".*.partial"):  # of a killed run
+                    partial.unlink()
+                yield
         except OSError as problem:
             raise MmbalError(f"cannot write to {self.folder}: {problem.strerror}") from problem
-        with locked(self.folder, wait=True):
-            for partial in self.folder.glob(".*.partial"):  # of a killed run
-                partial.unlink()
-            todo = self.lacking(strips)
-            if not todo:
-                return []
-            self._make_room(todo)
-            work = over_processes(store, todo, workers, self.folder)
-            told = track(work, "decoding", len(todo))
-            return [(strip, fault) for strip, fault in zip(todo, told, strict=True) if fault]
+
+    def _decode(self, strips: Sequence[Strip], workers: int | None) -> tuple[Fault, ...]:
+        self._make_room(strips)
+        work = over_processes(store, strips, workers, self)
+        told = list(track(work, "decoding", len(strips)))
+        Faults(self.folder, self.root).note(
+            (self.path(strip).stem, strip, fault) for strip, fault in zip(strips, told, strict=True)
+        )
+        return tuple((strip, fault) for strip, fault in zip(strips, told, strict=True) if fault)
 
     def _make_room(self, strips: Sequence[Strip]) -> None:
         needed = sum(int(np.prod(strip.shape)) for strip in strips)
@@ -95,16 +151,16 @@ class Cache:
                 f"decoded clips take {size}; set cache to a folder with more room, or short_side "
                 "to fewer pixels"
             )
-        announce(f"decoding {len(strips):,} videos once; they take {size}")
+        announce(f"decoding {counted(len(strips), 'video')} once; they take {size}")
 
 
-def store(strip: Strip, folder: Path) -> str | None:
+def store(strip: Strip, cache: Cache) -> str | None:
     """Decode one strip into a cache; return in one line why it cannot be, None if it can.
 
     Raises:
         MmbalError: the array cannot be written.
     """
-    path = Cache(folder).path(strip)
+    path = cache.path(strip)
     partial = path.with_name(f".{path.name}.partial")
     try:
         pixels = strip.read()
@@ -118,6 +174,13 @@ def store(strip: Strip, folder: Path) -> str | None:
     finally:
         partial.unlink(missing_ok=True)
     return None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as problem:
+        raise MmbalError(f"cannot read {path}: {problem.strerror}") from problem
 
 
 def _bytes(count: int) -> str:

@@ -170,5 +170,10 @@ def _read_images(media: Media, numbering: Numbering, first: int, last: int, take
             raise DataFormatError(
                 f"{media.path.name}/{path.name}: cannot decode image ({problem})"
             ) from problem
+        if (frame.width, frame.height) != (media.width, media.height):
+            raise DataFormatError(
+                f"{media.path.name}/{path.name}: is {frame.width}x{frame.height}, the folder's "
+                f"first image is {media.shape}; all need one size"
+            )
         take(number, frame)
     return last

@@ -75,7 +75,11 @@ def find_media(folder: Path, stem: str, layout: str) -> Path | None:
 
 
 def probe_media(
-    path: Path, first_frame: Literal["auto", 0, 1], window: Collection[int]
+    path: Path,
+    first_frame: Literal["auto", 0, 1],
+    window: Collection[int],
+    *,
+    count: bool = False,
 ) -> Media | str:
     """Return the facts of a video or a folder, or in one line why it cannot be used.
 
@@ -83,10 +87,11 @@ def probe_media(
         path: of `find_media`.
         first_frame: number of a folder's first image.
         window: frames, from 0, that a folder must not lack.
+        count: the frames of a video themselves, whatever its header and index say.
     """
     if path.is_dir():
         return _probe_folder(path, first_frame, window)
-    facts = avi.probe(path)
+    facts = avi.probe(path, count=count)
     if isinstance(facts, str):
         return facts
     if not facts.width or not facts.height or not facts.frames:

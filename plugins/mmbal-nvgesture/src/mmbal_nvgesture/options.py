@@ -8,6 +8,9 @@ from pydantic import Field, field_validator, model_validator
 from mmbal.options import Options
 from mmbal_nvgesture.sensors import SensorName
 
+MIRRORED = ((1, 2), (5, 6), (20, 21))
+"""Labels that are one another's mirror image."""
+
 
 class NVGestureOptions(Options):
     """Options of nvgesture."""
@@ -69,8 +72,9 @@ class NVGestureOptions(Options):
         description="mirror training clips with probability 1/2 and swap the labels of flip_pairs",
     )
     flip_pairs: tuple[tuple[int, int], ...] = Field(
-        default=((1, 2), (5, 6), (20, 21)),
-        description="labels, as in the lists, that become one another in the mirror",
+        default=MIRRORED,
+        description="labels, as in the lists, that become one another in the mirror; of the "
+        "default ones those up to classes",
     )
     classes: int = Field(
         default=25, ge=2, le=1000, description="labels of the lists run from 1 to this"
@@ -149,6 +153,15 @@ class NVGestureOptions(Options):
         if len(set(labels)) != len(labels) or any(label < 1 for label in labels):
             raise ValueError(f"pairs must hold every label once, from 1 on; received {value!r}")
         return value
+
+    @model_validator(mode="after")
+    def _flips_to_classes(self) -> "NVGestureOptions":
+        far = [p for p in self.flip_pairs if max(p) > self.classes and p not in MIRRORED]
+        if self.flip and far:
+            raise ValueError(
+                f"flip_pairs must hold labels from 1 to classes = {self.classes}, received {far}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "NVGestureOptions":

@@ -30,7 +30,11 @@ class ClipReader:
         self._channels = options.depth_channels
         self._flip = options.flip
         self._sampler = Sampler(options)
-        pairs = [(one - 1, other - 1) for one, other in options.flip_pairs]
+        pairs = [
+            (one - 1, other - 1)
+            for one, other in options.flip_pairs
+            if max(one, other) <= options.classes
+        ]
         self._mirrored = dict(pairs) | {other: one for one, other in pairs}
 
     def plain(self, index: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
@@ -84,7 +88,10 @@ class ClipReader:
         for name, strip in found.strips.items():
             own = at_same_times(positions, length, len(strip))
             frames, order = np.unique(own[own != BLACK], return_inverse=True)
-            pixels = self._cache.read(strip, frames.tolist(), box)
+            if not len(frames):  # a stride that leaps over a window
+                pixels = np.zeros((0, box.side, box.side, strip.shape[-1]), np.uint8)
+            else:
+                pixels = self._cache.read(strip, frames.tolist(), box)
             if len(order) < len(own) or len(frames) < len(order):
                 every = np.zeros((len(own), *pixels.shape[1:]), np.uint8)
                 every[own != BLACK] = pixels[order]

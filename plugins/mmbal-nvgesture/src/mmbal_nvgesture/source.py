@@ -13,16 +13,22 @@ from mmbal.problems import left_out, refusal
 from mmbal_nvgesture.checking import check_folder
 from mmbal_nvgesture.layout import find_root
 from mmbal_nvgesture.options import NVGestureOptions
-from mmbal_nvgesture.preparing import cache_of, fill_cache, prepare_folder
+from mmbal_nvgesture.preparing import (
+    cache_of,
+    decoding_problems,
+    prepare_folder,
+    tell_lacking,
+)
 from mmbal_nvgesture.reader import modality_shapes
 from mmbal_nvgesture.sampling import write_sample
 from mmbal_nvgesture.split import split_clips
+from mmbal_nvgesture.strip import Strip
 from mmbal_nvgesture.survey import Found, survey
 
 if TYPE_CHECKING:
     from mmbal.data import Examples
 
-FORMAT = 1  # of what the fingerprint covers
+FORMAT = 2  # of what the fingerprint covers
 
 # Options that change what an example holds.
 PIXELS = (
@@ -94,9 +100,7 @@ class NVGesture(DatasetSource):
         strict = self.options.on_bad_example == "fail"
         if found.problems and strict:
             raise refusal(root, found.problems)
-        problems = list(found.problems)
-        if self.options.cache is not None:
-            problems += fill_cache(found, self.options)
+        problems = [*found.problems, *decoding_problems(found, self.options)]
         if problems and strict:
             raise refusal(root, problems)
         bad = {place for problem in problems for place in problem.examples}
@@ -108,6 +112,7 @@ class NVGesture(DatasetSource):
         for split in ("train", "test"):
             if not splits[split]:
                 raise MmbalError(f"{root}: no sound clip in the {split} list")
+        tell_lacking(sound, cache_of(root, self.options))
         return sound, missing
 
     def _examples(self, root: Path, parts: Sequence[Sequence[Found]]) -> "list[Examples]":
@@ -123,9 +128,13 @@ class NVGesture(DatasetSource):
         for part in parts:
             digest.update(f"{len(part)} clips".encode())
             for each in part:
-                facts = [
-                    (name, strip.media.path.name, strip.media.size, strip.start, strip.end)
-                    for name, strip in each.strips.items()
-                ]
+                facts = [(name, *_facts(strip)) for name, strip in each.strips.items()]
                 digest.update(repr((each.clip.path, each.clip.label, facts)).encode())
         return digest.hexdigest()
+
+
+def _facts(strip: Strip) -> tuple[object, ...]:
+    """Return what tells the frames of a strip from others, wherever the dataset stands."""
+    media = strip.media
+    first = None if media.numbering is None else media.numbering.first
+    return media.path.name, media.size, first, strip.start, strip.end

@@ -87,12 +87,7 @@ def _look(root: Path, clip: Clip, options: NVGestureOptions) -> Found | list[str
     media: dict[str, Media] = {}
     faults: list[str] = []
     for name in options.modalities:
-        window = clip.windows[name]
-        path = find_media(root / clip.path, window.stem, options.layout)
-        if path is None:
-            faults.append(_not_found(window.stem, options.layout))
-            continue
-        facts = probe_media(path, options.first_frame, range(window.start, window.end))
+        facts = _facts(root / clip.path, clip.windows[name], options)
         if isinstance(facts, str):
             faults.append(facts)
         else:
@@ -107,6 +102,17 @@ def _look(root: Path, clip: Clip, options: NVGestureOptions) -> Found | list[str
     }
     faults = _unequal(strips, options.crop)
     return faults or Found(clip, strips)
+
+
+def _facts(folder: Path, window: Window, options: NVGestureOptions) -> Media | str:
+    frames = range(window.start, window.end)
+    try:
+        path = find_media(folder, window.stem, options.layout)
+        if path is None:
+            return _not_found(window.stem, options.layout)
+        return probe_media(path, options.first_frame, frames, count=options.past_end == "clamp")
+    except OSError as problem:  # such as a name that is too long, or a folder without permission
+        return f"{window.stem}: cannot be read: {problem.strerror}"
 
 
 def _not_found(stem: str, layout: str) -> str:
