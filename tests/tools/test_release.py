@@ -1,5 +1,6 @@
 """Releases, made in a clone of this checkout that holds mmbal and one plugin."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -26,8 +27,12 @@ def commit(folder: Path, text: str) -> None:
 
 
 def release(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Release without trying the wheels, which are installed with TensorFlow."""
     return subprocess.run(
-        [sys.executable, SCRIPT, *arguments], cwd=folder, capture_output=True, text=True
+        [sys.executable, SCRIPT, *arguments, "--no-trial"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
     )
 
 
@@ -105,6 +110,52 @@ def test_a_faulty_package_leaves_the_checkout_as_it_was(clone):
     assert "its README links to ../../docs/doctor.md" in done.stderr
     assert git(clone, "status", "--porcelain", "--ignored") == ""
     assert "v7.1.0" not in git(clone, "tag")
+
+
+def test_a_tag_that_fails_leaves_the_checkout_as_it_was(clone):
+    git(clone, "config", "tag.gpgSign", "true")
+    git(clone, "config", "gpg.program", "false")
+    head = git(clone, "rev-parse", "HEAD")
+
+    done = release(clone, "7.1.0")
+
+    assert done.returncode == 1
+    assert "`git tag -a v7.1.0` ends with" in done.stderr
+    assert git(clone, "rev-parse", "HEAD") == head
+    assert git(clone, "status", "--porcelain", "--ignored") == ""
+    assert "v7.1.0" not in git(clone, "tag")
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Return the module, which imports its neighbours by their bare names."""
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+    return importlib.import_module("release")
+
+
+def test_wheels_that_do_not_work_are_no_release(clone, script, monkeypatch):
+    def tried(folder, python):
+        assert len(list(folder.glob("*.whl"))) == 2
+        raise script.Refusal("mmbal doctor ends with 1")
+
+    monkeypatch.setattr(script, "try_wheels", tried)
+    head = git(clone, "rev-parse", "HEAD")
+
+    with pytest.raises(script.Refusal, match="doctor ends with 1"):
+        script.release(clone, "7.1.0", trial=True)
+
+    assert git(clone, "rev-parse", "HEAD") == head
+    assert git(clone, "status", "--porcelain", "--ignored") == ""
+
+
+def test_a_rehearsal_by_somebody_whom_the_environment_names(clone, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    git(clone, "config", "--unset", "user.name")
+    git(clone, "config", "--unset", "user.email")
+
+    done = release(clone, "7.1.0", "--dry-run")
+
+    assert done.returncode == 0, done.stderr
 
 
 def dirty(clone: Path) -> None:
