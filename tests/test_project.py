@@ -1,6 +1,7 @@
 """The project itself: its size, its layout, its versions, its promises."""
 
 import ast
+import re
 import subprocess
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -126,6 +127,20 @@ def test_a_bump_leaves_the_code_alone(versions):
     changed = versions.bumped(ROOT, "0.2.0")
 
     assert {path for path in changed if path.suffix == ".py"} == {ROOT / versions.PACKAGE}
+
+
+def test_tests_that_need_more_than_pytest_are_run_by_tox_somewhere():
+    """They skip themselves where a tool is absent, as in tox's environments of tests."""
+    tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
+    tools = re.compile(r'importorskip\("(build|mkdocs|mypy)"|which\("ruff"')
+    needy = [
+        relative(path)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if tools.search(path.read_text(encoding="utf-8"))
+    ]
+
+    assert len(needy) == 4
+    assert [path for path in needy if path not in tox] == []
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=relative)
