@@ -129,26 +129,50 @@ class RenamedAttribute:
 
 
 def renamed_methods(*, since: str, removed_in: str, **names: str) -> Callable[[Contract], Contract]:
-    """Decorate a contract: subclasses that override a method by its old name still take part.
+    """Decorate a contract: methods may be overridden and called by their old names for a while.
+
+    A subclass that has both names supports both versions: its methods stay as they are, and nobody
+    is warned.
 
     Args:
         since: version that renamed them.
         removed_in: version that will know them no longer.
         **names: old to new name.
     """
+    when = {"since": since, "removed_in": removed_in}
 
     def watch(contract: Contract) -> Contract:
         inherited = contract.__init_subclass__
 
         def adopt(subclass: type, /, **options: Any) -> None:
             inherited(**options)
-            for old in names.keys() & vars(subclass).keys():
-                what = f"method {old!r} of {subclass.__qualname__}"
-                text = notice(what, repr(names[old]), since=since, removed_in=removed_in)
-                warnings.warn(text, stacklevel=2)
-                setattr(subclass, names[old], vars(subclass)[old])
+            for old, new in names.items():
+                if old in vars(subclass) and new not in vars(subclass):
+                    what = f"method {old!r} of {subclass.__qualname__}"
+                    text = notice(what, repr(new), since=since, removed_in=removed_in)
+                    warnings.warn(text, stacklevel=2)
+                    setattr(subclass, new, vars(subclass)[old])
+                    setattr(subclass, old, _forward(subclass, old, new, **when))
 
         setattr(contract, "__init_subclass__", classmethod(adopt))  # noqa: B010  (mypy's wish)
+        for old, new in names.items():
+            setattr(contract, old, _forward(contract, old, new, **when))
         return contract
 
     return watch
+
+
+def _forward(owner: type, old: str, new: str, *, since: str, removed_in: str) -> Callable[..., Any]:
+    """Return what stands in a class under the old name of a method."""
+    what = f"{owner.__qualname__}.{old}"
+    text = notice(what, repr(new), since=since, removed_in=removed_in)
+
+    def call(self: Any, *arguments: Any, **named: Any) -> Any:
+        warnings.warn(text, stacklevel=2)
+        nearest = next(each for each in type(self).__mro__ if old in vars(each))
+        # Past the nearest one, `super()` was asked: what subclasses make of it is not meant.
+        asked = functools.partial(getattr(owner, new), self)
+        method = getattr(self, new) if nearest is owner else asked
+        return method(*arguments, **named)
+
+    return call

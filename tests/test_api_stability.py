@@ -1,5 +1,6 @@
 """docs/api-stability.md lists what is there, and nothing that is not."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -18,10 +19,13 @@ from mmbal.data import DatasetSource
 from mmbal.recording import schema
 from mmbal.registry.discovery import GROUP, HOOKS
 from mmbal.registry.requirement import DECLARATION
+from mmbal.scaffold import KINDS, Project
+from mmbal.scaffold.rendering import render
 from mmbal.training.network import FusionNetwork
 from mmbal.training.strategy import Strategy
 
-PAGE = (Path(__file__).parents[1] / "docs" / "api-stability.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "api-stability.md").read_text(encoding="utf-8")
 MODULES = dict(re.findall(r"^\| `(mmbal\.[\w.]+)` \| (.*) \|$", PAGE, re.MULTILINE))
 FLAT = " ".join(PAGE.split())
 
@@ -45,6 +49,38 @@ def own(contract):
 
 def test_the_package_itself():
     assert listed("## Public names `mmbal`:") == sorted(mmbal.__all__)
+
+
+def imported(code):
+    """Return (module, name) of everything that code takes from mmbal."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and re.match(r"mmbal(\.|$)", node.module or ""):
+            found |= {(node.module, alias.name) for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {(each.name, "") for each in node.names if each.name.startswith("mmbal.")}
+    return found
+
+
+def outside():
+    """Return the place and the code of what is written by outsiders, or as if by them."""
+    for page in (ROOT / "README.md", *ROOT.glob("docs/**/*.md")):
+        text = page.read_text(encoding="utf-8")
+        yield page, "\n".join(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    for path in (*ROOT.glob("examples/**/*.py"), *ROOT.glob("plugins/*/src/**/*.py")):
+        yield path, path.read_text(encoding="utf-8")
+    for kind in KINDS:
+        for path, text in render(Project("mine", kind)).items():
+            if path.endswith(".py"):
+                yield f"{kind}: {path}", text
+
+
+def test_what_outsiders_use_is_public():
+    public = {("mmbal", name) for name in mmbal.__all__}
+    public |= {(module, name) for module in MODULES for name in quoted(MODULES[module])}
+
+    used = {each: place for place, code in outside() for each in imported(code)}
+    assert {each: place for each, place in used.items() if each not in public} == {}
 
 
 @pytest.mark.parametrize("module", MODULES)

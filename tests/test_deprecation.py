@@ -119,6 +119,55 @@ def test_method_that_a_subclass_overrides(library):
     assert Newer().after_step() == "newer"
 
 
+def test_method_of_a_contract_by_its_old_name(library):
+    class Newer(library.Contract):
+        def after_step(self):
+            return "newer"
+
+    for contract, said in ((library.Contract(), "nothing"), (Newer(), "newer")):
+        with pytest.warns(
+            DeprecationWarning, match=f"^Contract.on_step_end {END} 'after_step'"
+        ) as told:
+            assert contract.on_step_end() == said
+        assert told[0].filename == __file__
+    with pytest.warns(DeprecationWarning, match="^Contract.on_step_end"):
+        assert library.Contract.on_step_end(Newer()) == "newer"
+
+
+@pytest.mark.filterwarnings("ignore:.*on_step_end:DeprecationWarning")
+def test_super_of_the_old_name(library):
+    class Mine(library.Contract):
+        def on_step_end(self):
+            return f"mine, {super().on_step_end()}"
+
+    class Lower(Mine):
+        def on_step_end(self):
+            return f"lower, {super().on_step_end()}"
+
+    class Lowest(Lower):
+        def after_step(self):
+            return f"lowest, {super().after_step()}"
+
+    for contract, said in (
+        (Mine(), "mine, nothing"),
+        (Lower(), "lower, mine, nothing"),
+        (Lowest(), "lowest, lower, mine, nothing"),
+    ):
+        assert contract.after_step() == contract.on_step_end() == said
+
+
+def test_a_subclass_for_both_versions_is_left_alone(library):
+    class Both(library.Contract):
+        def on_step_end(self):
+            return "old"
+
+        def after_step(self):
+            return f"new, {super().after_step()}"
+
+    assert Both().after_step() == "new, nothing"
+    assert Both().on_step_end() == "old"
+
+
 def test_hook_of_an_installed_plugin(tmp_path, monkeypatch):
     """A hook that was renamed is still called, and its author told."""
     monkeypatch.setattr(hookspecs, "mmbal_parts", old_hook(), raising=False)

@@ -22,6 +22,7 @@ PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
     *sorted(ROOT.glob("plugins/*/README.md")),
+    *sorted(ROOT.glob("examples/*/README.md")),
 ]
 # Their commands are run, not only parsed: each takes seconds.
 RUN = {
@@ -78,11 +79,16 @@ def install_plugins(page: Path, folder: Path) -> list[str]:
     for source, table in zip(hooks, tables, strict=True):
         ((name, module),) = tomlkit.parse(table)["project"]["entry-points"]["mmbal"].items()
         (folder / f"{module}.py").write_text(source, encoding="utf-8")
-        info = folder / f"{module}-1.0.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[mmbal]\n{name} = {module}\n")
+        register(folder, name, module)
     return hooks
+
+
+def register(folder: Path, name: str, module: str) -> None:
+    """Write what tells of an installed plugin."""
+    info = folder / f"{module.partition('.')[0]}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[mmbal]\n{name} = {module}\n")
 
 
 def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
@@ -99,8 +105,13 @@ def plain(words: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("page", pages_with("sh", "bash"), ids=name_of)
-def test_commands_parse(page, there):
+def test_commands_parse(page, there, monkeypatch):
     install_plugins(page, there)
+    if page.is_relative_to(ROOT / "examples"):
+        for each in ROOT.glob("examples/*/src/*/plugin.py"):
+            monkeypatch.syspath_prepend(str(each.parents[1]))
+            name = each.parts[-4].removeprefix("mmbal-")
+            register(there, name, f"{each.parent.name}.plugin")
     # What a command before these wrote.
     Path("mine.toml").write_text('recipe = "colored-digits"\n', encoding="utf-8")
     for words in (w for block in blocks(page, "sh", "bash") for w in block.commands()):

@@ -1,13 +1,17 @@
 """The project itself: its size, its layout, its versions, its promises."""
 
 import ast
+import re
 import subprocess
 from importlib import import_module
 from importlib.metadata import EntryPoint
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 import tomlkit
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 import mmbal
 from mmbal.registry import builtins, hookspecs
@@ -47,6 +51,14 @@ def entries(folder: Path) -> dict:
     table = dict(project(folder)["entry-points"]["mmbal"])
     assert table.pop("requires-mmbal-api") == f"v{mmbal.API_VERSION}"
     return table
+
+
+@pytest.fixture
+def versions():
+    spec = spec_from_file_location("versions", ROOT / "tools/versions.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def relative(path: Path) -> str:
@@ -92,9 +104,43 @@ def test_every_hook_is_documented_and_implemented_by_a_shipped_plugin():
 
 
 def test_versions_are_in_step():
-    versions = {project(folder)["version"] for folder in (ROOT, *PLUGINS, *EXAMPLES)}
+    versions = {project(folder)["version"] for folder in (ROOT, *PLUGINS)}
 
     assert versions == {mmbal.__version__}
+
+
+def test_a_bump_leaves_the_examples_resolvable(versions):
+    """They have versions of their own, which pins between them go on meeting."""
+    ours = {folder.name for folder in PLUGINS}
+    changed = versions.bumped(ROOT, "0.2.0")
+    own = {folder.name: Version(project(folder)["version"]) for folder in EXAMPLES}
+    for folder in EXAMPLES:
+        table = tomlkit.parse(changed[folder / "pyproject.toml"])["project"]
+        assert table["version"] == project(folder)["version"]
+        needed = [*table["dependencies"], *table["optional-dependencies"]["test"]]
+        for each in map(Requirement, needed):
+            assert each.name not in {"mmbal", *ours} or str(each.specifier) == "==0.2.*"
+            assert each.name not in own or own[each.name] in each.specifier
+
+
+def test_a_bump_leaves_the_code_alone(versions):
+    changed = versions.bumped(ROOT, "0.2.0")
+
+    assert {path for path in changed if path.suffix == ".py"} == {ROOT / versions.PACKAGE}
+
+
+def test_tests_that_need_more_than_pytest_are_run_by_tox_somewhere():
+    """They skip themselves where a tool is absent, as in tox's environments of tests."""
+    tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
+    tools = re.compile(r'importorskip\("(build|mkdocs|mypy)"|which\("ruff"')
+    needy = [
+        relative(path)
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if tools.search(path.read_text(encoding="utf-8"))
+    ]
+
+    assert len(needy) == 4
+    assert [path for path in needy if path not in tox] == []
 
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=relative)

@@ -72,7 +72,12 @@ def _call(home: Path, *command: str | Path) -> str:
     env = {
         k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "UV_P"))
     }
-    done = subprocess.run(command, cwd=home, env=env, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            command, cwd=home, env=env, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError as error:
+        raise Refusal(f"there is no {command[0]}, which wheels are tried with") from error
     if done.returncode:
         shown = " ".join(map(str, command[:6]))
         raise Refusal(f"{shown} ends with {done.returncode}: {done.stdout}{done.stderr}")

@@ -18,14 +18,20 @@ import sys
 import tempfile
 from pathlib import Path
 
+from clean import try_wheels
 from packages import build_checked
 from versions import Refusal, bumped, current
 
 CHANGELOG = "CHANGELOG.md"
 
 
-def release(root: Path, version: str) -> list[Path]:
+def release(root: Path, version: str, *, trial: bool) -> list[Path]:
     """Make a release in a checkout; on any refusal the checkout is as it was.
+
+    Args:
+        root: of the checkout.
+        version: of the release.
+        trial: install the wheels alone in a clean environment, and use them.
 
     Returns:
         What to upload: packages, and SHA256SUMS last.
@@ -37,18 +43,25 @@ def release(root: Path, version: str) -> list[Path]:
     _check_state(root, version)
     changes[root / CHANGELOG] = _dated(root / CHANGELOG, version)
     before = {path: path.read_text(encoding="utf-8") for path in changes}
+    head = _run(root, "git", "rev-parse", "HEAD").strip()
     try:
         for path, text in changes.items():
             path.write_text(text, encoding="utf-8")
         files = build_checked(root, root / "dist")
+        if trial:
+            print(try_wheels(root / "dist", sys.executable), flush=True)
         files.append(_checksums(files))
         _run(root, "git", "commit", "-q", "-m", f"Release {version}", "--", *changes)
+        _run(root, "git", "tag", "-a", f"v{version}", "-m", f"mmbal {version}")
     except BaseException:
         for path, text in before.items():
             path.write_text(text, encoding="utf-8")
         shutil.rmtree(root / "dist", ignore_errors=True)
+        # The checkout was clean and had no such tag: whatever differs now is of this release.
+        _run(root, "git", "reset", "-q", head)
+        if _run(root, "git", "tag", "--list", f"v{version}").strip():
+            _run(root, "git", "tag", "-d", f"v{version}")
         raise
-    _run(root, "git", "tag", "-a", f"v{version}", "-m", f"mmbal {version}")
     return files
 
 
@@ -100,15 +113,17 @@ def _run(root: Path, *command: str | Path) -> str:
     return done.stdout
 
 
-def _rehearse(root: Path, version: str) -> None:
+def _rehearse(root: Path, version: str, *, trial: bool) -> None:
     """Make the release in a clone, and tell what it would be."""
     _check_state(root, version)
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "clone"
         _run(root, "git", "clone", "-q", "--no-hardlinks", ".", clone)
         for key in ("user.name", "user.email"):  # set for this checkout alone, perhaps
-            _run(clone, "git", "config", key, _run(root, "git", "config", key).strip())
-        files = release(clone, version)
+            # Unset where GIT_AUTHOR_NAME and its like say who it is.
+            if value := _run(root, "git", "config", "--default", "", key).strip():
+                _run(clone, "git", "config", key, value)
+        files = release(clone, version, trial=trial)
         print(_run(clone, "git", "show", "--stat", "--format=%s", "HEAD").strip())
         print(*(f"  dist/{path.name}" for path in files), sep="\n")
     print("nothing was changed: this was --dry-run")
@@ -121,13 +136,16 @@ def main() -> None:
     )
     parser.add_argument("version", help="such as 0.2.0")
     parser.add_argument("--dry-run", action="store_true", help="in a clone that is thrown away")
+    parser.add_argument(
+        "--no-trial", dest="trial", action="store_false", help="do not install and use the wheels"
+    )
     asked = parser.parse_args()
     try:
         root = Path(_run(Path.cwd(), "git", "rev-parse", "--show-toplevel").strip())
         if asked.dry_run:
-            _rehearse(root, asked.version)
+            _rehearse(root, asked.version, trial=asked.trial)
             return
-        files = release(root, asked.version)
+        files = release(root, asked.version, trial=asked.trial)
     except Refusal as problem:
         sys.exit(f"error: {problem}")
     print(

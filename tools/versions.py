@@ -11,7 +11,7 @@ from pathlib import Path
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _OWN = re.compile(r'^version = "[^"]*"$', re.MULTILINE)
 _DUNDER = re.compile(r'^__version__ = "([^"]*)"$', re.MULTILINE)
-_PIN = re.compile(r'"(mmbal(?:-[a-z0-9-]+)?(?:\[[a-z0-9,-]+\])?)==[^"]*"')
+_PIN = re.compile(r'"(mmbal(?:-[a-z0-9-]+)?)(\[[a-z0-9,-]+\])?==[^"]*"')
 PACKAGE = Path("mmbal/__init__.py")
 
 
@@ -57,19 +57,25 @@ def _bumped(root: Path, version: str) -> Iterator[tuple[Path, str]]:
         package,
         _DUNDER.sub(f'__version__ = "{version}"', package.read_text(encoding="utf-8")),
     )
+    names = {"mmbal", *(folder.name for folder in projects(root)[1:])}
     for folder in projects(root):
         path = folder / "pyproject.toml"
         text, count = _OWN.subn(f'version = "{version}"', path.read_text(encoding="utf-8"))
         if count != 1:
             raise Refusal(f'{path} must have one line version = "...", it has {count}')
-        yield path, _pinned(text, version)
-    # Examples have versions of their own; so has what mmbal writes into new plugins.
-    for path in sorted([*root.glob("examples/*/pyproject.toml"), *root.glob("mmbal/*/*.py")]):
-        yield path, _pinned(path.read_text(encoding="utf-8"), version)
+        yield path, _pinned(text, version, names)
+    # Examples have versions of their own, and keep what they ask of one another.
+    for path in sorted(root.glob("examples/*/pyproject.toml")):
+        yield path, _pinned(path.read_text(encoding="utf-8"), version, names)
 
 
-def _pinned(text: str, version: str) -> str:
-    return _PIN.sub(lambda found: f'"{found[1]}{pin(version)}"', text)
+def _pinned(text: str, version: str, names: set[str]) -> str:
+    """Return a text in which these distributions are asked for in a new version."""
+
+    def changed(found: re.Match[str]) -> str:
+        return f'"{found[1]}{found[2] or ""}{pin(version)}"' if found[1] in names else found[0]
+
+    return _PIN.sub(changed, text)
 
 
 def main(arguments: list[str]) -> None:

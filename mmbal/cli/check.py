@@ -152,8 +152,8 @@ def _show(out: "Console", finding: "Finding") -> None:
     line.append(f"{finding.found}" if finding.found else f"{finding.seconds:.1f} s", style="")
     out.print(line, soft_wrap=True)
     if finding.status == "failed":
-        for word in ("promise", "why", "fix"):
-            out.print(f"    {word}: {getattr(finding, word)}", soft_wrap=True)
+        for word, said in (("rule", finding.promise), ("why", finding.why), ("fix", finding.fix)):
+            out.print(f"    {word}: {said}", soft_wrap=True)
 
 
 def _as_object(name: str, findings: "Sequence[Finding]") -> dict[str, Any]:

@@ -2,17 +2,23 @@
 
 import re
 from dataclasses import dataclass
-from email.utils import parseaddr
+from email.errors import HeaderParseError
+from email.headerregistry import Address
 from importlib.metadata import PackageNotFoundError, distribution
 
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.catalogue import Catalogue
+from mmbal.registry.requirement import DECLARATION
 from mmbal.scaffold.kinds import KINDS, LICENSES
 
 PREFIX = "mmbal-"
 LONGEST = 30
 """Characters of a name: lines of the templates stay within 100."""
 _LEGAL = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+# No comma: where metadata lists authors, commas part them.
+_AUTHOR = re.compile(
+    r"(?P<name>[^<>@,]*?)(\s*<(?P<address>[^<>@\s]+@[^<>@\s]+)>)?|(?P<bare>[^<>@\s]+@[^<>@\s]+)"
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ class Project:
     @property
     def authors(self) -> tuple[str, str]:
         """Name and address; the latter may be ""."""
-        name, address = parseaddr(self.author) if "@" in self.author else (self.author, "")
+        name, address = parse_author(self.author)
         return name or address or f"the authors of {self.distribution}", address
 
     @property
@@ -57,7 +63,8 @@ def new_project(catalogue: Catalogue, project: Project) -> Project:
     """Check that a plugin may be written and installed beside what is installed here.
 
     Raises:
-        MmbalError: the name is not legal or taken, or there is no such kind or licence.
+        MmbalError: the name is not legal or taken, the author is not as metadata has it, or there
+            is no such kind or licence.
     """
     for what, received, legal in (
         ("kind", project.kind, KINDS), ("license", project.license, LICENSES)
@@ -65,8 +72,7 @@ def new_project(catalogue: Catalogue, project: Project) -> Project:
         if received not in legal:
             raise MmbalError(unknown(what, received, legal))
     check_name(project.name)
-    if not project.author.isprintable():
-        raise MmbalError(f"--author must be one line of text, received {project.author!r}")
+    parse_author(project.author)
     for kind in (project.kind, "recipe") if project.kind == "dataset" else (project.kind,):
         if project.name in catalogue.names(kind):
             raise MmbalError(f"there is a {kind} {project.name!r} already, see `mmbal plugins`")
@@ -83,12 +89,39 @@ def new_project(catalogue: Catalogue, project: Project) -> Project:
     )
 
 
+def parse_author(author: str) -> tuple[str, str]:
+    """Return name and address of an author, either of which may be "".
+
+    Raises:
+        MmbalError: it is neither a name nor an address nor both, or metadata may not have it.
+    """
+    found = _AUTHOR.fullmatch(author.strip())
+    name = found["name"] or "" if found else ""
+    address = found["address"] or found["bare"] or "" if found else ""
+    if found and author.isprintable() and _deliverable(address):
+        return name, address
+    raise MmbalError(
+        "--author must be one line of text: a name without any of ',<>@', \"name <address>\", or "
+        f"an address; received {author!r}"
+    )
+
+
+def _deliverable(address: str) -> bool:
+    """Return whether what builds packages will take an address; "" is none."""
+    try:
+        return not address or Address(addr_spec=address).addr_spec == address
+    except (ValueError, HeaderParseError):
+        return False
+
+
 def check_name(name: str) -> None:
     """Check that a name can be that of a distribution, a package and a component.
 
     Raises:
         MmbalError: it cannot; the message has the nearest legal one.
     """
+    if name == DECLARATION:
+        raise MmbalError(f"{name!r} declares the plugin API that a plugin needs: take another name")
     if _LEGAL.fullmatch(name) and len(name) <= LONGEST and not name.startswith(PREFIX):
         return
     near = nearest(name)

@@ -6,17 +6,19 @@ beginning of a name stands for a dot and `__package__` for the package.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from string import Template
 
-from mmbal.registry.hookspecs import API_VERSION
+from mmbal import API_VERSION, __version__
 from mmbal.scaffold.kinds import KINDS
 from mmbal.scaffold.project import Project
 
 ENDING = ".tmpl"
 ABOUT = "about.md"
+_DOT = re.compile(r"(?<![^/])dot_")
 
 
 def render(project: Project) -> dict[str, str]:
@@ -30,7 +32,8 @@ def render(project: Project) -> dict[str, str]:
     rendered = {}
     for path, template in templates:
         if path != ABOUT:
-            place = path.replace("__package__", project.package).replace("dot_", ".")
+            # The dots first: a package's name may have "dot_" in it.
+            place = _DOT.sub(".", path).replace("__package__", project.package)
             text = template.read_text(encoding="utf-8")
             rendered[place] = Template(text).substitute(values)
     return dict(sorted(rendered.items()))
@@ -50,7 +53,6 @@ def _values(project: Project) -> dict[str, str]:
     person = ", ".join(
         f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in fields.items()
     )
-    needed = ("mmbal==0.1.*", *kind.dependencies)
     return {
         "name": project.name,
         "kind": project.kind,
@@ -63,8 +65,15 @@ def _values(project: Project) -> dict[str, str]:
         "license": project.license,
         "year": str(datetime.now(timezone.utc).year),
         "api": str(API_VERSION),
-        "dependencies": "\n".join(f'    "{each}",' for each in needed),
+        "dependencies": _requirements("mmbal", *kind.dependencies),
+        "test_dependencies": _requirements("mmbal[testing]", *kind.tried_with),
         "files": "".join(
             f"| `src/{project.package}/{file}` | {what} |\n" for file, what in kind.files.items()
         ).rstrip("\n"),
     }
+
+
+def _requirements(*names: str) -> str:
+    """Return lines of a list in TOML: of each distribution any version like this one."""
+    minor = ".".join(__version__.split(".")[:2])
+    return "\n".join(f'    "{name}=={minor}.*",' for name in names)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from mmbal.errors import MmbalError
@@ -23,6 +24,7 @@ def write_project(project: Project, directory: Path) -> list[Path]:
     directory = directory.resolve()
     partial = directory.with_name(f".{directory.name}.{os.getpid()}.partial")
     rendered = render(project)
+    made = [folder for folder in directory.parents if not folder.exists()]
     try:
         partial.mkdir(parents=True)
         for place, text in rendered.items():
@@ -34,4 +36,7 @@ def write_project(project: Project, directory: Path) -> list[Path]:
         raise MmbalError(f"cannot write {directory}: {error.strerror}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+        for folder in made:
+            with suppress(OSError):  # not empty, once the plugin stands there
+                folder.rmdir()
     return [directory / place for place in rendered]

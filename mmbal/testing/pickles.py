@@ -21,7 +21,7 @@ def holds_pickle(path: Path) -> bool:
         return True
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            return any(_is_pickled(archive.open(name).read(HEAD)) for name in archive.namelist())
+            return any(_is_pickled(_head(archive, name)) for name in archive.namelist())
     with path.open("rb") as file:
         return _is_pickled(file.read(HEAD))
 
@@ -30,22 +30,50 @@ def _is_pickled(head: bytes) -> bool:
     return head.startswith(PROTOCOLS) or OBJECTS in head
 
 
+def _head(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return the head of a member; nothing where it cannot be read, and so not be unpickled."""
+    try:
+        with archive.open(name) as file:
+            return file.read(HEAD)
+    except (NotImplementedError, RuntimeError, zipfile.BadZipFile):
+        return b""
+
+
 @contextmanager
 def unpicklings() -> Iterator[list[str]]:
-    """Note every use of `pickle.load` and `pickle.loads`, and where it was asked for."""
+    """Note every use of `load`, `loads` and `Unpickler` of `pickle`, and where it was asked for."""
     seen: list[str] = []
-    kept = pickle.load, pickle.loads
-
-    def noting(read: Any) -> Any:
-        def load(*args: Any, **options: Any) -> Any:
-            caller = traceback.extract_stack(limit=2)[0]
-            seen.append(f"{caller.filename}:{caller.lineno}")
-            return read(*args, **options)
-
-        return load
-
-    pickle.load, pickle.loads = map(noting, kept)
+    watched = {
+        "load": _noting(pickle.load, seen),
+        "loads": _noting(pickle.loads, seen),
+        "Unpickler": _noting_class(pickle.Unpickler, seen),
+        "_Unpickler": _noting_class(getattr(pickle, "_Unpickler"), seen),  # noqa: B009  (mypy's wish)
+    }
+    kept = {name: getattr(pickle, name) for name in watched}
     try:
+        vars(pickle).update(watched)
         yield seen
     finally:
-        pickle.load, pickle.loads = kept
+        vars(pickle).update(kept)
+
+
+def _noting(read: Any, seen: list[str]) -> Any:
+    def load(*args: Any, **options: Any) -> Any:
+        seen.append(_caller())
+        return read(*args, **options)
+
+    return load
+
+
+def _noting_class(base: Any, seen: list[str]) -> type:
+    def load(self: Any) -> Any:
+        seen.append(_caller())
+        return base.load(self)
+
+    return type(base.__name__, (base,), {"load": load})
+
+
+def _caller() -> str:
+    """Return the line that called what calls this."""
+    caller = traceback.extract_stack(limit=3)[0]
+    return f"{caller.filename}:{caller.lineno}"

@@ -155,7 +155,7 @@ class TestCheck:
             assert "failed" in first
             assert path.name in first
             words = [line.strip().partition(":")[0] for line in more]
-            assert words == ["promise", "why", "fix"]
+            assert words == ["rule", "why", "fix"]  # as in pytest
 
     def test_a_distribution_has_all_its_components_checked(
         self, mmbal: Any, monkeypatch: pytest.MonkeyPatch

@@ -64,6 +64,7 @@ def test_names_that_nothing_is_like(name):
         (Project("x", "datset"), "unknown kind 'datset'; did you mean 'dataset'"),
         (Project("x", "dataset", license="GPL"), "unknown license 'GPL'.*Apache-2.0, BSD"),
         (Project("x", "dataset", author="A\nB"), r"--author must be one line of text.*'A\\nB'"),
+        (Project("requires-mmbal-api", "dataset"), "declares the plugin API.*take another name"),
     ],
 )
 def test_what_is_taken_or_unknown(catalogue, project, message):
@@ -87,8 +88,27 @@ def test_a_distribution_of_the_name_without_a_plugin(catalogue, monkeypatch, tmp
         ("Ada Lovelace", ("Ada Lovelace", "")),
         ("Ada Lovelace <ada@example.org>", ("Ada Lovelace", "ada@example.org")),
         ("ada@example.org", ("ada@example.org", "ada@example.org")),
+        (
+            'Ada "Countess" Lovelace <ada@example.org>',
+            ('Ada "Countess" Lovelace', "ada@example.org"),
+        ),
+        ("<ada@example.org>", ("ada@example.org", "ada@example.org")),
         ("", ("the authors of mmbal-x", "")),
     ],
 )
 def test_authors(author, expected):
     assert Project("x", "recipe", author).authors == expected
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        "Ada @ Home", "Lovelace, Ada <ada@example.org>", "Lovelace, Ada", "Ada <at home>",
+        "Ada <ada@example.org", "Ada <a@x.org> <b@x.org>", "Ada <a..b@x.org>", "Ada <ä@x.org>",
+    ],
+)  # fmt: skip
+def test_what_is_no_author_is_told(catalogue, author):
+    with pytest.raises(MmbalError, match="--author must be one line of text: a name") as error:
+        new_project(catalogue, Project("x", "recipe", author))
+
+    assert str(error.value).endswith(f"received {author!r}")

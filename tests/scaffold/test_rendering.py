@@ -70,10 +70,34 @@ def test_metadata(kind):
         "mine": "mmbal_mine.plugin",
         "requires-mmbal-api": f"v{mmbal.API_VERSION}",
     }
-    assert f"mmbal=={mmbal.__version__.rpartition('.')[0]}.*" in project["dependencies"]
     [person] = project["authors"]
     assert person["email"] == "ada@example.org"
-    assert person["name"].startswith("Ada")
+    assert person["name"] == 'Ada "Countess" Lovelace'
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_needed_is_in_step_with_mmbal(kind, monkeypatch):
+    monkeypatch.setattr("mmbal.scaffold.rendering.__version__", "3.14.1")
+    project = tomlkit.parse(render(Project("mine", kind))["pyproject.toml"])["project"]
+
+    needed = project["dependencies"]
+    assert needed[0] == "mmbal==3.14.*"
+    tests = project["optional-dependencies"]["test"]
+    assert tests[0] == "mmbal[testing]==3.14.*"
+    assert all(each.endswith("==3.14.*") for each in [*needed, *tests])
+    # README says to install the extra `test` before the command.
+    uses_digits = "colored-digits" in KINDS[kind].command
+    assert ("mmbal-colored-mnist==3.14.*" in [*needed, *tests]) or not uses_digits
+
+
+@pytest.mark.parametrize("name", ["dot-product", "polkadot-net"])
+def test_a_name_with_dot_in_it(name):
+    files = render(Project(name, "dataset"))
+
+    package = f"mmbal_{name.replace('-', '_')}"
+    assert f"src/{package}/plugin.py" in files
+    assert ".github/workflows/tests.yml" in files
+    assert {path.split("/")[1] for path in files if path.startswith("src/")} == {package}
 
 
 def test_workflow_runs_the_tests_on_every_python():

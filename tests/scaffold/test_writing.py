@@ -54,7 +54,7 @@ def test_nothing_is_left_of_a_write_that_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(Path, "write_text", full)
 
     with pytest.raises(MmbalError, match=r"cannot write .*mmbal-mine: No space left on device"):
-        write_project(PROJECT, tmp_path / "mmbal-mine")
+        write_project(PROJECT, tmp_path / "some/where/mmbal-mine")
 
     assert len(written) == 4
     assert list(tmp_path.iterdir()) == []

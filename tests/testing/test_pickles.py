@@ -1,6 +1,8 @@
 """Files with and without pickles, and the moment they are read."""
 
+import io
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def test_an_array_of_objects_is_a_pickle_also_in_an_archive(tmp_path):
 
 def test_reading_a_pickle_is_noted_with_its_place(tmp_path):
     np.save(tmp_path / "objects.npy", OBJECTS)
-    before = pickle.load, pickle.loads
+    before = dict(vars(pickle))
 
     with unpicklings() as seen:
         assert np.load(tmp_path / "objects.npy", allow_pickle=True)[0] == {"a": 1}
@@ -40,4 +42,30 @@ def test_reading_a_pickle_is_noted_with_its_place(tmp_path):
 
     assert len(seen) == 2
     assert __file__ in seen[1]
-    assert (pickle.load, pickle.loads) == before
+    assert dict(vars(pickle)) == before
+
+
+@pytest.mark.parametrize("name", ["Unpickler", "_Unpickler"])
+def test_an_unpickler_is_noted_with_its_place(name):
+    with unpicklings() as seen:
+
+        class Careful(getattr(pickle, name)):
+            def find_class(self, module, name):
+                raise pickle.UnpicklingError(f"{module}.{name}")
+
+        assert getattr(pickle, name)(io.BytesIO(pickle.dumps([1]))).load() == [1]
+        assert Careful(io.BytesIO(pickle.dumps({"a": 2}))).load() == {"a": 2}
+
+    assert [each.rpartition(":")[0] for each in seen] == [__file__] * 2
+
+
+def test_a_member_that_cannot_be_read_is_no_pickle(tmp_path):
+    path = tmp_path / "sealed.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a", pickle.dumps(1))
+    content = bytearray(path.read_bytes())
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + flags] |= 1  # encrypted
+    path.write_bytes(content)
+
+    assert not holds_pickle(path)

@@ -53,6 +53,15 @@ def test_every_distribution_is_built_in_both_forms(tools, dist):
     assert found == {f"{s}{end}" for s in stems for end in ("-py3-none-any.whl", ".tar.gz")}
 
 
+def test_an_sdist_holds_no_tests_that_need_a_checkout(tools, dist):
+    with tarfile.open(built_of(tools, dist, "mmbal").sdist) as archive:
+        tops = {"/".join(name.split("/")[1:2]) for name in archive.getnames()}
+
+    assert tops == {
+        ".gitignore", "CHANGELOG.md", "LICENSE", "PKG-INFO", "README.md", "mmbal", "pyproject.toml",
+    }  # fmt: skip
+
+
 def test_an_index_would_take_them(dist):
     done = subprocess.run(
         [sys.executable, "-m", "twine", "check", "--strict", *sorted(dist.iterdir())],

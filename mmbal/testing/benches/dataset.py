@@ -17,6 +17,8 @@ from mmbal.testing.rules import Broken, Inapplicable, require
 
 LIMIT = 300
 """Examples of a split that are looked at; larger ones are looked at evenly."""
+COMPARED = 20_000
+"""Examples of a split that are compared with those of the others, as far as they can be."""
 SEED = 3
 
 Example = tuple[dict[str, np.ndarray], np.ndarray]
@@ -113,11 +115,15 @@ def split_up(data: MultimodalDataset) -> dict[str, Examples]:
     return {"train": data.train, "validation": data.validation, "test": data.test}
 
 
-def looked_at(examples: Examples) -> Iterator[Example]:
-    """Read up to `LIMIT` examples, evenly over all of them."""
+def looked_at(examples: Examples, limit: int = LIMIT) -> Iterator[Example]:
+    """Read up to `limit` examples, evenly over all of them."""
+    yield from examples.dataset(rows_of(examples, limit)).as_numpy_iterator()
+
+
+def rows_of(examples: Examples, limit: int) -> np.ndarray:
+    """Return the indices of up to `limit` examples, evenly over all of them."""
     count = len(examples)
-    rows = np.unique(np.linspace(0, count - 1, min(count, LIMIT)).astype(np.int64))
-    yield from examples.dataset(rows).as_numpy_iterator()
+    return np.unique(np.linspace(0, count - 1, min(count, limit)).astype(np.int64))
 
 
 def refused(bench: DatasetBench, folder: Path) -> bool:
