@@ -202,11 +202,9 @@ class BalancedModel(ReplicatedModel):
             with tf.GradientTape(persistent=several) as local_tape:
                 step = step._replace(outputs=self._forward(inputs, plan))
                 penalties = self.network.losses  # a strategy may run the network again
-                losses = self.strategy.losses(step, joint_losses(step))
-                losses = all_losses(losses, penalties, labels)
-            variables = [
-                *self.network.trainable_variables, *self.strategy.trained_variables()
-            ]  # fmt: skip
+                own = self.strategy.losses(step, joint_losses(step))
+                losses = all_losses(own, penalties, labels)
+            variables = [*self.network.trainable_variables, *self.strategy.trained_variables()]
             tape = GlobalTape(local_tape, self._scale)
             gradients = self.strategy.combine_gradients(tape, losses, variables, step)
             effective = self.learning_speed.measure(gradients, variables)
