@@ -171,3 +171,11 @@ def test_a_folder_with_old_packages_is_refused(tools, tmp_path):
 def test_nothing_to_try_is_told(tools, tmp_path):
     with pytest.raises(tools["versions"].Refusal, match="holds no wheel"):
         tools["clean"].try_wheels(tmp_path, sys.executable)
+
+
+def test_what_wheels_are_tried_with_is_named_where_it_is_absent(tools, tmp_path, monkeypatch):
+    (tmp_path / "mmbal-0.0.1-py3-none-any.whl").touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(tools["versions"].Refusal, match="there is no uv"):
+        tools["clean"].try_wheels(tmp_path, sys.executable)
