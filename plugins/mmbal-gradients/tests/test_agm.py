@@ -241,7 +241,7 @@ class TestTraining:
 class TestOptions:
     def test_defaults(self):
         strategy = agm(AGMOptions())
-        assert (strategy.alpha, strategy.bound, strategy.clip) == (1, None, None)
+        assert (strategy.alpha, strategy.bound, strategy.clip) == (1, 10, 1)
         assert (strategy.starts, strategy.ends) == (0, 20)
 
     @pytest.mark.parametrize("wrong", [{"alpha": -1}, {"bound": -1}, {"clip": 0}, {"ends": -1}])

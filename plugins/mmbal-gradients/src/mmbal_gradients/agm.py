@@ -50,15 +50,16 @@ class AGM(Windowed):
         alpha: how strongly to modulate.
         bound: of tau_m - r_m from above; None for none.
         clip: where an entry of a gradient outside of the encoders is larger, all gradients are
-            clipped to this global norm; None never clips.
+            clipped to this global norm; None never clips. Factors can reach exp(alpha * bound), and
+            under SGD one such step makes training diverge.
         starts, ends: first and last epoch of it; None for no end.
     """
 
     def __init__(
         self,
         alpha: float = 1.0,
-        bound: float | None = None,
-        clip: float | None = None,
+        bound: float | None = 10.0,
+        clip: float | None = 1.0,
         starts: int = 0,
         ends: int | None = 20,
     ) -> None:
@@ -114,7 +115,7 @@ class AGM(Windowed):
     ) -> list[tf.Tensor | None]:
         """Return the gradients of the losses, clipped where the classifier's are large."""
         gradients = super().combine_gradients(tape, losses, variables, step)
-        if self.clip is None:
+        if self.clip is None or len(self._context.modalities) == 1:
             return gradients
         encoders = {id(v) for members in self._context.encoders.values() for v in members}
         outside = [

@@ -31,13 +31,13 @@ class AGMOptions(WindowOptions):
 
     alpha: float = Field(default=1.0, ge=0, description="how strongly to modulate")
     bound: float | None = Field(
-        default=None,
+        default=10,
         ge=0,
         description="largest difference of a modality's lead from its running mean that counts "
         "(the authors: 10 for CREMA-D, 7 for UR-FUNNY); none for no bound",
     )
     clip: float | None = Field(
-        default=None,
+        default=1,
         gt=0,
         description="clip all gradients to this global norm where an entry outside of the "
         "encoders is larger (the authors: 1 or 5); none never clips",
