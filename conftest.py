@@ -1,3 +1,35 @@
-"""Settings of every test here and in plugins/: TensorFlow starts as mmbal starts it."""
+"""Settings of every test here and in plugins/: how TensorFlow starts, and what tests let go."""
 
-import mmbal  # noqa: F401
+import gc
+import os
+import sys
+
+import pytest
+
+# Without compiled files each process that a test starts would compile TensorFlow's sources anew,
+# which takes as long as running them.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# Two workers share the cores; threads of one would only wait for those of the other.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
+import mmbal  # noqa: E402, F401  (TensorFlow starts as mmbal starts it)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Spare what costs time and tests nothing: optimized graphs, collection of imports."""
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow and "not deep" in session.config.option.markexpr:
+        # A graph that runs for one to twenty steps never earns what optimizing it costs.
+        tensorflow.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _let_go():
+    """Forget the graphs of a module's models; a worker would keep those of all modules."""
+    yield
+    if keras := sys.modules.get("keras"):
+        keras.backend.clear_session()
+        gc.collect()

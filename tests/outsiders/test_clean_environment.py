@@ -1,6 +1,6 @@
 """The same on a machine that has nothing but Python: pip brings all dependencies.
 
-It takes minutes, most of them for TensorFlow: `tox run -e examples`, or `pytest -m slow`.
+It takes minutes, most of them for TensorFlow: `tox run -e examples`, or `pytest -m deep`.
 """
 
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(1800)]
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
