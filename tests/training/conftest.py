@@ -11,7 +11,7 @@ WIDTHS = {"a": 3, "b": 5, "c": 4, "d": 2}
 CLASSES = 3
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_network():
     """Return a function that builds the same network for the same arguments."""
 
@@ -26,7 +26,7 @@ def make_network():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_data():
     """Return a function that draws inputs and labels."""
 

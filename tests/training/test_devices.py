@@ -107,6 +107,7 @@ def test_the_cpu_cannot_be_split_once_tensorflow_runs():
         open_strategy("mirrored", logical_devices=2)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("distribute", "replicas"), [("auto", 3), ("mirrored", 3), ("none", 1)])
 def test_a_split_cpu(distribute, replicas):
     program = (

@@ -228,6 +228,7 @@ print(json.dumps({policy: told(policy) for policy in sys.argv[1:]}))
 """
 
 
+@pytest.mark.deep
 def test_what_one_replica_meets_is_met_by_all():
     command = [sys.executable, "-c", TWO_REPLICAS, *POLICIES]
 

@@ -60,8 +60,9 @@ TWENTY_STEPS = {"batch_size": 8, "epochs": 4, "shuffle": False, "verbose": 0}
     ids=["momentum", "three modalities", "adam"],
 )
 def test_vanilla_trains_as_stock_keras_does(
-    make_network, make_data, balanced, optimizer, modalities
+    make_network, make_data, balanced, precision, optimizer, modalities
 ):
+    precision("float64")
     inputs, labels = make_data(modalities)
     stock, network = make_network(modalities), make_network(modalities)
     start = stock.get_weights()
@@ -77,7 +78,7 @@ def test_vanilla_trains_as_stock_keras_does(
         network.variables, start, stock.get_weights(), strict=True
     ):
         got = variable.numpy()
-        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-7, err_msg=variable.path)
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12, err_msg=variable.path)
         assert (got != before).any(), variable.path
 
 

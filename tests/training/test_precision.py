@@ -223,6 +223,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.deep
 def test_the_overflow_of_one_replica_is_that_of_all():
     done = subprocess.run([sys.executable, "-c", TWO_REPLICAS], capture_output=True, text=True)
 
