@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal.evaluation.context import EvaluationContext
 from mmbal.evaluation.probe import Probe
 
 NO, YES = [4.0, 0.0], [0.0, 4.0]
@@ -87,38 +86,6 @@ def test_half_precision_counts_exactly(scripted, batches):
 def test_a_split_without_examples_is_named(scripted, batches):
     with pytest.raises(ValueError, match="no examples"):
         Probe(scripted("a")).scores(batches([0, 1], a=[NO, YES]).take(0))
-
-
-class TestContext:
-    @pytest.fixture
-    def context(self, scripted, batches):
-        data = batches(LABELS, a=A, b=B)
-        return EvaluationContext(Probe(scripted()), data, data.take(1))
-
-    def test_measures_once(self, context, monkeypatch):
-        calls = []
-        scores = context.probe.scores
-        monkeypatch.setattr(context.probe, "scores", lambda *a: calls.append(a) or scores(*a))
-        assert context.full is context.full
-        assert context.blocked is context.blocked
-        assert len(calls) == 2
-
-    def test_blocks_with_the_means_of_the_training_set(self, context):
-        # The first batch of two: mean of a (4, 0), of b (0, 2).
-        np.testing.assert_allclose(context.squeeze_means["mix"], [[4, 0], [0, 2]])
-        # a + (0, 2): [4,2] [4,2] [0,6] [4,2] [0,2]; b + (4, 0): [4,0] [4,4] [4,0] [4,5] [5,0].
-        assert context.blocked.unimodal == pytest.approx({"a": 4 / 5, "b": 3 / 5})
-
-    def test_another_split_shares_the_means(self, context, batches):
-        assert not context.has_means
-        assert not context.another(context.data).has_means
-        means = context.squeeze_means
-        other = context.another(batches([1], a=[YES], b=[QUIET]))
-        assert other.has_means
-        assert other.squeeze_means is means
-        assert other.full.fused == 1
-        assert context.full.fused == pytest.approx(4 / 5)
-        assert other.modalities == ("a", "b")
 
 
 def test_new_weights_are_seen_without_a_new_probe(batches):

@@ -45,7 +45,7 @@ def test_schedule_of_a_run(toys, tmp_path):
     assert read_record(tmp_path / "run").status == "finished"
 
 
-@pytest.mark.parametrize("at", [2, 4])
+@pytest.mark.parametrize("at", [2, pytest.param(4, marks=pytest.mark.deep)])
 def test_a_resumed_run_is_the_run(toys, tmp_path, monkeypatch, at):
     settings = {
         "epochs": 8,

@@ -148,7 +148,7 @@ class TestRuns:
         assert [e["name"] for e in noted] == names
         assert all(len(e["values"]) == 1 and e["values"][0] != 0 for e in noted)
 
-    @pytest.mark.parametrize("epoch", [0, 2])
+    @pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.deep), 2])
     def test_stopped_in_a_trial_go_on_with_it_from_the_start(self, tried, tmp_path, epoch):
         folder = tmp_path / "run"
         HALT.add(epoch)
@@ -165,6 +165,7 @@ class TestRuns:
         )  # fmt: skip
         assert told == expected
 
+    @pytest.mark.deep
     def test_on_two_replicas_end_as_if_nothing_had_been_tried(self, tmp_path):
         words = [sys.executable, __file__, tmp_path]
         both = [

@@ -16,7 +16,6 @@ from mmbal.training.distribution import (
     replica_count,
     synchronise_batch_norm,
 )
-from mmbal.training.tape import GlobalTape
 
 
 def test_one_device_asks_nobody():
@@ -67,16 +66,6 @@ def test_a_replica_draws_for_all_rows_and_keeps_its_own():
     rows = Rows(tf.constant(2, tf.int64), tf.constant(7, tf.int64))
     drawn = rows.own(lambda count: tf.reshape(tf.range(2 * count), [count, 2]), tf.constant(3))
     assert drawn.numpy().tolist() == [[4, 5], [6, 7], [8, 9]]
-
-
-def test_gradients_are_unscaled_and_dense():
-    weight, table, idle = tf.Variable(2.0), tf.Variable([[1.0], [2.0]]), tf.Variable(0.0)
-    with tf.GradientTape() as tape:
-        loss = 3 * weight + tf.reduce_sum(tf.gather(table, [0, 0, 1]))
-    gradients = GlobalTape(tape, tf.constant(256.0)).gradient(loss, [weight, table, idle])
-    assert gradients[0] == 3
-    np.testing.assert_array_equal(gradients[1], [[2], [1]])
-    assert gradients[2] is None
 
 
 def test_batch_norm_is_synchronised_however_deep():

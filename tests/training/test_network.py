@@ -1,4 +1,4 @@
-"""Who owns which variable, how logits fuse, and how data tell the shapes of a network."""
+"""Who owns which variable, and how logits fuse."""
 
 import keras
 import numpy as np
@@ -6,7 +6,6 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ContractError
-from mmbal.training.building import build_from
 from mmbal.training.network import (
     FusionNetwork,
     Outputs,
@@ -148,68 +147,6 @@ class TestFuseLogits:
 
     def test_takes_bools(self, fuse):
         assert fuse(tf.constant([[False, True], [True, False]])) == [[5, -1], [2, 0]]
-
-
-class Batches(keras.utils.PyDataset):
-    def __init__(self, inputs, labels):
-        super().__init__()
-        self.batch = inputs, labels
-
-    def __len__(self):
-        return 1
-
-    def __getitem__(self, index):
-        return self.batch
-
-
-INPUTS = {"a": np.zeros((4, 3), "float32"), "b": np.zeros((4, 2), "float32")}
-LABELS = np.zeros(4, "int64")
-
-
-class TestBuildFrom:
-    @pytest.mark.parametrize(
-        "wrap",
-        [
-            lambda x, y: x,
-            lambda x, y: tf.data.Dataset.from_tensor_slices((x, y)).batch(2),
-            lambda x, y: tf.data.Dataset.from_tensor_slices(x).batch(2),
-            lambda x, y: tf.data.Dataset.from_tensor_slices((x, y, y)).batch(3),
-            Batches,
-            lambda x, y: {**x, "extra": np.zeros((4, 9))},
-        ],
-        ids=["dict", "tf.data", "tf.data without labels", "weights", "PyDataset", "extra"],
-    )
-    def test_takes_shapes_from_what_fit_takes(self, wrap):
-        network = TwoDense()
-        build_from(network, wrap(INPUTS, LABELS))
-        assert [head.kernel.shape for head in network.heads] == [(3, 2), (2, 2)]
-
-    def test_leaves_a_built_network_alone(self, network):
-        build_from(network, object())
-        assert network.heads[0].kernel.shape == (3, 2)
-
-    @pytest.mark.parametrize(
-        ("data", "found"),
-        [
-            ({"a": np.zeros((1, 3))}, "['a']"),
-            (np.zeros((1, 3)), "ndarray"),
-            (iter(()), "tuple_iterator"),
-            (tf.data.Dataset.from_tensors(np.zeros((1, 3))), "TensorSpec"),
-        ],
-    )
-    def test_tells_what_it_wants_and_what_it_got(self, data, found):
-        with pytest.raises(ValueError, match="inputs must be a dictionary") as caught:
-            build_from(TwoDense(), data)
-        assert "['a', 'b']" in str(caught.value)
-        assert found in str(caught.value)
-
-    @pytest.mark.parametrize("shape", [None, [None, None]])
-    def test_names_the_modality_of_unknown_shape(self, shape):
-        spec = {"a": tf.TensorSpec([None, 3]), "b": tf.TensorSpec(shape)}
-        data = tf.data.Dataset.from_generator(lambda: iter(()), output_signature=spec)
-        with pytest.raises(ValueError, match="'b'") as caught:
-            build_from(TwoDense(), data)
-        assert "called once on a batch" in str(caught.value)
 
 
 @pytest.mark.parametrize(
