@@ -100,12 +100,15 @@ class Recorder(Strategy):
 
 @pytest.fixture
 def train(make_network, make_data):
-    """Return a function that trains two epochs of two steps under a strategy."""
+    """Return a function that trains two epochs of two steps under a strategy.
 
-    def make(strategy, network=None, optimizer="sgd", examples=8, **options):
+    Step by step, since so few cost less than a graph of them.
+    """
+
+    def make(strategy, network=None, optimizer="sgd", examples=8, eager=True, **options):
         network = network or make_network()
         model = BalancedModel(network, strategy, seed=5)
-        model.compile(optimizer)
+        model.compile(optimizer, run_eagerly=eager)
         inputs, labels = make_data(examples=examples)
         defaults = {"batch_size": 4, "epochs": 2, "shuffle": False, "verbose": 0}
         model.fit(inputs, labels, **(defaults | options))
@@ -134,7 +137,7 @@ def changed(before, after):
 class TestCalls:
     def test_order(self, train):
         strategy = Recorder()
-        train(strategy)
+        train(strategy, eager=False)
         seams = ["phases", "forward", "losses", "combine_gradients", "after_step"]
         # The step's seams are traced into one graph, the epoch's run on the host.
         assert strategy.names() == [
