@@ -18,7 +18,8 @@ _failures: dict[str, MmbalError] = {}
 
 
 def from_python(
-    read: "Callable[..., Mapping[str, np.ndarray]]", modalities: "Mapping[str, Modality]"
+    read: "Callable[..., Mapping[str, np.ndarray | np.generic]]",
+    modalities: "Mapping[str, Modality]",
 ) -> "Callable[..., dict[str, tf.Tensor]]":
     """Return a function of tensors that calls `read` with their NumPy values.
 
@@ -34,7 +35,7 @@ def from_python(
 
     names = list(modalities)
 
-    def guarded(*arguments: Any) -> "list[np.ndarray]":
+    def guarded(*arguments: Any) -> "list[np.ndarray | np.generic]":
         try:
             arrays = read(*arguments)
         except MmbalError as error:

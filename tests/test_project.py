@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from importlib.util import module_from_spec, spec_from_file_location
@@ -199,6 +200,38 @@ def test_every_recipe_resolves_and_names_its_paper():
             assert found.config.recipe == recipe.name
         assert recipe.summary
         assert recipe.source
+
+
+def test_the_extra_all_brings_every_plugin_and_uv_finds_them_in_the_checkout():
+    whole = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extra = {Requirement(each).name for each in project(ROOT)["optional-dependencies"]["all"]}
+
+    assert extra == {folder.name for folder in PLUGINS}
+    assert set(whole["tool"]["uv"]["sources"]) == extra | {"mmbal"}
+
+
+def test_everything_asked_for_has_a_newest_version_that_was_tested():
+    tables = [tomlkit.parse((each / "pyproject.toml").read_text()) for each in (ROOT, *PLUGINS)]
+    uv = tables[0]["tool"]["uv"]
+    asked = {each for table in tables for each in requirements(table)}
+    builds = {each for table in tables for each in table["build-system"]["requires"]}
+
+    assert names(asked) - names(uv["constraint-dependencies"]) == set()
+    assert names(builds) - names(uv["build-constraint-dependencies"]) == set()
+
+
+def names(requirements: Iterable[str]) -> set[str]:
+    """Return the names of others' distributions."""
+    found = {Requirement(each).name for each in requirements}
+    return {name for name in found if name.split("-")[0] != "mmbal"}
+
+
+def requirements(table: dict) -> list[str]:
+    """Return all that a distribution, its extras and its groups ask for."""
+    extras = table["project"].get("optional-dependencies", {}).values()
+    groups = table.get("dependency-groups", {}).values()
+    lists = (table["project"]["dependencies"], *extras, *groups)
+    return [each for some in lists for each in some if isinstance(each, str)]
 
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=relative)

@@ -102,7 +102,7 @@ def _metadata_faults(metadata: Message, version: str) -> Iterator[str]:
         "Version": version,
         "License-Expression": "Apache-2.0",
         "Description-Content-Type": "text/markdown",
-        "Requires-Python": "<3.14,>=3.10",
+        "Requires-Python": "<3.14,>=3.11",
     }
     for field, wanted in told.items():
         if metadata[field] != wanted:

@@ -93,7 +93,7 @@ def _dated(path: Path, version: str) -> str:
     section = re.split(r"^## ", text.partition(heading)[2], flags=re.MULTILINE)[0]
     if not re.search(r"^- \S", section, re.MULTILINE):
         raise Refusal(f"{path} says nothing below {heading.strip()!r}")
-    today = dt.datetime.now(dt.timezone.utc).date()
+    today = dt.datetime.now(dt.UTC).date()
     return text.replace(heading, f"## {version} ({today.isoformat()})\n")
 
 

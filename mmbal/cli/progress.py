@@ -5,7 +5,7 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from mmbal.cli.console import number
 from mmbal.wording import counted
@@ -13,7 +13,6 @@ from mmbal.wording import counted
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
-    from typing_extensions import Self
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _REMARK = 120  # letters
@@ -29,7 +28,7 @@ class ConsoleProgress:
         self._epochs = 0
         self._steps: int | None = None
 
-    def __enter__(self) -> "Self":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -142,11 +142,9 @@ def _fields_at(model: "type[BaseModel]", location: list[str]) -> list[str]:
 def _model_in(annotation: Any) -> "type[BaseModel] | None":
     from pydantic import BaseModel
 
-    parts = get_args(annotation)
-    # Python 3.10 takes tuple[int, int] for a type, which issubclass then refuses.
-    if not parts and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = (_model_in(part) for part in parts)
+    found = (_model_in(part) for part in get_args(annotation))
     return next((model for model in found if model), None)
 
 

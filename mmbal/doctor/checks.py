@@ -58,7 +58,7 @@ def _requirements(distribution: str) -> Iterator[tuple[str, str, bool]]:
 
 
 def satisfies(installed: str, ranges: str) -> bool:
-    """Return whether a version lies in ranges such as ">=3.10,<3.14".
+    """Return whether a version lies in ranges such as ">=3.11,<3.14".
 
     Only the numbers count, so that 3.0rc1 passes for 3.0; ranges of other kinds hold.
     """

@@ -21,7 +21,7 @@ PERIOD = 3
 """Every so many steps one branch is isolated."""
 
 
-class Gate(keras.layers.Layer):  # type: ignore[misc]
+class Gate(keras.layers.Layer):
     """Gates every branch by what all of them see, and keeps the running mean of every gate."""
 
     def build(self, shapes: Any) -> None:

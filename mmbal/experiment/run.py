@@ -3,7 +3,7 @@
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +182,7 @@ class _Experiment:
         config = self.config
         return {
             "event": "start",
-            "time": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "schema": 1,
             "recipe": config.recipe,
             "dataset": config.dataset.name,

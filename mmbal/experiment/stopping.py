@@ -4,7 +4,7 @@ import signal
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
-from typing import Any
+from typing import Any, Self
 
 from mmbal.training.distribution import Replicas
 
@@ -30,7 +30,7 @@ class StopRequest:
         self._before: dict[signal.Signals, Any] = {}
         self.reason: str | None = None
 
-    def __enter__(self) -> "StopRequest":  # noqa: PYI034 - Self needs Python 3.11
+    def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
             self._before = {which: signal.signal(which, self._hear) for which in SIGNALS}
         return self

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from mmbal.errors import DataFormatError, MmbalError
 
@@ -75,7 +75,7 @@ class Journal:
             os.close(self._file)
             self._file = -1
 
-    def __enter__(self) -> "Journal":  # noqa: PYI034 - Self needs Python 3.11
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

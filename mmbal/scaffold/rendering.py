@@ -8,7 +8,7 @@ beginning of a name stands for a dot and `__package__` for the package.
 import json
 import re
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
@@ -63,7 +63,7 @@ def _values(project: Project) -> dict[str, str]:
         "author": author,
         "author_toml": f"{{ {person} }}",
         "license": project.license,
-        "year": str(datetime.now(timezone.utc).year),
+        "year": str(datetime.now(UTC).year),
         "api": str(API_VERSION),
         "dependencies": _requirements("mmbal", *kind.dependencies),
         "test_dependencies": _requirements("mmbal[testing]", *kind.tried_with),

@@ -4,7 +4,7 @@ import ast
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -104,7 +104,7 @@ def test_workflow_runs_the_tests_on_every_python():
     flow = yaml.safe_load(render(Project("mine", "recipe"))[".github/workflows/tests.yml"])
 
     tests = flow["jobs"]["tests"]
-    assert tests["strategy"]["matrix"]["python"] == ["3.10", "3.11", "3.12", "3.13"]
+    assert tests["strategy"]["matrix"]["python"] == ["3.11", "3.12", "3.13"]
     assert tests["steps"][1]["with"]["python-version"] == "${{ matrix.python }}"
     assert [step["run"] for step in tests["steps"] if "run" in step][-1] == "pytest"
 
@@ -116,7 +116,7 @@ def test_licences(license_name):
     if license_name == "Apache-2.0":
         assert text == (ROOT / "LICENSE").read_text(encoding="utf-8")
     else:
-        assert f"Copyright (c) {datetime.now(timezone.utc).year} Ada" in text
+        assert f"Copyright (c) {datetime.now(UTC).year} Ada" in text
 
 
 @pytest.mark.skipif(

@@ -28,10 +28,22 @@ def tools():
 
 
 @pytest.fixture(scope="session")
-def dist(tools, tmp_path_factory):
-    """Return a folder of all wheels and sdists; building checks each of them."""
+def _checkout():
     if subprocess.run(["git", "rev-parse"], cwd=ROOT, capture_output=True).returncode:
         pytest.skip("no git checkout")
+
+
+@pytest.fixture(scope="session")
+def guided(tools, tmp_path_factory, _checkout):
+    """Return one distribution in both forms."""
+    folder, project = tmp_path_factory.mktemp("guided"), ROOT / "plugins/mmbal-guided"
+    forms = (tools["built"]._made(project, folder, form) for form in ("wheel", "sdist"))
+    return tools["built"].Built(project, *forms)
+
+
+@pytest.fixture(scope="session")
+def dist(tools, tmp_path_factory, _checkout):
+    """Return a folder of all wheels and sdists; building checks each of them."""
     folder = tmp_path_factory.mktemp("packages") / "dist"
     tools["packages"].build_checked(ROOT, folder)
     return folder
@@ -45,6 +57,11 @@ def built_of(tools, dist, name):
     )
 
 
+def test_a_sound_distribution_has_no_faults(tools, guided):
+    assert tools["built"].faults_of(guided, mmbal.__version__) == []
+
+
+@pytest.mark.deep
 def test_every_distribution_is_built_in_both_forms(tools, dist):
     names = {folder.name.replace("-", "_") for folder in tools["versions"].projects(ROOT)[1:]}
     stems = {f"{name}-{mmbal.__version__}" for name in {"mmbal", *names}}
@@ -53,6 +70,7 @@ def test_every_distribution_is_built_in_both_forms(tools, dist):
     assert found == {f"{s}{end}" for s in stems for end in ("-py3-none-any.whl", ".tar.gz")}
 
 
+@pytest.mark.deep
 def test_an_sdist_holds_no_tests_that_need_a_checkout(tools, dist):
     with tarfile.open(built_of(tools, dist, "mmbal").sdist) as archive:
         tops = {"/".join(name.split("/")[1:2]) for name in archive.getnames()}
@@ -62,6 +80,7 @@ def test_an_sdist_holds_no_tests_that_need_a_checkout(tools, dist):
     }  # fmt: skip
 
 
+@pytest.mark.deep
 def test_an_index_would_take_them(dist):
     done = subprocess.run(
         [sys.executable, "-m", "twine", "check", "--strict", *sorted(dist.iterdir())],
@@ -72,6 +91,7 @@ def test_an_index_would_take_them(dist):
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.deep
 def test_pins_between_distributions_are_in_step(tools, dist):
     metadata = tools["built"].metadata_of(built_of(tools, dist, "mmbal_colored_mnist").wheel)
     needed = metadata.get_all("Requires-Dist")
@@ -107,10 +127,9 @@ def with_file(wheel: Path, folder: Path, name: str, content: bytes | None) -> Pa
         ("mmbal_guided-{}.dist-info/entry_points.txt", None, "no entry point"),
     ],
 )
-def test_what_is_wrong_with_a_wheel_is_told(tools, dist, tmp_path, name, content, fault):
-    good = built_of(tools, dist, "mmbal_guided")
-    wheel = with_file(good.wheel, tmp_path, name.format(mmbal.__version__), content)
-    bad = tools["built"].Built(good.folder, wheel, good.sdist)
+def test_what_is_wrong_with_a_wheel_is_told(tools, guided, tmp_path, name, content, fault):
+    wheel = with_file(guided.wheel, tmp_path, name.format(mmbal.__version__), content)
+    bad = tools["built"].Built(guided.folder, wheel, guided.sdist)
 
     faults = tools["built"].faults_of(bad, mmbal.__version__)
     assert f"{wheel.name}: {fault}" in faults
@@ -130,32 +149,30 @@ def test_what_is_wrong_with_a_wheel_is_told(tools, dist, tmp_path, name, content
         ("# mmbal-guided", "# [x](../docs/a.md)", "its README links to ../docs/a.md"),
     ],
 )
-def test_what_is_wrong_with_metadata_is_told(tools, dist, tmp_path, old, new, fault):
-    good = built_of(tools, dist, "mmbal_guided")
+def test_what_is_wrong_with_metadata_is_told(tools, guided, tmp_path, old, new, fault):
     name = f"mmbal_guided-{mmbal.__version__}.dist-info/METADATA"
-    with zipfile.ZipFile(good.wheel) as archive:
+    with zipfile.ZipFile(guided.wheel) as archive:
         text = archive.read(name).decode()
     old = old.format(step=".".join(mmbal.__version__.split(".")[:2]))
     assert old in text
-    wheel = with_file(good.wheel, tmp_path, name, text.replace(old, new).encode())
-    bad = tools["built"].Built(good.folder, wheel, good.sdist)
+    wheel = with_file(guided.wheel, tmp_path, name, text.replace(old, new).encode())
+    bad = tools["built"].Built(guided.folder, wheel, guided.sdist)
 
     faults = tools["built"].faults_of(bad, mmbal.__version__)
     assert any(fault in each for each in faults), faults
 
 
-def test_an_sdist_that_builds_something_else_is_told(tools, dist, tmp_path):
-    good = built_of(tools, dist, "mmbal_guided")
-    changed = tmp_path / good.sdist.name
-    stem = good.sdist.name.removesuffix(".tar.gz")
-    with tarfile.open(good.sdist) as old, tarfile.open(changed, "w:gz") as new:
+def test_an_sdist_that_builds_something_else_is_told(tools, guided, tmp_path):
+    changed = tmp_path / guided.sdist.name
+    stem = guided.sdist.name.removesuffix(".tar.gz")
+    with tarfile.open(guided.sdist) as old, tarfile.open(changed, "w:gz") as new:
         for item in old.getmembers():
             data = old.extractfile(item).read()
             if item.name == f"{stem}/src/mmbal_guided/guided.py":
                 data += b"\n# more\n"
             item.size = len(data)
             new.addfile(item, io.BytesIO(data))
-    bad = tools["built"].Built(good.folder, good.wheel, changed)
+    bad = tools["built"].Built(guided.folder, guided.wheel, changed)
 
     faults = tools["built"].rebuild_faults(bad, tmp_path / "scratch")
     assert f"{changed.name} builds another mmbal_guided/guided.py" in faults

@@ -21,6 +21,11 @@ def git(folder: Path, *words: str) -> str:
     ).stdout
 
 
+def introduce(folder: Path) -> None:
+    git(folder, "config", "user.name", "Somebody")
+    git(folder, "config", "user.email", "somebody@example.org")
+
+
 def commit(folder: Path, text: str) -> None:
     git(folder, "add", "-A")
     git(folder, "commit", "-q", "-m", text)
@@ -40,21 +45,19 @@ def version_of(folder: Path) -> str:
     return tomlkit.parse((folder / "pyproject.toml").read_text())["project"]["version"]
 
 
-@pytest.fixture
-def clone(root, tmp_path, monkeypatch):
-    """Return a clone with a changelog that is ready for 7.1.0."""
-    for who in ("AUTHOR", "COMMITTER"):
-        monkeypatch.setenv(f"GIT_{who}_NAME", "Somebody")
-        monkeypatch.setenv(f"GIT_{who}_EMAIL", "somebody@example.org")
-    folder = tmp_path / "clone"
+@pytest.fixture(scope="session")
+def ready_clone(root, tmp_path_factory):
+    """Return a clone with a changelog that is ready for 7.1.0; tests clone it once more."""
+    folder = tmp_path_factory.mktemp("release") / "ready"
     done = subprocess.run(["git", "clone", "-q", root, folder], capture_output=True, text=True)
     if done.returncode:
         pytest.skip("no git checkout")
-    git(folder, "config", "user.name", "Somebody")
-    git(folder, "config", "user.email", "somebody@example.org")
-    for plugin in (folder / "plugins").iterdir():
-        if plugin.name != KEPT:
-            git(folder, "rm", "-q", "-r", f"plugins/{plugin.name}")
+    introduce(folder)
+    others = {path.name for path in (folder / "plugins").iterdir()} - {KEPT}
+    git(folder, "rm", "-q", "-r", *(f"plugins/{name}" for name in others))
+    project = folder / "pyproject.toml"
+    named = re.compile(rf'^(    "|)({"|".join(others)})(\[.*\])?(==| = ).*\n', re.MULTILINE)
+    project.write_text(named.sub("", project.read_text()))
     changes = folder / "CHANGELOG.md"
     entry = "# Changelog\n\n## 7.1.0 (unreleased)\n\n- Something users notice.\n"
     changes.write_text(changes.read_text().replace("# Changelog\n", entry, 1))
@@ -62,6 +65,19 @@ def clone(root, tmp_path, monkeypatch):
     return folder
 
 
+@pytest.fixture
+def clone(ready_clone, tmp_path, monkeypatch):
+    """Return a clone that is ready for 7.1.0, and this test's own."""
+    for who in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{who}_NAME", "Somebody")
+        monkeypatch.setenv(f"GIT_{who}_EMAIL", "somebody@example.org")
+    folder = tmp_path / "clone"
+    git(tmp_path, "clone", "-q", str(ready_clone), str(folder))
+    introduce(folder)
+    return folder
+
+
+@pytest.mark.deep
 def test_a_release_is_built_and_tagged_in_step(clone):
     done = release(clone, "7.1.0")
 
@@ -86,6 +102,7 @@ def test_a_release_is_built_and_tagged_in_step(clone):
     assert subprocess.run(check, cwd=clone / "dist", stdout=subprocess.DEVNULL).returncode == 0
 
 
+@pytest.mark.deep
 def test_a_rehearsal_changes_nothing(clone):
     head = git(clone, "rev-parse", "HEAD")
 
@@ -99,6 +116,7 @@ def test_a_rehearsal_changes_nothing(clone):
     assert "v7.1.0" not in git(clone, "tag")
 
 
+@pytest.mark.deep
 def test_a_faulty_package_leaves_the_checkout_as_it_was(clone):
     readme = clone / "plugins" / KEPT / "README.md"
     readme.write_text(readme.read_text() + "\nSee [there](../../docs/doctor.md).\n")
@@ -112,6 +130,7 @@ def test_a_faulty_package_leaves_the_checkout_as_it_was(clone):
     assert "v7.1.0" not in git(clone, "tag")
 
 
+@pytest.mark.deep
 def test_a_tag_that_fails_leaves_the_checkout_as_it_was(clone):
     git(clone, "config", "tag.gpgSign", "true")
     git(clone, "config", "gpg.program", "false")
@@ -133,6 +152,24 @@ def script(monkeypatch):
     return importlib.import_module("release")
 
 
+def test_what_cannot_be_built_is_no_release(clone, script, monkeypatch):
+    def half_built(checkout, folder):
+        (folder / "half").mkdir(parents=True)
+        assert script.current(checkout) == "7.1.0"
+        raise script.Refusal("the wheel cannot be built")
+
+    monkeypatch.setattr(script, "build_checked", half_built)
+    head = git(clone, "rev-parse", "HEAD")
+
+    with pytest.raises(script.Refusal, match="cannot be built"):
+        script.release(clone, "7.1.0", trial=False)
+
+    assert git(clone, "rev-parse", "HEAD") == head
+    assert git(clone, "status", "--porcelain", "--ignored") == ""
+    assert script.current(clone) != "7.1.0"
+
+
+@pytest.mark.deep
 def test_wheels_that_do_not_work_are_no_release(clone, script, monkeypatch):
     def tried(folder, python):
         assert len(list(folder.glob("*.whl"))) == 2
@@ -148,6 +185,7 @@ def test_wheels_that_do_not_work_are_no_release(clone, script, monkeypatch):
     assert git(clone, "status", "--porcelain", "--ignored") == ""
 
 
+@pytest.mark.deep
 def test_a_rehearsal_by_somebody_whom_the_environment_names(clone, monkeypatch):
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     git(clone, "config", "--unset", "user.name")

@@ -49,6 +49,7 @@ def commands(command: click.Command, path: str):
         yield from commands(each, f"{path} {name}")
 
 
+@pytest.mark.deep
 def test_every_command_and_option_is_documented(site):
     text = text_of(site / "reference/commands.html")
 
@@ -61,6 +62,7 @@ def test_every_command_and_option_is_documented(site):
                 assert " ".join(parameter.help.split()[:3]) in " ".join(text.split())
 
 
+@pytest.mark.deep
 def test_every_hook_is_documented(site):
     text = text_of(site / "reference/python/mmbal.registry.html")
     hooks = [name for name in vars(hookspecs) if name.startswith("mmbal_")]
@@ -71,6 +73,7 @@ def test_every_hook_is_documented(site):
         assert vars(hookspecs)[name].__doc__.splitlines()[0].replace("`", "") in text
 
 
+@pytest.mark.deep
 def test_everything_installed_stands_in_the_catalogue(site):
     catalogue = discover()
     pages = {kind: (site / f"catalogue/{place}.html").read_text(encoding="utf-8")
@@ -88,12 +91,14 @@ def test_everything_installed_stands_in_the_catalogue(site):
     assert all(name in overview for name in [*CAPABILITIES, *catalogue.names("strategy")])
 
 
+@pytest.mark.deep
 def test_every_setting_is_documented(site):
     page = (site / "reference/settings.html").read_text(encoding="utf-8")
 
     assert all(f"<code>{name}</code>" in page for name in RunSettings.model_fields)
 
 
+@pytest.mark.deep
 def test_what_can_be_imported_from_mmbal_leads_to_its_description(site):
     import mmbal
 
@@ -103,6 +108,7 @@ def test_what_can_be_imported_from_mmbal_leads_to_its_description(site):
     assert 'href="mmbal.training.html#mmbal.training.strategy.Strategy"' in page
 
 
+@pytest.mark.deep
 def test_nothing_is_loaded_from_elsewhere(site):
     for page in site.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
@@ -113,6 +119,7 @@ def test_nothing_is_loaded_from_elsewhere(site):
         assert not re.search(r"(@import|url\()\s*[\"']?(https?:)?//", sheet.read_text())
 
 
+@pytest.mark.deep
 def test_formulas_are_mathml(site):
     page = (site / "concepts.html").read_text(encoding="utf-8")
 
@@ -120,18 +127,20 @@ def test_formulas_are_mathml(site):
     assert "arithmatex" not in page
 
 
+@pytest.mark.deep
 def test_links_between_pages_hold(site):
-    for page in site.rglob("*.html"):
-        text = page.read_text(encoding="utf-8")
-        for target in re.findall(r'href="([^"]+)"', text):
+    texts = {page: page.read_text(encoding="utf-8") for page in site.resolve().rglob("*.html")}
+    ids = {page: set(re.findall(r'\bid="([^"]+)"', text)) for page, text in texts.items()}
+    for page, text in texts.items():
+        for target in set(re.findall(r'href="([^"]+)"', text)):
             path, _, fragment = html.unescape(target).partition("#")
             if "//" in target or path.startswith(("mailto:", "/")):
                 continue
             aim = (page.parent / path).resolve() if path else page
             assert aim.exists(), f"{page.relative_to(site)}: {target}"
             if fragment and aim.suffix == ".html" and not fragment.startswith("__"):
-                ids = re.findall(r'\bid="([^"]+)"', aim.read_text(encoding="utf-8"))
-                assert fragment in map(html.unescape, ids), f"{page.relative_to(site)}: {target}"
+                found = map(html.unescape, ids[aim])
+                assert fragment in found, f"{page.relative_to(site)}: {target}"
 
 
 @pytest.mark.usefixtures("_site_modules")

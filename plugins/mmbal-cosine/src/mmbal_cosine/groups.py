@@ -121,4 +121,5 @@ def margin_table(counts: np.ndarray, min_count: int, max_entropy: float) -> np.n
 def entropy(shares: np.ndarray) -> np.ndarray:
     """Return the entropy of each row in bits: (group, class) to (group,)."""
     logarithms = np.log2(np.where(shares > 0, shares, 1))
-    return -(shares * logarithms).sum(axis=1)
+    bits: np.ndarray = -(shares * logarithms).sum(axis=1)
+    return bits

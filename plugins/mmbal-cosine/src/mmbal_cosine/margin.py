@@ -95,13 +95,14 @@ class AdaptiveMargin(Strategy):
                 )
         suspected = self.suspected or context.modalities
         chosen = () if self.grouping == EVERYBODY else suspected
-        averages, labels = read_summaries(context.examples, chosen)
+        averages, labels = read_summaries(context.examples, chosen)  # type: ignore[arg-type]
         found = {m: self._group(m, averages[m], context.seed) for m in chosen}
         self.centroids = {m: _constant(each.centroids, m) for m, each in found.items()}
         members = {m: each.members for m, each in found.items()}
         members = members or {EVERYBODY: np.zeros_like(labels)}
         self.tables = {
-            name: self._tabulate(each, labels, context.classes) for name, each in members.items()
+            name: self._tabulate(each, labels, context.classes)  # type: ignore[arg-type]
+            for name, each in members.items()
         }
         if not any(table.numpy().any() for table in self.tables.values()):
             warnings.warn(
@@ -126,7 +127,7 @@ class AdaptiveMargin(Strategy):
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the cross-entropy of the logits with their margin."""
-        logits = with_margin(step.outputs.logits, self._margin(step), self.scale)
+        logits = with_margin(step.outputs.logits, self._margin(step), self.scale)  # type: ignore[union-attr]
         return {"margin": step.loss_of(logits)}
 
     def _margin(self, step: Step) -> tf.Tensor:
@@ -140,11 +141,11 @@ class AdaptiveMargin(Strategy):
     def _groups_of(self, name: str, step: Step) -> tf.Tensor:
         """Return the row of each example in the table of a modality, (batch,) int64."""
         if name == EVERYBODY:
-            return tf.ones([tf.shape(step.outputs.logits)[0]], tf.int64)
+            return tf.ones([tf.shape(step.outputs.logits)[0]], tf.int64)  # type: ignore[union-attr]
         centroids = tf.convert_to_tensor(self.centroids[name])
         averages = summarise(step.inputs[name])
         groups = nearest(averages, centroids)
-        known = tf.reduce_any(step.outputs.features[name] != 0, axis=-1)
+        known = tf.reduce_any(step.outputs.features[name] != 0, axis=-1)  # type: ignore[union-attr]
         if self.grouping == "values":
             same = tf.reduce_all(averages == tf.gather(centroids, groups), axis=-1)
             known = tf.logical_and(known, same)

@@ -104,7 +104,7 @@ def pareto(fused: Gradients, unimodal: Gradients, gamma: float = 1.5) -> Gradien
         gamma: factor on the result.
     """
     share = fused_share(fused, unimodal)
-    joined = []
+    joined: list[tf.Tensor | None] = []
     for f, u in zip(fused, unimodal, strict=True):
         present = f if f is not None else u
         if present is None:

@@ -60,7 +60,7 @@ class MMTM(keras.layers.Layer):
         self.ratio = ratio
         self.gate_scale = gate_scale
 
-    def build(self, features_shape: Sequence[Sequence[int | None]]) -> None:
+    def build(self, features_shape: Sequence[tuple[*tuple[int | None, ...], int]]) -> None:
         """Create the squeeze, one excitation per modality and the running gate means."""
         channels = [int(shape[-1]) for shape in features_shape]
         units = int(2 * sum(channels) / self.ratio)
@@ -164,7 +164,8 @@ class MMTM(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments."""
-        return super().get_config() | {"ratio": self.ratio, "gate_scale": self.gate_scale}
+        config: dict[str, Any] = super().get_config()
+        return config | {"ratio": self.ratio, "gate_scale": self.gate_scale}
 
 
 def _dense(units: int, fan_in: int, activation: str, name: str, policy: Any) -> keras.layers.Dense:

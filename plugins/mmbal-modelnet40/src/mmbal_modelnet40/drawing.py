@@ -105,11 +105,11 @@ def _corner_normals(
 
 
 def _draw_view(surface: Surface, camera: Camera, options: RenderOptions) -> NDArray[np.uint8]:
-    corners = np.rint(camera.turn(surface.corners) * GRID).astype(np.int64)
-    order = _canonical(corners)
-    corners, sides = corners[order], np.arange(len(corners))[:, None]
-    within = np.argsort(_packed(corners), axis=1, kind="stable")
-    corners = corners[sides, within] / GRID
+    cells = np.rint(camera.turn(surface.corners) * GRID).astype(np.int64)
+    order = _canonical(cells)
+    cells, sides = cells[order], np.arange(len(cells))[:, None]
+    within = np.argsort(_packed(cells), axis=1, kind="stable")
+    corners = cells[sides, within] / GRID
     normals = camera.turn(surface.normals)[order][sides, within]
     window = camera.window(corners)
     pixels = options.size * options.supersampling
@@ -121,7 +121,8 @@ def _draw_view(surface: Surface, camera: Camera, options: RenderOptions) -> NDAr
     light = np.rint(_light(normal, directions[hit], options) * 255 * 256) / 256
     level[rows[hit], columns[hit]] = light
     blocks = level.reshape(options.size, options.supersampling, options.size, -1)
-    return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+    mean: Floats = blocks.mean(axis=(1, 3))
+    return np.rint(mean).astype(np.uint8)
 
 
 def _cast(

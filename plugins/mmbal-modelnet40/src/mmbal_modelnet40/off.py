@@ -126,8 +126,8 @@ def _vertices(lines: _Lines, first: int, count: int) -> NDArray[np.float64]:
     wrong = np.flatnonzero(~np.isfinite(points).all(axis=1))
     if wrong.size:
         index = int(wrong[0])
-        found = _culprit(rows[index].split()[:3], _finite)
-        lines.refuse(first + index, f"vertex {index}: expected 3 finite numbers, found {found!r}")
+        culprit = _culprit(rows[index].split()[:3], _finite)
+        lines.refuse(first + index, f"vertex {index}: expected 3 finite numbers, found {culprit!r}")
     return points
 
 

@@ -138,7 +138,10 @@ class ModelNet40(DatasetSource):
 
     def _survey(self, listing: Any) -> Survey:
         options = self.options
-        how = {"any_size": options.image_size is not None, "workers": options.workers}
+        how: dict[str, Any] = {
+            "any_size": options.image_size is not None,
+            "workers": options.workers,
+        }
         if options.cache is None:
             return survey(listing, options.views, **how)
         options.cache.mkdir(parents=True, exist_ok=True)

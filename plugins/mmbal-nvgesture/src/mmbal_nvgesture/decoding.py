@@ -111,7 +111,8 @@ def _from_key_frame(packets: Iterator[Any], first: int) -> Iterator[tuple[int, l
 
     It is the last one before or at `first`, or the beginning where none is marked.
     """
-    base, waiting = 0, []
+    base = 0
+    waiting: list[Any] = []
     for number, packet in enumerate(packets):
         if number <= first and packet.is_keyframe:
             base, waiting = number, []
@@ -162,7 +163,7 @@ def _read_images(media: Media, numbering: Numbering, first: int, last: int, take
         path = media.path / numbering.name(number)
         try:
             with Image.open(path) as image:
-                frame = av.VideoFrame.from_image(image.convert("RGB"))
+                frame = av.VideoFrame.from_image(image.convert("RGB"))  # type: ignore[no-untyped-call]
         except FileNotFoundError as problem:
             missing = f"{media.path.name}: frame {numbering.number(number)} missing"
             raise DataFormatError(missing) from problem

@@ -37,7 +37,7 @@ class ClipReader:
         ]
         self._mirrored = dict(pairs) | {other: one for one, other in pairs}
 
-    def plain(self, index: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
+    def plain(self, index: NDArray[np.int64]) -> dict[str, NDArray[np.generic] | np.int64]:
         """Return the middle of a clip's window and frames, and its label.
 
         Args:
@@ -57,7 +57,7 @@ class ClipReader:
 
     def varied(
         self, index: NDArray[np.int64], seed: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.generic]]:
+    ) -> dict[str, NDArray[np.generic] | np.int64]:
         """Return a random stretch of a clip's window in a random crop.
 
         Args:

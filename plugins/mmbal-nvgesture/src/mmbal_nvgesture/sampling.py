@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -125,7 +126,7 @@ def _write_clip(
 
 def _frames(
     moments: "np.ndarray[tuple[int], np.dtype[np.float64]]",
-    places: tuple[np.ndarray, np.ndarray],  # type: ignore[type-arg]
+    places: tuple[np.ndarray, np.ndarray],
     noise: Pixels,
     gray: bool,
 ) -> Iterator[Pixels]:
@@ -165,7 +166,7 @@ def write_video(
     coding = f"keyint={key_every}:min-keyint={key_every}:scenecut=0:bframes={b_frames}:b-adapt=0"
     coding += ":rc-lookahead=0:sync-lookahead=0:mbtree=0" + extra  # the same bytes every time
     with av.open(str(path), "w", format="avi") as container:
-        stream = container.add_stream(ENCODER, rate=rate)
+        stream = cast("av.VideoStream", container.add_stream(ENCODER, rate=rate))
         stream.codec_context.thread_count = 1
         stream.options = {"preset": "veryfast", "crf": "20", "x264-params": coding}
         stream.pix_fmt = "yuv420p"

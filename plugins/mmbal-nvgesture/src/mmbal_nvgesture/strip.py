@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import av
 import numpy as np
@@ -119,5 +120,5 @@ class Strip:
     def _pixels(self, frame: av.VideoFrame) -> Pixels:
         form = "gray" if self.gray else "rgb24"
         resized = frame.reformat(self.width, self.height, form, interpolation="BILINEAR")
-        pixels: Pixels = resized.to_ndarray()
+        pixels = cast("Pixels", resized.to_ndarray())
         return pixels.reshape(self.height, self.width, -1)

@@ -101,6 +101,7 @@ class PMR(Windowed):
     def _class_means(self, epoch: int, context: Context) -> tuple[dict[str, Any], np.ndarray]:
         """Return modality to (classes, channels) means over a share, and the (classes,) counts."""
         examples = context.examples
+        assert examples is not None  # noqa: S101  (checked before training)
         drawn = np.random.default_rng([context.seed, epoch]).permutation(len(examples))
         chosen = np.sort(drawn[: int(np.ceil(self.share * len(examples)))])
         sums = {m: np.zeros(old.shape) for m, old in self.prototypes.items()}
@@ -133,7 +134,8 @@ class PMR(Windowed):
         """Return the joint loss, that against the prototypes, and the entropy."""
         seen, names = tf.convert_to_tensor(self.seen), list(self.prototypes)
         similar = [
-            similarities(pooled(step.outputs.features[m]), self.prototypes[m], seen) for m in names
+            similarities(pooled(step.outputs.features[m]), self.prototypes[m], seen)  # type: ignore[union-attr]
+            for m in names
         ]
         scores = true_class_scores(dict(zip(names, similar, strict=True)), step.labels)
         lag, lead = lags_and_leads(scores)

@@ -99,7 +99,7 @@ class RUBi(Strategy):
             return joint
         answers, own = [], {}
         for modality, (mask, classifier) in self._branches.items():
-            seen = tf.stop_gradient(pooled(step.outputs.features[modality]))
+            seen = tf.stop_gradient(pooled(step.outputs.features[modality]))  # type: ignore[union-attr]
             answer = at_least_float32(mask(seen))
             answers.append(answer)
             own[f"bias/{modality}"] = self.weight * step.loss_of(
@@ -107,7 +107,7 @@ class RUBi(Strategy):
             )
         fitted = {
             name: step.loss_of(masked(logits, answers))
-            for name, logits in step.outputs.supervised.items()
+            for name, logits in step.outputs.supervised.items()  # type: ignore[union-attr]
         }
         return fitted | own
 
