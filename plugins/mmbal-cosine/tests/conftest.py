@@ -77,9 +77,9 @@ def train(make_model, make_data):
     return train
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plain(train):
-    """Return a function: the network after plain training by Adam, once for all tests."""
+    """Return a function: the network after plain training by Adam, once for a module."""
 
     @functools.cache
     def plain(modalities, policy):

@@ -77,9 +77,9 @@ def train(make_network, make_data):
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def joint(make_network, make_data):
-    """Return a function: the weights by group after joint training, done once for all tests."""
+    """Return a function: the weights by group after joint training, done once for a module."""
 
     @functools.cache
     def run(kind="late", modalities="ab", *, adam=False):

@@ -166,7 +166,7 @@ def train(draw):
     return train
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def plain(networks, train, weights):
     """Return a function: the weights after plain training, for a kind and its modalities."""
 

@@ -57,14 +57,14 @@ def make_data():
     return make
 
 
-def fit(network, data, strategy=None, optimizer=None, **options):
-    """Train two epochs of one step; eagerly, as steps are few, unless told otherwise."""
+def fit(network, data, strategy=None, optimizer=None, batch_size=16, **options):
+    """Train two epochs, of one step unless told otherwise; eagerly, as steps are few, likewise."""
     model = BalancedModel(network, strategy, seed=5)
     options = {"run_eagerly": True, **options}
     model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), **options)
     # As a run tells it; strategies may read the examples by themselves.
-    model.run_facts = {"examples": Examples.from_arrays(*data), "batch_size": 16}
-    model.fit(*data, batch_size=16, epochs=2, shuffle=False, verbose=0)
+    model.run_facts = {"examples": Examples.from_arrays(*data), "batch_size": batch_size}
+    model.fit(*data, batch_size=batch_size, epochs=2, shuffle=False, verbose=0)
     return model
 
 
@@ -80,15 +80,15 @@ def train(make_network, make_data):
     return run
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def joint(make_network, make_data):
-    """Return a function: the weights by group after joint training, done once for all tests."""
+    """Return a function: the weights by group after joint training, done once for a module."""
 
     @functools.cache
-    def run(kind="late", modalities="ab", *, adam=False):
+    def run(kind="late", modalities="ab", *, adam=False, **options):
         network = make_network(kind, modalities)
         optimizer = keras.optimizers.Adam(0.01) if adam else None
-        fit(network, make_data(modalities), optimizer=optimizer)
+        fit(network, make_data(modalities), optimizer=optimizer, **options)
         return weights(network)
 
     return run

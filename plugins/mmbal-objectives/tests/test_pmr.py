@@ -224,14 +224,15 @@ def test_terms_reach_the_encoder_of_their_modality_alone(make_network, make_data
 @pytest.mark.parametrize("kind", ["late", "mmtm"])
 class TestTraining:
     def test_differs_from_joint_training_within_its_window(self, train, joint, kind):
-        def adam():
-            return keras.optimizers.Adam(0.01)
+        def ours_with(**options):
+            adam = keras.optimizers.Adam(0.01)
+            return train(PMR(share=1.0, **options), kind, optimizer=adam, batch_size=8)
 
-        ours, plain = train(PMR(share=1.0), kind, optimizer=adam()), joint(kind, adam=True)
+        ours, plain = ours_with(), joint(kind, adam=True, batch_size=8)
         apart = [name for name in plain if (ours[name] != plain[name]).any()]
         # With a joint classifier, features move the rest from the second step on.
         assert apart == list(plain)
-        outside = train(PMR(share=1.0, starts=2), kind, optimizer=adam())
+        outside = ours_with(starts=2)
         for name, value in plain.items():
             np.testing.assert_array_equal(outside[name], value)
 
