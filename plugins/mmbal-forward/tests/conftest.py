@@ -57,7 +57,7 @@ def make_data():
 
 
 def fit(network, data, strategy=None, optimizer=None, **options):
-    """Train two epochs of one step; eagerly, as steps are few, unless told otherwise."""
+    """Train two epochs of one step; eagerly, as steps are few."""
     model = BalancedModel(network, strategy, seed=5)
     options = {"run_eagerly": True, **options}
     model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), **options)

@@ -58,7 +58,7 @@ def make_data():
 
 
 def fit(network, data, strategy=None, optimizer=None, batch_size=16, **options):
-    """Train two epochs, of one step unless told otherwise; eagerly, as steps are few, likewise."""
+    """Train two epochs of one step, unless batches are smaller; eagerly, as steps are few."""
     model = BalancedModel(network, strategy, seed=5)
     options = {"run_eagerly": True, **options}
     model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), **options)
