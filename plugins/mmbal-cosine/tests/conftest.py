@@ -1,5 +1,7 @@
 """A small late-fusion network, data whose second modality is biased, and training on them."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ CLASSES = 3
 EXAMPLES = 24
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_network():
     """Return a function that builds the same network for the same arguments."""
 
@@ -26,7 +28,7 @@ def make_network():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_data():
     """Return a function that draws inputs and labels; b shows the label, but for every sixth."""
 
@@ -46,7 +48,7 @@ def make_data():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_model(make_network, make_data):
     """Return a function from a strategy to a model that knows the training examples."""
 
@@ -59,17 +61,32 @@ def make_model(make_network, make_data):
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def train(make_model, make_data):
-    """Return a function that trains three epochs of three steps; weights and losses."""
+    """Return a function that trains three epochs of one step; model and losses.
+
+    Eagerly, as steps are few, unless told otherwise.
+    """
 
     def train(strategy=None, modalities="ab", **options):
-        model = make_model(strategy, modalities, **options)
-        fit = {"batch_size": 8, "epochs": 3, "shuffle": False, "verbose": 0}
+        model = make_model(strategy, modalities, **{"run_eagerly": True, **options})
+        fit = {"batch_size": EXAMPLES, "epochs": 3, "shuffle": False, "verbose": 0}
         history = model.fit(*make_data(modalities), **fit).history
         return model, history["loss"]
 
     return train
+
+
+@pytest.fixture(scope="module")
+def plain(train):
+    """Return a function: the network after plain training by Adam, once for a module."""
+
+    @functools.cache
+    def plain(modalities, policy):
+        assert keras.config.dtype_policy().name == policy
+        return train(None, modalities, optimizer=keras.optimizers.Adam(0.01))[0].network
+
+    return plain
 
 
 @pytest.fixture

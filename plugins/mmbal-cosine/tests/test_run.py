@@ -16,6 +16,7 @@ from mmbal.registry.catalogue import Provenance
 from mmbal.registry.discovery import discover
 
 OPTIONS = {"mmcosine": {}, "adaptive-margin": {"strategy.min_count": 2, "strategy.clusters": 4}}
+DEEP_MARGIN = pytest.param("adaptive-margin", marks=pytest.mark.deep)
 
 SCRIPT = """
 import contextlib, json, sys
@@ -91,6 +92,7 @@ class Halting(keras.callbacks.Callback):
             signal.raise_signal(signal.SIGTERM)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("strategy", ["mmcosine", "adaptive-margin"])
 def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, monkeypatch, start, strategy):
     monkeypatch.setitem(sys.modules, "users", sys.modules[__name__])
@@ -110,10 +112,10 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, monkeypatch, start, str
     assert resumed["last"] == straight["last"]
 
 
-@pytest.mark.parametrize("strategy", ["mmcosine", "adaptive-margin"])
+@pytest.mark.parametrize("strategy", ["mmcosine", DEEP_MARGIN])
 def test_evaluation_predicts_by_the_cosines_that_were_trained(tmp_path, start, strategy):
     catalogue, folder = discover(), tmp_path / "run"
-    told = start(folder, strategy)["test"]
+    told = start(folder, strategy, evaluations=["accuracy"])["test"]
 
     again = evaluate(folder, catalogue)
 
@@ -129,6 +131,7 @@ def test_evaluation_predicts_by_the_cosines_that_were_trained(tmp_path, start, s
     assert abs(evaluate(folder, catalogue)["loss"] - told["loss"]) > 0.01
 
 
+@pytest.mark.deep
 def test_two_replicas_train_as_one_device():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert not done.returncode, done.stderr[-3000:]

@@ -191,12 +191,22 @@ class TestAdaptiveMargin:
             model.fit(*make_data(), verbose=0)
 
 
+COMBINATIONS = [
+    ("a", "float32"), ("ab", "float32"), ("abc", "float32"),
+    ("ab", "mixed_bfloat16"), ("ab", "mixed_float16"),
+    *(
+        pytest.param(modalities, policy, marks=pytest.mark.deep)
+        for policy in ("mixed_bfloat16", "mixed_float16")
+        for modalities in ("a", "abc")
+    ),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("make", BOTH)
 class TestBoth:
-    @pytest.mark.parametrize("modalities", ["a", "ab", "abc"])
-    @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16"])
+    @pytest.mark.parametrize(("modalities", "policy"), COMBINATIONS)
     def test_training_is_finite_and_moves_encoders_and_kernel(
-        self, make, train, precision, modalities, policy
+        self, make, train, plain, precision, modalities, policy
     ):
         precision(policy)
         model, losses = train(make(), modalities, optimizer=keras.optimizers.Adam(0.01))
@@ -206,11 +216,11 @@ class TestBoth:
         assert network.joint.kernel.dtype == "float32"
         assert not network.joint.bias.trainable
         assert not network.joint.bias.numpy().any()
-        plain, _ = train(None, modalities, optimizer=keras.optimizers.Adam(0.01))
+        both = (network, plain(modalities, policy))
         for m in modalities:
-            kernels = [each.network.encoders[m].kernel.numpy() for each in (model, plain)]
+            kernels = [each.encoders[m].kernel.numpy() for each in both]
             assert np.abs(kernels[0] - kernels[1]).max() > 1e-4
-        heads = [each.network.joint.heads["a"].kernel.numpy() for each in (model, plain)]
+        heads = [each.joint.heads["a"].kernel.numpy() for each in both]
         np.testing.assert_array_equal(*heads)  # nobody trains them
 
     def test_eager_is_as_graph(self, make, train, precision):
@@ -221,10 +231,23 @@ class TestBoth:
             np.testing.assert_allclose(value, expected, rtol=0, atol=1e-9)
 
     def test_a_vector_of_zeros_does_no_harm(self, make, make_model, make_data):
-        model, (inputs, labels) = make_model(make()), make_data()
+        model, (inputs, labels) = make_model(make(), run_eagerly=True), make_data()
         model.network.encoders["a"].kernel.assign(np.zeros((3, 4)))
-        model.fit(inputs, labels, batch_size=8, verbose=0)
+        model.fit(inputs, labels, batch_size=12, verbose=0)
         assert all(np.isfinite(value).all() for value in weights(model))
+
+    def test_loaded_weights_predict_by_the_cosines_that_were_saved(
+        self, make, make_network, make_data, tmp_path
+    ):
+        inputs, network = make_data()[0], make_network()
+        linear = network(inputs).logits
+        make().adapt(network)
+        network.save_weights(tmp_path / "cosine.weights.h5")
+        other = make_network(seed=7)
+        make().adapt(other)
+        other.load_weights(tmp_path / "cosine.weights.h5")
+        np.testing.assert_array_equal(other(inputs).logits, network(inputs).logits)
+        assert np.abs(other(inputs).logits - linear).max() > 0.01
 
     def test_networks_without_a_joint_classifier_are_refused(self, make, make_data):
         network = LateSum({m: keras.layers.Dense(2) for m in "ab"}, 3)

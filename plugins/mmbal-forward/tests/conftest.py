@@ -1,5 +1,7 @@
 """A network with one joint classifier and one joined by an MMTM, and steps of training them."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -26,7 +28,7 @@ def mmtm(modalities):
     return MMTMNetwork({m: [dense(UNITS[m], "tanh"), dense(CLASSES)] for m in modalities})
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_network():
     """Return a function that builds the same network for the same arguments."""
 
@@ -39,7 +41,7 @@ def make_network():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_data():
     """Return a function that draws inputs and labels."""
 
@@ -54,17 +56,36 @@ def make_data():
     return make
 
 
+def fit(network, data, strategy=None, optimizer=None, **options):
+    """Train two epochs of one step; eagerly, as steps are few."""
+    model = BalancedModel(network, strategy, seed=5)
+    options = {"run_eagerly": True, **options}
+    model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), **options)
+    model.fit(*data, batch_size=16, epochs=2, shuffle=False, verbose=0)
+    return model
+
+
 @pytest.fixture
 def train(make_network, make_data):
-    """Return a function that trains two epochs of two steps and gives the weights by group."""
+    """Return a function that trains under a strategy and gives the weights by group."""
 
-    def run(strategy=None, kind="late", modalities="ab", optimizer=None, epochs=2, **options):
+    def run(strategy, kind="late", modalities="ab", **options):
+        network, data = make_network(kind, modalities), make_data(modalities)
+        run.model = fit(network, data, strategy, **options)
+        return weights(network)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def joint(make_network, make_data):
+    """Return a function: the weights by group after joint training, done once for a module."""
+
+    @functools.cache
+    def run(kind="late", modalities="ab", *, adam=False):
         network = make_network(kind, modalities)
-        model = BalancedModel(network, strategy, seed=5)
-        model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), **options)
-        data = make_data(modalities)
-        model.fit(*data, batch_size=8, epochs=epochs, shuffle=False, verbose=0)
-        run.model = model
+        optimizer = keras.optimizers.Adam(0.01) if adam else None
+        fit(network, make_data(modalities), optimizer=optimizer)
         return weights(network)
 
     return run

@@ -1,5 +1,7 @@
 """A late-fusion network of a linear classifier on concatenated features, and data for it."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -69,7 +71,7 @@ def normalised(modality):
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def late():
     """Return a function that builds the same late-fusion network for the same arguments."""
 
@@ -100,13 +102,13 @@ def siamese(late):
     return late(stage=lambda m: Padded(shared, WIDTHS["b"] - WIDTHS[m]))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def stochastic(late):
     """Return a function that builds one with batch normalisation and dropout."""
     return lambda modalities="ab": late(modalities, normalised)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mmtm():
     """Return a function that builds the same network with an MMTM for the same arguments."""
 
@@ -122,13 +124,13 @@ def mmtm():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def networks(late, mmtm):
     """Return how to build networks, by kind."""
     return {"late": late, "mmtm": mmtm}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def draw():
     """Return a function that draws inputs and labels; `a` tells the label best."""
 
@@ -145,13 +147,18 @@ def draw():
     return draw
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def train(draw):
-    """Return a function that trains a network under a strategy on batches of 8."""
+    """Return a function that trains a network under a strategy, a step of 8 per epoch.
 
-    def train(strategy, network, optimizer=None, epochs=2, examples=16, **options):
+    Eagerly, as steps are few; each strategy has a test that graphs do the same.
+    """
+
+    def train(strategy, network, optimizer=None, epochs=2, examples=8, **options):
         model = BalancedModel(network, strategy, seed=5)
-        model.compile(optimizer or keras.optimizers.SGD(0.2, momentum=0.9), **options)
+        model.compile(
+            optimizer or keras.optimizers.SGD(0.2, momentum=0.9), **{"run_eagerly": True, **options}
+        )
         inputs, labels = draw(network.modalities, examples)
         model.fit(inputs, labels, batch_size=8, epochs=epochs, shuffle=False, verbose=0)
         return model
@@ -159,13 +166,24 @@ def train(draw):
     return train
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def plain(networks, train, weights):
+    """Return a function: the weights after plain training, for a kind and its modalities."""
+
+    @functools.cache
+    def plain(kind="late", modalities="ab", examples=8):
+        return weights(train(None, networks[kind](modalities), examples=examples))
+
+    return plain
+
+
+@pytest.fixture(scope="session")
 def weights():
     """Return a function: the trained variables of a model as arrays, in their order."""
     return lambda model: [v.numpy() for v in model.network.trainable_variables]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def apart():
     """Return a function: how far two lists of arrays are from each other, at most."""
 
@@ -175,7 +193,7 @@ def apart():
     return apart
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_step(draw):
     """Return a function from a network to the step of one batch, with its outputs."""
 

@@ -130,6 +130,37 @@ def test_trials_train_one_objective_alone(networks, train, kind, objective):
     assert moved == (set(before) - heads if objective == "fused" else own)
 
 
+@pytest.mark.parametrize(
+    ("options", "lengths"),
+    [({"estimate": "offline"}, {0: 5}), ({"super_epoch": 2}, {0: 2, 2: 2, 4: 1})],
+)
+def test_trials_last_as_long_as_what_they_decide_on(late, context, options, lengths):
+    """With trials that tell the losses of `TestBlend`, of the fused prediction last."""
+    tried, noted, network = [], {}, late()
+    losses = dict(zip(("a", "b", "fused"), TestBlend.AFTER, strict=True))
+
+    def trial(strategy, epochs, measure, *, plan, name):
+        assert name == f"the {strategy.objective} objective alone"
+        tried.append((epoch, strategy.objective, epochs, sorted(plan.ids)))
+        return TestBlend.BEFORE[0], losses[strategy.objective]
+
+    strategy = GradientBlending(**options)
+    facts = context(network, epochs=5, trial=trial, note=noted.__setitem__)
+    strategy.build(facts)
+    shown = sorted(split(24, 0.08, 0)[1])
+    for epoch in range(5):
+        assert sorted(strategy.begin_epoch(epoch, facts).sampler.ids) == shown
+    assert tried == [
+        (epoch, objective, length, shown)
+        for epoch, length in lengths.items()
+        for objective in ("fused", "a", "b")
+    ]
+    weights = {"fused": 0.145401, "a": 0.200297, "b": 0.654303}
+    assert list(noted) == [f"blending weights of epoch {epoch + 1}" for epoch in lengths]
+    assert all(found == near(weights) for found in noted.values())
+    assert strategy.weights.numpy().tolist() == near(list(weights.values()))
+
+
 class Telling(SilentProgress):
     """Remembers the stages."""
 
@@ -201,7 +232,7 @@ def noted(journal):
     ("options", "epochs"),
     [
         ({"estimate": "offline", "share": 0.2}, {1: 4}),
-        ({"super_epoch": 3, "share": 0.2}, {1: 3, 4: 1}),
+        pytest.param({"super_epoch": 3, "share": 0.2}, {1: 3, 4: 1}, marks=pytest.mark.deep),
     ],
 )
 def test_runs_estimate_weights_and_tell_them(start, tmp_path, options, epochs):

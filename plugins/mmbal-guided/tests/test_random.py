@@ -4,8 +4,11 @@ import itertools
 from collections import Counter
 
 import pytest
+import tensorflow as tf
 
 from mmbal_guided import Random
+from mmbal_guided.options import BalancedOptions
+from mmbal_guided.random import random
 
 
 def draw(machine, steps, modalities="ab", seed=0, **options):
@@ -50,6 +53,17 @@ def test_any_seed_will_do(machine, seed):
     assert len(set(draw(machine, 30, seed=seed))) == 3
 
 
+@pytest.mark.parametrize("modalities", ["ab", "abc"])
+def test_a_draw_is_of_the_seed_and_the_step_alone(machine, modalities):
+    """So that a resumed run draws as it would have."""
+    drawn = [
+        int(tf.random.stateless_uniform([], [7, step], -1, len(modalities), tf.int32))
+        for step in range(20)
+    ]
+    expected = "".join("." if each < 0 else str(each) for each in drawn)
+    assert draw(machine, 20, modalities, seed=7) == expected
+
+
 def test_speeds_do_not_matter(machine):
     told = [
         machine(Random(warmup_steps=0)).steps(*[speeds] * 30)
@@ -92,3 +106,9 @@ class TestWarmup:
 def test_update_is_checked():
     with pytest.raises(ValueError, match="'all' or 'isolated', received 'both'"):
         Random(update="both")
+
+
+def test_options_reach_the_strategy():
+    made = random(BalancedOptions(warmup=0.5, update="isolated"))
+    assert type(made) is Random
+    assert (made.warmup, made.warmup_steps, made.update) == (0.5, None, "isolated")

@@ -17,7 +17,7 @@ def kind(request):
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_network():
     """Return a function that builds the same network for the same arguments."""
 
@@ -35,7 +35,7 @@ def make_network():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_data():
     """Return a function that draws inputs and labels."""
 

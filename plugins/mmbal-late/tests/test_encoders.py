@@ -28,6 +28,12 @@ def series(shape, channels=6):
     return keras.Model(x, keras.layers.Conv1D(channels, 3)(x))
 
 
+def pictures(shape, channels):
+    """Return a network of images: (batch, height, width, 3) to (batch, ..., channels)."""
+    x = keras.Input(shape)
+    return keras.Model(x, keras.layers.Conv2D(channels, 3, strides=2)(x))
+
+
 def two_outputs(shape):
     x = keras.Input(shape)
     return keras.Model(x, [x, x])
@@ -87,15 +93,22 @@ def test_dropout_drops_features_in_training():
     assert (network(inputs).features["table"].numpy() != 0).mean() > 0.9
 
 
-def test_backbones_for_all_and_for_one():
+@pytest.mark.parametrize(
+    ("backbone", "arguments", "width"),
+    [
+        (f"{HERE}pictures", {"channels": 7}, 7),
+        pytest.param("MobileNetV2", {"alpha": 0.35}, 1280, marks=pytest.mark.deep),
+    ],
+)
+def test_backbones_for_all_and_for_one(backbone, arguments, width):
     modalities = {"image": Modality((32, 32, 3)), "series": SERIES}
     _, outputs = build(
         modalities,
-        backbone="MobileNetV2",
-        arguments={"alpha": 0.35},
+        backbone=backbone,
+        arguments=arguments,
         branches={"series": BranchOptions(backbone=f"{HERE}series", arguments={"channels": 5})},
     )
-    assert widths(outputs) == {"image": 1280, "series": 5}
+    assert widths(outputs) == {"image": width, "series": 5}
     _, outputs = build(
         {"one": SERIES, "two": SERIES},
         backbone=f"{HERE}series",

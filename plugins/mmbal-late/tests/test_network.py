@@ -215,9 +215,19 @@ class TestGroups:
         assert told == {"late-concat": LateConcat.offers, "late-sum": LateSum.offers}
 
 
+COMBINATIONS = [
+    ("a", "float32"), ("ab", "float32"), ("abc", "float32"),
+    ("ab", "mixed_bfloat16"), ("ab", "mixed_float16"), ("ab", "float64"),
+    *(
+        pytest.param(modalities, policy, marks=pytest.mark.deep)
+        for policy in ("mixed_bfloat16", "mixed_float16", "float64")
+        for modalities in ("a", "abc")
+    ),
+]  # fmt: skip
+
+
 class TestTraining:
-    @pytest.mark.parametrize("modalities", ["a", "ab", "abc"])
-    @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16", "mixed_float16", "float64"])
+    @pytest.mark.parametrize(("modalities", "policy"), COMBINATIONS)
     def test_joint_training_learns_without_a_warning(
         self, kind, make_network, make_data, precision, modalities, policy
     ):

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 SCRIPT = """
 import contextlib, json
 import keras, numpy as np
@@ -38,6 +40,7 @@ for architecture in (late_concat, late_sum):
 """
 
 
+@pytest.mark.deep
 def test_two_replicas_train_as_one_device():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert not done.returncode, done.stderr[-3000:]

@@ -223,23 +223,31 @@ def test_terms_reach_the_encoder_of_their_modality_alone(make_network, make_data
 
 @pytest.mark.parametrize("kind", ["late", "mmtm"])
 class TestTraining:
-    def test_differs_from_joint_training_within_its_window(self, train, kind):
-        def adam():
-            return keras.optimizers.Adam(0.01)
+    def test_differs_from_joint_training_within_its_window(self, train, joint, kind):
+        def ours_with(**options):
+            adam = keras.optimizers.Adam(0.01)
+            return train(PMR(share=1.0, **options), kind, optimizer=adam, batch_size=8)
 
-        ours = train(PMR(share=1.0), kind, optimizer=adam())
-        joint = train(None, kind, optimizer=adam())
-        apart = [name for name in joint if (ours[name] != joint[name]).any()]
+        ours, plain = ours_with(), joint(kind, adam=True, batch_size=8)
+        apart = [name for name in plain if (ours[name] != plain[name]).any()]
         # With a joint classifier, features move the rest from the second step on.
-        assert apart == list(joint)
-        outside = train(PMR(share=1.0, starts=2), kind, optimizer=adam())
-        for name, value in joint.items():
+        assert apart == list(plain)
+        outside = ours_with(starts=2)
+        for name, value in plain.items():
             np.testing.assert_array_equal(outside[name], value)
 
-    def test_with_a_single_modality_is_plain(self, train, kind):
-        ours, joint = train(PMR(share=1.0), kind, "a"), train(None, kind, "a")
-        for name, value in joint.items():
+    def test_with_a_single_modality_is_plain(self, train, joint, kind):
+        ours = train(PMR(share=1.0), kind, "a")
+        for name, value in joint(kind, "a").items():
             np.testing.assert_array_equal(ours[name], value)
+
+
+def test_graphs_do_as_eager_steps(train):
+    eager, graph = (
+        train(PMR(share=0.5, ends=0), modalities="abc", run_eagerly=each) for each in (True, False)
+    )
+    for name, value in eager.items():
+        np.testing.assert_allclose(graph[name], value, rtol=0, atol=1e-6)
 
 
 def test_half_precision_stays_finite_and_prototypes_are_single(train, precision):

@@ -127,16 +127,15 @@ def test_who_learns_from_which_loss(make_network, make_data):
 
 @pytest.mark.parametrize("kind", ["late", "mmtm"])
 class TestTraining:
-    def test_differs_from_joint_training(self, train, kind):
+    def test_differs_from_joint_training(self, train, joint, kind):
         ours = train(RUBi(hidden=(4,)), kind, optimizer=keras.optimizers.Adam(0.01))
-        groups = train.model.optimizer.groups
-        joint = train(None, kind, optimizer=keras.optimizers.Adam(0.01))
-        assert groups == (*joint, "strategy")
-        assert all((ours[name] != joint[name]).any() for name in joint)
+        plain = joint(kind, adam=True)
+        assert train.model.optimizer.groups == (*plain, "strategy")
+        assert all((ours[name] != plain[name]).any() for name in plain)
 
-    def test_with_a_single_modality_is_plain(self, train, kind):
-        ours, joint = train(RUBi(), kind, "a"), train(None, kind, "a")
-        for name, value in joint.items():
+    def test_with_a_single_modality_is_plain(self, train, joint, kind):
+        ours = train(RUBi(), kind, "a")
+        for name, value in joint(kind, "a").items():
             np.testing.assert_array_equal(ours[name], value)
 
     def test_evaluation_is_without_the_mask(self, train, make_data, kind):
@@ -149,6 +148,15 @@ class TestTraining:
             for x in outputs.supervised.values()
         ]
         np.testing.assert_allclose(told["loss"], sum(losses), rtol=1e-6)
+
+
+def test_graphs_do_as_eager_steps(train):
+    eager, graph = (
+        train(RUBi(("a", "c"), hidden=(4,)), modalities="abc", run_eagerly=each)
+        for each in (True, False)
+    )
+    for name, value in eager.items():
+        np.testing.assert_allclose(graph[name], value, rtol=0, atol=1e-6)
 
 
 def test_half_precision_stays_finite(train, precision):
