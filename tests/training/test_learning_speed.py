@@ -192,3 +192,9 @@ def test_variables_that_are_not_trained_are_left_out(pair):
 )
 def test_imbalance(speeds, expected):
     np.testing.assert_allclose(imbalance(tf.constant(speeds, tf.float64)), expected, rtol=1e-12)
+
+
+def test_what_adds_up_is_nothing_that_trains(pair):
+    speed, _ = pair
+    assert [v.name for v in speed.variables] == ["branch_updates:0", "fusion_updates:0"]
+    assert speed.trainable_variables == ()

@@ -66,3 +66,17 @@ def test_a_loss_of_probabilities_is_refused(loss):
 def test_hits(labels):
     logits = tf.constant([[2.0, 1.0], [2.0, 1.0], [-2.0, 1.0]])
     assert hits(tf.constant(labels), logits).numpy().tolist() == [1, 0, 1]
+
+
+def test_a_sum_over_examples_is_a_loss_of_one_replica_only():
+    """Each of several would take the sum over its own rows."""
+    summed = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")
+    np.testing.assert_allclose(branch_loss(summed)(tf.constant([0, 1]), LOGITS), EACH.sum(), 1e-6)
+    with pytest.raises(ValueError, match="mean over examples on 2 replicas.*received 'sum'"):
+        branch_loss(summed, replicas=2)
+
+
+def test_the_mean_of_a_replica_is_over_its_own_rows():
+    """Within a scope Keras's own would divide it by the number of replicas."""
+    made = branch_loss(None, replicas=2)
+    np.testing.assert_allclose(made(tf.constant([0, 1]), LOGITS), EACH.mean(), rtol=1e-6)

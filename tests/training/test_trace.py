@@ -74,3 +74,14 @@ def test_writes_inside_a_graph_in_order():
     twice(tf.constant(0))
     twice(tf.constant(2))
     assert trace.read().loss.tolist() == [0.5, 1.5, 2.5, 3.5]
+
+
+@pytest.mark.parametrize(("step", "kept"), [(3, []), (7, []), (8, [7.5]), (99, [7.5, 8.5, 9.5])])
+def test_the_steps_before_one_are_counted_from_the_first_that_is_held(step, kept):
+    trace = StepTrace(modalities=1, capacity=3)
+    for written in range(10):
+        write(trace, written, modalities=1)
+    steps = trace.read().before(step)
+    assert steps.first == 7
+    assert steps.loss.tolist() == kept
+    assert len(steps.speeds) == len(kept)
