@@ -1,5 +1,6 @@
 """I3D against one in PyTorch, and the network of two of them."""
 
+from functools import cache
 from pathlib import Path
 
 import keras
@@ -62,16 +63,26 @@ def drawn(i3d_tensors, save_checkpoint):
     return save_checkpoint(i3d_tensors, dtype="float64")
 
 
-def run_case(case, path, clip):
-    """Return the values of every endpoint and the logits, by their golden names."""
-    backbone = i3d((*(None,) * 3, 3))
-    head_shape = i3d(CASES[case][1:]).output.shape[1:]
-    head = classifier(head_shape, 400, 0.5, "i3d")
-    assign(backbone, head, open_checkpoint(path), "rgb")
+@pytest.fixture(scope="module")
+def twin(drawn, i3d_clip):
+    """Return a function that runs a case of the golden file in Keras."""
+    golden, checkpoint = np.load(GOLDEN), open_checkpoint(drawn)
+    backbone = i3d((None, None, None, 3))
     probe = keras.Model(backbone.input, [backbone.get_layer(name).output for name in ENDPOINTS])
-    found = probe(clip.astype("float32"), training=case == "training")
-    named = {k: v.numpy() for k, v in zip(ENDPOINTS, found, strict=True)}
-    return named, head(found[-1]).numpy(), backbone
+    norm = backbone.get_layer("Conv3d_1a_7x7.batch_norm")
+
+    @cache
+    def run(case):
+        """Return values of every endpoint, logits, first running mean and variance after them."""
+        head = classifier(tuple(golden[f"{case}/Mixed_5c/shape"][1:]), 400, 0.5, "i3d")
+        assign(backbone, head, checkpoint, "rgb")
+        clip = i3d_clip(CASES[case]).astype("float32")
+        found = probe(clip, training=case == "training")
+        named = {k: v.numpy() for k, v in zip(ENDPOINTS, found, strict=True)}
+        moved = norm.moving_mean.numpy(), norm.moving_variance.numpy()
+        return named, head(found[-1]).numpy(), moved
+
+    return run
 
 
 def deviations(case, found, logits):
@@ -94,23 +105,23 @@ class TestAgainstTorch:
     @pytest.mark.parametrize(
         ("case", "tolerance"), [("small", 1e-5), ("odd", 1e-5), ("training", 3e-4)]
     )
-    def test_endpoints_and_logits(self, case, tolerance, drawn, i3d_clip):
-        found, logits, _ = run_case(case, drawn, i3d_clip(CASES[case]))
+    def test_endpoints_and_logits(self, case, tolerance, twin):
+        found, logits, _ = twin(case)
 
         for name, deviation in deviations(case, found, logits).items():
             assert deviation < tolerance, f"{name} deviates by {deviation:.1e}"
 
     def test_running_statistics_move_as_in_torch_but_for_the_unbiased_variance(
-        self, drawn, i3d_clip, i3d_tensors
+        self, twin, i3d_tensors
     ):
         golden = np.load(GOLDEN)
 
-        _, _, backbone = run_case("training", drawn, i3d_clip(CASES["training"]))
+        _, _, (mean, variance) = twin("training")
 
-        norm, rows = backbone.get_layer("Conv3d_1a_7x7.batch_norm"), 2 * 10 * 24 * 33
-        np.testing.assert_allclose(norm.moving_mean, golden["training/moving_mean"], atol=1e-6)
+        rows = 2 * 10 * 24 * 33
+        np.testing.assert_allclose(mean, golden["training/moving_mean"], atol=1e-6)
         before = 0.9 * i3d_tensors["Conv3d_1a_7x7/batch_norm/moving_variance"]
-        added = (norm.moving_variance.numpy() - before) * rows / (rows - 1)
+        added = (variance - before) * rows / (rows - 1)
         np.testing.assert_allclose(before + added, golden["training/moving_variance"], rtol=1e-5)
 
     def test_with_gates_of_one_every_stream_of_the_network_is_that_i3d(self, drawn, i3d_clip):
@@ -301,12 +312,20 @@ def momenta(network, branch):
     return {x.momentum for x in layers if isinstance(x, keras.layers.BatchNormalization)}
 
 
+@pytest.fixture
+def eagerly():
+    """Let functions run as they are: to compile two streams takes longer than a few calls."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 @pytest.fixture(scope="module")
 def trained(network):
     """Train six steps, of which the guided strategy isolates one stream in some."""
     keras.utils.set_random_seed(0)
     model = BalancedModel(network, Guided(tolerance=0, window=2, warmup_steps=1))
-    model.compile(keras.optimizers.SGD(0.01))
+    model.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
     inputs = {m: x.numpy() for m, x in batch(12).items()}
     before = [v.numpy() for v in network.trainable_variables]
     model.fit(inputs, np.arange(12) % CLASSES, batch_size=2, verbose=0)
@@ -338,7 +357,7 @@ class TestTraining:
         assert abs(gradients["rgb"].numpy()).max() > 0
         assert gradients["depth"] is None or not gradients["depth"].numpy().any()
 
-    def test_blocked_scores_ignore_the_other_stream(self, trained):
+    def test_blocked_scores_ignore_the_other_stream(self, trained, eagerly):
         network = trained[0].network
         probe = Probe(network)
         data = tf.data.Dataset.from_tensors((batch(4), tf.range(4) % CLASSES))
@@ -373,7 +392,7 @@ class TestTraining:
 
 
 class TestBfloat16:
-    @pytest.mark.parametrize("eager", [True, False])
+    @pytest.mark.parametrize("eager", [True, pytest.param(False, marks=pytest.mark.deep)])
     def test_one_training_step(self, eager, policy):
         policy("mixed_bfloat16")
         keras.utils.set_random_seed(0)
