@@ -322,13 +322,13 @@ def eagerly():
 
 @pytest.fixture(scope="module")
 def trained(network):
-    """Train six steps, of which the guided strategy isolates one stream in some."""
+    """Train three steps, of which the guided strategy isolates one stream in some."""
     keras.utils.set_random_seed(0)
     model = BalancedModel(network, Guided(tolerance=0, window=2, warmup_steps=1))
     model.compile(keras.optimizers.SGD(0.01), run_eagerly=True)
-    inputs = {m: x.numpy() for m, x in batch(12).items()}
+    inputs = {m: x.numpy() for m, x in batch(6).items()}
     before = [v.numpy() for v in network.trainable_variables]
-    model.fit(inputs, np.arange(12) % CLASSES, batch_size=2, verbose=0)
+    model.fit(inputs, np.arange(6) % CLASSES, batch_size=2, verbose=0)
     after = network.trainable_variables
     moved = [(v.numpy() != b).any() for v, b in zip(after, before, strict=True)]
     return model, moved
@@ -338,13 +338,13 @@ class TestTraining:
     def test_guided_steps_are_finite_and_move_every_variable(self, trained):
         model, moved = trained
         trace = model.trace.read()
-        assert len(trace.loss) == 6
+        assert len(trace.loss) == 3
         assert np.isfinite(trace.loss).all()
         assert trace.isolated[0] == -1
         assert set(trace.isolated) & {0, 1}
         assert all(moved)
         for module in model.network.modules:
-            assert int(module.batches) == 6
+            assert int(module.batches) == 3
             assert all((m.numpy() > 0).all() and (m.numpy() < 1).all() for m in module.gate_means)
 
     def test_isolation_stops_every_gradient_between_streams(self, trained):
@@ -413,7 +413,10 @@ class TestBfloat16:
         for module in network.modules:
             assert all((m.numpy() > 0).all() and (m.numpy() < 1).all() for m in module.gate_means)
 
-    @pytest.mark.parametrize("frames", [9, 16, 17])
+    @pytest.mark.parametrize(
+        "frames",
+        [pytest.param(9, marks=pytest.mark.deep), 16, pytest.param(17, marks=pytest.mark.deep)],
+    )
     def test_gradients_of_kernels_over_few_frames(self, frames, policy):
         """A network of one stream, cut to Mixed_5b: time is 2 or more there."""
         shape, gradients = (frames, 32, 32, 3), {}
