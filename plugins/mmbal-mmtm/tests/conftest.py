@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,3 +80,11 @@ def save_checkpoint(tmp_path_factory):
         return path
 
     return save
+
+
+@pytest.fixture
+def policy():
+    """Return a function that sets the precision of new layers; undone after the test."""
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)

@@ -10,6 +10,8 @@ import tensorflow as tf
 from mmbal import ConfigError, DataFormatError
 from mmbal.data import Modality
 from mmbal_mmtm.i3d import mmtm_i3d
+from mmbal_mmtm.i3d_checkpoint import assign, open_checkpoint
+from mmbal_mmtm.i3d_network import classifier, i3d
 from mmbal_mmtm.options import I3DOptions, StreamOptions
 
 DATA = ".data-00000-of-00001"
@@ -25,11 +27,10 @@ def build(weights, classes=5, branches=None, **channels):
     return mmtm_i3d(options, modalities, classes)
 
 
-def variables(network, branch=0):
+def variables(layers):
     """Return all variables of a stream by the names of the checkpoint, without a prefix."""
-    layers = [layer for stage in network.stages[branch] for layer in stage.layers]
     found = {}
-    for layer in [*layers, *network.heads[branch].layers]:
+    for layer in layers:
         name = layer.name.replace(".", "/")
         if isinstance(layer, keras.layers.Conv3D):
             found[f"{name}/w"] = layer.kernel.numpy()
@@ -41,9 +42,36 @@ def variables(network, branch=0):
     return found
 
 
+def stream(network, branch):
+    """Return the variables of a stream of a network."""
+    layers = [layer for stage in network.stages[branch] for layer in stage.layers]
+    return variables([*layers, *network.heads[branch].layers])
+
+
 def momenta(network, branch):
     layers = [layer for stage in network.stages[branch] for layer in stage.layers]
     return {x.momentum for x in layers if isinstance(x, keras.layers.BatchNormalization)}
+
+
+@pytest.fixture(scope="module")
+def fill():
+    """Return a function that fills one stream and returns its variables by name.
+
+    Its I3D is built once for a number of channels, and is all zeros again whenever it is filled.
+    """
+    backbones = {}
+
+    def fill(path, classes=5, channels=3, modality="rgb"):
+        if channels not in backbones:
+            backbones[channels] = i3d((9, 8, 8, channels))
+        backbone = backbones[channels]
+        for variable in backbone.variables:
+            variable.assign(tf.zeros_like(variable))
+        head = classifier(backbone.output.shape[1:], classes, 0.5, modality)
+        assign(backbone, head, open_checkpoint(path), modality)
+        return variables([*backbone.layers, *head.layers])
+
+    return fill
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +92,13 @@ def flow(tensors, save_checkpoint):
     return save_checkpoint(two, prefix="Flow/inception_i3d/")
 
 
+@pytest.fixture(scope="module")
+def network(rgb, flow):
+    """Return four streams: two of the same weights, one of its own, one of none."""
+    own = {"flow": StreamOptions(weights=flow), "sketch": StreamOptions(weights="random")}
+    return build(rgb, 400, own, rgb=3, other=3, flow=2, sketch=2)
+
+
 @pytest.fixture
 def broken(rgb, tmp_path):
     """Return a function that copies a checkpoint and returns its path; files are the test's."""
@@ -74,24 +109,21 @@ def broken(rgb, tmp_path):
 
 
 class TestLoading:
-    def test_every_tensor_arrives_in_every_stream(self, rgb, tensors):
+    def test_every_tensor_arrives_in_every_stream(self, network, tensors):
         assert len(tensors) == 230
-
-        network = build(rgb, 400, rgb=3, depth=3)
-
         for branch in (0, 1):
-            found = variables(network, branch)
+            found = stream(network, branch)
             assert set(found) == set(tensors)
             for name, value in found.items():
                 np.testing.assert_array_equal(value, tensors[name], err_msg=name)
         assert "Mixed_5b/Branch_2/Conv3d_0a_3x3/conv_3d/w" in tensors  # their slip
 
-    def test_the_path_of_the_index_will_do(self, rgb, tensors):
-        found = variables(build(f"{rgb}.index"))
+    def test_the_path_of_the_index_will_do(self, fill, rgb, tensors):
+        found = fill(f"{rgb}.index")
         np.testing.assert_array_equal(found[FIRST], tensors[FIRST])
 
-    def test_logits_of_other_classes_start_at_random(self, rgb, tensors):
-        found = variables(build(rgb, 5))
+    def test_logits_of_other_classes_start_at_random(self, fill, rgb, tensors):
+        found = fill(rgb, 5)
 
         assert found.pop(LOGITS + "w").shape == (1, 1, 1, 1024, 5)
         assert not found.pop(LOGITS + "b").any()
@@ -100,7 +132,7 @@ class TestLoading:
             np.testing.assert_array_equal(value, tensors[name], err_msg=name)
 
     def test_600_classes_without_prefix_with_slots_and_unsqueezed_vectors(
-        self, tensors, save_checkpoint
+        self, fill, tensors, save_checkpoint
     ):
         """The form of rgb_scratch_kin600: 346 tensors, of which 116 are an optimizer's."""
         form = {
@@ -116,17 +148,16 @@ class TestLoading:
         assert len(form | slots) == 346
         path = save_checkpoint(form | slots, prefix="")
 
-        found = variables(build(path, 600))
+        found = fill(path, 600)
 
         np.testing.assert_array_equal(found.pop(LOGITS + "b"), np.arange(600))
         assert (found.pop(LOGITS + "w") == 1).all()
         for name, value in found.items():
             np.testing.assert_array_equal(value, tensors[name], err_msg=name)
 
-    def test_one_channel_meets_the_sum_over_colors(self, rgb, tensors):
-        network = build(rgb, 5, rgb=3, depth=1)
+    def test_one_channel_meets_the_sum_over_colors(self, fill, rgb, tensors):
+        color, gray = (fill(rgb, channels=channels) for channels in (3, 1))
 
-        color, gray = (variables(network, branch) for branch in (0, 1))
         assert gray[FIRST].shape == (7, 7, 7, 1, 64)
         clip = tf.random.stateless_normal([1, 9, 8, 8, 1], [0, 0])
         np.testing.assert_allclose(
@@ -138,16 +169,12 @@ class TestLoading:
             if name != FIRST and "Logits" not in name:
                 np.testing.assert_array_equal(value, tensors[name], err_msg=name)
 
-    def test_every_stream_may_have_weights_of_its_own(self, rgb, flow, tensors):
-        own = {"flow": StreamOptions(weights=flow), "sketch": StreamOptions(weights="random")}
-
-        network = build(rgb, 5, own, rgb=3, flow=2, sketch=2)
-
-        first = [variables(network, branch)[FIRST] for branch in range(3)]
+    def test_every_stream_may_have_weights_of_its_own(self, network, tensors):
+        first = [stream(network, branch)[FIRST] for branch in (0, 2, 3)]
         np.testing.assert_array_equal(first[0], tensors[FIRST])
         np.testing.assert_array_equal(first[1], tensors[FIRST][:, :, :, :2])
         assert (first[2] != first[1]).all()
-        assert [momenta(network, branch) for branch in range(3)] == [{0.99}, {0.99}, {0.9}]
+        assert [momenta(network, branch) for branch in (0, 2, 3)] == [{0.99}, {0.99}, {0.9}]
 
     def test_momentum_that_is_set_holds_for_all(self, rgb):
         modalities = {name: Modality((9, 8, 8, 3)) for name in "ab"}
@@ -159,7 +186,7 @@ class TestLoading:
 
 
 class TestMismatches:
-    def test_all_are_listed_at_once(self, tensors, save_checkpoint):
+    def test_all_are_listed_at_once(self, fill, tensors, save_checkpoint):
         changed = dict(tensors)
         kernel, offset = "Mixed_3b/Branch_0/Conv3d_0a_1x1/conv_3d/w", "batch_norm/beta"
         del changed[kernel], changed[f"Conv3d_2b_1x1/{offset}"]
@@ -171,7 +198,7 @@ class TestMismatches:
         path = save_checkpoint(changed)
 
         with pytest.raises(DataFormatError) as caught:
-            build(path, 400)
+            fill(path, 400)
 
         text = str(caught.value)
         assert text.startswith(f"{path} does not fit I3D: ")
@@ -184,53 +211,53 @@ class TestMismatches:
             f"Conv3d_2c_3x3/{offset} must be (192,), is (64,)",
         }
 
-    def test_logits_that_are_not_there(self, tensors, save_checkpoint):
+    def test_logits_that_are_not_there(self, fill, tensors, save_checkpoint):
         path = save_checkpoint({n: v for n, v in tensors.items() if "Logits" not in n})
         with pytest.raises(DataFormatError, match="conv_3d/b is missing") as caught:
-            build(path)
+            fill(path)
         assert f"{LOGITS}w is missing" in str(caught.value)
 
-    def test_only_the_slots_of_that_optimizer_are_passed_over(self, tensors, save_checkpoint):
+    def test_only_the_slots_of_that_optimizer_are_passed_over(self, fill, tensors, save_checkpoint):
         path = save_checkpoint(tensors | {f"{FIRST}/Adam": tensors[FIRST]})
         with pytest.raises(DataFormatError, match=f"{FIRST}/Adam is not part of an I3D"):
-            build(path)
+            fill(path)
 
-    def test_a_stream_of_the_other_prefix_is_left_over(self, tensors, save_checkpoint):
+    def test_a_stream_of_the_other_prefix_is_left_over(self, fill, tensors, save_checkpoint):
         path = save_checkpoint(
             {f"RGB/inception_i3d/{n}": v for n, v in tensors.items()}
             | {"Flow/inception_i3d/x": np.zeros(1)},
             prefix="",
         )
         with pytest.raises(DataFormatError, match="I3D: Flow/inception_i3d/x is not part"):
-            build(path, 400)
+            fill(path, 400)
 
-    def test_nothing_of_an_i3d(self, save_checkpoint):
+    def test_nothing_of_an_i3d(self, fill, save_checkpoint):
         path = save_checkpoint({"dense/kernel": np.zeros((2, 2))}, prefix="")
         with pytest.raises(DataFormatError, match="dense/kernel is not part of an I3D") as caught:
-            build(path)
+            fill(path)
         assert str(caught.value).count(" is missing") == 230
 
 
 class TestChannels:
     def test_two_need_a_flow_checkpoint(self, rgb):
         with pytest.raises(ConfigError) as caught:
-            build(rgb, 5, rgb=3, flow=2)
+            build(rgb, 5, flow=2)
         assert str(caught.value) == (
             f"modality 'flow' has 2 channels, but the weights of {rgb} (RGB) take 3 channels, or "
             "1, which meets their sum; 2 channels need a Flow checkpoint"
         )
 
     @pytest.mark.parametrize("count", [1, 3])
-    def test_flow_takes_no_others(self, flow, count):
+    def test_flow_takes_no_others(self, fill, flow, count):
         with pytest.raises(ConfigError) as caught:
-            build(flow, 5, rgb=count)
+            fill(flow, channels=count)
         assert str(caught.value) == (
             f"modality 'rgb' has {count} channels, but the weights of {flow} (Flow) take 2 channels"
         )
 
-    def test_four(self, rgb):
+    def test_four(self, fill, rgb):
         with pytest.raises(ConfigError, match="'rgbd' has 4 channels, but .* take 3 channels"):
-            build(rgb, 5, rgbd=4)
+            fill(rgb, channels=4, modality="rgbd")
 
 
 class TestFiles:
@@ -251,7 +278,7 @@ class TestFiles:
         with pytest.raises(
             ConfigError, match=r"^architecture.branches.b.weights must .* '/no/model.ckpt'"
         ):
-            build(rgb, 5, {"b": StreamOptions(weights="/no/model.ckpt")}, a=3, b=3)
+            build(rgb, 5, {"b": StreamOptions(weights="/no/model.ckpt")}, b=3, a=3)
 
     def test_a_folder_names_the_checkpoint_in_it(self, broken):
         with pytest.raises(ConfigError, match=r"did you mean '.*/model.ckpt'\?"):
@@ -268,7 +295,7 @@ class TestFiles:
         assert "\n" not in text
 
     @pytest.mark.parametrize("damage", ["missing", "empty", "short", "changed"])
-    def test_damaged_data(self, broken, damage):
+    def test_damaged_data(self, fill, broken, damage):
         data = broken + DATA
         with open(data, "rb") as file:
             content = bytearray(file.read())
@@ -281,7 +308,7 @@ class TestFiles:
                 file.write(content[: kept[damage]])
 
         with pytest.raises(DataFormatError) as caught:
-            build(broken)
+            fill(broken)
 
         text = str(caught.value)
         assert text.startswith(f"{broken}: cannot read RGB/inception_i3d/")

@@ -4,6 +4,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+pytestmark = pytest.mark.deep
+
 SCRIPT = """
 import json, sys
 import keras, numpy as np

@@ -1,13 +1,13 @@
 """`mmbal data check` tells everything at once (7.2), with its exit code."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
 from PIL import Image
 
+from mmbal.cli import cli
 from mmbal_modelnet40.layout import IMAGES, MESHES, view_name
 
 Make = Callable[..., Any]
@@ -64,15 +64,12 @@ def test_meshes_without_views_are_looked_through(modelnet: Make, sample: Path) -
 
 
 def test_the_command_line(sample: Path) -> None:
-    def mmbal(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mmbal", "data", *words]
-        return subprocess.run(command, capture_output=True, text=True)
-
-    sound = mmbal("check", "modelnet40", str(sample))
-    assert (sound.returncode, sound.stdout) == (0, f"modelnet40 in {sample}: sound\n")
+    command = ["data", "check", "modelnet40", str(sample)]
+    sound = CliRunner().invoke(cli, command)
+    assert (sound.exit_code, sound.stdout) == (0, f"modelnet40 in {sample}: sound\n")
     expected = ruin(sample)
-    found = mmbal("check", "modelnet40", str(sample))
-    assert found.returncode == 2
+    found = CliRunner().invoke(cli, command)
+    assert found.exit_code == 2
     assert len(found.stdout.splitlines()) == len(expected)
     assert found.stderr.endswith(f"error: modelnet40 in {sample}: {len(expected)} problems\n")
     assert "Traceback" not in found.stderr

@@ -100,6 +100,7 @@ def test_a_run_goes_on_where_it_stopped(
     assert len(drawn) == 8 + 11
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_stopped_process_leaves_whole_objects(
     modelnet: Make, meshes: Path, number: signal.Signals

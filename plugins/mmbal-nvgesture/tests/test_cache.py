@@ -3,10 +3,6 @@
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,28 +18,6 @@ from mmbal_nvgesture import cache as module
 from mmbal_nvgesture.strip import Strip
 
 Make = Callable[..., Any]
-
-PREPARE = """
-from pathlib import Path
-from mmbal_nvgesture.options import NVGestureOptions
-from mmbal_nvgesture.preparing import prepare_folder
-
-options = NVGestureOptions(short_side=None, crop=60, classes=3, workers=1)
-print(prepare_folder(Path({!r}), options))
-"""
-# Arrays wait before they get their names, so that there is time to kill the process.
-SLOW = """
-import time
-from pathlib import Path
-
-replace = Path.replace
-
-def wait(self, target):
-    time.sleep(0.1)
-    return replace(self, target)
-
-Path.replace = wait
-"""
 
 CLIP = "Video_data/class_02/subject3_r0"
 
@@ -129,10 +103,9 @@ def test_prepared_clips_are_found_beside_the_lists(
 
 
 def test_a_dataset_is_moved_with_its_cache(
-    gestures: Make, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    gestures: Make, decoded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gestures().prepare(sample)
-    moved = Path(shutil.copytree(sample, tmp_path / "moved", copy_function=shutil.copyfile))
+    moved = Path(shutil.copytree(decoded, tmp_path / "moved", copy_function=shutil.copyfile))
     forbid_decoding(monkeypatch)
     assert "(0 videos decoded now" in gestures().prepare(moved)
     data = gestures().load(moved, 0)
@@ -195,37 +168,22 @@ def test_processes_store_what_one_does(gestures: Make, written: Path, tmp_path: 
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, two, strict=True))
 
 
-def test_a_killed_process_loses_the_clips_in_work_only(
-    gestures: Make, sample: Path, tmp_path: Path
+def test_what_a_stopped_process_left_is_kept_and_the_rest_is_decoded(
+    gestures: Make, prepared: Path
 ) -> None:
-    script = SLOW + PREPARE.format(str(sample))
-    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
-    folder = sample / "decoded"
-    while process.poll() is None:
-        process.send_signal(signal.SIGSTOP)
-        if len(list(folder.glob("*.npy"))) >= 5 and list(folder.glob(".*.partial")):
-            break
-        process.send_signal(signal.SIGCONT)
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
-    there = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
-    assert 5 <= len(there) < 36
-    assert len(list(folder.glob(".*.partial"))) == 1
+    folder = prepared / "decoded"
+    arrays = sorted(folder.glob("*.npy"))
+    for path in arrays[:3]:
+        path.unlink()
+    (folder / f".{arrays[0].name}.partial").write_bytes(b"half")
+    there = {path.name: path.stat().st_mtime_ns for path in arrays[3:]}
 
-    assert f"({36 - len(there)} videos decoded now" in gestures().prepare(sample)
+    assert "(3 videos decoded now" in gestures().prepare(prepared)
+
     assert not list(folder.glob(".*.partial"))
     after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
     assert len(after) == 36
     assert {name: after[name] for name in there} == there
-
-
-def test_two_processes_share_the_work(gestures: Make, sample: Path) -> None:
-    command = [sys.executable, "-c", PREPARE.format(str(sample))]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    told = [process.communicate()[0] for process in both]
-    assert all("holds 18 clips of 2 sensors" in text for text in told)
-    assert len(list((sample / "decoded").glob("*.npy"))) == 36
 
 
 def test_a_full_disk_is_refused_before_the_work(
@@ -306,21 +264,19 @@ def test_a_damaged_list_of_bad_clips_is_named(gestures: Make, sample: Path, text
 
 
 @pytest.mark.parametrize("cut", [0, 10, 100, 5000])
-def test_a_damaged_array_is_named(gestures: Make, sample: Path, cut: int) -> None:
-    gestures().prepare(sample)
-    for path in (sample / "decoded").glob("*.npy"):
+def test_a_damaged_array_is_named(gestures: Make, prepared: Path, cut: int) -> None:
+    for path in (prepared / "decoded").glob("*.npy"):
         os.truncate(path, cut)
-    data = gestures().load(sample, 0)
+    data = gestures().load(prepared, 0)
     message = r"decoded/class_.*\.npy: damaged \(.*\); remove it$"
     with pytest.raises(DataFormatError, match=message), telling_bad_examples():
         arrays(data.test)
 
 
-def test_another_array_in_its_place_is_named(gestures: Make, sample: Path) -> None:
-    gestures().prepare(sample)
-    for path in (sample / "decoded").glob("*.npy"):
+def test_another_array_in_its_place_is_named(gestures: Make, prepared: Path) -> None:
+    for path in (prepared / "decoded").glob("*.npy"):
         np.save(path, np.zeros((2, 2)))
-    data = gestures().load(sample, 0)
+    data = gestures().load(prepared, 0)
     with (
         pytest.raises(DataFormatError, match=r"damaged \(holds \(2, 2\)\); remove it$"),
         telling_bad_examples(),

@@ -14,6 +14,7 @@ import tomlkit
 
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.resolution import resolve
+from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.model import build_model, open_dataset
 from mmbal.registry.discovery import discover
 
@@ -55,7 +56,7 @@ def test_how_the_recipes_balance_and_stop(name: str) -> None:
     assert config.batch_size == 8
 
 
-def test_streams_start_from_the_weights_that_are_named(
+def test_streams_start_from_the_weights_that_are_named_and_the_sample_trains_them(
     checkpoint: tuple[str, dict[str, np.ndarray]], written: Path
 ) -> None:
     path, tensors = checkpoint
@@ -63,14 +64,27 @@ def test_streams_start_from_the_weights_that_are_named(
     catalogue = discover()
     config = resolve(catalogue, "nvgesture-pretrained", None, given, sample=True).config
     data = open_dataset(catalogue, config.dataset).load(written, 0)
-    network = build_model(config, catalogue, data).network
+    model = build_model(config, catalogue, data)
+    network = model.network
     assert network.modalities == ("color", "depth")
     for stages in network.stages:
         kernels = [w.numpy() for w in stages[0].weights if w.shape == tensors[FIRST].shape]
         assert len(kernels) == 1
         np.testing.assert_array_equal(kernels[0], tensors[FIRST])
 
+    batches = TrainingBatches(data, config.batch_size, config.seed)
+    assert batches.steps_per_epoch == 3
+    model.run_eagerly = True
+    logits = [v for head in network.heads for v in head.trainable_variables]
+    before = [v.numpy() for v in logits]
+    model.fit(batches.dataset.take(1), verbose=0, shuffle=False)
 
+    (loss,) = model.trace.read().loss
+    assert np.isfinite(loss)
+    assert all((v.numpy() != b).any() for v, b in zip(logits, before, strict=True))
+
+
+@pytest.mark.deep
 def test_the_sample_trains_as_the_recipe_says(tmp_path: Path) -> None:
     command = ["run", "--plugin", "nvgesture", "--sample", "--epochs", "1", "--json"]
     done = subprocess.run(

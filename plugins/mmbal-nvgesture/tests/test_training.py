@@ -1,4 +1,8 @@
-"""`mmbal run --sample` end to end, on branches that convolve over time."""
+"""`mmbal run --sample` end to end, on branches that convolve over time.
+
+In-process tests of the same: `test_recipes` takes a step of the sample, `test_source` draws equal
+seeds alike in every epoch and tells of a bad frame in one line.
+"""
 
 import json
 import os
@@ -12,6 +16,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+
+pytestmark = pytest.mark.deep
 
 BRANCH = """
 import keras
