@@ -34,6 +34,8 @@ DULL = ("NoOp", "BitOr")
 """Operators that prove nothing: none at all, and those that break `X | None` at import."""
 SECONDS = 600
 """What a mutant may take; one that hangs is killed."""
+KILLS = {1, 2, 4}
+"""Of pytest's exit codes: a test failed, a module or a conftest could not be imported."""
 
 
 def mirrored(module: Path) -> Path:
@@ -82,7 +84,7 @@ def survives(copy: Path, tests: Path) -> bool:
         )
     except subprocess.TimeoutExpired:
         return False
-    if done.returncode not in (0, 1, 2):  # pytest itself failed: that says nothing of the mutant
+    if done.returncode not in KILLS | {0}:  # that says nothing of the mutant
         raise SystemExit(done.stdout.decode() + done.stderr.decode())
     return done.returncode == 0
 
