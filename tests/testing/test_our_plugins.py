@@ -6,6 +6,20 @@ from mmbal.registry.discovery import discover
 from mmbal.testing import parametrize_with_rules
 from mmbal.testing.rules import MODULES
 
+LARGE = {"mmtm-resnet18", "mmtm-i3d", "nvgesture"}
+"""Networks that take seconds to build, and videos."""
+COMMON = {"entry-point", "factory"}
+QUICK = {"requirements", "training", "effect", "state", "eager", "three-modalities"}
+"""Rules for strategies: one training serves most of them."""
+
+
+def is_deep(item):
+    """Return whether a rule takes seconds."""
+    kind, name, rule = item.rule.kind, item.subject.component.name, item.rule.name
+    if rule in COMMON:
+        return False
+    return name in LARGE or (kind == "strategy" and rule not in QUICK)
+
 
 def pytest_generate_tests(metafunc):
     catalogue = discover()
@@ -14,8 +28,9 @@ def pytest_generate_tests(metafunc):
         for component in catalogue.components(kind):
             if not catalogue.provenance(component).distribution.startswith("mmbal"):
                 continue
-            mark = parametrize_with_rules(kind, component.name)
-            parameters += mark.mark.args[1]
+            for each in parametrize_with_rules(kind, component.name).mark.args[1]:
+                marks = [*each.marks, *([pytest.mark.deep] if is_deep(each.values[0]) else [])]
+                parameters.append(pytest.param(*each.values, id=each.id, marks=marks))
     metafunc.parametrize("rule", parameters)
 
 
