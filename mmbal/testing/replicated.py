@@ -19,10 +19,7 @@ from mmbal.training.devices import open_strategy
 
 
 def make_ready() -> None:
-    """Spare every training what costs more than the few steps of a toy."""
-    # Graphs of four steps never earn what optimizing them costs, and clearing a session looks
-    # through everything that was ever imported.
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    """Spare every training a look through all that was imported, when the session is cleared."""
     gc.collect()
     gc.freeze()
 

@@ -6,19 +6,25 @@ from mmbal.registry.discovery import discover
 from mmbal.testing import parametrize_with_rules
 from mmbal.testing.rules import MODULES
 
-LARGE = {"mmtm-resnet18", "mmtm-i3d", "nvgesture"}
-"""Networks that take seconds to build, and videos."""
+SLOW = {"mmtm-resnet18", "mmtm-i3d", "nvgesture", "gradient-blending"}
+"""Networks that take seconds to build, videos, and trainings within a training."""
 COMMON = {"entry-point", "factory"}
-QUICK = {"requirements", "training", "effect", "state", "eager", "three-modalities"}
-"""Rules for strategies: one training serves most of them."""
+QUICK = {"requirements", "training", "effect", "state", "eager"}
+"""Rules for strategies: two trainings serve them all."""
+SOAKED = {
+    "mmtm-i3d": {"modalities", "saving", "precision"},
+    "gradient-blending": {"effect", "eager", "single-modality", "precision", "three-modalities"},
+}
+"""What takes longest, and is shown by components that are quicker."""
 
 
-def is_deep(item):
-    """Return whether a rule takes seconds."""
+def reach(item):
+    """Return the marks of a rule by what it takes."""
     kind, name, rule = item.rule.kind, item.subject.component.name, item.rule.name
-    if rule in COMMON:
-        return False
-    return name in LARGE or (kind == "strategy" and rule not in QUICK)
+    if rule in SOAKED.get(name, ()):
+        return [pytest.mark.soak]
+    quick = name not in SLOW and (kind != "strategy" or rule in QUICK)
+    return [] if quick or rule in COMMON else [pytest.mark.deep]
 
 
 def pytest_generate_tests(metafunc):
@@ -29,7 +35,7 @@ def pytest_generate_tests(metafunc):
             if not catalogue.provenance(component).distribution.startswith("mmbal"):
                 continue
             for each in parametrize_with_rules(kind, component.name).mark.args[1]:
-                marks = [*each.marks, *([pytest.mark.deep] if is_deep(each.values[0]) else [])]
+                marks = [*each.marks, *reach(*each.values)]
                 parameters.append(pytest.param(*each.values, id=each.id, marks=marks))
     metafunc.parametrize("rule", parameters)
 
