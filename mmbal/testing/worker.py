@@ -128,8 +128,9 @@ def serve(questions: IO[bytes], answers: int) -> None:
         questions: unbuffered, so that nothing is read ahead and lost when this starts anew.
         answers: file descriptor.
     """
-    from mmbal.testing.replicated import compare
+    from mmbal.testing.replicated import compare, make_ready
 
+    make_ready()
     while line := questions.readline():
         try:
             answer: dict[str, Any] = compare(json.loads(line), DEVICES)

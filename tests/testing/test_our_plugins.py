@@ -6,6 +6,26 @@ from mmbal.registry.discovery import discover
 from mmbal.testing import parametrize_with_rules
 from mmbal.testing.rules import MODULES
 
+SLOW = {"mmtm-resnet18", "mmtm-i3d", "nvgesture", "gradient-blending"}
+"""Networks that take seconds to build, videos, and trainings within a training."""
+COMMON = {"entry-point", "factory"}
+QUICK = {"requirements", "training", "effect", "state", "eager"}
+"""Rules for strategies: two trainings serve them all."""
+SOAKED = {
+    "mmtm-i3d": {"modalities", "saving", "precision"},
+    "gradient-blending": {"effect", "eager", "single-modality", "precision", "three-modalities"},
+}
+"""What takes longest, and is shown by components that are quicker."""
+
+
+def reach(item):
+    """Return the marks of a rule by what it takes."""
+    kind, name, rule = item.rule.kind, item.subject.component.name, item.rule.name
+    if rule in SOAKED.get(name, ()):
+        return [pytest.mark.soak]
+    quick = name not in SLOW and (kind != "strategy" or rule in QUICK)
+    return [] if quick or rule in COMMON else [pytest.mark.deep]
+
 
 def pytest_generate_tests(metafunc):
     catalogue = discover()
@@ -14,8 +34,9 @@ def pytest_generate_tests(metafunc):
         for component in catalogue.components(kind):
             if not catalogue.provenance(component).distribution.startswith("mmbal"):
                 continue
-            mark = parametrize_with_rules(kind, component.name)
-            parameters += mark.mark.args[1]
+            for each in parametrize_with_rules(kind, component.name).mark.args[1]:
+                marks = [*each.marks, *reach(*each.values)]
+                parameters.append(pytest.param(*each.values, id=each.id, marks=marks))
     metafunc.parametrize("rule", parameters)
 
 

@@ -1,4 +1,4 @@
-"""The kit as a plugin author meets it in pytest, in a process of its own."""
+"""The kit as a plugin author meets it in pytest."""
 
 import re
 import subprocess
@@ -20,14 +20,21 @@ from mmbal.testing import parametrize_with_rules
 """
 
 
-@pytest.fixture
-def run_pytest(tmp_path):
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture(params=["in this process", pytest.param("in another", marks=pytest.mark.deep)])
+def run_pytest(request, pytester):
     """Return a function that runs pytest on a test module and returns what it prints."""
+    here = request.param == "in this process"
 
     def run(text, *arguments):
-        (tmp_path / "test_mine.py").write_text(HEAD + text, encoding="utf-8")
-        words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-        return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True).stdout
+        pytester.makepyfile(test_mine=HEAD + text)
+        words = ["-q", "-p", "no:cacheprovider", *arguments]
+        if here:
+            return pytester.runpytest_inprocess(*words).stdout.str()
+        words = [sys.executable, "-m", "pytest", *words]
+        return subprocess.run(words, cwd=pytester.path, capture_output=True, text=True).stdout
 
     return run
 

@@ -27,6 +27,7 @@ def ask(what):
     return worker, worker.answer(worker.begin(subject_of("strategy", what).describe()))
 
 
+@pytest.mark.deep
 def test_answers_errors_and_the_end_of_the_process():
     Worker.end()  # whoever started it
     worker, found = ask(broken_strategies.Local)

@@ -142,7 +142,8 @@ def digest(example: Any, *, labels: bool = True) -> str:
     found = hashlib.sha256(str(int(label)).encode() if labels else b"")
     for name in sorted(inputs):
         value = np.asarray(inputs[name])
-        found.update(f"{name}{value.dtype}{value.shape}".encode() + value.tobytes())
+        found.update(f"{name}{value.dtype}{value.shape}".encode())
+        found.update(value.tobytes())
     return found.hexdigest()
 
 

@@ -1,10 +1,12 @@
 """A strategy, the toys it is tried on, and the trainings that its rules compare."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from mmbal.capabilities import missing
 from mmbal.data import MultimodalDataset
@@ -70,6 +72,21 @@ class StrategyBench(Bench):
         self.trained()
         made = lambda: running.train(self.parts(), data(2), eager=True)  # noqa: E731
         return self.once("eager", made, owner=owner)  # type: ignore[no-any-return]
+
+    @contextmanager
+    def around(self) -> Iterator[None]:
+        """Do as for all kinds, with graphs as they are traced.
+
+        Those of four steps never earn what optimizing them costs.
+        """
+        option, optimizer = "disable_meta_optimizer", tf.config.optimizer
+        before = optimizer.get_experimental_options().get(option, False)
+        optimizer.set_experimental_options({option: True})
+        try:
+            with super().around():
+                yield
+        finally:
+            optimizer.set_experimental_options({option: before})
 
     def begin(self) -> None:
         """Have the replicas trained meanwhile, if that is going to be asked for."""
