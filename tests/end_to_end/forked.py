@@ -26,6 +26,7 @@ def be_mmbal(
     for number, path in enumerate(files, 1):  # stdout and stderr
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # As on a full disk: Python ignores the signal of this limit, so that a write beyond it fails.
     resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
     sys.argv = ["mmbal", *arguments]
     from mmbal.cli import main

@@ -151,8 +151,8 @@ def test_mistakes_are_one_line(full, monkeypatch, arguments, message):
 
 @pytest.mark.deep
 @MISTAKES
-def test_mistakes_are_one_line_of_a_process(full, arguments, message):
-    failed = Script(full)(*arguments, status=ERROR)
+def test_mistakes_are_one_line_of_a_process(script, full, arguments, message):
+    failed = type(script)(full)(*arguments, status=ERROR)
     assert_one_line(failed.stdout, failed.stderr, message)
 
 
