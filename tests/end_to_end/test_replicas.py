@@ -106,7 +106,7 @@ def test_a_worker_that_does_not_come_is_named(mmbal):
 @pytest.mark.parametrize(
     ("epochs", "pauses"),
     [
-        pytest.param(EPOCHS, [0], id="1 kill", marks=pytest.mark.deep),
+        pytest.param(4, [0], id="1 kill", marks=pytest.mark.deep),
         pytest.param(
             12, [DRAW.uniform(0, 0.2) for _ in range(5)], id="5 kills", marks=pytest.mark.soak
         ),
