@@ -1,7 +1,9 @@
 """Real processes of `mmbal`, and one run that several tests look at."""
 
+import itertools
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,14 +17,21 @@ import pytest
 
 from mmbal.recording.journal import read_journal
 
+# `forked` is found by its name in the process that is forked, too.
+if str(Path(__file__).parent) not in sys.path:
+    sys.path.append(str(Path(__file__).parent))
+
+from forked import Forked
+
 VOLATILE = {"time", "seconds", "resumed_at", "run"}
 ABOUT = ("event", "first", "epoch", "split", "weights", "name")
 PROGRAM = Path(sys.executable).with_name("mmbal")
-SMALL = ("--plugin", "colored-digits", "--set", "dataset.train_examples=200")
+SMALL = ("--plugin", "colored-digits", "--set", "dataset.train_examples=200",
+         "--set", "dataset.test_fraction=0.05")  # fmt: skip
 
 
-class CommandLine:
-    """Runs `mmbal` in a folder."""
+class Script:
+    """Runs the console script `mmbal` in a folder."""
 
     small = SMALL
     saving = (*SMALL, "--set", "checkpoint_steps=7", "--set", "log_every=3")
@@ -30,7 +39,7 @@ class CommandLine:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def start(self, *arguments: Any, **environment: str) -> "subprocess.Popen[str]":
+    def start(self, *arguments: Any, **environment: str) -> Any:
         """Start a process; it can be signalled and killed."""
         return subprocess.Popen(
             [str(PROGRAM), *map(str, arguments)],
@@ -44,9 +53,11 @@ class CommandLine:
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         )
 
-    def __call__(self, *arguments: Any, status: int = 0) -> "subprocess.CompletedProcess[str]":
+    def __call__(
+        self, *arguments: Any, status: int = 0, **options: Any
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a process to its end."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, **options)
         out, err = process.communicate(timeout=300)
         assert process.returncode == status, err
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -61,6 +72,21 @@ class CommandLine:
         return last_object(done.stdout)
 
 
+class Forks(Script):
+    """Runs `mmbal` in a folder without importing TensorFlow each time, half of a small run."""
+
+    def __init__(self, folder: Path, logs: Path) -> None:
+        super().__init__(folder)
+        self._logs = (logs / str(number) for number in itertools.count())
+
+    def start(
+        self, *arguments: Any, largest: int = resource.RLIM_INFINITY, **environment: str
+    ) -> Forked:
+        """Start a process whose files may not grow beyond a size."""
+        words = [*map(str, arguments)]
+        return Forked(self.folder, words, environment, next(self._logs), largest)
+
+
 def last_object(text: str) -> dict[str, Any]:
     """Return the JSON object on the last line."""
     found = json.loads(text.splitlines()[-1])
@@ -69,15 +95,34 @@ def last_object(text: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def mmbal(tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
-    """Return what runs `mmbal`."""
-    return CommandLine(tmp_path_factory.mktemp("mmbal"))
+def script(tmp_path_factory: pytest.TempPathFactory) -> Script:
+    """Return what runs the console script."""
+    return Script(tmp_path_factory.mktemp("mmbal"))
 
 
 @pytest.fixture(scope="session")
-def trained(mmbal: CommandLine) -> "subprocess.CompletedProcess[str]":
+def mmbal(script: Script, tmp_path_factory: pytest.TempPathFactory) -> Forks:
+    """Return what runs `mmbal` in the same folder as the script."""
+    return Forks(script.folder, tmp_path_factory.mktemp("logs"))
+
+
+@pytest.fixture(scope="session")
+def trained(script: Script) -> "subprocess.CompletedProcess[str]":
     """Run one small epoch of guided balancing into the folder `first`."""
-    return mmbal("run", *mmbal.small, "--epochs", 1, "--out", "first", "--json")
+    return script("run", *script.small, "--epochs", 1, "--out", "first", "--json")
+
+
+@pytest.fixture(scope="session")
+def unbroken(mmbal: Forks) -> Callable[[int], Path]:
+    """Return a function from a number of epochs to the folder of a run that nothing disturbed."""
+
+    def run(epochs: int) -> Path:
+        folder = mmbal.folder / f"unbroken-{epochs}"
+        if not folder.exists():
+            mmbal("run", *mmbal.saving, "--epochs", epochs, "--out", folder.name)
+        return folder
+
+    return run
 
 
 @pytest.fixture(scope="session")

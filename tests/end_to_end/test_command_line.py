@@ -4,7 +4,9 @@ import json
 
 import pytest
 import tomlkit
+from click.testing import CliRunner
 
+from mmbal.cli import cli
 from mmbal.recording.reader import read_record
 
 KEYS = {
@@ -26,6 +28,7 @@ def first(trained):
     return json.loads(trained.stdout)
 
 
+@pytest.mark.deep
 def test_run_prints_one_object_and_tells_the_rest_on_stderr(trained, first):
     assert trained.stdout.count("\n") == 1
     assert set(first) == KEYS
@@ -38,8 +41,9 @@ def test_run_prints_one_object_and_tells_the_rest_on_stderr(trained, first):
     assert "Warning" not in trained.stderr
 
 
-def test_evaluate_gives_the_same_numbers(mmbal, first):
-    again = json.loads(mmbal("evaluate", "first", "--json").stdout)
+@pytest.mark.deep
+def test_evaluate_gives_the_same_numbers(script, first):
+    again = json.loads(script("evaluate", "first", "--json").stdout)
 
     assert again["accuracy"] == pytest.approx(first["test"]["accuracy"])
     assert again["loss"] == pytest.approx(first["test"]["loss"], rel=1e-4)
@@ -47,9 +51,10 @@ def test_evaluate_gives_the_same_numbers(mmbal, first):
         assert again[f"utilization/{name}"] == pytest.approx(value)
 
 
-def test_report(mmbal, first):
-    shown = mmbal("report", "first")
-    told = json.loads(mmbal("report", "first", "--json").stdout)
+@pytest.mark.deep
+def test_report(script, first):
+    shown = script("report", "first")
+    told = json.loads(script("report", "first", "--json").stdout)
 
     assert "gray alone" in shown.stdout
     assert f"{first['test']['accuracy']:.4f}" in shown.stdout
@@ -58,29 +63,33 @@ def test_report(mmbal, first):
         assert told[key] == first[key], key
 
 
+@pytest.mark.deep
 def test_config_of_a_run_repeats_it(mmbal, first):
     repeated = mmbal("run", "--config", "first/config.toml", "--out", "again", "--json")
 
     assert scores(json.loads(repeated.stdout)) == scores(first)
 
 
-def test_printed_config_reproduces_itself(mmbal):
+def test_printed_config_reproduces_itself(tmp_path):
+    def printed(*arguments):
+        words = map(str, ("run", *arguments, "--print-config"))
+        return CliRunner().invoke(cli, list(words)).stdout
+
     chosen = ("--seed", 3, "--epochs", 2, "--set", "strategy.window=7")
-    printed = mmbal("run", *mmbal.small, *chosen, "--print-config").stdout
-    (mmbal.folder / "printed.toml").write_text(printed)
+    file = tmp_path / "printed.toml"
+    file.write_text(printed("--plugin", "colored-digits", *chosen))
 
-    again = mmbal("run", "--config", "printed.toml", "--print-config").stdout
-
-    config = tomlkit.parse(printed)
+    config = tomlkit.parse(file.read_text())
     assert (config["seed"], config["epochs"], config["strategy"]["window"]) == (3, 2, 7)
-    assert tomlkit.parse(again) == config
+    assert tomlkit.parse(printed("--config", file)) == config
 
 
-def test_compare_of_two_seeds(mmbal, first):
+@pytest.mark.deep
+def test_compare_of_two_seeds(mmbal, script, first):
     other = mmbal.train("other", "--seed", 1)
 
-    compared = json.loads(mmbal("compare", "first", "other", "--json").stdout)
-    shown = mmbal("compare", "first", "other")
+    compared = json.loads(script("compare", "first", "other", "--json").stdout)
+    shown = script("compare", "first", "other")
 
     assert other["seed"] == 1
     assert scores(other) != scores(first)
@@ -90,6 +99,7 @@ def test_compare_of_two_seeds(mmbal, first):
     assert "±" in shown.stdout
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("strategy", ["random", "vanilla"])
 def test_other_strategies_run(mmbal, strategy):
     options = ["--set", "strategy.warmup=0"] if strategy == "random" else []
@@ -100,7 +110,7 @@ def test_other_strategies_run(mmbal, strategy):
     assert isolated > 0 if strategy == "random" else isolated == 0
 
 
-@pytest.mark.parametrize(
+MISTAKES = pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("run", "--plugin", "colored-digit"), "did you mean 'colored-digits'?"),
@@ -113,20 +123,40 @@ def test_other_strategies_run(mmbal, strategy):
         (("repotr",), "did you mean 'report'?"),
     ],
 )
-def test_mistakes_are_one_line(mmbal, arguments, message):
-    folder = mmbal.folder / "full"
-    folder.mkdir(exist_ok=True)
-    (folder / "file").write_text("mine")
-
-    failed = mmbal(*arguments, status=ERROR)
-
-    assert failed.stdout == ""
-    assert failed.stderr.startswith("error: ")
-    assert failed.stderr.count("\n") == 1
-    assert message in failed.stderr
-    assert [file.name for file in folder.iterdir()] == ["file"]
 
 
+@pytest.fixture
+def full(tmp_path):
+    """Return a folder that holds one that is not empty; nothing may change there."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    yield tmp_path
+    assert [path.name for path in tmp_path.rglob("*")] == ["full", "file"]
+
+
+def assert_one_line(stdout, stderr, message):
+    assert stdout == ""
+    assert stderr.startswith("error: ")
+    assert stderr.count("\n") == 1
+    assert message in stderr
+
+
+@MISTAKES
+def test_mistakes_are_one_line(full, monkeypatch, arguments, message):
+    monkeypatch.chdir(full)
+    failed = CliRunner().invoke(cli, arguments)
+    assert failed.exit_code == ERROR
+    assert_one_line(failed.stdout, failed.stderr, message)
+
+
+@pytest.mark.deep
+@MISTAKES
+def test_mistakes_are_one_line_of_a_process(script, full, arguments, message):
+    failed = type(script)(full)(*arguments, status=ERROR)
+    assert_one_line(failed.stdout, failed.stderr, message)
+
+
+@pytest.mark.deep
 def test_what_keras_refuses_is_one_line_after_the_progress(mmbal):
     clips = ("--set", "optimizer.clipnorm=1", "--set", "optimizer.clipvalue=1")
     failed = mmbal("run", *mmbal.small, *clips, "--out", "refused", status=ERROR)
@@ -136,9 +166,10 @@ def test_what_keras_refuses_is_one_line_after_the_progress(mmbal):
     assert not (mmbal.folder / "refused").exists()
 
 
-def test_sample_check_and_train_on_files(mmbal):
-    files = mmbal("data", "sample", "colored-mnist", "mnist").stdout.splitlines()
-    checked = mmbal("data", "check", "colored-mnist", "mnist")
+@pytest.mark.deep
+def test_sample_check_and_train_on_files(mmbal, script):
+    files = script("data", "sample", "colored-mnist", "mnist").stdout.splitlines()
+    checked = script("data", "check", "colored-mnist", "mnist")
     arguments = ("--plugin", "colored-mnist", "--data-dir", "mnist", "--epochs", 1)
     done = mmbal("run", *arguments, "--out", "on-files", "--json")
 

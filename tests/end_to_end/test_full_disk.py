@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -15,23 +14,12 @@ import pytest
 from mmbal.recording.generations import Generations
 from mmbal.recording.reader import read_record
 
+pytestmark = pytest.mark.deep
+
 PROGRAM = Path(sys.executable).with_name("mmbal")
 RUN = ("--epochs", 8, "--set", "checkpoint_steps=4", "--set", "log_every=3", "--set", "select=last")
 PRIVATE = ("unshare", "--mount", "sh", "-ec")
 """In a name space of its own: a mount is gone with the last process in it."""
-
-
-def limited(size, *arguments, program=(str(PROGRAM),)):
-    """Run a process whose files cannot grow beyond a size, as on a disk that is full.
-
-    Python ignores the signal of this limit, so that every write beyond it is an error.
-    """
-    return subprocess.run(
-        [*program, *map(str, arguments)],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
-        capture_output=True,
-        text=True,
-    )
 
 
 def assert_one_line(done, folder, problem, *files):
@@ -105,7 +93,7 @@ def test_files_that_cannot_grow_are_one_line_each(mmbal, copy):
     for limit, files, settings in LIMITS:
         options = [word for setting in settings for word in ("--set", setting)]
 
-        done = limited(limit(copy), "run", "--resume", "--out", copy, *options)
+        done = mmbal("run", "--resume", "--out", copy, *options, status=2, largest=limit(copy))
 
         names = [name.format(step=before.step + 4) for name in files]
         assert_one_line(done, copy, "File too large", *names)
@@ -134,9 +122,9 @@ main()
 
 def test_a_record_that_cannot_be_written_is_made_up_for(mmbal, copy):
     (copy / "record.h5").unlink()
-    program = (sys.executable, "-c", AT_THE_END)
+    program = (sys.executable, "-c", AT_THE_END, "run", "--resume", "--out", str(copy))
 
-    done = limited(resource.RLIM_INFINITY, "run", "--resume", "--out", copy, program=program)
+    done = subprocess.run(program, capture_output=True, text=True)
 
     assert_one_line(done, copy, "File too large", "record.h5")
     assert_nothing_torn(copy)

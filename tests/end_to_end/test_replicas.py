@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+EPOCHS = 8
+OFTEN = ("--epochs", EPOCHS, "--set", "checkpoint_steps=4")
+DRAW = random.Random(1)
 BOUND = 60
 """Seconds after which nobody may still wait for a worker that is gone."""
 
@@ -21,11 +24,12 @@ def address():
 class Workers:
     """Two processes that train together."""
 
-    def __init__(self, mmbal, *arguments):
+    def __init__(self, mmbal, folder, *arguments):
+        words = ("run", *mmbal.saving, *OFTEN, "--out", folder.name, *arguments)
         hosts = [address(), address()]
         self.processes = [
             mmbal.start(
-                *arguments,
+                *words,
                 TF_CONFIG=json.dumps(
                     {"cluster": {"worker": hosts}, "task": {"type": "worker", "index": index}}
                 ),
@@ -56,44 +60,34 @@ def await_checkpoint(mmbal, process, folder, beyond=""):
         time.sleep(0.01)
 
 
-@pytest.fixture(scope="module")
-def unbroken(mmbal):
-    """Return the folder of a run of two workers that nothing disturbed."""
-    Workers(mmbal, "run", *mmbal.saving, "--epochs", 12, "--out", "two-workers").run()
-    return mmbal.folder / "two-workers"
-
-
-def test_a_killed_worker_stops_the_others_and_the_run_goes_on(mmbal, unbroken, same_end):
-    folder = mmbal.folder / "worker-killed"
+@pytest.mark.deep
+def test_workers_that_are_killed_or_told_to_end_end_all_and_the_run_goes_on(mmbal, same_end):
+    unbroken, folder = mmbal.folder / "two-workers", mmbal.folder / "workers-ended"
+    Workers(mmbal, unbroken).run()
     for victim in (1, 0):
-        workers = Workers(
-            mmbal, "run", *mmbal.saving, "--epochs", 12, "--out", folder.name, "--resume"
-        )
-        await_checkpoint(mmbal, workers.processes[0], folder, mmbal.newest(folder))
-        workers.processes[victim].kill()
-        ends = workers.end(BOUND)
+        ends = ended(mmbal, folder, victim, signal.SIGKILL)
         status, text = ends[1 - victim]
         assert status == 2
         error = text.splitlines()[-1]
         assert error.startswith(f"error: worker {1 - victim} of 2 lost another one: ")
         assert error.endswith("start all workers again with --resume")
         assert "Traceback" not in text
-    Workers(mmbal, "run", "--out", folder.name, "--resume").run()
-    same_end(folder, unbroken)
-
-
-def test_a_worker_told_to_end_ends_all_with_a_checkpoint(mmbal, unbroken, same_end):
-    folder = mmbal.folder / "worker-told"
-    workers = Workers(mmbal, "run", *mmbal.saving, "--epochs", 12, "--out", folder.name)
-    await_checkpoint(mmbal, workers.processes[0], folder)
-    workers.processes[1].send_signal(signal.SIGTERM)
-    for status, text in workers.end(BOUND):
+    for status, text in ended(mmbal, folder, 1, signal.SIGTERM):
         assert status == 75, text
         assert f"mmbal run --resume --out {folder.name}" in text
-    Workers(mmbal, "run", "--out", folder.name, "--resume").run()
+    Workers(mmbal, folder, "--resume").run()
     same_end(folder, unbroken)
 
 
+def ended(mmbal, folder, victim, which):
+    """Send a signal to one worker after some progress; return the ends of both."""
+    workers = Workers(mmbal, folder, "--resume")
+    await_checkpoint(mmbal, workers.processes[0], folder, mmbal.newest(folder))
+    workers.processes[victim].send_signal(which)
+    return workers.end(BOUND)
+
+
+@pytest.mark.deep
 def test_a_worker_that_does_not_come_is_named(mmbal):
     own, absent = address(), address()
     cluster = {"cluster": {"worker": [own, absent]}, "task": {"type": "worker", "index": 0}}
@@ -108,17 +102,26 @@ def test_a_worker_that_does_not_come_is_named(mmbal):
     assert not (mmbal.folder / "alone").exists()
 
 
-@pytest.mark.timeout(900)
-def test_kill_mirrored_at_random_moments_and_resume_to_equality(mmbal, same_end):
-    run = ("run", *mmbal.saving, "--epochs", 12, "--logical-devices", 2)
-    mmbal(*run, "--out", "mirrored")
-    folder, draw = mmbal.folder / "mirrored-killed", random.Random(1)
-    for _ in range(5):
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("epochs", "pauses"),
+    [
+        pytest.param(4, [0], id="1 kill", marks=pytest.mark.deep),
+        pytest.param(
+            12, [DRAW.uniform(0, 0.2) for _ in range(5)], id="5 kills", marks=pytest.mark.soak
+        ),
+    ],
+)
+def test_kill_mirrored_and_resume_to_equality(mmbal, same_end, epochs, pauses):
+    run = ("run", *mmbal.saving, "--epochs", epochs, "--logical-devices", 2)
+    unbroken, folder = (mmbal.folder / f"mirrored-{len(pauses)}{end}" for end in ("", "-killed"))
+    mmbal(*run, "--out", unbroken.name)
+    for pause in pauses:
         process = mmbal.start(*run, "--out", folder.name, "--resume")
         await_checkpoint(mmbal, process, folder, mmbal.newest(folder))
-        time.sleep(draw.uniform(0, 0.2))
+        time.sleep(pause)
         process.kill()
         process.communicate()
         assert process.returncode == -signal.SIGKILL
     mmbal("run", "--resume", "--out", folder.name)
-    same_end(folder, mmbal.folder / "mirrored")
+    same_end(folder, unbroken)

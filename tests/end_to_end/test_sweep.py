@@ -12,15 +12,17 @@ import pytest
 from mmbal.recording.reader import read_record
 
 pytest.importorskip("ray")
+pytestmark = pytest.mark.deep
 
 STEPS = 6  # an epoch of 180 examples by 32
-LONG = ("--epochs", 5, "--set", "log_every=1")
+EPOCHS = 5
+LONG = ("--epochs", EPOCHS, "--set", "log_every=1")
 
 
 @contextmanager
-def running(mmbal, *arguments):
+def running(script, *arguments):
     """Start a sweep; it does not outlive the test."""
-    process = mmbal.start("sweep", *arguments)
+    process = script.start("sweep", *arguments)
     try:
         yield process
     finally:
@@ -58,58 +60,50 @@ def contents(folder):
     }
 
 
-def is_whole(folder, epochs):
+def is_whole(folder):
     """Tell whether a run is finished and holds each of its steps once."""
     record = read_record(folder)
-    return record.status == "finished" and [*record.history.steps.index] == [*range(epochs * STEPS)]
-
-
-def test_a_failing_trial_stops_no_other(mmbal):
-    out, listing = mmbal.folder / "failing", mmbal.folder / "trials.jsonl"
-    clips = {"optimizer.clipnorm": 1.0, "optimizer.clipvalue": 1.0}
-    listing.write_text(json.dumps({"epochs": 1, **clips}) + "\n" + json.dumps({"epochs": 1}))
-
-    failed = mmbal(
-        "sweep", *mmbal.small, "--strategy", "vanilla", "--trials", listing, "--out", out,
-        "--json", status=1,
-    )  # fmt: skip
-
-    told = json.loads(failed.stdout)
-    assert failed.stdout.count("\n") == 1
-    assert told["counts"] == {"finished": 1, "failed": 1}
-    bad, good = told["trials"]
-    assert bad["error"].startswith("optimizer 'adam': ")
-    assert 0 <= good["accuracy"] <= 1
-    assert is_whole(out / good["folder"], 1)
-    assert "Traceback" not in failed.stderr
-    config = (out / good["folder"] / "config.toml").read_text()
-    assert f"epochs = 1 # {listing}:2" in config
+    return record.status == "finished" and [*record.history.steps.index] == [*range(EPOCHS * STEPS)]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the worker in /proc")
-def test_a_killed_worker_is_replaced(mmbal):
-    out = mmbal.folder / "killed-worker"
-    folder = out / "trials" / "vanilla-seed0"
-    arguments = (*mmbal.small, *LONG, "--strategy", "vanilla", "--out", out)
-    with running(mmbal, *arguments) as process:
-        wait_until_trained(process, folder, 1)
-        os.kill(writer_of(folder / "journal.jsonl"), signal.SIGKILL)
-        _, err = process.communicate(timeout=200)
+def test_a_failing_trial_stops_no_other_and_a_killed_worker_is_replaced(script):
+    out, listing = script.folder / "failing", script.folder / "trials.jsonl"
+    clips = {"optimizer.clipnorm": 1.0, "optimizer.clipvalue": 1.0}
+    listing.write_text(json.dumps({"seed": 0, **clips}) + "\n" + json.dumps({"seed": 1}))
+    arguments = ("--strategy", "vanilla", "--trials", listing, "--out", out, "--json")
+    good = out / "trials" / "vanilla-seed1"
+    with running(script, *script.small, *LONG, *arguments) as process:
+        wait_until_trained(process, good, 1)
+        os.kill(writer_of(good / "journal.jsonl"), signal.SIGKILL)
+        stdout, err = process.communicate(timeout=200)
 
-    assert process.returncode == 0, err
-    assert "[1/1] vanilla-seed0  accuracy" in err
-    assert is_whole(folder, 5)
+    assert process.returncode == 1, err
+    assert stdout.count("\n") == 1
+    told = json.loads(stdout)
+    assert told["counts"] == {"finished": 1, "failed": 1}
+    bad, whole = told["trials"]
+    assert bad["error"].startswith("optimizer 'adam': ")
+    assert 0 <= whole["accuracy"] <= 1
+    assert out / whole["folder"] == good
+    assert is_whole(good)
+    assert "2/2] vanilla-seed1  accuracy" in err
+    assert "Traceback" not in err
+    assert f"seed = 1 # {listing}:2" in (good / "config.toml").read_text()
     # Without a checkpoint the first attempt was kept, not overwritten.
     (aside,) = (out / "aside").iterdir()
     assert (aside / "journal.jsonl").stat().st_size > 0
 
 
-def test_a_stopped_sweep_goes_on_and_leaves_what_is_finished(mmbal):
-    out = mmbal.folder / "stopped"
-    first, second = (out / "trials" / f"vanilla-seed{seed}" for seed in (0, 1))
-    options = ("--set", "log_every=1", "--epochs", 4)
-    arguments = (*mmbal.small, *options, "--strategy", "vanilla", "--seeds", "0-1")
-    with running(mmbal, *arguments, "--concurrent", 1, "--out", out) as process:
+def test_a_killed_or_stopped_sweep_goes_on_and_leaves_what_is_finished(script):
+    out = script.folder / "stopped"
+    first, second = (out / "trials" / f"guided-seed{seed}" for seed in (0, 1))
+    arguments = (*script.small, *LONG, "--seeds", "0-1", "--concurrent", 1, "--out", out)
+    with running(script, *arguments) as process:
+        wait_until_trained(process, first, 1)
+
+    # The former worker may still be at it for a moment; only one may write the folder.
+    with running(script, "--concurrent", 1, "--out", out) as process:
         wait_until_trained(process, second, 1)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=100)
@@ -117,27 +111,15 @@ def test_a_stopped_sweep_goes_on_and_leaves_what_is_finished(mmbal):
     assert err.endswith(f"to go on:  mmbal sweep --out {out} --concurrent 1\n")
     assert "1 finished, 1 half-done" in err
     assert "Traceback" not in err
+    assert is_whole(first)
     before = contents(first)
 
-    done = mmbal("sweep", "--out", out)
-    again = mmbal("sweep", *arguments, "--out", out)
+    done = script("sweep", "--out", out)
+    again = script("sweep", *arguments)
 
     assert "2 trials, 1 are finished already; 1 to run" in done.stderr
     assert "2 trials, 2 are finished already; 0 to run" in again.stderr
     assert contents(first) == before
-    assert is_whole(second, 4)
+    assert is_whole(second)
     assert done.stdout == again.stdout
     assert "±" in done.stdout
-
-
-def test_a_killed_sweep_goes_on(mmbal):
-    out = mmbal.folder / "killed-sweep"
-    folder = out / "trials" / "guided-seed0"
-    with running(mmbal, *mmbal.small, *LONG, "--out", out) as process:
-        wait_until_trained(process, folder, 1)
-
-    # The former worker may still be at it for a moment; only one may write the folder.
-    done = mmbal("sweep", "--out", out)
-
-    assert "1 finished" in done.stderr
-    assert is_whole(folder, 5)

@@ -119,14 +119,26 @@ RUNS = {
     "float16": MOMENTUM | {"strategy": "vanilla", "precision": "mixed_float16"},
     "callbacks": ADAM | {"strategy": "vanilla", "callbacks": ["halting", "patient", "lowering"]},
     "several steps": ADAM | {"strategy": "vanilla", "steps_per_execution": 2},
+    "sampler and own variables": ADAM | {"strategy": "gambler+masking"},
+    "float16 in several steps": MOMENTUM
+    | {"strategy": "vanilla", "precision": "mixed_float16", "steps_per_execution": 2},
 }
 CASES = [
+    ("guided", [9, 14]),  # within windows
+    ("sampler and own variables", [4, 7]),
+    ("float16 in several steps", [4]),
+]
+DEEP_CASES = [
+    # The last step of an epoch, at once again, between two epochs, all trained and nothing scored.
+    ("random", [STEPS, STEPS + 1, -2, -EPOCHS]),
+    ("callbacks", [-1, 12, -3]),  # in the end in the moment of stopping early
+]
+SOAK_CASES = [
     ("random", [2]),  # in the first epoch
     ("random", [STEPS]),  # its last step
     ("random", [-1]),  # between two epochs
     ("random", [8, 9, -2]),  # again and again
     ("random", [-EPOCHS]),  # all is trained, nothing is scored
-    ("guided", [9, 14]),  # within windows
     ("sampler", [4]),
     ("own variables", [7, -2]),
     ("float16", [8]),
@@ -202,7 +214,15 @@ def final(folder):
     return checkpoint.step, checkpoint.arrays, facts
 
 
-@pytest.mark.parametrize(("name", "stops"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("name", "stops"),
+    [
+        *CASES,
+        *(pytest.param(*case, marks=pytest.mark.deep) for case in DEEP_CASES),
+        *(pytest.param(*case, marks=pytest.mark.soak) for case in SOAK_CASES),
+    ],
+    ids=str,
+)
 def test_resumed_runs_end_as_unbroken_ones(start, unbroken, tmp_path, name, stops):
     step, arrays, facts = final(unbroken(name))
     folder = tmp_path / "run"
@@ -224,27 +244,39 @@ def test_resumed_runs_end_as_unbroken_ones(start, unbroken, tmp_path, name, stop
     assert lines(folder) == lines(unbroken(name))
 
 
-def test_the_runs_hold_what_must_not_be_lost(unbroken):
-    isolated = {
-        name: [branch for line in read_journal(unbroken(name) / "journal.jsonl")
-               if line["event"] == "steps" for branch in line["isolated"]]
-        for name in ("random", "guided")
-    }  # fmt: skip
-    assert set(isolated["random"]) == {-1, 0, 1}
-    # A window of guided balancing lies around every stop.
+def isolated(folder):
+    """Return the isolated branch of every step."""
+    lines = read_journal(folder / "journal.jsonl")
+    return [branch for line in lines if line["event"] == "steps" for branch in line["isolated"]]
+
+
+def test_a_window_of_guided_balancing_lies_around_every_stop(unbroken):
+    branches = isolated(unbroken("guided"))
     for stop in (9, 14):
-        before, after = isolated["guided"][stop - 1 : stop + 1]
+        before, after = branches[stop - 1 : stop + 1]
         assert before == after >= 0
-    _, arrays, _ = final(unbroken("float16"))
-    # The scale has grown until some steps overflowed, which the optimizer has not counted.
+
+
+def test_a_scale_has_grown_until_some_steps_overflowed(unbroken):
+    _, arrays, _ = final(unbroken("float16 in several steps"))
+    # Which the optimizer has not counted.
     assert 0 < arrays["optimizer/0"] < EPOCHS * STEPS
+
+
+@pytest.mark.deep
+def test_each_branch_was_isolated_at_random(unbroken):
+    assert set(isolated(unbroken("random"))) == {-1, 0, 1}
+
+
+@pytest.mark.deep
+def test_it_stopped_early(unbroken):
     step, _, facts = final(unbroken("callbacks"))
     assert step == 3 * STEPS
     assert facts["state"]["hosts"]["callback/patient"]["wait"] == 2
 
 
 def test_variables_of_a_strategy_are_in_checkpoints_and_not_in_weight_files(unbroken):
-    folder = unbroken("own variables")
+    folder = unbroken("sampler and own variables")
     _, arrays, _ = final(folder)
     own = [arrays[f"strategy_trained/{index}"] for index in range(2)]
     assert [value.shape for value in own] == [(6, 3), (3,)]
@@ -256,5 +288,5 @@ def test_variables_of_a_strategy_are_in_checkpoints_and_not_in_weight_files(unbr
             file.visititems(lambda key, x: found.update({key: getattr(x, "shape", None)}))
         return found
 
-    assert shapes("own variables") == shapes("float16")  # which trains the network alone
-    assert (6, 3) in shapes("float16").values()
+    assert shapes("sampler and own variables") == shapes("guided")  # which trains the network alone
+    assert (6, 3) in shapes("guided").values()
