@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.deep
+
 PROGRAM = Path(sys.executable).with_name("mmbal")
 RUN = (
     PROGRAM, "run", "--plugin", "colored-digits", "--batch-size", 16, "--out", "run",
@@ -32,10 +34,11 @@ WEIGHTS = ("weights.weights.h5", "last.weights.h5")
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, run_jobs):
+def runs(once, run_jobs):
     """Return the folders in which the processes ran, by layout."""
     jobs = {name: ([*RUN, *own], workers) for name, (own, workers) in LAYOUTS.items()}
-    return run_jobs(tmp_path_factory.mktemp("runs"), jobs)
+    folder = once("runs", lambda folder: run_jobs(folder, jobs))
+    return {name: sorted(folder.glob(f"{name}[0-9]")) for name in jobs}
 
 
 def weights(run):
