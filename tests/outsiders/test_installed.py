@@ -1,7 +1,4 @@
-"""Plugins from templates and those of `examples/`, really installed beside mmbal by pip.
-
-What takes long runs two at a time from the beginning; the tests wait for it.
-"""
+"""Plugins from templates and those of `examples/`, really installed beside mmbal by pip."""
 
 import json
 import re
@@ -10,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from mmbal.scaffold import KINDS
+
+pytestmark = [pytest.mark.deep, pytest.mark.timeout(1200)]
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
@@ -28,48 +27,22 @@ def commands(*words):
     return [line for line in lines if line.startswith(words)]
 
 
-@pytest.fixture(scope="module")
-def installed(environment):
+def install(environment):
     """Follow the page as far as installing; add the kinds that it leaves out, and the examples."""
     for command in commands("mmbal plugins new"):
         environment(command)
     for kind in OTHERS:
         environment(f"mmbal plugins new my-{kind} --kind {kind}")
-    (install,) = [line for line in commands("pip install") if "-e" in line]
-    environment(install)
+    (editable,) = [line for line in commands("pip install") if "-e" in line]
+    environment(editable)
     others = " ".join(f"./mmbal-my-{kind}" for kind in OTHERS)
     environment(f"pip install {others} {' '.join(map(str, EXAMPLES))}")
-    return environment
 
 
 @pytest.fixture(scope="module")
-def started(installed):
-    """Start everything that takes long."""
-    script = installed.folder / "page.py"
-    script.write_text("\n\n".join(blocks("python")), encoding="utf-8")
-    folders = [f"mmbal-my-{kind}/tests" for kind in OTHERS]
-    folders += [f"{example}/tests" for example in EXAMPLES]
-    quiet = "-q -p no:cacheprovider --import-mode=importlib"
-    return {
-        "page tests": installed.soon(*(f"{c} -q" for c in commands("pytest"))),
-        "page runs": installed.soon(*commands("mmbal run", "mmbal report", "mmbal data")),
-        "page code": installed.soon("python page.py"),
-        "page check": installed.soon(*commands("mmbal plugins check")),
-        # The rules for the examples are checked below, from the command line.
-        "tests": installed.soon(f"pytest {' '.join(folders)} {quiet} -k 'not contract'"),
-        "run": installed.soon(
-            "mmbal run --plugin my-recipe --epochs 2 --set evaluations.my-evaluation.bins=10 "
-            "--set callbacks.my-callback.accuracy=0.01 --out recipe --json"
-        ),
-        "example run": installed.soon(
-            "mmbal run --plugin paired-digits --strategy round-robin --epochs 8 "
-            "--set strategy.turn=3 --out example --json"
-        ),
-        **{
-            example.name: installed.soon(f"mmbal plugins check {example.name} --json")
-            for example in EXAMPLES
-        },
-    }
+def installed(outside):
+    """Return the environment that all of them are installed in."""
+    return outside("installed", install)
 
 
 def passed(report):
@@ -111,20 +84,28 @@ def test_a_name_that_is_installed_now_is_refused(installed):
     assert not (installed.folder / "again").exists()
 
 
-def test_a_new_plugin_passes_its_own_tests(started):
-    (report,) = started["page tests"].result()
+def test_a_new_plugin_passes_its_own_tests(installed):
+    (command,) = commands("pytest")
+
+    report = installed(f"{command} -q")
 
     assert passed(report) > 50  # the rules, and those worked by hand
 
 
-def test_the_other_kinds_and_the_examples_pass_their_own_tests(started):
-    (report,) = started["tests"].result()
+def test_the_other_kinds_and_the_examples_pass_their_own_tests(installed):
+    folders = [f"mmbal-my-{kind}/tests" for kind in OTHERS]
+    folders += [f"{example}/tests" for example in EXAMPLES]
+    quiet = "-q -p no:cacheprovider --import-mode=importlib"
+
+    # The rules for the examples are checked below, from the command line.
+    report = installed(f"pytest {' '.join(folders)} {quiet} -k 'not contract'")
 
     assert passed(report) > 30
 
 
-def test_new_data_network_and_strategy_run_together(started, installed):
-    started["page runs"].result()
+def test_new_data_network_and_strategy_run_together(installed):
+    for command in commands("mmbal run", "mmbal report", "mmbal data"):
+        installed(command)
 
     config = (installed.folder / "first" / "config.toml").read_text(encoding="utf-8")
     for name in ("my-data", "my-network", "my-strategy"):
@@ -133,21 +114,17 @@ def test_new_data_network_and_strategy_run_together(started, installed):
     assert (installed.folder / "first" / "record.h5").is_file()
 
 
-def test_code_of_the_page_runs(started):
-    (told,) = started["page code"].result()
+def test_check_of_the_page_finds_nothing_wrong(installed):
+    (command,) = commands("mmbal plugins check")
 
-    assert "'clear': (8,)" in told
-    assert float(re.search(r"accuracy (\S+)", told)[1]) > 0.8
-
-
-def test_check_of_the_page_finds_nothing_wrong(started):
-    (told,) = started["page check"].result()
-
-    assert "failed" not in told
+    assert "failed" not in installed(command)
 
 
-def test_recipe_evaluation_and_callback_work(started, installed):
-    (told,) = started["run"].result()
+def test_recipe_evaluation_and_callback_work(installed):
+    told = installed(
+        "mmbal run --plugin my-recipe --epochs 2 --set evaluations.my-evaluation.bins=10 "
+        "--set callbacks.my-callback.accuracy=0.01 --out recipe --json"
+    )
 
     result = json.loads(told.splitlines()[-1])
     assert result["recipe"] == "my-recipe"
@@ -161,8 +138,11 @@ def test_recipe_evaluation_and_callback_work(started, installed):
         assert 0 <= each["values"]["my-evaluation"] <= 1
 
 
-def test_examples_run_together(started):
-    (told,) = started["example run"].result()
+def test_examples_run_together(installed):
+    told = installed(
+        "mmbal run --plugin paired-digits --strategy round-robin --epochs 8 "
+        "--set strategy.turn=3 --out example --json"
+    )
 
     result = json.loads(told.splitlines()[-1])
     assert result["strategy"] == "round-robin"
@@ -181,8 +161,8 @@ def public_keys_of_a_run():
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_examples_keep_the_contract(started, example):
-    (told,) = started[example.name].result()
+def test_examples_keep_the_contract(installed, example):
+    told = installed(f"mmbal plugins check {example.name} --json")
 
     findings = json.loads(told.splitlines()[-1])
     assert findings["ok"] is True
