@@ -164,6 +164,8 @@ def test_configurations_resolve(page, tmp_path):
     ],
     ids=name_of,
 )
+# Keras says so of all data that are not arrays.
+@pytest.mark.filterwarnings("ignore:.shuffle=True. was passed")
 def test_code_runs_in_order(page, there, monkeypatch):
     """All blocks of a page, one after another, as a reader's notebook would."""
     install_plugins(page, there)

