@@ -9,8 +9,6 @@ import h5py
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.deep
-
 PROGRAM = Path(sys.executable).with_name("mmbal")
 RUN = (
     PROGRAM, "run", "--plugin", "colored-digits", "--batch-size", 16, "--out", "run",
@@ -82,6 +80,7 @@ def all_of(run):
     return weights(run) | dict(told(journal(run), "line"))
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("layout", ["mirrored", "workers"])
 def test_weights_and_journal_are_those_of_one_device(runs, difference, layout):
     expected, found = (all_of(runs[each][0] / "run") for each in ("one", layout))
@@ -92,6 +91,7 @@ def test_weights_and_journal_are_those_of_one_device(runs, difference, layout):
     assert any(name.startswith(WEIGHTS) for name in expected)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("layout", "replicas"), [("one", 1), ("mirrored", 2), ("workers", 2)])
 def test_something_happens_in_what_is_compared(runs, layout, replicas):
     events = journal(runs[layout][0] / "run")
@@ -102,6 +102,7 @@ def test_something_happens_in_what_is_compared(runs, layout, replicas):
     assert any(events[-1]["result"]["utilization"].values())
 
 
+@pytest.mark.deep
 def test_only_the_chief_writes(runs):
     chief, other = runs["workers"]
     assert (chief / "run" / "record.h5").is_file()
@@ -111,7 +112,11 @@ def test_only_the_chief_writes(runs):
 @pytest.mark.parametrize(
     ("option", "why"),
     [
-        ("jit_compile=true", "jit_compile must be False on 2 replicas, received True"),
+        pytest.param(
+            "jit_compile=true",
+            "jit_compile must be False on 2 replicas, received True",
+            marks=pytest.mark.deep,
+        ),
         # A function refuses both, see test_functions.py; a command tells either in the same way.
         pytest.param(
             "steps_per_execution=2",

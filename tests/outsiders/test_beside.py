@@ -64,9 +64,8 @@ def test_all_are_found_and_described():
     assert names <= {each.plugin for each in catalogue.plugins}
     for each in catalogue.components():
         if each.name in names:
-            assert f"{each.kind} {each.name}: " in mmbal(
-                "plugins", "show", each.name, "--kind", each.kind
-            )  # fmt: skip
+            told = mmbal("plugins", "show", each.name, "--kind", each.kind)
+            assert f"{each.kind} {each.name}: " in told
 
 
 def test_new_plugins_of_every_kind_train_together():
