@@ -101,3 +101,10 @@ def test_examples_train_together():
     assert (told["architecture"], told["strategy"]) == ("cross-attention", "round-robin")
     assert list(told["utilization"]) == ["image", "profile"]
     assert told["steps"] == -(-1079 // 16)  # 1,797 digits less two fifths
+
+
+def test_strategy_of_the_examples_keeps_the_rules_that_need_no_process():
+    told = mmbal("plugins", "check", "round-robin", "--rule", "training", "--rule", "effect",
+                 "--json")  # fmt: skip
+
+    assert [rule["status"] for rule in json.loads(told)["rules"]] == ["ok", "ok"]

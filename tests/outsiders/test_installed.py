@@ -8,10 +8,11 @@ import pytest
 
 from mmbal.scaffold import KINDS
 
-pytestmark = [pytest.mark.deep, pytest.mark.timeout(1200)]
+pytestmark = pytest.mark.timeout(1200)
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
+STRATEGY = ROOT / "examples" / "mmbal-round-robin"
 PAGE = (ROOT / "docs" / "writing-plugins.md").read_text(encoding="utf-8")
 OTHERS = ("evaluation", "callback", "recipe")
 
@@ -53,6 +54,7 @@ def passed(report):
     return int(line.split()[0])
 
 
+@pytest.mark.deep
 def test_all_are_found_by_their_entry_points(installed):
     listing = json.loads(installed("mmbal plugins --json"))
 
@@ -66,24 +68,28 @@ def test_all_are_found_by_their_entry_points(installed):
     assert listing["compatibility"]["guided"]["cross-attention"] == []
 
 
+@pytest.mark.deep
 def test_every_kind_is_installed(installed):
     written = {kind for line in commands("mmbal plugins new") for kind in KINDS if kind in line}
 
     assert written | set(OTHERS) == set(KINDS)
 
 
+@pytest.mark.deep
 def test_options_of_a_new_plugin_are_shown(installed):
     (show,) = commands("mmbal plugins show")
 
     assert "strength" in installed(show)
 
 
+@pytest.mark.deep
 def test_a_name_that_is_installed_now_is_refused(installed):
     with pytest.raises(AssertionError, match="there is a dataset 'my-data' already"):
         installed("mmbal plugins new my-data --kind dataset --directory again")
     assert not (installed.folder / "again").exists()
 
 
+@pytest.mark.deep
 def test_a_new_plugin_passes_its_own_tests(installed):
     (command,) = commands("pytest")
 
@@ -92,6 +98,7 @@ def test_a_new_plugin_passes_its_own_tests(installed):
     assert passed(report) > 50  # the rules, and those worked by hand
 
 
+@pytest.mark.deep
 def test_the_other_kinds_and_the_examples_pass_their_own_tests(installed):
     folders = [f"mmbal-my-{kind}/tests" for kind in OTHERS]
     folders += [f"{example}/tests" for example in EXAMPLES]
@@ -103,6 +110,7 @@ def test_the_other_kinds_and_the_examples_pass_their_own_tests(installed):
     assert passed(report) > 30
 
 
+@pytest.mark.deep
 def test_new_data_network_and_strategy_run_together(installed):
     for command in commands("mmbal run", "mmbal report", "mmbal data"):
         installed(command)
@@ -114,12 +122,14 @@ def test_new_data_network_and_strategy_run_together(installed):
     assert (installed.folder / "first" / "record.h5").is_file()
 
 
+@pytest.mark.soak  # the plugin's own tests have kept the same rules
 def test_check_of_the_page_finds_nothing_wrong(installed):
     (command,) = commands("mmbal plugins check")
 
     assert "failed" not in installed(command)
 
 
+@pytest.mark.deep
 def test_recipe_evaluation_and_callback_work(installed):
     told = installed(
         "mmbal run --plugin my-recipe --epochs 2 --set evaluations.my-evaluation.bins=10 "
@@ -138,6 +148,7 @@ def test_recipe_evaluation_and_callback_work(installed):
         assert 0 <= each["values"]["my-evaluation"] <= 1
 
 
+@pytest.mark.deep
 def test_examples_run_together(installed):
     told = installed(
         "mmbal run --plugin paired-digits --strategy round-robin --epochs 8 "
@@ -160,7 +171,15 @@ def public_keys_of_a_run():
     return set(re.findall(r"`(\w+)`", sentence))
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "example",
+    [
+        # A strategy's rules start processes; test_beside.py checks the others.
+        pytest.param(example, marks=getattr(pytest.mark, "soak" if example == STRATEGY else "deep"))
+        for example in EXAMPLES
+    ],
+    ids=lambda path: path.name,
+)
 def test_examples_keep_the_contract(installed, example):
     told = installed(f"mmbal plugins check {example.name} --json")
 
