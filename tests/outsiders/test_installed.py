@@ -174,7 +174,7 @@ def public_keys_of_a_run():
 @pytest.mark.parametrize(
     "example",
     [
-        # A strategy's rules start processes; test_beside.py checks the others.
+        # A strategy's rules start processes; test_beside.py checks two that do not.
         pytest.param(example, marks=getattr(pytest.mark, "soak" if example == STRATEGY else "deep"))
         for example in EXAMPLES
     ],
