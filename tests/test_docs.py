@@ -7,6 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import click
 import pytest
@@ -24,7 +25,7 @@ PAGES = [
     *sorted(ROOT.glob("plugins/*/README.md")),
     *sorted(ROOT.glob("examples/*/README.md")),
 ]
-# Their commands are run, not only parsed: each takes seconds.
+# Their commands are run, not only parsed, in processes: each takes seconds.
 RUN = {
     "docs/tutorial.md", "docs/how-to/own-data.md", "docs/how-to/own-network.md",
     "docs/how-to/read-a-record.md",
@@ -69,7 +70,10 @@ def there(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.syspath_prepend(str(tmp_path))
-    return tmp_path
+    yield tmp_path
+    for name, module in list(sys.modules.items()):
+        if Path(getattr(module, "__file__", None) or "/").is_relative_to(tmp_path):
+            del sys.modules[name]
 
 
 def install_plugins(page: Path, folder: Path) -> list[str]:
@@ -153,50 +157,52 @@ def test_configurations_resolve(page, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if blocks(page, "python") or name_of(page) in RUN], ids=name_of
+    "page",
+    [
+        *(page for page in pages_with("python") if name_of(page) not in RUN),
+        *(pytest.param(ROOT / name, marks=pytest.mark.deep) for name in sorted(RUN)),
+    ],
+    ids=name_of,
 )
-def test_code_runs_in_order(page, there):
-    """All blocks of a page, one after another in one process, as a reader's notebook would."""
+# Keras says so of all data that are not arrays.
+@pytest.mark.filterwarnings("ignore:.shuffle=True. was passed")
+def test_code_runs_in_order(page, there, monkeypatch):
+    """All blocks of a page, one after another, as a reader's notebook would."""
     install_plugins(page, there)
-    steps = []
-    for block in blocks(page, "python", "sh", "toml"):
+    notebook = ModuleType("notebook")
+    monkeypatch.setitem(sys.modules, "notebook", notebook)
+    for number, block in enumerate(blocks(page, "python", "sh", "toml")):
         if block.language == "python":
-            # Files, so that tracebacks show lines and TensorFlow finds the source of functions.
-            part = there / f"part{len(steps)}.py"
+            # A file, so that tracebacks show lines and TensorFlow finds the source of functions.
+            part = there / f"part{number}.py"
             part.write_text(block.text, encoding="utf-8")
-            steps.append(f"exec(compile(open({str(part)!r}).read(), {str(part)!r}, 'exec'))")
+            exec(compile(block.text, part, "exec"), vars(notebook))
         elif block.language == "toml":
             if "entry-points" not in block.text:  # a configuration, which pages call mine.toml
                 Path("mine.toml").write_text(block.text, encoding="utf-8")
         elif name_of(page) in RUN:
-            lines = [["-m", "mmbal", *words] for words in block.commands()]
-            steps += [
-                f"subprocess.run({_shell(words)!r}, shell=True, check=True)" for words in lines
-            ]
-    script = there / "page.py"
-    script.write_text("\n".join(["import subprocess", *steps]), encoding="utf-8")
+            for words in block.commands():
+                run(words)
 
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True)
 
+def run(words: list[str]) -> None:
+    """Run a command in a process, as a shell does."""
+    python = shlex.join([sys.executable, "-m", "mmbal"])
+    line = " ".join([python, *(word if word == ">" else shlex.quote(word) for word in words)])
+    done = subprocess.run(line, shell=True, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-
-
-def _shell(words: list[str]) -> str:
-    python = shlex.quote(sys.executable)
-    return " ".join([python, *(word if word == ">" else shlex.quote(word) for word in words)])
 
 
 def test_readme_plugin_works_when_installed(there):
     assert install_plugins(ROOT / "README.md", there)
 
-    done = subprocess.run(
-        [sys.executable, "-m", "mmbal", "run", "--plugin", "colored-digits", "--strategy",
-         "only-first", "--epochs", "1", "--set", "dataset.train_examples=60", "--out", "run"],
-        capture_output=True,
-        text=True,
+    done = CliRunner().invoke(
+        cli,
+        ["run", "--plugin", "colored-digits", "--strategy", "only-first", "--epochs", "1",
+         "--set", "dataset.train_examples=60", "--out", "run"],
     )  # fmt: skip
 
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "only-first strategy" in done.stderr
 
 

@@ -2,7 +2,10 @@
 
 import re
 import sys
+import warnings
+from contextlib import redirect_stdout
 from importlib.util import module_from_spec, spec_from_file_location
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +38,11 @@ def run(patch, name):
     module = module_from_spec(spec)
     patch.setitem(sys.modules, spec.name, module)
     patch.setattr(sys, "path", list(sys.path))
-    spec.loader.exec_module(module)
+    with redirect_stdout(StringIO()) as told, warnings.catch_warnings():
+        # Keras says so of all data that are not arrays.
+        warnings.filterwarnings("ignore", ".shuffle=True. was passed")
+        spec.loader.exec_module(module)
+    module.told = told.getvalue()
     return module
 
 
@@ -48,6 +55,13 @@ def broken(kind, factory, *rules, **options):
 NETWORK = "groups", "keep", "transform", "modalities", "saving", "precision", "empty-batch"
 STRATEGY = "training", "effect", "single-modality", "precision"
 DATASET = "dtypes", "determinism", "fingerprint", "disjoint-splits"
+
+
+def test_code_of_a_new_plugin_prints_what_its_page_says(page):
+    told = page("writing-plugins").told
+
+    assert "'clear': (8,)" in told
+    assert float(re.search(r"accuracy (\S+)", told)[1]) > 0.8
 
 
 def test_networks(page):

@@ -175,11 +175,12 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
     assert not list(temporary.iterdir())
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Examine this machine: one device, two, two workers."""
-    folder = tmp_path_factory.mktemp("doctor")
-    temporary = tmp_path_factory.mktemp("temporary")
+@pytest.mark.deep
+def test_this_machine_is_well(tmp_path: Path) -> None:
+    """One device, two of them and two workers, really."""
+    folder, temporary = tmp_path / "doctor", tmp_path / "temporary"
+    folder.mkdir()
+    temporary.mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "mmbal", "doctor", "--json"],
         cwd=folder,
@@ -187,27 +188,27 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Any:
         capture_output=True,
         text=True,
     )
-    return done, [*folder.iterdir(), *temporary.iterdir()]
-
-
-def test_this_machine_is_well(real: Any) -> None:
-    done, _ = real
 
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr.splitlines()[0] == "loading TensorFlow"
+    assert "2 workers: done after" in done.stderr
     found = json.loads(done.stdout)
     assert found["ok"]
-    names = [check["name"] for check in found["checks"]]
+    all_checks_are_told(found["checks"])
+    replicas_agree(found["selftest"])
+    assert not [*folder.iterdir(), *temporary.iterdir()]
+
+
+def all_checks_are_told(checks: list[dict[str, Any]]) -> None:
     several, workers = "self-test, 2 CPU devices", "self-test, 2 workers"
-    assert names == [
+    assert [check["name"] for check in checks] == [
         "versions", "plugins", "devices", "oneDNN", "determinism", several, workers,
     ]  # fmt: skip
-    status = {check["name"]: check["status"] for check in found["checks"]}
+    status = {check["name"]: check["status"] for check in checks}
     assert {status[name] for name in ("determinism", several, workers)} == {"ok"}
 
 
-def test_replicas_agree_on_this_machine(real: Any) -> None:
-    compared = json.loads(real[0].stdout)["selftest"]
-
+def replicas_agree(compared: list[dict[str, Any]]) -> None:
     assert [(each["layout"], each["dtype"]) for each in compared] == [
         (layout, dtype)
         for layout in ("2 CPU devices", "2 workers")
@@ -217,11 +218,3 @@ def test_replicas_agree_on_this_machine(real: Any) -> None:
         assert each["tolerance"] == {"float32": 1e-6, "float64": 1e-12}[each["dtype"]]
         assert each["differences"].keys() == set(KINDS)
         assert all(value <= each["tolerance"] for value in each["differences"].values())
-
-
-def test_progress_goes_to_stderr_and_no_file_stays(real: Any) -> None:
-    done, left = real
-
-    assert done.stderr.splitlines()[0] == "loading TensorFlow"
-    assert "2 workers: done after" in done.stderr
-    assert left == []

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
+from mmbal.locking import locked
+
 ELSEWHERE = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
 """What would make a process part of another job."""
 LAST_LETTERS = 3000
@@ -55,11 +57,31 @@ def wait(started, seconds):
 
 
 @pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Return a function that lets one of pytest's workers fill a folder; the others wait for it."""
+
+    def fill_once(name, fill):
+        base = tmp_path_factory.getbasetemp()
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        folder = shared / name
+        folder.mkdir(exist_ok=True)
+        with locked(folder, wait=True):
+            begun, done = folder / "begun", folder / "done"
+            assert done.exists() or not begun.exists(), f"another worker could not fill {folder}"
+            if not done.exists():
+                begun.touch()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return fill_once
+
+
+@pytest.fixture(scope="session")
 def run_jobs():
     """Return a function that runs several commands at the same time, to their end.
 
-    Of a folder and (words, number of workers) by name; returns the folders in which the
-    processes ran, by name.
+    Of a folder and (words, number of workers) by name, each run in `NAME` and its number.
     """
 
     def run(folder, jobs, seconds=600):
@@ -74,10 +96,6 @@ def run_jobs():
             for process in started.values():
                 process.kill()
                 process.wait()
-        return {
-            name: [folder / f"{name}{number}" for number in range(workers)]
-            for name, (_, workers) in jobs.items()
-        }
 
     return run
 

@@ -32,10 +32,11 @@ WEIGHTS = ("weights.weights.h5", "last.weights.h5")
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory, run_jobs):
+def runs(once, run_jobs):
     """Return the folders in which the processes ran, by layout."""
     jobs = {name: ([*RUN, *own], workers) for name, (own, workers) in LAYOUTS.items()}
-    return run_jobs(tmp_path_factory.mktemp("runs"), jobs)
+    folder = once("runs", lambda folder: run_jobs(folder, jobs))
+    return {name: sorted(folder.glob(f"{name}[0-9]")) for name in jobs}
 
 
 def weights(run):
@@ -79,6 +80,7 @@ def all_of(run):
     return weights(run) | dict(told(journal(run), "line"))
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("layout", ["mirrored", "workers"])
 def test_weights_and_journal_are_those_of_one_device(runs, difference, layout):
     expected, found = (all_of(runs[each][0] / "run") for each in ("one", layout))
@@ -89,6 +91,7 @@ def test_weights_and_journal_are_those_of_one_device(runs, difference, layout):
     assert any(name.startswith(WEIGHTS) for name in expected)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("layout", "replicas"), [("one", 1), ("mirrored", 2), ("workers", 2)])
 def test_something_happens_in_what_is_compared(runs, layout, replicas):
     events = journal(runs[layout][0] / "run")
@@ -99,6 +102,7 @@ def test_something_happens_in_what_is_compared(runs, layout, replicas):
     assert any(events[-1]["result"]["utilization"].values())
 
 
+@pytest.mark.deep
 def test_only_the_chief_writes(runs):
     chief, other = runs["workers"]
     assert (chief / "run" / "record.h5").is_file()
@@ -108,8 +112,17 @@ def test_only_the_chief_writes(runs):
 @pytest.mark.parametrize(
     ("option", "why"),
     [
-        ("jit_compile=true", "jit_compile must be False on 2 replicas, received True"),
-        ("steps_per_execution=2", "steps_per_execution must be 1 on 2 replicas, received 2"),
+        pytest.param(
+            "jit_compile=true",
+            "jit_compile must be False on 2 replicas, received True",
+            marks=pytest.mark.deep,
+        ),
+        # A function refuses both, see test_functions.py; a command tells either in the same way.
+        pytest.param(
+            "steps_per_execution=2",
+            "steps_per_execution must be 1 on 2 replicas, received 2",
+            marks=pytest.mark.soak,
+        ),
     ],
 )
 def test_what_replicas_cannot_do_is_one_line(tmp_path, option, why):

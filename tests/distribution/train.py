@@ -1,8 +1,8 @@
 """A process that trains small networks on some replicas and writes down all that came of it.
 
-Run as `python train.py LAYOUT OUT NAME ...`: LAYOUT is JSON with the arguments of
-`open_strategy`, OUT a folder that gets one .npz per NAME, a run in settings.toml. With TF_CONFIG in
-the environment the process is one of several workers; each writes into its own folder.
+Run as `python train.py WANTED`: WANTED is JSON with settings by layout, both in settings.toml. Each
+gets a file LAYOUT/SETTING.npz in the working folder. With TF_CONFIG in the environment the process
+is one of several workers.
 """
 
 import json
@@ -349,15 +349,18 @@ def scores(model, inputs, labels):
     return found
 
 
-def main(layout, out, names):
-    """Train all settings on one layout and write."""
-    strategy = open_strategy(**layout)
+def main(wanted):
+    """Train on each layout its settings, and write."""
     path = Path(__file__).with_name("settings.toml")
     tables = tomlkit.parse(path.read_text(encoding="utf-8")).unwrap()
-    defaults = tables.pop("defaults")
-    for name in names:
-        np.savez(out / f"{name}.npz", **train(defaults | tables[name], strategy))
+    layouts, defaults = tables.pop("layouts"), tables.pop("defaults")
+    for layout, names in wanted.items():
+        # Who splits the CPU comes first; one device is then a part of it.
+        strategy = open_strategy(**layouts[layout])
+        Path(layout).mkdir()
+        for name in names:
+            np.savez(Path(layout, f"{name}.npz"), **train(defaults | tables[name], strategy))
 
 
 if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    main(json.loads(sys.argv[1]))

@@ -5,12 +5,12 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-import venv
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from mmbal.locking import locked
 
 OFFLINE = ("--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
 
@@ -28,8 +28,6 @@ class Environment:
     prefix: Path
     folder: Path
     flags: tuple[str, ...] = ()
-    # TensorFlow takes most of a second core to start.
-    _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2))
 
     @property
     def python(self) -> str:
@@ -54,10 +52,6 @@ class Environment:
         assert done.returncode == 0, f"{command}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
         return done.stdout
 
-    def soon(self, *commands: str) -> "Future[list[str]]":
-        """Run command lines one after another beside the tests; two such rows run at a time."""
-        return self._pool.submit(lambda: [self(command) for command in commands])
-
     def _expanded(self, words: list[str]) -> list[str]:
         """Do what the shell does with asterisks."""
         found = [sorted(self.folder.glob(word)) if "*" in word else [] for word in words]
@@ -67,22 +61,49 @@ class Environment:
 
 
 @pytest.fixture(scope="session")
-def environment(tmp_path_factory):
-    """Return an environment that sees what is installed here, and whatever pip adds to it."""
-    folder = tmp_path_factory.mktemp("outsiders")
-    venv.create(folder / "venv", with_pip=True, symlinks=True)
-    [site] = (folder / "venv").glob("lib/python3*/site-packages")
-    # Unlike a line with a path, this also reads the .pth files there: of editable installs.
-    here = sysconfig.get_path("purelib")
-    (site / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n")
-    (folder / "work").mkdir()
-    return Environment(folder / "venv", folder / "work", OFFLINE)
+def once(tmp_path_factory):
+    """Return a function that lets one of pytest's workers fill a folder; the others wait for it."""
+
+    def fill_once(name, fill):
+        base = tmp_path_factory.getbasetemp()
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        folder = shared / name
+        folder.mkdir(exist_ok=True)
+        with locked(folder, wait=True):
+            begun, done = folder / "begun", folder / "done"
+            assert done.exists() or not begun.exists(), f"another worker could not fill {folder}"
+            if not done.exists():
+                begun.touch()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return fill_once
 
 
 @pytest.fixture(scope="session")
-def clean(tmp_path_factory):
-    """Return an environment with nothing but pip, as on another machine."""
-    folder = tmp_path_factory.mktemp("clean")
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
-    (folder / "work").mkdir()
-    return Environment(folder / "venv", folder / "work", ("--disable-pip-version-check", "--quiet"))
+def outside(once):
+    """Return a function that makes an environment with `install`, once, and returns it.
+
+    It sees what is installed here, and whatever pip adds to it; or, if clean, nothing but pip, as
+    on another machine.
+    """
+
+    def make(name, install, *, clean=False):
+        flags = OFFLINE[-2:] if clean else OFFLINE
+
+        def fill(folder):
+            subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+            [site] = (folder / "venv").glob("lib/python3*/site-packages")
+            if not clean:
+                # Unlike a line with a path, this also reads the .pth files there: of editable
+                # installs.
+                here = sysconfig.get_path("purelib")
+                (site / "here.pth").write_text(f"import site; site.addsitedir({here!r})\n")
+            (folder / "work").mkdir()
+            install(Environment(folder / "venv", folder / "work", flags))
+
+        folder = once(name, fill)
+        return Environment(folder / "venv", folder / "work", flags)
+
+    return make

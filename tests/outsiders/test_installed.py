@@ -1,7 +1,4 @@
-"""Plugins from templates and those of `examples/`, really installed beside mmbal by pip.
-
-What takes long runs two at a time from the beginning; the tests wait for it.
-"""
+"""Plugins from templates and those of `examples/`, really installed beside mmbal by pip."""
 
 import json
 import re
@@ -11,8 +8,11 @@ import pytest
 
 from mmbal.scaffold import KINDS
 
+pytestmark = pytest.mark.timeout(1200)
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
+STRATEGY = ROOT / "examples" / "mmbal-round-robin"
 PAGE = (ROOT / "docs" / "writing-plugins.md").read_text(encoding="utf-8")
 OTHERS = ("evaluation", "callback", "recipe")
 
@@ -28,48 +28,22 @@ def commands(*words):
     return [line for line in lines if line.startswith(words)]
 
 
-@pytest.fixture(scope="module")
-def installed(environment):
+def install(environment):
     """Follow the page as far as installing; add the kinds that it leaves out, and the examples."""
     for command in commands("mmbal plugins new"):
         environment(command)
     for kind in OTHERS:
         environment(f"mmbal plugins new my-{kind} --kind {kind}")
-    (install,) = [line for line in commands("pip install") if "-e" in line]
-    environment(install)
+    (editable,) = [line for line in commands("pip install") if "-e" in line]
+    environment(editable)
     others = " ".join(f"./mmbal-my-{kind}" for kind in OTHERS)
     environment(f"pip install {others} {' '.join(map(str, EXAMPLES))}")
-    return environment
 
 
 @pytest.fixture(scope="module")
-def started(installed):
-    """Start everything that takes long."""
-    script = installed.folder / "page.py"
-    script.write_text("\n\n".join(blocks("python")), encoding="utf-8")
-    folders = [f"mmbal-my-{kind}/tests" for kind in OTHERS]
-    folders += [f"{example}/tests" for example in EXAMPLES]
-    quiet = "-q -p no:cacheprovider --import-mode=importlib"
-    return {
-        "page tests": installed.soon(*(f"{c} -q" for c in commands("pytest"))),
-        "page runs": installed.soon(*commands("mmbal run", "mmbal report", "mmbal data")),
-        "page code": installed.soon("python page.py"),
-        "page check": installed.soon(*commands("mmbal plugins check")),
-        # The rules for the examples are checked below, from the command line.
-        "tests": installed.soon(f"pytest {' '.join(folders)} {quiet} -k 'not contract'"),
-        "run": installed.soon(
-            "mmbal run --plugin my-recipe --epochs 2 --set evaluations.my-evaluation.bins=10 "
-            "--set callbacks.my-callback.accuracy=0.01 --out recipe --json"
-        ),
-        "example run": installed.soon(
-            "mmbal run --plugin paired-digits --strategy round-robin --epochs 8 "
-            "--set strategy.turn=3 --out example --json"
-        ),
-        **{
-            example.name: installed.soon(f"mmbal plugins check {example.name} --json")
-            for example in EXAMPLES
-        },
-    }
+def installed(outside):
+    """Return the environment that all of them are installed in."""
+    return outside("installed", install)
 
 
 def passed(report):
@@ -80,6 +54,7 @@ def passed(report):
     return int(line.split()[0])
 
 
+@pytest.mark.deep
 def test_all_are_found_by_their_entry_points(installed):
     listing = json.loads(installed("mmbal plugins --json"))
 
@@ -93,38 +68,52 @@ def test_all_are_found_by_their_entry_points(installed):
     assert listing["compatibility"]["guided"]["cross-attention"] == []
 
 
+@pytest.mark.deep
 def test_every_kind_is_installed(installed):
     written = {kind for line in commands("mmbal plugins new") for kind in KINDS if kind in line}
 
     assert written | set(OTHERS) == set(KINDS)
 
 
+@pytest.mark.deep
 def test_options_of_a_new_plugin_are_shown(installed):
     (show,) = commands("mmbal plugins show")
 
     assert "strength" in installed(show)
 
 
+@pytest.mark.deep
 def test_a_name_that_is_installed_now_is_refused(installed):
     with pytest.raises(AssertionError, match="there is a dataset 'my-data' already"):
         installed("mmbal plugins new my-data --kind dataset --directory again")
     assert not (installed.folder / "again").exists()
 
 
-def test_a_new_plugin_passes_its_own_tests(started):
-    (report,) = started["page tests"].result()
+@pytest.mark.deep
+def test_a_new_plugin_passes_its_own_tests(installed):
+    (command,) = commands("pytest")
+
+    report = installed(f"{command} -q")
 
     assert passed(report) > 50  # the rules, and those worked by hand
 
 
-def test_the_other_kinds_and_the_examples_pass_their_own_tests(started):
-    (report,) = started["tests"].result()
+@pytest.mark.deep
+def test_the_other_kinds_and_the_examples_pass_their_own_tests(installed):
+    folders = [f"mmbal-my-{kind}/tests" for kind in OTHERS]
+    folders += [f"{example}/tests" for example in EXAMPLES]
+    quiet = "-q -p no:cacheprovider --import-mode=importlib"
+
+    # The rules for the examples are checked below, from the command line.
+    report = installed(f"pytest {' '.join(folders)} {quiet} -k 'not contract'")
 
     assert passed(report) > 30
 
 
-def test_new_data_network_and_strategy_run_together(started, installed):
-    started["page runs"].result()
+@pytest.mark.deep
+def test_new_data_network_and_strategy_run_together(installed):
+    for command in commands("mmbal run", "mmbal report", "mmbal data"):
+        installed(command)
 
     config = (installed.folder / "first" / "config.toml").read_text(encoding="utf-8")
     for name in ("my-data", "my-network", "my-strategy"):
@@ -133,21 +122,19 @@ def test_new_data_network_and_strategy_run_together(started, installed):
     assert (installed.folder / "first" / "record.h5").is_file()
 
 
-def test_code_of_the_page_runs(started):
-    (told,) = started["page code"].result()
+@pytest.mark.soak  # the plugin's own tests have kept the same rules
+def test_check_of_the_page_finds_nothing_wrong(installed):
+    (command,) = commands("mmbal plugins check")
 
-    assert "'clear': (8,)" in told
-    assert float(re.search(r"accuracy (\S+)", told)[1]) > 0.8
-
-
-def test_check_of_the_page_finds_nothing_wrong(started):
-    (told,) = started["page check"].result()
-
-    assert "failed" not in told
+    assert "failed" not in installed(command)
 
 
-def test_recipe_evaluation_and_callback_work(started, installed):
-    (told,) = started["run"].result()
+@pytest.mark.deep
+def test_recipe_evaluation_and_callback_work(installed):
+    told = installed(
+        "mmbal run --plugin my-recipe --epochs 2 --set evaluations.my-evaluation.bins=10 "
+        "--set callbacks.my-callback.accuracy=0.01 --out recipe --json"
+    )
 
     result = json.loads(told.splitlines()[-1])
     assert result["recipe"] == "my-recipe"
@@ -161,8 +148,12 @@ def test_recipe_evaluation_and_callback_work(started, installed):
         assert 0 <= each["values"]["my-evaluation"] <= 1
 
 
-def test_examples_run_together(started):
-    (told,) = started["example run"].result()
+@pytest.mark.deep
+def test_examples_run_together(installed):
+    told = installed(
+        "mmbal run --plugin paired-digits --strategy round-robin --epochs 8 "
+        "--set strategy.turn=3 --out example --json"
+    )
 
     result = json.loads(told.splitlines()[-1])
     assert result["strategy"] == "round-robin"
@@ -180,9 +171,17 @@ def public_keys_of_a_run():
     return set(re.findall(r"`(\w+)`", sentence))
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_examples_keep_the_contract(started, example):
-    (told,) = started[example.name].result()
+@pytest.mark.parametrize(
+    "example",
+    [
+        # A strategy's rules start processes; test_beside.py checks two that do not.
+        pytest.param(example, marks=getattr(pytest.mark, "soak" if example == STRATEGY else "deep"))
+        for example in EXAMPLES
+    ],
+    ids=lambda path: path.name,
+)
+def test_examples_keep_the_contract(installed, example):
+    told = installed(f"mmbal plugins check {example.name} --json")
 
     findings = json.loads(told.splitlines()[-1])
     assert findings["ok"] is True
