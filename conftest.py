@@ -31,5 +31,4 @@ def _let_go():
     """Forget the graphs of a module's models; a worker would keep those of all modules."""
     yield
     if keras := sys.modules.get("keras"):
-        keras.backend.clear_session()
-        gc.collect()
+        keras.backend.clear_session()  # collects garbage, too

@@ -1,11 +1,14 @@
 """Fixtures shared by several folders of tests."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from mmbal.locking import locked
 
 EXAMPLE_CONFIG = 'recipe = "toy"\nseed = 0\n\n[strategy]\nname = "guided"\ntolerance = 0.5\n'
 
@@ -76,3 +79,24 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
 def events() -> list[dict[str, Any]]:
     """Return the events of the example run."""
     return example_events()
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that lets one of pytest's workers fill a folder; the others wait for it."""
+
+    def fill_once(name, fill):
+        base = tmp_path_factory.getbasetemp()
+        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+        folder = shared / name
+        folder.mkdir(exist_ok=True)
+        with locked(folder, wait=True):
+            begun, done = folder / "begun", folder / "done"
+            assert done.exists() or not begun.exists(), f"another worker could not fill {folder}"
+            if not done.exists():
+                begun.touch()
+                fill(folder)
+                done.touch()
+        return folder
+
+    return fill_once

@@ -10,8 +10,6 @@ from contextlib import ExitStack
 import numpy as np
 import pytest
 
-from mmbal.locking import locked
-
 ELSEWHERE = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
 """What would make a process part of another job."""
 LAST_LETTERS = 3000
@@ -54,27 +52,6 @@ def wait(started, seconds):
         if process.poll():
             said = own.with_suffix(".log").read_text(errors="replace")[-LAST_LETTERS:]
             pytest.fail(f"{own.name} ended with {process.returncode}:\n{said}", pytrace=False)
-
-
-@pytest.fixture(scope="session")
-def once(tmp_path_factory):
-    """Return a function that lets one of pytest's workers fill a folder; the others wait for it."""
-
-    def fill_once(name, fill):
-        base = tmp_path_factory.getbasetemp()
-        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-        folder = shared / name
-        folder.mkdir(exist_ok=True)
-        with locked(folder, wait=True):
-            begun, done = folder / "begun", folder / "done"
-            assert done.exists() or not begun.exists(), f"another worker could not fill {folder}"
-            if not done.exists():
-                begun.touch()
-                fill(folder)
-                done.touch()
-        return folder
-
-    return fill_once
 
 
 @pytest.fixture(scope="session")

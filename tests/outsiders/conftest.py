@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from mmbal.locking import locked
-
 OFFLINE = ("--no-deps", "--no-build-isolation", "--disable-pip-version-check", "--quiet")
 
 
@@ -58,27 +56,6 @@ class Environment:
         return [
             str(each) for word, paths in zip(words, found, strict=True) for each in paths or [word]
         ]
-
-
-@pytest.fixture(scope="session")
-def once(tmp_path_factory):
-    """Return a function that lets one of pytest's workers fill a folder; the others wait for it."""
-
-    def fill_once(name, fill):
-        base = tmp_path_factory.getbasetemp()
-        shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-        folder = shared / name
-        folder.mkdir(exist_ok=True)
-        with locked(folder, wait=True):
-            begun, done = folder / "begun", folder / "done"
-            assert done.exists() or not begun.exists(), f"another worker could not fill {folder}"
-            if not done.exists():
-                begun.touch()
-                fill(folder)
-                done.touch()
-        return folder
-
-    return fill_once
 
 
 @pytest.fixture(scope="session")

@@ -1,28 +1,52 @@
-"""The same on a machine that has nothing but Python: pip brings all dependencies.
+"""The same on a machine that has nothing but Python: an installer brings all dependencies.
 
-It takes minutes, most of them for TensorFlow: `tox run -e examples`, or `pytest -m soak`.
+By uv, which links what it has at hand; plain pip takes minutes for TensorFlow, so that it soaks:
+`tox run -e examples` runs both.
 """
 
 import json
+import os
 import re
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
+pytestmark = pytest.mark.timeout(1800)
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
 NAMES = [example.name.removeprefix("mmbal-") for example in EXAMPLES]
 
 
+WHAT = f"'{ROOT}[testing]' {' '.join(map(str, EXAMPLES))}"
+# README's commands put it beside the interpreter, tox on the path.
+UV = shutil.which("uv", path=os.pathsep.join([sys.prefix + "/bin", os.environ["PATH"]])) or "uv"
+INSTALLERS = {
+    # From the checkout, whose bounds uv reads there: what is tested here is mmbal.
+    "uv": f"{UV} pip install -q --directory {ROOT} --python {{}} {WHAT}",
+    "pip": f"pip install {WHAT}",
+}
+uv, pip = pytest.param("uv", marks=pytest.mark.deep), pytest.param("pip", marks=pytest.mark.soak)
+
+
 @pytest.fixture(scope="module")
-def clean(outside):
-    """Install mmbal and the examples with plain pip and nothing else."""
-    install = f"pip install '{ROOT}[testing]' {' '.join(map(str, EXAMPLES))}"
-    return outside("clean", lambda environment: environment(install), clean=True)
+def clean(outside, request):
+    """Install mmbal and the examples, and nothing else."""
+    name = request.param
+    return outside(
+        f"clean-{name}",
+        lambda environment: environment(INSTALLERS[name].format(environment.python)),
+        clean=True,
+    )
 
 
+by_uv_and_pip = pytest.mark.parametrize("clean", [uv, pip], indirect=True)
+by_pip = pytest.mark.parametrize("clean", [pip], indirect=True)
+
+
+@by_uv_and_pip
 def test_only_the_examples_are_there(clean):
     listing = json.loads(clean("mmbal plugins --json"))
 
@@ -31,6 +55,7 @@ def test_only_the_examples_are_there(clean):
     assert [each["name"] for each in listing["recipes"]] == ["paired-digits"]
 
 
+@by_pip
 @pytest.mark.parametrize("name", NAMES)
 def test_contract(clean, name):
     told = clean(f"mmbal plugins check {name} --kind {kind_of(clean, name)}")
@@ -45,6 +70,7 @@ def kind_of(clean, name):
     return kind
 
 
+@by_uv_and_pip
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_their_own_tests(clean, example):
     report = clean(f"pytest {example} -q -p no:cacheprovider -k 'not contract'")
@@ -52,12 +78,14 @@ def test_their_own_tests(clean, example):
     assert re.search(r"^\d+ passed", report, re.MULTILINE)
 
 
+@by_uv_and_pip
 def test_run(clean):
     told = clean("mmbal run --plugin paired-digits --strategy round-robin --epochs 8 --json")
 
     assert json.loads(told.splitlines()[-1])["test"]["accuracy"] > 0.5
 
 
+@by_pip
 def test_what_is_built_can_be_published(clean):
     """The commands of docs/writing-plugins.md from a new plugin to the upload."""
     page = (ROOT / "docs" / "writing-plugins.md").read_text(encoding="utf-8")
