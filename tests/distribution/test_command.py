@@ -117,7 +117,7 @@ def test_only_the_chief_writes(runs):
             "jit_compile must be False on 2 replicas, received True",
             marks=pytest.mark.deep,
         ),
-        # A function refuses both, see test_functions.py; a command tells either in the same way.
+        # A function refuses both, see test_replicated.py; a command tells either in the same way.
         pytest.param(
             "steps_per_execution=2",
             "steps_per_execution must be 1 on 2 replicas, received 2",

@@ -1,5 +1,10 @@
 """A network small enough to train twenty steps in a moment, and data for it."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
@@ -62,3 +67,12 @@ def toy_dataset():
         return MultimodalDataset(modalities, ("0", "1", "2"), rows, rows, rows, "", augment)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def on_three_replicas():
+    """Return what a process with three replicas says of every function that asks the others."""
+    program = Path(__file__).with_name("three_replicas.py")
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

@@ -1,4 +1,4 @@
-"""On one device; tests/distribution has several."""
+"""On one device, and on three replicas: four rows, of which they have one, one and two."""
 
 import keras
 import numpy as np
@@ -74,3 +74,44 @@ def test_batch_norm_is_synchronised_however_deep():
     synchronise_batch_norm(outer)
     assert inner.layers[0].synchronized
     assert outer.layers[-1].synchronized
+
+
+def test_sums_and_means_are_of_the_global_batch(on_three_replicas):
+    assert on_three_replicas["step"]["count"] == 3
+    assert on_three_replicas["step"]["sum"] == {"a": 36.0, "b": 3}
+    assert on_three_replicas["step"]["mean"] == [4.0, 5.0]
+
+
+def test_rows_come_together_in_their_order_and_type(on_three_replicas):
+    rows, scalar, first_column = on_three_replicas["step"]["rows"]
+    assert rows == [[1, 2], [3, 4], [5, 6], [7, 8]]
+    assert scalar == 5.0
+    assert first_column == [1, 3, 5, 7]
+
+
+def test_a_batch_of_fewer_rows_than_replicas_is_everybodys(on_three_replicas):
+    assert on_three_replicas["step"]["whole"] == [False, True]
+    here, everywhere = on_three_replicas["step"]["few"]
+    assert here == everywhere == [[1, 2], [3, 4]]
+
+
+def test_draws_for_a_batch_do_not_depend_on_the_replicas(on_three_replicas):
+    shared = on_three_replicas["step"]["own"][0]
+    assert (shared["first"], shared["total"]) == (0, 4)
+    assert shared["drawn"] == on_three_replicas["alone"][0]
+
+
+def test_rows_of_replicas_follow_one_another_however_uneven(on_three_replicas):
+    of_four, of_two = on_three_replicas["firsts"]
+    assert of_four == [0, 1, 2]  # of one, one and two rows
+    assert of_two == [0, 0, 0]
+
+
+def test_copies_of_a_small_batch_draw_the_same(on_three_replicas):
+    copied = on_three_replicas["step"]["own"][1]
+    assert (copied["first"], copied["total"]) == (0, 2)
+    assert copied["drawn"] == on_three_replicas["alone"][1]
+
+
+def test_one_process_is_the_only_host_and_the_chief(on_three_replicas):
+    assert on_three_replicas["hosts"] == [1, 0, True, True]

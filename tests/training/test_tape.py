@@ -1,4 +1,4 @@
-"""Gradients on one device; tests/distribution sums those of several."""
+"""Gradients on one device, and their sums over three."""
 
 import numpy as np
 import pytest
@@ -50,3 +50,11 @@ def test_options_reach_the_tape():
     gradients = GlobalTape(tape, None).gradient(loss, [weight, idle], unconnected_gradients=zero)
     assert gradients[0] == 4
     np.testing.assert_array_equal(gradients[1], [0, 0])
+
+
+def test_losses_and_gradients_are_of_the_global_mean_unscaled(on_three_replicas):
+    # mean of the first column 4, times the weight 2, plus 1 + 1 + 2 of the table
+    assert on_three_replicas["training"]["loss"] == 12.0
+    of_weight, of_table = on_three_replicas["training"]["gradients"]
+    assert of_weight == 4.0
+    assert of_table == [[2.0], [1.0]]  # dense: the first row was looked up twice

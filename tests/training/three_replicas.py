@@ -5,6 +5,7 @@ import json
 import keras
 import tensorflow as tf
 
+from mmbal import BalancedModel
 from mmbal.training.devices import open_strategy
 from mmbal.training.distribution import (
     Replicas,
@@ -16,6 +17,7 @@ from mmbal.training.distribution import (
     replica_count,
 )
 from mmbal.training.tape import GlobalTape
+from mmbal_mmtm import MMTMNetwork
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]
 
@@ -77,6 +79,11 @@ def main():
         "alone": [draw(4), draw(2)],
     }
     found = tf.nest.map_structure(lambda x: x.numpy().tolist() if tf.is_tensor(x) else x, found)
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    with strategy.scope():
+        found["fitted"] = fitted()
+    found["fitted alone"] = fitted()
     found["hosts"] = [replicas.workers, replicas.worker, replicas.is_chief, replicas.any(True)]
     print(json.dumps(found))
 
@@ -95,11 +102,25 @@ def firsts(strategy, replicas):
     return [[int(x) for x in strategy.experimental_local_results(each)] for each in found]
 
 
+def fitted():
+    """Return the logs of two epochs of two steps, and of an evaluation, in the present scope."""
+    keras.utils.set_random_seed(1)
+    dense = keras.layers.Dense
+    model = BalancedModel(MMTMNetwork({m: [dense(2), dense(2)] for m in "ab"}))
+    model.compile(keras.optimizers.SGD(0.1))
+    rows = tf.constant(ROWS + ROWS[:2])  # a batch of four and one of two
+    data = tf.data.Dataset.from_tensor_slices(({"a": rows, "b": -rows}, [0, 1, 0, 1, 1, 1]))
+    history = model.fit(data.batch(4), epochs=2, shuffle=False, verbose=0).history
+    return {
+        "fit": history,
+        "evaluate": model.evaluate(data.batch(4), verbose=0, return_dict=True),
+        "steps": len(model.trace.read().loss),
+        "replicas": model.replicas.count,
+    }
+
+
 def refusals(strategy):
     """Return why a model on replicas cannot be compiled, by option."""
-    from mmbal import BalancedModel
-    from mmbal_mmtm import MMTMNetwork
-
     dense, said = keras.layers.Dense, {}
     sgd = keras.optimizers.SGD
     attempts = {
