@@ -73,7 +73,7 @@ def test_vanilla_trains_as_stock_keras_does(
     model = balanced(network=network, optimizer=optimizer())
     model.fit(inputs, labels, **TWENTY_STEPS)
 
-    assert int(model.trace.steps) == 20
+    assert int(model.trace.steps) == int(model.optimizer.iterations) == 20
     for variable, before, expected in zip(
         network.variables, start, stock.get_weights(), strict=True
     ):
@@ -170,6 +170,22 @@ def test_speeds_are_those_of_the_gradients(make_network, make_data, balanced):
         ]
         expected.append(np.log(updates[0] / updates[1]))
     np.testing.assert_allclose(model.trace.read().speeds, [expected], rtol=1e-5)
+
+
+def test_epochs_may_have_any_length_where_the_run_says_so(make_data, balanced):
+    """Keras would hold the second to the length of the first, and warn that data ran out."""
+    rows = tf.data.Dataset.from_tensor_slices(make_data(examples=9))
+    lengths, model = iter([4, 9]), balanced(run_eagerly=True)
+    model.epochs_vary = True
+    seen = tf.data.Dataset.range(1).flat_map(lambda _: rows.take(next_of(lengths))).batch(2)
+    model.fit(seen, epochs=2, shuffle=False, verbose=0)
+    assert len(model.trace.read().loss) == 2 + 5
+
+
+def next_of(numbers):
+    """Return the next number whenever the data begin anew."""
+    number = tf.numpy_function(lambda: np.int64(next(numbers)), [], tf.int64)
+    return tf.ensure_shape(number, [])
 
 
 class TestEvaluateAndPredict:

@@ -71,3 +71,10 @@ def test_what_is_passed_along_is_no_modality():
     inputs = {"a": 1, KEEP: 2, "b": 3, WHOLE: 4}
     assert modalities_only(inputs) == {"a": 1, "b": 3}
     assert len(inputs) == 4
+
+
+def test_phases_that_say_the_same_are_the_same():
+    late = Phase("late", ("branch/a",))
+    assert late == Phase(groups=("branch/a",), name="late")
+    assert late != Phase("late")
+    assert len({late, Phase("late", ("branch/a",)), Phase()}) == 2
