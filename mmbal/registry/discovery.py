@@ -12,7 +12,6 @@ from mmbal.errors import PluginError, unknown
 from mmbal.registry import builtins, hookspecs
 from mmbal.registry.catalogue import Catalogue, Provenance, first_line
 from mmbal.registry.component import Component, Recipe
-from mmbal.registry.requirement import DECLARATION, check_requirement
 
 GROUP = "mmbal"
 HOOKS: dict[str, type[Component] | type[Recipe]] = {
@@ -31,19 +30,12 @@ def discover(entries: Iterable[EntryPoint] | None = None) -> Catalogue:
     """
     catalogue = Catalogue()
     _take_in(catalogue, builtins, Provenance("builtin", f"mmbal {mmbal.__version__}"))
-    given = list(entry_points(group=GROUP) if entries is None else entries)
-    required = {_distribution(entry): entry for entry in given if entry.name == DECLARATION}
-    found = [
-        (entry, Provenance(entry.name, _distribution(entry)))
-        for entry in given
-        if entry.name != DECLARATION
-    ]
+    given = entry_points(group=GROUP) if entries is None else entries
+    found = [(entry, Provenance(entry.name, _distribution(entry))) for entry in given]
     # Sorted, so that which of two equal names stays does not depend on the file system.
     for entry, provenance in sorted(found, key=lambda pair: _order(pair[1])):
         with _collected(catalogue):
             _refuse_taken_name(catalogue, provenance)
-            if declared := required.get(provenance.distribution):
-                check_requirement(declared, provenance)
             _take_in(catalogue, _load(entry, provenance), provenance)
     catalogue.check_recipes()
     return catalogue

@@ -8,9 +8,6 @@ The module imports nothing heavier than `mmbal` and implements one or both hooks
     @hookimpl
     def mmbal_components():
         return [Component("strategy", "mine", "what it does", "my_package.mine:Mine")]
-
-Beside it, the entry point `requires-mmbal-api = "v1"` says which plugin API it was written for; it
-is checked before the module is imported.
 """
 
 import pluggy
@@ -19,8 +16,6 @@ from mmbal.registry.component import Component, Recipe
 
 API_VERSION = 1
 """Of hooks, `Component`, `Recipe` and the contracts; rises with whatever plugins may newly use."""
-OLDEST_API = 1
-"""The oldest that this mmbal still understands; rises when something deprecated is removed."""
 
 hookspec = pluggy.HookspecMarker("mmbal")
 hookimpl = pluggy.HookimplMarker("mmbal")

@@ -8,7 +8,6 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.catalogue import Catalogue
-from mmbal.registry.requirement import DECLARATION
 from mmbal.scaffold.kinds import KINDS, LICENSES
 
 PREFIX = "mmbal-"
@@ -120,8 +119,6 @@ def check_name(name: str) -> None:
     Raises:
         MmbalError: it cannot; the message has the nearest legal one.
     """
-    if name == DECLARATION:
-        raise MmbalError(f"{name!r} declares the plugin API that a plugin needs: take another name")
     if _LEGAL.fullmatch(name) and len(name) <= LONGEST and not name.startswith(PREFIX):
         return
     near = nearest(name)

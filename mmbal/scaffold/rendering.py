@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
-from mmbal import API_VERSION, __version__
+from mmbal import __version__
 from mmbal.scaffold.kinds import KINDS
 from mmbal.scaffold.project import Project
 
@@ -64,7 +64,6 @@ def _values(project: Project) -> dict[str, str]:
         "author_toml": f"{{ {person} }}",
         "license": project.license,
         "year": str(datetime.now(UTC).year),
-        "api": str(API_VERSION),
         "dependencies": _requirements("mmbal", *kind.dependencies),
         "test_dependencies": _requirements("mmbal[testing]", *kind.tried_with),
         "files": "".join(

@@ -20,10 +20,8 @@ class Site:
 
     folder: Path
 
-    def install(
-        self, name: str, source: str, version: str = "1.2", plugin: str = "", api: str = ""
-    ) -> None:
-        """Build the wheel of a plugin with one module, which may declare its API; install it."""
+    def install(self, name: str, source: str, version: str = "1.2", plugin: str = "") -> None:
+        """Build the wheel of a plugin with one module; install it."""
         module = name.replace("-", "_")
         wheel = self.folder.parent / f"{module}-{version}-py3-none-any.whl"
         info = f"{module}-{version}.dist-info"
@@ -32,9 +30,7 @@ class Site:
             metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
             archive.writestr(f"{info}/METADATA", metadata)
             archive.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
-            entry = f"[mmbal]\n{plugin or name} = {module}\n"
-            entry += f"requires-mmbal-api = {api}\n" if api else ""
-            archive.writestr(f"{info}/entry_points.txt", entry)
+            archive.writestr(f"{info}/entry_points.txt", f"[mmbal]\n{plugin or name} = {module}\n")
             archive.writestr(f"{info}/RECORD", "")
         # For a wheel of pure Python, unpacking is what installing means.
         with zipfile.ZipFile(wheel) as archive:

@@ -64,7 +64,6 @@ def test_names_that_nothing_is_like(name):
         (Project("x", "datset"), "unknown kind 'datset'; did you mean 'dataset'"),
         (Project("x", "dataset", license="GPL"), "unknown license 'GPL'.*Apache-2.0, BSD"),
         (Project("x", "dataset", author="A\nB"), r"--author must be one line of text.*'A\\nB'"),
-        (Project("requires-mmbal-api", "dataset"), "declares the plugin API.*take another name"),
     ],
 )
 def test_what_is_taken_or_unknown(catalogue, project, message):

@@ -11,7 +11,6 @@ import pytest
 import tomlkit
 import yaml
 
-import mmbal
 from mmbal.registry.component import KINDS as COMPONENTS
 from mmbal.scaffold import KINDS, LICENSES, Project, write_project
 from mmbal.scaffold.rendering import render
@@ -66,10 +65,7 @@ def test_metadata(kind):
     assert project["name"] == "mmbal-mine"
     assert project["license"] == "MIT"
     assert project["requires-python"] == ours["requires-python"]
-    assert project["entry-points"]["mmbal"] == {
-        "mine": "mmbal_mine.plugin",
-        "requires-mmbal-api": f"v{mmbal.API_VERSION}",
-    }
+    assert project["entry-points"]["mmbal"] == {"mine": "mmbal_mine.plugin"}
     [person] = project["authors"]
     assert person["email"] == "ada@example.org"
     assert person["name"] == 'Ada "Countess" Lovelace'
