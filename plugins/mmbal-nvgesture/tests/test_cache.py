@@ -40,8 +40,14 @@ def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Strip, "read", refuse)
 
 
-@pytest.mark.parametrize("options", [{}, {"short_side": 30, "crop": 20, "depth_channels": 1},
-                                     {"frames": 100, "short_window": "zero"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"short_side": 30, "crop": 20, "depth_channels": 1},
+        {"frames": 100, "short_window": "zero", "crop": 20},
+    ],
+)
 def test_cached_examples_are_equal(
     gestures: Make, written: Path, tmp_path: Path, options: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
