@@ -1,13 +1,19 @@
 """On one device, and on three replicas: four rows, of which they have one, one and two."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from mmbal.training.distribution import (
     ALL_ROWS,
+    WHOLE,
     Replicas,
     Rows,
+    _marked_whole,
+    _worker_index,
     global_losses,
     global_mean,
     global_rows,
@@ -39,6 +45,34 @@ def test_functions_run_as_they_are():
     replicas = Replicas()
     np.testing.assert_array_equal(replicas.run(tf.add, 1, 2), 3)
     np.testing.assert_array_equal(replicas.compiled(tf.add)(tf.constant(1), tf.constant(2)), 3)
+
+
+def test_one_device_runs_eagerly_where_it_is_asked_to():
+    assert Replicas().run(tf.executing_eagerly) is True
+
+
+@pytest.mark.parametrize(
+    ("jobs", "kind", "task", "worker"),
+    [
+        (["worker"], "worker", 0, 0),
+        (["worker"], "worker", 2, 2),
+        (["chief", "worker"], "chief", 0, 0),
+        (["chief", "worker"], "worker", 0, 1),
+        (["chief", "worker"], "worker", 2, 3),
+    ],
+)
+def test_a_chief_is_the_first_worker(jobs, kind, task, worker):
+    resolver = SimpleNamespace(
+        cluster_spec=lambda: SimpleNamespace(jobs=jobs), task_type=kind, task_id=task
+    )
+    assert _worker_index(SimpleNamespace(cluster_resolver=resolver)) == worker
+
+
+@pytest.mark.parametrize("marks", [[False, False], [True, True]])
+def test_a_host_is_told_beside_the_inputs_whether_it_has_the_whole_batch(marks):
+    inputs = {"a": tf.zeros([2, 1]), WHOLE: tf.constant(marks)}
+    for batch in (inputs, (inputs, tf.zeros([2]))):
+        assert bool(_marked_whole(batch)) == all(marks)
 
 
 def test_global_is_local():
@@ -93,6 +127,12 @@ def test_a_batch_of_fewer_rows_than_replicas_is_everybodys(on_three_replicas):
     assert on_three_replicas["step"]["whole"] == [False, True]
     here, everywhere = on_three_replicas["step"]["few"]
     assert here == everywhere == [[1, 2], [3, 4]]
+
+
+def test_a_host_shares_out_its_own_rows_or_gives_all_of_them_to_everybody(on_three_replicas):
+    divided, given = on_three_replicas["step"]["of host"]
+    assert divided == {"whole": False, "rows": [[1, 2], [3, 4], [5, 6], [7, 8]]}
+    assert given == {"whole": True, "rows": [[1, 2], [3, 4], [5, 6], [7, 8]]}
 
 
 def test_draws_for_a_batch_do_not_depend_on_the_replicas(on_three_replicas):

@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
+from mmbal.training.step import KEEP
 from mmbal_guided import Guided, Random
 from mmbal_mmtm import MMTMNetwork
 
@@ -186,6 +187,34 @@ def next_of(numbers):
     """Return the next number whenever the data begin anew."""
     number = tf.numpy_function(lambda: np.int64(next(numbers)), [], tf.int64)
     return tf.ensure_shape(number, [])
+
+
+def test_keep_masks_beside_the_data_reach_the_network(
+    make_network, make_data, balanced, monkeypatch
+):
+    network, seen = make_network(), []
+    call = network.call
+    monkeypatch.setattr(
+        network, "call", lambda inputs, **given: seen.append(given) or call(inputs, **given)
+    )
+    inputs, labels = make_data(examples=4)
+    keep = np.array([[1, 0], [1, 1], [0, 1], [1, 1]], "float32")
+    model = balanced(network=network, run_eagerly=True)
+    model.fit({**inputs, KEEP: keep}, labels, batch_size=4, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(seen[-1]["keep"], keep)
+    model.fit(inputs, labels, batch_size=4, shuffle=False, verbose=0)
+    assert "keep" not in seen[-1]
+
+
+@pytest.mark.parametrize(("policy", "holds"), [("float32", False), ("mixed_float16", True)])
+def test_only_a_loss_scale_lets_a_model_that_warns_hold_anything(
+    make_network, precision, policy, holds
+):
+    precision(policy)
+    model = BalancedModel(make_network(), on_nonfinite="warn")
+    model.compile()
+    model.prepare()
+    assert model.guard.holds is holds
 
 
 class TestEvaluateAndPredict:

@@ -46,7 +46,12 @@ class TestLossScale:
         # 24 halvings lead from the largest to 1.
         factors = [factor for factor, _ in follow(scale, *[False] * 26)]
         assert factors == [LARGEST / 2**n for n in range(1, 25)] + [1, 1]
-        assert not bool(scale.shrinks)
+
+    @pytest.mark.parametrize(("factor", "shrinks"), [(1, False), (2, True), (INITIAL, True)])
+    def test_shrinks_down_to_one(self, factor, shrinks):
+        scale = LossScale()
+        scale.factor.assign(factor)
+        assert bool(scale.shrinks) == shrinks
 
     def test_the_patience_is_that_of_keras(self):
         assert (INITIAL, module.PATIENCE) == (2.0**15, 2000)

@@ -8,6 +8,7 @@ import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.training.devices import open_strategy
 from mmbal.training.distribution import (
+    WHOLE,
     Replicas,
     global_losses,
     global_mean,
@@ -34,9 +35,17 @@ def step():
         "sum": global_sum({"a": tf.reduce_sum(rows), "b": tf.constant(1, tf.int64)}),
         "mean": global_mean(rows),
         "rows": [everything[0], everything[2], everything[3]],
+        "of host": [of_host(False), of_host(True)],
         "few": [few["x"], *global_rows([few["x"]], all_of_few)],
         "own": [own(rows, whole), own(few["x"], all_of_few)],
     }
+
+
+def of_host(whole):
+    """Return what the replicas have together of rows that are those of this host already."""
+    batch = {"x": tf.constant(ROWS), WHOLE: tf.fill([len(ROWS)], whole)}
+    share, all_of_them = Replicas().share(batch, of_worker=True)
+    return {"whole": all_of_them, "rows": global_rows([share["x"]], all_of_them)[0]}
 
 
 def own(rows, whole):

@@ -5,8 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
+from av.video.reformatter import VideoReformatter
+from PIL import Image
 
 from mmbal_nvgesture.options import NVGestureOptions
 from mmbal_nvgesture.sampling import BITS, write_sample, write_video
@@ -36,6 +39,33 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="session")
+def extract() -> Callable[[Path, Path, str, int], None]:
+    """Return a function that puts the frames of a video as images in place of it."""
+
+    def write(video: Path, folder: Path, form: str, first: int) -> None:
+        folder.mkdir()
+        reformatter = VideoReformatter()  # one for all, as making it takes longer than using it
+        with av.open(str(video)) as container:
+            for number, frame in enumerate(container.decode(video=0), first):
+                pixels = reformatter.reformat(frame, format="rgb24").to_ndarray()
+                image = Image.fromarray(pixels)
+                image.save(folder / form.format(number), quality=95, subsampling=0)
+        video.unlink()
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def taken_apart(written: Path, tmp_path_factory: pytest.TempPathFactory, extract: Any) -> Path:
+    """Return the sample with colour frames as images from 1 on, which must not be changed."""
+    directory = tmp_path_factory.mktemp("taken_apart") / "sample"
+    shutil.copytree(written, directory)
+    for video in sorted(directory.glob("Video_data/*/*/sk_color.avi")):
+        extract(video, video.with_suffix(""), "{:05d}.jpg", 1)
+    return directory
+
+
 @pytest.fixture
 def sample(written: Path, tmp_path: Path) -> Path:
     """Return a copy of the sample that may be changed."""
@@ -62,8 +92,8 @@ def number_of() -> Callable[[np.ndarray], int]:
     """Return a function from a frame, (60, 80, channels) uint8, to the number it carries."""
 
     def read(frame: np.ndarray) -> int:
-        squares = (frame[2:8, bit * 10 + 2 : bit * 10 + 8].mean() for bit in range(BITS))
-        return sum(int(mean > 128) << bit for bit, mean in enumerate(squares))
+        squares = frame[2:8].reshape(6, BITS, 10, -1)[:, :, 2:8].mean((0, 2, 3))
+        return int((squares > 128) @ (1 << np.arange(BITS)))
 
     return read
 

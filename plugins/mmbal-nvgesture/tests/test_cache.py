@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 
@@ -34,16 +33,6 @@ def equal(one: Any, other: Any) -> bool:
     return all((a[0] == b[0]).all() and (a[1] == b[1]).all() and a[2] == b[2] for a, b in pairs)
 
 
-def take_apart(sample: Path) -> None:
-    """Write the colour frames as images from number 1 on."""
-    for video in sorted(sample.glob("Video_data/*/*/sk_color.avi")):
-        video.with_suffix("").mkdir()
-        with av.open(str(video)) as container:
-            for number, frame in enumerate(container.decode(video=0)):
-                frame.to_image().save(video.with_suffix("") / f"{number + 1:05d}.jpg")
-        video.unlink()
-
-
 def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("decoded")
@@ -51,8 +40,14 @@ def forbid_decoding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Strip, "read", refuse)
 
 
-@pytest.mark.parametrize("options", [{}, {"short_side": 30, "crop": 20, "depth_channels": 1},
-                                     {"frames": 100, "short_window": "zero"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"short_side": 30, "crop": 20, "depth_channels": 1},
+        {"frames": 100, "short_window": "zero", "crop": 20},
+    ],
+)
 def test_cached_examples_are_equal(
     gestures: Make, written: Path, tmp_path: Path, options: dict[str, Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -131,15 +126,14 @@ def test_a_whole_cache_is_only_read(gestures: Make, sample: Path, tmp_path: Path
 
 
 def test_the_number_of_the_first_image_tells_caches_and_data_apart(
-    gestures: Make, sample: Path, tmp_path: Path
+    gestures: Make, taken_apart: Path, tmp_path: Path
 ) -> None:
-    take_apart(sample)
     zero = {"first_frame": 0, "frames": 80, "modalities": ("color",), "validation_subjects": (1,)}
     one: dict[str, Any] = zero | {"first_frame": 1}
-    fresh = [gestures(**options).load(sample, 0) for options in (zero, one)]
+    fresh = [gestures(**options).load(taken_apart, 0) for options in (zero, one)]
     assert fresh[0].fingerprint != fresh[1].fingerprint
     for options, plain in zip((zero, one), fresh, strict=True):
-        cached = gestures(**options, cache=tmp_path / "c").load(sample, 0)
+        cached = gestures(**options, cache=tmp_path / "c").load(taken_apart, 0)
         assert cached.fingerprint == plain.fingerprint
         pairs = zip(cached.test.dataset(), plain.test.dataset(), strict=True)
         assert all((a["color"] == b["color"]).numpy().all() for (a, _), (b, _) in pairs)
@@ -159,10 +153,11 @@ def test_the_cache_follows_the_files(gestures: Make, sample: Path, tmp_path: Pat
     assert equal(data.test, gestures().load(sample, 0).test)
 
 
-def test_processes_store_what_one_does(gestures: Make, written: Path, tmp_path: Path) -> None:
-    for workers in (1, 2):
-        gestures(cache=tmp_path / str(workers), workers=workers).load(written, 0)
-    one, two = (sorted((tmp_path / name).glob("*.npy")) for name in "12")
+def test_processes_store_what_one_does(
+    gestures: Make, written: Path, decoded: Path, tmp_path: Path
+) -> None:
+    gestures(cache=tmp_path, workers=2).load(written, 0)
+    one, two = (sorted(folder.glob("*.npy")) for folder in (decoded / "decoded", tmp_path))
     assert len(one) == 36
     assert [path.name for path in one] == [path.name for path in two]
     assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, two, strict=True))

@@ -46,7 +46,8 @@ def numbers(path: Path, first: int, last: int, number_of: Number, **how: Any) ->
     found: dict[int, int] = {}
 
     def take(number: int, frame: av.VideoFrame) -> None:
-        found[number] = number_of(frame.to_ndarray(format="gray")[..., np.newaxis])
+        luma = frame.to_ndarray()[: frame.height]  # stands before the colours
+        found[number] = number_of(luma[..., np.newaxis])
 
     assert decode(media_of(path), first, last, take, **how) == last
     return found

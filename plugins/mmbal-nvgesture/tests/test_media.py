@@ -1,12 +1,12 @@
 """Folders of numbered images stand for videos."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,42 +26,35 @@ FORMS = [
 ]
 
 
-def extract(video: Path, folder: Path, form: str, first: int) -> None:
-    """Write the frames of a video as images and remove it."""
-    folder.mkdir()
-    with av.open(str(video)) as container:
-        for number, frame in enumerate(container.decode(video=0)):
-            frame.to_image().save(folder / form.format(number + first), quality=95, subsampling=0)
-    video.unlink()
+CLIP = "Video_data/class_01/subject5_r0"  # the first of the test list
 
 
-FIRST_TEST_CLIP = "class_01/subject5_r0"
-TEST_CLIPS = "*/subject[56]_r0"
-
-
-def take_apart(sample: Path, clips: str, name: str, form: str, first: int) -> None:
-    """Write the colour frames of some clips as images; other clips keep their videos."""
-    for video in sorted(sample.glob(f"Video_data/{clips}/sk_color.avi")):
-        extract(video, video.with_name(name), form, first)
+@pytest.fixture
+def clip(sample: Path, extract: Make) -> Path:
+    """Return the folder of the first test clip, whose colour frames are images from 1 on."""
+    extract(sample / CLIP / "sk_color.avi", sample / CLIP / "sk_color", "{:05d}.jpg", 1)
+    return sample / CLIP
 
 
 @pytest.mark.parametrize(("name", "form", "first"), FORMS)
 def test_images_are_the_frames_of_the_video(
-    gestures: Make, written: Path, sample: Path, name: str, form: str, first: int
+    gestures: Make, written: Path, sample: Path, extract: Make, name: str, form: str, first: int
 ) -> None:
-    take_apart(sample, TEST_CLIPS, name, form, first)
-    (sample / "Video_data/class_01/subject5_r0" / name / "notes.txt").touch()
-    one, two = (gestures(frames=80).load(folder, 0).test for folder in (written, sample))
-    for (before, label), (after, same) in zip(one.dataset(), two.dataset(), strict=True):
+    videos = sorted(sample.glob("Video_data/*/subject5_r0/sk_color.avi"))
+    for video in videos:
+        extract(video, video.with_name(name), form, first)
+    (sample / CLIP / name / "notes.txt").touch()
+    parts = (gestures(frames=80).load(folder, 0).test for folder in (written, sample))
+    one, two = (list(part.dataset([0, 2, 4])) for part in parts)  # one in each of the codings
+    assert len(videos) == len(one) == 3
+    for (before, label), (after, same) in zip(one, two, strict=True):
         assert int(label) == int(same)
         assert (before["depth"].numpy() == after["depth"].numpy()).all()
         # JPEG loses a little; a frame beside this one has other squares.
         assert np.abs(before["color"].numpy() - after["color"].numpy()).mean() < 0.02
 
 
-def test_folders_that_end_inside_the_window(gestures: Make, sample: Path) -> None:
-    take_apart(sample, FIRST_TEST_CLIP, "sk_color", "{:05d}.jpg", 1)
-    clip = sample / "Video_data/class_01/subject5_r0"
+def test_folders_that_end_inside_the_window(gestures: Make, sample: Path, clip: Path) -> None:
     line = (sample / "nvgesture_test_correct.lst").read_text().splitlines()[0]
     start, end = re.search(r"sk_color:(\d+):(\d+)", line).groups()  # type: ignore[union-attr]
     for number in range(int(end) - 20, len(list((clip / "sk_color").iterdir()))):
@@ -77,9 +70,8 @@ def test_folders_that_end_inside_the_window(gestures: Make, sample: Path) -> Non
     assert (clips["clamp"][10:70] == clips["pad_last"][:60]).all()
 
 
-def test_images_of_two_sizes(gestures: Make, sample: Path) -> None:
-    take_apart(sample, FIRST_TEST_CLIP, "sk_color", "{:05d}.jpg", 1)
-    path = sample / "Video_data/class_01/subject5_r0/sk_color/00050.jpg"
+def test_images_of_two_sizes(gestures: Make, sample: Path, clip: Path) -> None:
+    path = clip / "sk_color/00050.jpg"
     Image.new("RGB", (40, 30)).save(path)
     fault = f"{path}: is 40x30, the folder's first image is 80x60; all need one size (nvgesture_te"
     [problem] = gestures().check(sample)
@@ -89,30 +81,34 @@ def test_images_of_two_sizes(gestures: Make, sample: Path) -> None:
         list(data.test.dataset([0]))
 
 
-def test_layouts(gestures: Make, sample: Path) -> None:
-    shutil.copytree(sample, sample.with_name("both"))
-    both = sample.with_name("both")
-    take_apart(sample, "*/*", "sk_color", "{:05d}.jpg", 1)
-    for folder in sample.glob("Video_data/*/*/sk_color"):
-        shutil.copytree(folder, both / folder.relative_to(sample))
+def test_layouts(gestures: Make, taken_apart: Path, written: Path, tmp_path: Path) -> None:
+    # Links, as files are removed but not written.
+    sample, both = (tmp_path / name for name in ("images", "both"))
+    for source, target in ((taken_apart, sample), (taken_apart, both), (written, both)):
+        shutil.copytree(source, target, copy_function=link, dirs_exist_ok=True)
     prints = {
         layout: gestures(layout=layout, modalities=("color",)).load(both, 0).fingerprint
         for layout in ("auto", "video", "frames")
     }
     assert prints["auto"] == prints["video"] != prints["frames"]
-    folder = "Video_data/class_01/subject5_r0"
     with pytest.raises(DataFormatError, match=r"sk_color\.avi: not found \(nvgesture_train"):
         gestures(layout="video").load(sample, 0)
     for layout, words in (
         ("auto", "sk_color.avi, sk_color or sk_color_all: not found"),
         ("frames", "sk_color or sk_color_all (folder of images): not found"),
     ):
-        shutil.rmtree(sample / folder / "sk_color", ignore_errors=True)
+        shutil.rmtree(sample / CLIP / "sk_color", ignore_errors=True)
         with pytest.raises(DataFormatError) as caught:
             gestures(layout=layout, modalities=("color",)).load(sample, 0)
-        assert f"{folder}/{words} (nvgesture_test_correct.lst:1); 1 of 18 clips affected" in str(
+        assert f"{CLIP}/{words} (nvgesture_test_correct.lst:1); 1 of 18 clips affected" in str(
             caught.value
         )
+
+
+def link(source: str, target: str) -> None:
+    """Link a file unless there is one of its name."""
+    if not os.path.exists(target):
+        os.link(source, target)
 
 
 @pytest.fixture
@@ -171,10 +167,10 @@ def test_what_is_no_image(folder: Path) -> None:
     )
 
 
-def test_a_bad_image_is_found_when_it_is_read(gestures: Make, sample: Path) -> None:
-    take_apart(sample, FIRST_TEST_CLIP, "sk_color", "img{:05d}.jpg", 1)
+def test_a_bad_image_is_found_when_it_is_read(gestures: Make, sample: Path, extract: Make) -> None:
+    extract(sample / CLIP / "sk_color.avi", sample / CLIP / "sk_color", "img{:05d}.jpg", 1)
     data = gestures(frames=80).load(sample, 0)
-    path = next((sample / "Video_data/class_01/subject5_r0/sk_color").glob("img00050.jpg"))
+    path = sample / CLIP / "sk_color/img00050.jpg"
     path.write_bytes(path.read_bytes()[:200])
     clip = data.test
     message = (

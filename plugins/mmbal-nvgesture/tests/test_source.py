@@ -111,7 +111,9 @@ def place_of(clip: np.ndarray, whole: np.ndarray) -> list[tuple[int, int, int]]:
     return [
         (first, top, left)
         for first, top, left in itertools.product(*rooms)
-        if (whole[first : first + count, top : top + side, left : left + side] == clip).all()
+        # Few places get past the first row.
+        if (whole[first, top, left : left + side] == clip[0, 0]).all()
+        and (whole[first : first + count, top : top + side, left : left + side] == clip).all()
     ]
 
 
@@ -154,15 +156,15 @@ def test_training_is_drawn_anew_in_every_epoch_and_by_the_seed_alone(
 
 
 def test_flips_mirror_all_sensors_and_swap_labels(gestures: Make, written: Path) -> None:
-    options = {"frames": 80, "crop": 60, "flip_pairs": ((1, 2),), "validation_subjects": (1,)}
+    options = {"frames": 8, "crop": 60, "flip_pairs": ((1, 2),), "validation_subjects": (1,)}
     plain = gestures(**options).load(written, 0)
     data = gestures(**options, flip=True).load(written, 0)
     assert plain.fingerprint == data.fingerprint
     order = np.concatenate([TrainingBatches(data, 4, 0).rows(0, step) for step in range(3)])
-    stored = list(plain.train.dataset())
+    stored = [int(label) for _, label in plain.train.dataset()]
     flipped = []
     for row, one, other in zip(order, shown(plain), shown(data), strict=True):
-        before = int(stored[row][1])
+        before = stored[row]
         assert one[1] == before
         same = (one[0]["depth"] == other[0]["depth"]).all()
         turned = all((one[0][n][:, :, ::-1] == other[0][n]).all() for n in ("color", "depth"))

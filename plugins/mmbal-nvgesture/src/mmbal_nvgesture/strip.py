@@ -6,6 +6,7 @@ from typing import cast
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from mmbal.errors import DataFormatError
@@ -78,10 +79,12 @@ class Strip:
         frames = [self._frame(each) for each in asked]
         needed = set(frames)
         kept: dict[int, Pixels] = {}
+        # One for all frames: making one takes longer than resizing a frame.
+        reformatter = VideoReformatter()
 
         def take(number: int, frame: av.VideoFrame) -> None:
             if number in needed:
-                pixels = self._pixels(frame)
+                pixels = self._pixels(frame, reformatter)
                 kept[number] = pixels if box is None else box.cut(pixels).copy()
 
         found = self._decode(min(frames), max(frames) + 1, take)
@@ -117,8 +120,10 @@ class Strip:
             )
         return found
 
-    def _pixels(self, frame: av.VideoFrame) -> Pixels:
+    def _pixels(self, frame: av.VideoFrame, reformatter: VideoReformatter) -> Pixels:
         form = "gray" if self.gray else "rgb24"
-        resized = frame.reformat(self.width, self.height, form, interpolation="BILINEAR")
+        resized = reformatter.reformat(
+            frame, self.width, self.height, form, interpolation="BILINEAR"
+        )
         pixels = cast("Pixels", resized.to_ndarray())
         return pixels.reshape(self.height, self.width, -1)
