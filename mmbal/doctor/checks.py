@@ -1,24 +1,19 @@
 """The checks that need no training; each gives one finding."""
 
 import json
-import operator
 import os
 import platform
-import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
-from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 from mmbal.doctor.finding import Finding
 from mmbal.registry.catalogue import Catalogue
 
-# The longer signs first: "<=" begins with "<".
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne,
-    ">": operator.gt, "<": operator.lt,
-}  # fmt: skip
-_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(\[[^]]*\])?\s*(?P<ranges>[^;]*)(?P<marker>;.*)?")
 _BACKEND = "KERAS_BACKEND"
 _ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 _UPGRADE = "pip install --upgrade"
@@ -51,33 +46,14 @@ def versions(distribution: str = "mmbal") -> Finding:
 
 def _requirements(distribution: str) -> Iterator[tuple[str, str, bool]]:
     """Yield name, ranges and whether it is optional: an extra, or for other platforms."""
-    for line in requires(distribution) or ():
-        parts = _REQUIREMENT.match(line)
-        if parts:
-            yield parts["name"], parts["ranges"].strip(), bool(parts["marker"])
+    for needed in map(Requirement, requires(distribution) or ()):
+        optional = needed.marker is not None and not needed.marker.evaluate({"extra": ""})
+        yield needed.name, str(needed.specifier), optional
 
 
 def satisfies(installed: str, ranges: str) -> bool:
-    """Return whether a version lies in ranges such as ">=3.11,<3.14".
-
-    Only the numbers count, so that 3.0rc1 passes for 3.0; ranges of other kinds hold.
-    """
-    for part in filter(None, ranges.split(",")):
-        sign = next((sign for sign in _COMPARE if part.strip().startswith(sign)), None)
-        if sign is not None:
-            ours, theirs = _numbers(installed), _numbers(part.strip().removeprefix(sign))
-            if not _COMPARE[sign](ours, theirs):
-                return False
-    return True
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """Return the release of a version, without zeros at its end: 2.20.0rc1 is (2, 20)."""
-    release = re.match(r"\s*(\d+(?:\.\d+)*)", text)
-    numbers = [int(part) for part in release[1].split(".")] if release else []
-    while numbers and not numbers[-1]:
-        numbers.pop()
-    return tuple(numbers)
+    """Return whether a version lies in ranges such as ">=3.11,<3.14"; 3.0rc1 counts as 3.0."""
+    return SpecifierSet(ranges).contains(Version(installed).base_version)
 
 
 def plugins(catalogue: Catalogue) -> Finding:

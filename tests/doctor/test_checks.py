@@ -23,6 +23,9 @@ from mmbal.registry.catalogue import Catalogue, Provenance
         ("2.9.1", "!=2.9.1", False),
         ("2.9.1", "", True),
         ("2.9.1", "~=2.9", True),
+        ("3.0", "~=2.9", False),
+        ("0.1.7", "==0.1.*", True),
+        ("0.2.0", "==0.1.*", False),
     ],
 )
 def test_satisfies(version, ranges, expected):
