@@ -12,14 +12,13 @@ import mmbal.environment  # noqa: F401
 from mmbal.errors import ConfigError, DataFormatError, MmbalError, PluginError
 from mmbal.registry.component import Component, Conformance, Recipe
 from mmbal.registry.hookspecs import API_VERSION, hookimpl
+from mmbal.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from mmbal.data import Examples
     from mmbal.training.model import BalancedModel
     from mmbal.training.network import FusionNetwork
     from mmbal.training.strategy import Strategy
-
-__version__ = "0.1.0"
 
 __all__ = [
     "API_VERSION",

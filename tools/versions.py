@@ -12,7 +12,7 @@ _VERSION = re.compile(r"\d+\.\d+\.\d+")
 _OWN = re.compile(r'^version = "[^"]*"$', re.MULTILINE)
 _DUNDER = re.compile(r'^__version__ = "([^"]*)"$', re.MULTILINE)
 _PIN = re.compile(r'"(mmbal(?:-[a-z0-9-]+)?)(\[[a-z0-9,-]+\])?==[^"]*"')
-PACKAGE = Path("mmbal/__init__.py")
+PACKAGE = Path("mmbal/version.py")
 
 
 class Refusal(Exception):  # noqa: N818  (the user's to mend, not an error of this script)

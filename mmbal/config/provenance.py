@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import mmbal
 from mmbal.config.layering import COMPONENTS, SETS
 from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import Catalogue
+from mmbal.version import __version__
 
 if TYPE_CHECKING:
     from mmbal.config.settings import RunConfig
@@ -31,7 +31,7 @@ def provenance(
         directory: whose git state is recorded; None for the working directory.
     """
     table: dict[str, Any] = {
-        "mmbal": mmbal.__version__,
+        "mmbal": __version__,
         "tensorflow": _version("tensorflow", "tensorflow-cpu", "tf-nightly"),
         "keras": _version("keras", "keras-nightly"),
         "python": platform.python_version(),

@@ -29,9 +29,9 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from mmbal import __version__
 from mmbal.errors import DataFormatError, MmbalError
 from mmbal.recording.writer import array_path
+from mmbal.version import __version__
 
 FORMAT = "mmbal-checkpoint"
 VERSION = 1

@@ -12,12 +12,12 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from mmbal import __version__
 from mmbal.errors import MmbalError
 from mmbal.recording.assembly import assemble
 from mmbal.recording.atomic import replace_file
 from mmbal.recording.record import Record
 from mmbal.recording.schema import ARRAYS, FIELDS, FORMAT, VERSION, Field
+from mmbal.version import __version__
 
 CONFIG, JOURNAL, RECORD = "config.toml", "journal.jsonl", "record.h5"
 

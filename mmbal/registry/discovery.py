@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 import pluggy
 
-import mmbal
 from mmbal.errors import PluginError, unknown
 from mmbal.registry import builtins, hookspecs
 from mmbal.registry.catalogue import Catalogue, Provenance, first_line
 from mmbal.registry.component import Component, Recipe
+from mmbal.version import __version__
 
 GROUP = "mmbal"
 HOOKS: dict[str, type[Component] | type[Recipe]] = {
@@ -29,7 +29,7 @@ def discover(entries: Iterable[EntryPoint] | None = None) -> Catalogue:
         entries: entry points to load; None for those of the group `mmbal`.
     """
     catalogue = Catalogue()
-    _take_in(catalogue, builtins, Provenance("builtin", f"mmbal {mmbal.__version__}"))
+    _take_in(catalogue, builtins, Provenance("builtin", f"mmbal {__version__}"))
     given = entry_points(group=GROUP) if entries is None else entries
     found = [(entry, Provenance(entry.name, _distribution(entry))) for entry in given]
     # Sorted, so that which of two equal names stays does not depend on the file system.

@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
 
-from mmbal import __version__
 from mmbal.scaffold.kinds import KINDS
 from mmbal.scaffold.project import Project
+from mmbal.version import __version__
 
 ENDING = ".tmpl"
 ABOUT = "about.md"

@@ -87,7 +87,7 @@ def test_a_release_is_built_and_tagged_in_step(clone):
     assert git(clone, "describe", "--exact-match") == "v7.1.0\n"
     assert git(clone, "log", "-1", "--format=%s") == "Release 7.1.0\n"
     assert re.search(r"## 7\.1\.0 \(\d{4}-\d\d-\d\d\)\n", (clone / "CHANGELOG.md").read_text())
-    assert '__version__ = "7.1.0"' in (clone / "mmbal/__init__.py").read_text()
+    assert '__version__ = "7.1.0"' in (clone / "mmbal/version.py").read_text()
     plugin = clone / "plugins" / KEPT
     assert version_of(clone) == version_of(plugin) == "7.1.0"
     assert '"mmbal==7.1.*"' in (plugin / "pyproject.toml").read_text()
@@ -257,7 +257,7 @@ def test_versions_alone_can_be_bumped(clone):
     examples = {str(p.relative_to(clone)) for p in (clone / "examples").glob("*/pyproject.toml")}
     assert len(examples) == 3
     assert changed == examples | {
-        "mmbal/__init__.py", "pyproject.toml", f"plugins/{KEPT}/pyproject.toml",
+        "mmbal/version.py", "pyproject.toml", f"plugins/{KEPT}/pyproject.toml",
     }  # fmt: skip
     diff = git(clone, "diff", "--unified=0")
     added = [line for line in diff.splitlines() if line.startswith("+") and line[1] != "+"]
