@@ -128,7 +128,7 @@ def test_a_run_refuses_another_version_of_a_plugin(toys, stopped, monkeypatch):
 
 
 def test_a_run_refuses_another_version_of_mmbal(toys, stopped, monkeypatch):
-    monkeypatch.setattr("mmbal.__version__", "9.0")
+    monkeypatch.setattr("mmbal.config.provenance.__version__", "9.0")
 
     with pytest.raises(MmbalError, match=r"provenance\.mmbal was '.*', is '9\.0'"):
         resume(toys, stopped)
