@@ -3,8 +3,10 @@
 import gc
 import os
 import sys
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 # Without compiled files each process that a test starts would compile TensorFlow's sources anew,
 # which takes as long as running them.
@@ -14,6 +16,21 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 import mmbal  # noqa: E402, F401  (TensorFlow starts as mmbal starts it)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Leave a deep module to one worker: for its fixtures, minutes long, the other would wait."""
+    if "not deep" in config.option.markexpr:
+        return None
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the deep modules that take longest, so that none is left to the end alone."""
+    if "not deep" not in config.option.markexpr:
+        items.sort(key=lambda item: "tests/end_to_end" not in item.nodeid)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

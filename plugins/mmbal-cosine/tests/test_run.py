@@ -92,8 +92,13 @@ class Halting(keras.callbacks.Callback):
             signal.raise_signal(signal.SIGTERM)
 
 
-@pytest.mark.deep
-@pytest.mark.parametrize("strategy", ["mmcosine", "adaptive-margin"])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        pytest.param("mmcosine", marks=pytest.mark.soak),
+        pytest.param("adaptive-margin", marks=pytest.mark.deep),  # which has state besides
+    ],
+)
 def test_a_stopped_run_goes_on_to_the_same_end(tmp_path, monkeypatch, start, strategy):
     monkeypatch.setitem(sys.modules, "users", sys.modules[__name__])
     catalogue = discover()
