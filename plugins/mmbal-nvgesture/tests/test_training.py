@@ -17,7 +17,6 @@ import h5py
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.deep
 
 BRANCH = """
 import keras
@@ -81,6 +80,7 @@ def weights(path: Path) -> dict[str, np.ndarray]:
     return found
 
 
+@pytest.mark.soak
 def test_a_killed_run_goes_on_to_the_same_weights(mmbal: Any, start: Any, tmp_path: Path) -> None:
     recipe = (*RECIPE, "--set", "checkpoint_steps=1")
     done = mmbal(*recipe, "--out", "unbroken")
@@ -104,6 +104,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(mmbal: Any, start: Any, tmp_pa
             np.testing.assert_array_equal(value, theirs[path], err_msg=path)
 
 
+@pytest.mark.deep
 def test_sample_trains_and_a_bad_frame_fails_in_one_line(mmbal: Any, tmp_path: Path) -> None:
     done = mmbal(*RECIPE, "--out", "run", "--json")
 
