@@ -17,7 +17,6 @@ import h5py
 import numpy as np
 import pytest
 
-
 BRANCH = """
 import keras
 from keras import layers
