@@ -14,7 +14,7 @@ MODALITIES = {"a": Modality((2,), "uint8"), "b": Modality((), "float32")}
 
 
 def example(index):
-    return {"b": np.float32(index) / 2, "a": np.array([index, 7], "uint8")}
+    return {"b": np.float32(index / 2), "a": np.array([index, 7], "uint8")}
 
 
 def examples(read, count=4):
