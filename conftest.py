@@ -18,13 +18,9 @@ os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 import mmbal  # noqa: E402, F401  (TensorFlow starts as mmbal starts it)
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Give each core a worker, up to four, since they grow to gigabytes; and deep tests one more.
-
-    They wait: for processes that wait for one another, or for an end.
-    """
-    cores = min(os.cpu_count() or 1, 4)
-    return cores if "not deep" in config.option.markexpr else cores + 1
+def pytest_xdist_auto_num_workers() -> int:
+    """Give each core a worker, up to four, since they grow to gigabytes."""
+    return min(os.cpu_count() or 1, 4)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
