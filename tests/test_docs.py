@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import click
 import pytest
 import tomlkit
 from click.testing import CliRunner
+from programs import Forks
 
 from mmbal.cli import cli
 from mmbal.config.resolution import resolve
@@ -166,9 +166,10 @@ def test_configurations_resolve(page, tmp_path):
 )
 # Keras says so of all data that are not arrays.
 @pytest.mark.filterwarnings("ignore:.shuffle=True. was passed")
-def test_code_runs_in_order(page, there, monkeypatch):
+def test_code_runs_in_order(page, there, monkeypatch, tmp_path_factory):
     """All blocks of a page, one after another, as a reader's notebook would."""
     install_plugins(page, there)
+    shell = Forks(there, tmp_path_factory.mktemp("logs"))
     notebook = ModuleType("notebook")
     monkeypatch.setitem(sys.modules, "notebook", notebook)
     for number, block in enumerate(blocks(page, "python", "sh", "toml")):
@@ -182,15 +183,9 @@ def test_code_runs_in_order(page, there, monkeypatch):
                 Path("mine.toml").write_text(block.text, encoding="utf-8")
         elif name_of(page) in RUN:
             for words in block.commands():
-                run(words)
-
-
-def run(words: list[str]) -> None:
-    """Run a command in a process, as a shell does."""
-    python = shlex.join([sys.executable, "-m", "mmbal"])
-    line = " ".join([python, *(word if word == ">" else shlex.quote(word) for word in words)])
-    done = subprocess.run(line, shell=True, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
+                done = shell(*plain(words))
+                if ">" in words:
+                    Path(words[-1]).write_text(done.stdout, encoding="utf-8")
 
 
 def test_readme_plugin_works_when_installed(there):

@@ -1,12 +1,6 @@
 """Real processes of `mmbal`, and one run that several tests look at."""
 
-import itertools
-import json
-import os
-import resource
-import signal
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,84 +8,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from programs import Forks, Script
 
 from mmbal.recording.journal import read_journal
 
-# `forked` is found by its name in the process that is forked, too.
-if str(Path(__file__).parent) not in sys.path:
-    sys.path.append(str(Path(__file__).parent))
-
-from forked import Forked
-
 VOLATILE = {"time", "seconds", "resumed_at", "run"}
 ABOUT = ("event", "first", "epoch", "split", "weights", "name")
-PROGRAM = Path(sys.executable).with_name("mmbal")
-SMALL = ("--plugin", "colored-digits", "--set", "dataset.train_examples=200",
-         "--set", "dataset.test_fraction=0.05")  # fmt: skip
-
-
-class Script:
-    """Runs the console script `mmbal` in a folder."""
-
-    small = SMALL
-    saving = (*SMALL, "--set", "checkpoint_steps=7", "--set", "log_every=3")
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def start(self, *arguments: Any, **environment: str) -> Any:
-        """Start a process; it can be signalled and killed."""
-        return subprocess.Popen(
-            [str(PROGRAM), *map(str, arguments)],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # A background job, such as a CI runner's, may have been told to ignore Ctrl-C, and
-            # its children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-        )
-
-    def __call__(
-        self, *arguments: Any, status: int = 0, **options: Any
-    ) -> "subprocess.CompletedProcess[str]":
-        """Run a process to its end."""
-        process = self.start(*arguments, **options)
-        out, err = process.communicate(timeout=300)
-        assert process.returncode == status, err
-        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
-
-    def newest(self, folder: Path) -> str:
-        """Return the name of the newest checkpoint of a run, "" for none."""
-        return max((path.name for path in (folder / "resume").glob("0*.h5")), default="")
-
-    def train(self, out: Path, *arguments: Any) -> dict[str, Any]:
-        """Run one small epoch; return the object of the last line of stdout."""
-        done = self("run", *self.small, "--epochs", 1, "--out", out, "--json", *arguments)
-        return last_object(done.stdout)
-
-
-class Forks(Script):
-    """Runs `mmbal` in a folder without importing TensorFlow each time, half of a small run."""
-
-    def __init__(self, folder: Path, logs: Path) -> None:
-        super().__init__(folder)
-        self._logs = (logs / str(number) for number in itertools.count())
-
-    def start(
-        self, *arguments: Any, largest: int = resource.RLIM_INFINITY, **environment: str
-    ) -> Forked:
-        """Start a process whose files may not grow beyond a size."""
-        words = [*map(str, arguments)]
-        return Forked(self.folder, words, environment, next(self._logs), largest)
-
-
-def last_object(text: str) -> dict[str, Any]:
-    """Return the JSON object on the last line."""
-    found = json.loads(text.splitlines()[-1])
-    assert isinstance(found, dict)
-    return found
 
 
 @pytest.fixture(scope="session")

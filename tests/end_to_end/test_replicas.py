@@ -60,11 +60,22 @@ def await_checkpoint(mmbal, process, folder, beyond=""):
         time.sleep(0.01)
 
 
-@pytest.mark.deep
-def test_workers_that_are_killed_or_told_to_end_end_all_and_the_run_goes_on(mmbal, same_end):
-    unbroken, folder = mmbal.folder / "two-workers", mmbal.folder / "workers-ended"
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    "victims",
+    [
+        pytest.param([0], id="1 kill", marks=pytest.mark.deep),
+        pytest.param([1, 0, 1], id="3 kills", marks=pytest.mark.soak),
+    ],
+)
+def test_workers_that_are_killed_or_told_to_end_end_all_and_the_run_goes_on(
+    mmbal, same_end, victims
+):
+    unbroken, folder = (
+        mmbal.folder / f"workers-{end}{len(victims)}" for end in ("unbroken", "ended")
+    )
     Workers(mmbal, unbroken).run()
-    for victim in (1, 0):
+    for victim in victims:
         ends = ended(mmbal, folder, victim, signal.SIGKILL)
         status, text = ends[1 - victim]
         assert status == 2

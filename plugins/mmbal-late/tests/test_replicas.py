@@ -40,7 +40,7 @@ for architecture in (late_concat, late_sum):
 """
 
 
-@pytest.mark.deep
+@pytest.mark.soak
 def test_two_replicas_train_as_one_device():
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True)
     assert not done.returncode, done.stderr[-3000:]

@@ -213,7 +213,7 @@ class TestTraining:
 
 
 class TestBfloat16:
-    @pytest.mark.parametrize("eager", [True, pytest.param(False, marks=pytest.mark.deep)])
+    @pytest.mark.parametrize("eager", [True, pytest.param(False, marks=pytest.mark.soak)])
     def test_one_training_step(self, eager, policy):
         policy("mixed_bfloat16")
         keras.utils.set_random_seed(0)
