@@ -36,7 +36,7 @@ def train(layout: dict[str, object], size: int, steps: int) -> float:
 
     from mmbal import BalancedModel
     from mmbal.data import Modality
-    from mmbal.training.devices import open_strategy
+    from mmbal.replicas.devices import open_strategy
     from mmbal_guided import Guided
     from mmbal_mmtm.cnn import mmtm_cnn
     from mmbal_mmtm.options import MMTMOptions

@@ -23,15 +23,15 @@ from rich.progress import track
 from rich.table import Table
 
 from mmbal.config.origin import Override
-from mmbal.config.reading import read_file
 from mmbal.config.resolution import resolve
 from mmbal.config.settings import RunConfig
+from mmbal.config.toml import read_file
 from mmbal.data import MultimodalDataset
 from mmbal.experiment.model import build_model, open_dataset
 from mmbal.experiment.stopping import StopRequest
 from mmbal.experiment.training import Training
 from mmbal.progress import SilentProgress
-from mmbal.recording.generations import Generations
+from mmbal.records.checkpoint_store import Generations
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.discovery import discover
 

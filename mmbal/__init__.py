@@ -9,19 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import mmbal.environment  # noqa: F401
+from mmbal.capabilities import CAPABILITIES
 from mmbal.errors import ConfigError, DataFormatError, MmbalError, PluginError
+from mmbal.options import NoOptions, Options, WindowOptions
 from mmbal.registry.component import Component, Conformance, Recipe
 from mmbal.registry.hookspecs import API_VERSION, hookimpl
 from mmbal.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from mmbal.data import Examples
+    from mmbal.networks.network import FusionNetwork
+    from mmbal.strategies.strategy import Strategy
     from mmbal.training.model import BalancedModel
-    from mmbal.training.network import FusionNetwork
-    from mmbal.training.strategy import Strategy
 
 __all__ = [
     "API_VERSION",
+    "CAPABILITIES",
     "BalancedModel",
     "Component",
     "ConfigError",
@@ -30,17 +33,20 @@ __all__ = [
     "Examples",
     "FusionNetwork",
     "MmbalError",
+    "NoOptions",
+    "Options",
     "PluginError",
     "Recipe",
     "Strategy",
+    "WindowOptions",
     "hookimpl",
 ]
 
 _LAZY = {
     "BalancedModel": "mmbal.training.model",
     "Examples": "mmbal.data",
-    "FusionNetwork": "mmbal.training.network",
-    "Strategy": "mmbal.training.strategy",
+    "FusionNetwork": "mmbal.networks.network",
+    "Strategy": "mmbal.strategies.strategy",
 }
 
 

@@ -71,3 +71,8 @@ def unknown(what: str, received: str, legal: Iterable[str]) -> str:
     hint = f"; did you mean {near[0]!r}?" if near else ""
     listing = ", ".join(names) if names else "none is installed"
     return f"unknown {what} {received!r}{hint} (legal: {listing})"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things: "1 epoch", "1,200 epochs"."""
+    return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -2,15 +2,19 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mmbal.locking import locked
+from mmbal.files.locking import locked
 
 EXAMPLE_CONFIG = 'recipe = "toy"\nseed = 0\n\n[strategy]\nname = "guided"\ntolerance = 0.5\n'
+WIDTHS = {"a": 3, "b": 5, "c": 4, "d": 2}
+CLASSES = 3
 
 
 def example_events(**changes: Any) -> list[dict[str, Any]]:
@@ -100,3 +104,76 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return folder
 
     return fill_once
+
+
+@pytest.fixture(scope="session")
+def make_network():
+    """Return a function that builds the same network for the same arguments."""
+
+    import keras
+    import numpy as np
+
+    from mmbal_mmtm import MMTMNetwork
+
+    def make(modalities="ab", seed=1, **options):
+        keras.utils.set_random_seed(seed)
+        dense = keras.layers.Dense
+        branches = {m: [dense(4, activation="relu"), dense(CLASSES)] for m in modalities}
+        network = MMTMNetwork(branches, **options)
+        network({m: np.zeros((1, WIDTHS[m]), "float32") for m in modalities})
+        return network
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_data():
+    """Return a function that draws inputs and labels."""
+
+    import numpy as np
+
+    def make(modalities="ab", examples=40, seed=2):
+        generator = np.random.default_rng(seed)
+        labels = generator.integers(0, CLASSES, examples)
+        inputs = {
+            m: generator.normal(size=(examples, WIDTHS[m])).astype("float32") for m in modalities
+        }
+        for x in inputs.values():
+            x[:, 0] += labels
+        return inputs, labels
+
+    return make
+
+
+@pytest.fixture
+def precision():
+    """Return a function that sets the policy for one test."""
+    import keras
+
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    yield keras.config.set_dtype_policy
+    keras.config.set_floatx(floatx)
+    keras.config.set_dtype_policy(policy)
+
+
+@pytest.fixture
+def toy_dataset():
+    """Return a function from inputs and labels to a dataset whose every split they are."""
+
+    from mmbal.data import Examples, Modality, MultimodalDataset
+
+    def make(inputs, labels, augment=None):
+        rows = Examples.from_arrays(inputs, labels)
+        modalities = {m: Modality(x.shape[1:], str(x.dtype)) for m, x in inputs.items()}
+        return MultimodalDataset(modalities, ("0", "1", "2"), rows, rows, rows, "", augment)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def on_three_replicas():
+    """Return what a process with three replicas says of every function that asks the others."""
+    program = Path(__file__).with_name("replicas") / "three_replicas.py"
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)

@@ -29,7 +29,12 @@ from cosmic_ray.work_db import WorkDB, use_db
 from cosmic_ray.work_item import MutationSpec
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("mmbal/training", "mmbal/evaluation", "plugins/mmbal-guided/src/mmbal_guided")
+PACKAGES = (
+    "mmbal/training",
+    "mmbal/strategies",
+    "mmbal/evaluation",
+    "plugins/mmbal-guided/src/mmbal_guided",
+)
 DULL = ("NoOp", "BitOr")
 """Operators that prove nothing: none at all, and those that break `X | None` at import."""
 SECONDS = 600

@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 import tomlkit
 
-from mmbal.recording.reader import read_record
-from mmbal.recording.record import Record
+from mmbal.records.reader import read_record
+from mmbal.records.record import Record
 from mmbal.report.comparison import statistic
 
 BEGIN, END = "<!-- table of strategies -->", "<!-- end of the table -->"

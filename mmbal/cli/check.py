@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mmbal.registry.catalogue import Catalogue
-    from mmbal.testing.checking import Finding
+    from mmbal.testing.runner import Finding
 
 CHECKED = ("dataset", "architecture", "strategy")
 """Kinds that there are rules for."""

@@ -12,7 +12,7 @@ from mmbal.cli.boundary import USER_ERROR, Commands
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import print_json
 from mmbal.cli.run import refuse_used
-from mmbal.wording import counted
+from mmbal.errors import counted
 
 if TYPE_CHECKING:
     from mmbal.data import DatasetSource

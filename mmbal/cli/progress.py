@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mmbal.cli.console import number
-from mmbal.wording import counted
+from mmbal.errors import counted
 
 if TYPE_CHECKING:
     from rich.console import Console

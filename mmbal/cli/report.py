@@ -11,7 +11,7 @@ from mmbal.cli.summary import print_summary
 from mmbal.errors import NotBegunError
 
 if TYPE_CHECKING:
-    from mmbal.recording.record import Record
+    from mmbal.records.record import Record
 
 
 @click.command()
@@ -32,7 +32,7 @@ def report(runs: tuple[Path, ...], as_json: bool, plot: Path | None, schema: boo
     A run that was killed or still runs is shown as far as it got.
     """
     if schema:
-        from mmbal.recording.schema import schema_markdown
+        from mmbal.records.schema import schema_markdown
 
         click.echo(schema_markdown())
     if not runs:
@@ -64,7 +64,7 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
 
     Of several, those that ended before they began are left out, and named on stderr.
     """
-    from mmbal.recording.folder import open_run
+    from mmbal.records.run_folder import open_run
 
     once: dict[Path, Path] = {}
     for run in runs:

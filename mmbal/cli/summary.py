@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmbal.cli.console import number
-from mmbal.wording import counted
+from mmbal.errors import counted
 
 if TYPE_CHECKING:
     from rich.console import Console

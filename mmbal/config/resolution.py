@@ -20,7 +20,7 @@ from mmbal.config.layering import (
 )
 from mmbal.config.optimizers import arguments
 from mmbal.config.origin import DEFAULT, LAYERS, Key, Origin, Override, dotted
-from mmbal.config.reading import TomlFile, read_file
+from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.validation import validate
 from mmbal.errors import ConfigError, MmbalError, PluginError, unknown
 from mmbal.registry.catalogue import Catalogue

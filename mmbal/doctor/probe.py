@@ -5,7 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from mmbal.training.devices import open_strategy
+from mmbal.replicas.devices import open_strategy
 
 
 def main() -> None:

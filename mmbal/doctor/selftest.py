@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.doctor.specimen import CLASSES, MODALITIES, WIDTH, IsolateTheFaster, TwoBranches
-from mmbal.training.devices import open_strategy
-from mmbal.training.distribution import Replicas, synchronise_batch_norm
+from mmbal.replicas.devices import open_strategy
+from mmbal.replicas.sums import Replicas, synchronise_batch_norm
 from mmbal.training.model import BalancedModel
 
 EPOCHS = 3

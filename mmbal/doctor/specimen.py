@@ -9,10 +9,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.training.distribution import global_mean
-from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
-from mmbal.training.step import Forward, Signals, Step
-from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
+from mmbal.replicas.sums import global_mean
+from mmbal.strategies.step import Forward, Signals, Step
+from mmbal.strategies.strategy import Context, Requirements, Strategy
 
 MODALITIES = ("sight", "sound")
 WIDTH, HIDDEN, CLASSES = 6, 8, 3

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mmbal.training.network import FusionNetwork, at_least_float32
+from mmbal.networks.network import FusionNetwork, at_least_float32
 
 SqueezeMeans = dict[str, tuple[np.ndarray, ...]]
 

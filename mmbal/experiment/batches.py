@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Examples, MultimodalDataset
+from mmbal.data.pool import processors
 from mmbal.experiment.sampler import Rows, Sampler
-from mmbal.training.distribution import ONE_DEVICE, WHOLE, Replicas
-from mmbal.training.step import KEEP
-from mmbal.workers import processors
+from mmbal.replicas.sums import ONE_DEVICE, WHOLE, Replicas
+from mmbal.strategies.step import KEEP
 
 Read = Callable[[Rows], tuple[dict[str, tf.Tensor], tf.Tensor]]
 
@@ -232,7 +232,7 @@ def _read_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
     """Read on threads of their own, two per processor.
 
     TensorFlow's common ones are as many as processors, and a thread that waits for Python code
-    (`mmbal.reading`) does nothing else.
+    (`mmbal.data.python_reader`) does nothing else.
     """
     options = tf.data.Options()
     options.threading.private_threadpool_size = 2 * processors()

@@ -11,9 +11,9 @@ from mmbal.config.settings import RunConfig
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.state import TrainingState
 from mmbal.experiment.stopping import StopRequest, StopTraining
-from mmbal.recording.checkpoint import Checkpoint
-from mmbal.recording.generations import Generations
-from mmbal.training.distribution import Replicas
+from mmbal.records.checkpoint import Checkpoint
+from mmbal.records.checkpoint_store import Generations
+from mmbal.replicas.sums import Replicas
 from mmbal.training.epochs import FaultWatch
 
 FOLDER = "resume"

@@ -6,13 +6,13 @@ from typing import Any
 
 from mmbal.config.resolution import resolve
 from mmbal.errors import MmbalError
-from mmbal.experiment.callbacks import LAST, SELECTED
 from mmbal.experiment.model import build_network, build_strategy, open_dataset
+from mmbal.experiment.observers import LAST, SELECTED
 from mmbal.experiment.scoring import Scorer
-from mmbal.recording.sealed import check_sealed
+from mmbal.files.safe_hdf5 import check_sealed
+from mmbal.networks.network import FusionNetwork
 from mmbal.registry.catalogue import Catalogue
-from mmbal.training.demands import check_requirements
-from mmbal.training.network import FusionNetwork
+from mmbal.strategies.requirements import check_requirements
 
 FILES = {"selected": SELECTED, "last": LAST}
 

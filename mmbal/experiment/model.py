@@ -7,12 +7,12 @@ import keras
 from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
+from mmbal.networks.network import FusionNetwork
+from mmbal.networks.shapes import before_saved_weights, build_from
 from mmbal.registry.catalogue import Catalogue
-from mmbal.training.building import before_saved_weights, build_from
-from mmbal.training.distribution import replica_count, synchronise_batch_norm
+from mmbal.replicas.sums import replica_count, synchronise_batch_norm
+from mmbal.strategies.strategy import Strategy
 from mmbal.training.model import BalancedModel
-from mmbal.training.network import FusionNetwork
-from mmbal.training.strategy import Strategy
 
 
 def open_dataset(catalogue: Catalogue, choice: Choice) -> DatasetSource:

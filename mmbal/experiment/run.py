@@ -15,25 +15,25 @@ from mmbal.config.settings import RunConfig
 from mmbal.config.writing import to_toml
 from mmbal.data import MultimodalDataset
 from mmbal.errors import Interrupted, MmbalError, Preempted
-from mmbal.experiment.callbacks import SELECTED, JournalWriter, Selection
 from mmbal.experiment.checkpoints import FOLDER
 from mmbal.experiment.evaluate import load_weights
 from mmbal.experiment.identity import identity, refuse_other
 from mmbal.experiment.model import build_model, build_strategy, open_dataset
+from mmbal.experiment.observers import SELECTED, JournalWriter, Selection
 from mmbal.experiment.scoring import Scorer, result
 from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopRequest, StopTraining
 from mmbal.experiment.training import Training, naming_a_lost_host
-from mmbal.experiment.warned import Warned
+from mmbal.experiment.warning_log import Warned
+from mmbal.files.atomic import replace_file
 from mmbal.progress import Progress, SilentProgress
-from mmbal.recording.atomic import replace_file
-from mmbal.recording.checkpoint import Checkpoint
-from mmbal.recording.folder import open_run
-from mmbal.recording.generations import Generations
-from mmbal.recording.journal import Journal, read_journal
-from mmbal.recording.writer import CONFIG, JOURNAL, consolidate
+from mmbal.records.checkpoint import Checkpoint
+from mmbal.records.checkpoint_store import Generations
+from mmbal.records.journal import Journal, read_journal
+from mmbal.records.run_folder import open_run
+from mmbal.records.writer import CONFIG, JOURNAL, consolidate
 from mmbal.registry.catalogue import Catalogue
-from mmbal.training.devices import open_strategy
-from mmbal.training.distribution import Replicas
+from mmbal.replicas.devices import open_strategy
+from mmbal.replicas.sums import Replicas
 from mmbal.training.model import BalancedModel
 
 

@@ -9,12 +9,12 @@ import tensorflow as tf
 
 from mmbal.config.settings import RunConfig
 from mmbal.data import MultimodalDataset
+from mmbal.data.python_reader import telling_bad_examples
 from mmbal.evaluation.context import Evaluation, EvaluationContext
 from mmbal.evaluation.probe import Probe
 from mmbal.experiment.batches import plain_batches
-from mmbal.reading import telling_bad_examples
+from mmbal.networks.network import FusionNetwork
 from mmbal.registry.catalogue import Catalogue
-from mmbal.training.network import FusionNetwork
 
 Scores = dict[str, float]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from mmbal.training.distribution import Replicas
+from mmbal.replicas.sums import Replicas
 
 INTERRUPT, PREEMPTED = "interrupt", "preempted"
 SIGNALS = {signal.SIGINT: INTERRUPT, signal.SIGTERM: PREEMPTED}

@@ -11,21 +11,21 @@ import tensorflow as tf
 
 from mmbal.config.settings import RunConfig
 from mmbal.data import MultimodalDataset
+from mmbal.data.python_reader import telling_bad_examples
 from mmbal.errors import MmbalError
 from mmbal.experiment.batches import TrainingBatches, plain_batches
-from mmbal.experiment.callbacks import LAST, JournalWriter, Selection, save_weights
 from mmbal.experiment.checkpoints import Checkpoints
+from mmbal.experiment.observers import LAST, JournalWriter, Selection, save_weights
+from mmbal.experiment.rehearsal import Trials
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.state import CallbackState, TrainingState
 from mmbal.experiment.stopping import StopRequest, StopTraining
-from mmbal.experiment.trials import Trials
 from mmbal.progress import Progress
-from mmbal.reading import telling_bad_examples
-from mmbal.recording.checkpoint import Checkpoint
-from mmbal.recording.generations import Generations
-from mmbal.recording.journal import Journal
+from mmbal.records.checkpoint import Checkpoint
+from mmbal.records.checkpoint_store import Generations
+from mmbal.records.journal import Journal
 from mmbal.registry.catalogue import Catalogue
-from mmbal.training.distribution import Replicas
+from mmbal.replicas.sums import Replicas
 from mmbal.training.epochs import FaultWatch
 from mmbal.training.guard import NonFiniteError
 from mmbal.training.model import BalancedModel

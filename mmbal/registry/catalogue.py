@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 # Names are TOML keys, parts of `--set evaluations.NAME.option` and of folder names.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 
-_COMPOSITE = "mmbal.training.composite:Composite"
+_COMPOSITE = "mmbal.strategies.composite:Composite"
 # What a factory must give; looked up only once a component has been built.
 _PRODUCTS = {
     "dataset": "mmbal.data:DatasetSource",
-    "architecture": "mmbal.training.network:FusionNetwork",
-    "strategy": "mmbal.training.strategy:Strategy",
+    "architecture": "mmbal.networks.network:FusionNetwork",
+    "strategy": "mmbal.strategies.strategy:Strategy",
     "callback": "keras.callbacks:Callback",
 }
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbal.recording.record import Record
+from mmbal.records.record import Record
 from mmbal.report.outcome import final_d_speed, finished_steps, seconds
 
 # Sections of config.toml that decide what is measured; the others say where and how long.

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mmbal.errors import MmbalError
-from mmbal.recording.atomic import replace_file
-from mmbal.recording.record import Record
+from mmbal.files.atomic import replace_file
+from mmbal.records.record import Record
 from mmbal.report.outcome import by_modality, outcome, selected_epoch
 
 if TYPE_CHECKING:

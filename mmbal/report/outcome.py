@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbal.recording.record import Epochs, Record
+from mmbal.records.record import Epochs, Record
 
 _NAMES = ("recipe", "dataset", "architecture", "strategy", "seed")
 

@@ -13,7 +13,7 @@ from mmbal.errors import DataFormatError, MmbalError
 from mmbal.sweep.plan import Trial, differences
 
 if TYPE_CHECKING:
-    from mmbal.recording.record import Record
+    from mmbal.records.record import Record
 
 PLAN, TABLE, TRIALS, ASIDE, ERRORS, LOCKS = (
     "sweep.toml", "table.csv", "trials", "aside", "errors", ".locks",
@@ -157,9 +157,9 @@ def _acquire(file: int, patience: float) -> bool:
 
 def _peek(folder: Path) -> "Record | None":
     """Return the record of a run without bringing it up to date; None where there is no run."""
-    from mmbal.recording.journal import whole_size
-    from mmbal.recording.reader import read_record
-    from mmbal.recording.writer import JOURNAL, RECORD, assemble_run
+    from mmbal.records.journal import whole_size
+    from mmbal.records.reader import read_record
+    from mmbal.records.writer import JOURNAL, RECORD, assemble_run
 
     if not (folder / JOURNAL).is_file() or not whole_size(folder / JOURNAL):
         return None

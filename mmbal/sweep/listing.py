@@ -9,7 +9,7 @@ from typing import Any
 
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.origin import Override
-from mmbal.config.reading import read_file
+from mmbal.config.toml import read_file
 from mmbal.errors import ConfigError
 from mmbal.sweep.axes import Axis, Point
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from mmbal.config.layering import NAMED, SETS
 from mmbal.config.origin import Key, Origin, Override, dotted
-from mmbal.config.reading import TomlFile, read_file
 from mmbal.config.resolution import Resolved, resolve
+from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.writing import plain_tree
 from mmbal.errors import ConfigError, MmbalError
 from mmbal.registry.catalogue import Catalogue

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mmbal.config.origin import Key
-from mmbal.config.reading import read_file
+from mmbal.config.toml import read_file
 from mmbal.config.writing import plain_tree
 from mmbal.errors import ConfigError, MmbalError
-from mmbal.recording.atomic import replace_file
+from mmbal.files.atomic import replace_file
 from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.plan import Trial, differences, distinct, identity, leaves, resolve_tree
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbal.config.origin import dotted
-from mmbal.recording.atomic import replace_file
+from mmbal.files.atomic import replace_file
 from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.folder import (
     ERRORS,
@@ -26,7 +26,7 @@ from mmbal.sweep.table import row, settings_of, to_csv, varying
 from mmbal.sweep.trial import Job, Outcome
 
 if TYPE_CHECKING:
-    from mmbal.recording.record import Record
+    from mmbal.records.record import Record
 
 STATES = ("finished", "failed", "half-done", "waiting")
 
@@ -142,7 +142,7 @@ class Sweep:
 
     def records(self) -> "dict[str, Record]":
         """Return the records of finished trials, by folder."""
-        from mmbal.recording.folder import open_run
+        from mmbal.records.run_folder import open_run
 
         done = [trial for trial in self.trials if self._rows[trial.name]["status"] == "finished"]
         return {str(path): open_run(path) for path in (self._path(trial) for trial in done)}

@@ -13,7 +13,7 @@ from mmbal.sweep.folder import PLAN, lock, set_aside, standing, trial_folder
 from mmbal.sweep.plan import Trial
 
 if TYPE_CHECKING:
-    from mmbal.recording.record import Record
+    from mmbal.records.record import Record
 
 # A process that was told to end needs a moment before it lets go of its trial.
 _PATIENCE = 60.0
@@ -107,7 +107,7 @@ def _prepare(job: Job) -> None:
 
 
 def _run(sweep: Path, trial: Trial) -> Outcome:
-    from mmbal.recording.folder import open_run
+    from mmbal.records.run_folder import open_run
     from mmbal.registry.discovery import discover
     from mmbal.report.outcome import outcome
 

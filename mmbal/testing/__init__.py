@@ -1,4 +1,4 @@
-"""The conformance kit: whether a plugin's components keep the contract.
+"""The conformance kit: whether a plugin's components keep the contract; and runs for tests.
 
     from mmbal.testing import parametrize_with_rules
 
@@ -13,17 +13,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mmbal.testing.checking import Finding, check
+    from mmbal.config.assignment import parse_assignment
+    from mmbal.config.resolution import resolve
+    from mmbal.experiment import evaluate, open_dataset, run
+    from mmbal.experiment.batches import TrainingBatches
+    from mmbal.experiment.model import build_model
+    from mmbal.registry.catalogue import Catalogue, Provenance
+    from mmbal.registry.discovery import discover
     from mmbal.testing.pytest_plugin import parametrize_with_rules
+    from mmbal.testing.runner import Finding, check
     from mmbal.testing.subject import Subject, subject_of
 
-__all__ = ["Finding", "Subject", "check", "parametrize_with_rules", "subject_of"]
+__all__ = [
+    "Catalogue",
+    "Finding",
+    "Provenance",
+    "Subject",
+    "TrainingBatches",
+    "build_model",
+    "check",
+    "discover",
+    "evaluate",
+    "open_dataset",
+    "parametrize_with_rules",
+    "parse_assignment",
+    "resolve",
+    "run",
+    "subject_of",
+]
 
 _LAZY = {
-    "Finding": "mmbal.testing.checking",
+    "Catalogue": "mmbal.registry.catalogue",
+    "Finding": "mmbal.testing.runner",
+    "Provenance": "mmbal.registry.catalogue",
     "Subject": "mmbal.testing.subject",
-    "check": "mmbal.testing.checking",
+    "TrainingBatches": "mmbal.experiment.batches",
+    "build_model": "mmbal.experiment.model",
+    "check": "mmbal.testing.runner",
+    "discover": "mmbal.registry.discovery",
+    "evaluate": "mmbal.experiment",
+    "open_dataset": "mmbal.experiment",
     "parametrize_with_rules": "mmbal.testing.pytest_plugin",
+    "parse_assignment": "mmbal.config.assignment",
+    "resolve": "mmbal.config.resolution",
+    "run": "mmbal.experiment",
     "subject_of": "mmbal.testing.subject",
 }
 

@@ -31,7 +31,7 @@ class Item:
     def __call__(self) -> None:
         """Check; fail with what is wrong, why it matters and what helps."""
         __tracebackhide__ = True
-        from mmbal.testing.checking import examine
+        from mmbal.testing.runner import examine
 
         finding = examine(self.subject, self.rule)
         if finding.status == "skipped":
@@ -69,7 +69,7 @@ def parametrize_with_rules(
     Raises:
         MmbalError: there is no such component, option or rule.
     """
-    from mmbal.testing.checking import chosen
+    from mmbal.testing.runner import chosen
     from mmbal.testing.subject import subject_of
 
     subject = subject_of(kind, what, options or {}, **places)

@@ -11,11 +11,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mmbal.testing import running
+from mmbal.replicas.devices import open_strategy
+from mmbal.testing import toy_run
 from mmbal.testing.benches.bench import distance
 from mmbal.testing.benches.strategy import StrategyBench, data
 from mmbal.testing.subject import rebuilt
-from mmbal.training.devices import open_strategy
 
 
 def make_ready() -> None:
@@ -34,10 +34,10 @@ def compare(description: Mapping[str, Any], devices: int) -> dict[str, float]:
     inputs = data(2, "float64")
     with bench.around():
         keras.backend.clear_session()
-        alone = running.train(bench.parts(), inputs, precision="float64", eager=True)
+        alone = toy_run.train(bench.parts(), inputs, precision="float64", eager=True)
         with TemporaryDirectory(prefix="mmbal-testing-") as name:
             with scope.scope():
-                run = running.prepare(bench.parts(), inputs, Path(name), precision="float64")
+                run = toy_run.prepare(bench.parts(), inputs, Path(name), precision="float64")
             run.training.run()
     held = [*run.model.network.variables, *run.strategy.variables]
     copies = [_copies(scope, variable) for variable in held]

@@ -6,13 +6,13 @@ import tensorflow as tf
 from mmbal.capabilities import CAPABILITIES
 from mmbal.errors import MmbalError, RequirementError, unknown
 from mmbal.registry.catalogue import first_line
-from mmbal.testing import running
-from mmbal.testing.attributes import plain_values
+from mmbal.strategies.requirements import RUN_ONLY
+from mmbal.testing import toy_run
 from mmbal.testing.benches.bench import distance
 from mmbal.testing.benches.strategy import StrategyBench, data
+from mmbal.testing.python_state import plain_values
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
 from mmbal.testing.worker import Worker
-from mmbal.training.demands import RUN_ONLY
 
 SAME, ROUNDED = 1e-6, 1e-5
 """Largest relative difference of weights that the same sums in another order may make: in the
@@ -93,7 +93,7 @@ def identity(bench: StrategyBench) -> None:
     """Where plain training is promised, the weights are those of Keras's optimizer alone."""
     if bench.subject.identity is None:
         raise Inapplicable("it promises plain training nowhere (Component.conformance.identity)")
-    run = running.train(bench.parts(identity=True), data(2), eager=True)
+    run = toy_run.train(bench.parts(identity=True), data(2), eager=True)
     apart = distance(run.weights, bench.plain(2))
     require(apart <= SAME, f"the weights differ from those of plain training by {apart:.1e}")
 
@@ -106,7 +106,7 @@ def identity(bench: StrategyBench) -> None:
 def single_modality(bench: StrategyBench) -> None:
     """With one modality it is plain training."""
     bench.trained()
-    run = running.train(bench.parts(), data(1), eager=True)
+    run = toy_run.train(bench.parts(), data(1), eager=True)
     apart = distance(run.weights, bench.plain(1))
     require(apart <= SAME, f"the weights differ from those of plain training by {apart:.1e}")
 
@@ -135,7 +135,7 @@ def state(bench: StrategyBench) -> None:
 def resume(bench: StrategyBench) -> None:
     """Resumed from a checkpoint in the middle, it ends with the very same weights."""
     run = bench.trained()
-    resumed = running.go_on(bench.parts(), data(2), run.store.before_the_last_step)
+    resumed = toy_run.go_on(bench.parts(), data(2), run.store.before_the_last_step)
     apart = distance(resumed.weights, run.weights)
     require(apart == 0, f"the weights of a resumed training differ by {apart:.1e}")
 
@@ -176,20 +176,20 @@ def eager(bench: StrategyBench) -> None:
 )
 def graph(bench: StrategyBench) -> None:
     """The graph of a step holds no operation that runs on the host."""
-    found = running.operations(bench.trained()) & ON_THE_HOST
+    found = toy_run.operations(bench.trained()) & ON_THE_HOST
     require(not found, f"the graph of a step holds {', '.join(sorted(found))}")
 
 
 @RULES.rule(
     why="sums and ratios in 16 bits lose small differences and overflow, and state that is saved "
     "in 16 bits stops moving",
-    fix="compute coefficients with `mmbal.training.network.at_least_float32`, and make state "
+    fix="compute coefficients with `mmbal.networks.network.at_least_float32`, and make state "
     "float32",
 )
 def precision(bench: StrategyBench) -> None:
     """Under mixed precision losses and state are float32 or wider, and all stays finite."""
     bench.trained()
-    run = running.train(bench.parts(), data(2), precision="mixed_bfloat16", eager=True)
+    run = toy_run.train(bench.parts(), data(2), precision="mixed_bfloat16", eager=True)
     for name, loss in run.losses.items():
         require(loss.dtype.size >= 4, f"loss {name!r} is {loss.dtype.name}")
     narrow = [v.name for v in run.strategy.variables if is_narrow(v)]
@@ -206,7 +206,7 @@ def three_modalities(bench: StrategyBench) -> None:
     """It trains three modalities, or refuses them in words."""
     bench.trained()
     try:
-        run = running.train(bench.parts(), data(3), eager=True)
+        run = toy_run.train(bench.parts(), data(3), eager=True)
     except MmbalError as refusal:
         raise Inapplicable(f"it refuses three modalities: {refusal}") from refusal
     require(all(np.isfinite(w).all() for w in run.weights), "weights became NaN or infinite")
@@ -216,9 +216,9 @@ def _train_with_no_more(bench: StrategyBench) -> None:
     """Train where nothing but what is required is offered, by the network and beside it."""
     parts = bench.bare_parts()
     if any(getattr(bench.requirements, each) for each in RUN_ONLY):
-        running.train(parts, data(2), eager=True)
+        toy_run.train(parts, data(2), eager=True)
     else:
-        running.fit_alone(parts, data(2))
+        toy_run.fit_alone(parts, data(2))
 
 
 def is_narrow(variable: tf.Variable) -> bool:

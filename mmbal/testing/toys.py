@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Examples, Modality, MultimodalDataset
-from mmbal.training.distribution import global_mean
-from mmbal.training.network import (
+from mmbal.networks.network import (
     FusionNetwork,
     Outputs,
     Unimodal,
     VariableGroups,
     at_least_float32,
 )
+from mmbal.replicas.sums import global_mean
 
 NAMES = ("sight", "sound", "touch", "taste")
 WIDTH, HIDDEN, CLASSES = 5, 4, 3

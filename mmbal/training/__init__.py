@@ -1,11 +1,6 @@
-"""The Keras model, its strategies and what they may ask of a network."""
+"""The Keras model that balances what it learns, and what is measured while it trains."""
 
-import keras
+from mmbal.training.losses import branch_loss
+from mmbal.training.model import BalancedModel
 
-from mmbal.errors import MmbalError
-
-if keras.backend.backend() != "tensorflow":
-    raise MmbalError(
-        "mmbal trains with Keras on TensorFlow: KERAS_BACKEND must be 'tensorflow', "
-        f"received {keras.backend.backend()!r}"
-    )
+__all__ = ["BalancedModel", "branch_loss"]

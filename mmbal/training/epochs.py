@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 
+from mmbal.strategies.strategy import EpochPlan
 from mmbal.training.guard import NonFiniteError
-from mmbal.training.strategy import EpochPlan
 
 if TYPE_CHECKING:
     from mmbal.training.model import BalancedModel

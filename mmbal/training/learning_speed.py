@@ -6,7 +6,7 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from mmbal.training.network import OWN, VariableGroups, at_least_float32
+from mmbal.networks.network import OWN, VariableGroups, at_least_float32
 
 
 class Effective(NamedTuple):

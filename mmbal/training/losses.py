@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.training.distribution import global_losses
+from mmbal.replicas.sums import global_losses
 
 MEANS = ("sum_over_batch_size", "mean")
 """Keras's names for the mean over examples."""

@@ -7,19 +7,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.training.building import build_from
-from mmbal.training.demands import check_requirements, checked
-from mmbal.training.distribution import global_rows, own_rows
-from mmbal.training.epochs import FaultWatch, StrategyEpochs
-from mmbal.training.guard import Guard, Policy, Verdict
-from mmbal.training.learning_speed import LearningSpeed, imbalance
-from mmbal.training.losses import LogitAccuracy, all_losses, branch_loss
-from mmbal.training.metrics import OwnMetrics
-from mmbal.training.network import OWN, FusionNetwork
-from mmbal.training.optimizer import GroupedOptimizer
-from mmbal.training.precision import LossScale, loss_scale_for
-from mmbal.training.replicated import ReplicatedModel
-from mmbal.training.step import (
+from mmbal.networks.network import OWN, FusionNetwork
+from mmbal.networks.shapes import build_from
+from mmbal.replicas.model import ReplicatedModel
+from mmbal.replicas.sums import global_rows, own_rows
+from mmbal.strategies.requirements import check_requirements, checked
+from mmbal.strategies.step import (
     KEEP,
     Forward,
     Phase,
@@ -28,8 +21,15 @@ from mmbal.training.step import (
     joint_losses,
     modalities_only,
 )
-from mmbal.training.strategy import Context, Strategy
-from mmbal.training.tape import GlobalTape
+from mmbal.strategies.strategy import Context, Strategy
+from mmbal.strategies.tape import GlobalTape
+from mmbal.training.epochs import FaultWatch, StrategyEpochs
+from mmbal.training.guard import Guard, Policy, Verdict
+from mmbal.training.learning_speed import LearningSpeed, imbalance
+from mmbal.training.losses import LogitAccuracy, all_losses, branch_loss
+from mmbal.training.metrics import OwnMetrics
+from mmbal.training.optimizer import GroupedOptimizer
+from mmbal.training.precision import LossScale, loss_scale_for
 from mmbal.training.trace import StepTrace
 
 ENDLESS = 2**31 - 1

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from mmbal.cli.report import report
 from mmbal.errors import MmbalError
-from mmbal.recording.schema import schema_markdown
+from mmbal.records.schema import schema_markdown
 
 WriteRun = Callable[..., Path]
 

@@ -19,10 +19,10 @@ from mmbal import BalancedModel, Strategy
 from mmbal.evaluation.context import EvaluationContext
 from mmbal.evaluation.probe import Probe
 from mmbal.evaluation.utilization import Utilization
-from mmbal.training.devices import open_strategy
-from mmbal.training.distribution import WHOLE, synchronise_batch_norm
-from mmbal.training.step import KEEP, Forward, Phase
-from mmbal.training.strategy import EpochPlan, Requirements
+from mmbal.replicas.devices import open_strategy
+from mmbal.replicas.sums import WHOLE, synchronise_batch_norm
+from mmbal.strategies.step import KEEP, Forward, Phase
+from mmbal.strategies.strategy import EpochPlan, Requirements
 from mmbal_guided import Guided, Random
 from mmbal_mmtm import MMTMNetwork
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from mmbal.doctor import selftest
-from mmbal.training.tape import GlobalTape
+from mmbal.strategies.tape import GlobalTape
 
 REDUCE = GlobalTape._reduce
 

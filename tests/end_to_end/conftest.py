@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from programs import Forks, Script
 
-from mmbal.recording.journal import read_journal
+from mmbal.records.journal import read_journal
 
 VOLATILE = {"time", "seconds", "resumed_at", "run"}
 ABOUT = ("event", "first", "epoch", "split", "weights", "name")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mmbal.recording.generations import Generations
-from mmbal.recording.reader import read_record
+from mmbal.records.checkpoint_store import Generations
+from mmbal.records.reader import read_record
 
 pytestmark = pytest.mark.deep
 
@@ -105,7 +105,7 @@ def test_files_that_cannot_grow_are_one_line_each(mmbal, copy):
 AT_THE_END = """
 import os, resource, sys
 from mmbal.cli import main
-from mmbal.recording import writer
+from mmbal.records import writer
 
 assemble_run = writer.assemble_run
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mmbal.recording.reader import read_record
+from mmbal.records.reader import read_record
 
 pytest.importorskip("ray")
 pytestmark = pytest.mark.deep

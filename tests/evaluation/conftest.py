@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal.training.network import FusionNetwork, Outputs, VariableGroups
+from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups
 
 
 class Scripted(FusionNetwork):

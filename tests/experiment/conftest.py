@@ -16,11 +16,11 @@ from mmbal.config.resolution import resolve
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.evaluation.context import Evaluation
 from mmbal.experiment import run
+from mmbal.networks.shapes import saved_weights_follow
 from mmbal.options import Options
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
-from mmbal.training.building import saved_weights_follow
-from mmbal.training.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
+from mmbal.strategies.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
 from mmbal_guided.plugin import mmbal_components as guided_components
 from mmbal_mmtm import MMTMNetwork
 

@@ -11,9 +11,9 @@ import tensorflow as tf
 from mmbal.data import Examples, Modality, MultimodalDataset
 from mmbal.experiment.batches import TrainingBatches, plain_batches
 from mmbal.experiment.sampler import Sampler
-from mmbal.training.distribution import WHOLE
-from mmbal.training.step import KEEP
-from mmbal.training.strategy import SamplerPlan
+from mmbal.replicas.sums import WHOLE
+from mmbal.strategies.step import KEEP
+from mmbal.strategies.strategy import SamplerPlan
 
 
 def counted(count):

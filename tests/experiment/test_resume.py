@@ -14,11 +14,11 @@ from mmbal import Component
 from mmbal.errors import Interrupted
 from mmbal.experiment import run
 from mmbal.options import Options
-from mmbal.recording.generations import Generations
-from mmbal.recording.journal import read_journal
+from mmbal.records.checkpoint_store import Generations
+from mmbal.records.journal import read_journal
 from mmbal.registry.catalogue import Provenance
+from mmbal.strategies.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
 from mmbal.training import precision
-from mmbal.training.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
 
 STEPS, EPOCHS = 5, 4  # in batches of 5
 STOPS: set[int] = set()

@@ -11,7 +11,7 @@ import tomlkit
 from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment import evaluate
 from mmbal.progress import SilentProgress
-from mmbal.recording.reader import read_record
+from mmbal.records.reader import read_record
 
 KEYS = {
     "run", "recipe", "dataset", "architecture", "strategy", "seed", "epochs", "steps", "test",

@@ -12,7 +12,7 @@ from mmbal import Component
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.errors import MmbalError
 from mmbal.options import Options
-from mmbal.recording.reader import read_record
+from mmbal.records.reader import read_record
 from mmbal.registry.catalogue import Provenance
 
 BAD = 17

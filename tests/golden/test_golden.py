@@ -20,7 +20,7 @@ from mmbal.evaluation.utilization import Utilization
 from mmbal_guided import Guided
 from mmbal_mmtm import MMTMNetwork
 
-DATA = Path(__file__).parents[1] / "data"
+DATA = Path(__file__).parent
 LN10 = math.log(10)
 MODALITIES = ("view_0", "view_1")
 EXCITATIONS = ("fc_visual", "fc_skeleton")

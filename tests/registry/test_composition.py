@@ -57,7 +57,7 @@ def test_parts_are_components_of_the_catalogue():
 
 
 def test_built_in_the_order_of_the_name():
-    from mmbal.training.composite import Composite
+    from mmbal.strategies.composite import Composite
 
     catalogue = discover()
     options = catalogue.options_class("strategy", "vanilla+guided").model_validate(

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmbal.recording.record import Record
-from mmbal.recording.writer import assemble_run
+from mmbal.records.record import Record
+from mmbal.records.writer import assemble_run
 from mmbal.report.comparison import compare_records, statistic
 
 ReadRun = Callable[..., Record]

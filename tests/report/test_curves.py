@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.recording.writer import assemble_run
+from mmbal.records.writer import assemble_run
 from mmbal.report.curves import _running_mean, _windows, draw_curves, save_curves
 
 WriteRun = Callable[..., Path]

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mmbal.recording.writer import assemble_run
+from mmbal.records.writer import assemble_run
 from mmbal.report.outcome import outcome
 
 WriteRun = Callable[..., Path]

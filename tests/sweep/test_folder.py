@@ -79,7 +79,7 @@ def test_a_damaged_record_beside_a_whole_journal_is_finished(tmp_path, trial, wr
 
 
 def test_an_up_to_date_record_spares_the_journal(tmp_path, trial, write_trial, monkeypatch):
-    from mmbal.recording import writer
+    from mmbal.records import writer
 
     writer.consolidate(write_trial(tmp_path, trial))
     monkeypatch.setattr(writer, "assemble_run", None)

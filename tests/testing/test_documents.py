@@ -8,12 +8,12 @@ import pytest
 from mmbal import Component, Conformance, Recipe, Strategy
 from mmbal.capabilities import CAPABILITIES
 from mmbal.data import MultimodalDataset
+from mmbal.networks.network import Outputs, VariableGroups
 from mmbal.registry.component import KINDS
 from mmbal.registry.discovery import HOOKS
+from mmbal.strategies.strategy import Context, EpochPlan, Requirements
 from mmbal.testing.components import RULES as COMMON
 from mmbal.testing.rules import MODULES, rulebook
-from mmbal.training.network import Outputs, VariableGroups
-from mmbal.training.strategy import Context, EpochPlan, Requirements
 
 DOCS = Path(__file__).parents[2] / "docs"
 CONTRACT = (DOCS / "contract.md").read_text(encoding="utf-8")

@@ -6,10 +6,10 @@ import broken_strategies
 import pytest
 
 from mmbal.errors import MmbalError
+from mmbal.strategies.strategy import Strategy
 from mmbal.testing import subject_of
 from mmbal.testing.rules import Inapplicable
 from mmbal.testing.worker import Worker
-from mmbal.training.strategy import Strategy
 
 
 class Ending(Strategy):

@@ -105,7 +105,7 @@ def test_what_can_be_imported_from_mmbal_leads_to_its_description(site):
     page = (site / "reference/python/mmbal.html").read_text(encoding="utf-8")
     for name in mmbal.__all__:
         assert f"<code>{name}</code>" in page
-    assert 'href="mmbal.training.html#mmbal.training.strategy.Strategy"' in page
+    assert 'href="mmbal.training.html#mmbal.strategies.strategy.Strategy"' in page
 
 
 @pytest.mark.deep
@@ -190,7 +190,7 @@ def test_recipes_are_shown_with_all_settings():
         ("docs/a/b.md", "[x](../../README.md#top)", "[x](../index.md#top)"),
         ("docs/a/b.md", "[x](../c.md)", "[x](../c.md)"),
         ("docs/a/b.md", "[x](https://example.org)", "[x](https://example.org)"),
-        ("docs/a.md", "[the steps](../mmbal/data.py)", "the steps (`mmbal/data.py`)"),
+        ("docs/a.md", "[the steps](../mmbal/options.py)", "the steps (`mmbal/options.py`)"),
         ("docs/a.md", "![x](figures/x.png)", "![x](figures/x.png)"),
         ("README.md", "[x](docs/sweeps.md#a)", "[x](sweeps.md#a)"),
         ("plugins/mmbal-mmtm/README.md", "[x](../../README.md)", "[x](../index.md)"),

@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel, Strategy
+from mmbal.networks.network import VariableGroups
+from mmbal.strategies.strategy import EpochPlan
 from mmbal.training.epochs import FaultWatch
 from mmbal.training.guard import NonFiniteError
-from mmbal.training.network import VariableGroups
-from mmbal.training.strategy import EpochPlan
 from mmbal_mmtm import MMTMNetwork
 
 POLICIES = ("stop", "skip", "warn")
@@ -168,7 +168,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from mmbal import BalancedModel
-from mmbal.training.devices import open_strategy
+from mmbal.replicas.devices import open_strategy
 from mmbal_guided import Guided
 from mmbal_mmtm import MMTMNetwork
 

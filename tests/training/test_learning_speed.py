@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.networks.network import VariableGroups
 from mmbal.training.learning_speed import LearningSpeed, imbalance
-from mmbal.training.network import VariableGroups
 
 NAN = float("nan")
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
-from mmbal.training.step import KEEP
+from mmbal.strategies.step import KEEP
 from mmbal_guided import Guided, Random
 from mmbal_mmtm import MMTMNetwork
 

@@ -169,7 +169,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from mmbal import BalancedModel
-from mmbal.training.devices import open_strategy
+from mmbal.replicas.devices import open_strategy
 from mmbal_mmtm import MMTMNetwork
 
 scope = open_strategy("mirrored", 2)

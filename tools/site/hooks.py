@@ -10,7 +10,7 @@ from links import outside_pages, relink
 from mathml import with_mathml
 from mkdocs.structure.files import File, Files
 
-from mmbal.recording.schema import schema_markdown
+from mmbal.records.schema import schema_markdown
 from mmbal.registry.discovery import discover
 
 ROOT = Path(__file__).parents[2]

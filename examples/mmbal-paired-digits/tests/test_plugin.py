@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from mmbal.registry.discovery import discover
+from mmbal.testing import discover
 
 NAME = "paired-digits"
 
@@ -18,7 +18,7 @@ def test_it_is_found_without_a_problem() -> None:
 def test_describing_it_loads_nothing_heavy() -> None:
     code = (
         "import sys\n"
-        "from mmbal.registry.discovery import discover\n"
+        "from mmbal.testing import discover\n"
         "catalogue = discover()\n"
         "for each in catalogue.components():\n"
         "    if catalogue.provenance(each).plugin == 'paired-digits':\n"

@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from mmbal.data import Modality
 from mmbal.errors import MmbalError
+from mmbal.networks.network import FusionNetwork, Outputs
+from mmbal.networks.shapes import build_from
 from mmbal.testing.benches.bench import Bench
 from mmbal.testing.rules import require
 from mmbal.testing.toys import CLASSES, NAMES, WIDTH
-from mmbal.training.building import build_from
-from mmbal.training.network import FusionNetwork, Outputs
 
 SHAPES = ((WIDTH,), (8, WIDTH), (16, 16, 3), (32, 32, 3), (16, 16, 16, 3))
 """Inputs that are tried until an architecture takes one: vectors, series, images, videos."""

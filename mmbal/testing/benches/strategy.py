@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from mmbal.capabilities import missing
 from mmbal.data import MultimodalDataset
-from mmbal.testing import running, toys
+from mmbal.strategies.strategy import Requirements, Strategy
+from mmbal.testing import toy_run, toys
 from mmbal.testing.benches.bench import Bench
 from mmbal.testing.rules import Inapplicable
 from mmbal.testing.subject import Subject, subject_of
 from mmbal.testing.worker import Worker
-from mmbal.training.strategy import Requirements, Strategy
 
 
 class StrategyBench(Bench):
@@ -30,7 +30,7 @@ class StrategyBench(Bench):
         return self.make().requirements()
 
     @cached_property
-    def network(self) -> running.MakeNetwork:
+    def network(self) -> toy_run.MakeNetwork:
         """Return the first toy, or installed architecture, that offers what it requires.
 
         Raises:
@@ -51,26 +51,26 @@ class StrategyBench(Bench):
         options = self.subject.identity if identity else None
         return self.subject.build(options=options)  # type: ignore[no-any-return]
 
-    def parts(self, *, identity: bool = False) -> running.Parts:
+    def parts(self, *, identity: bool = False) -> toy_run.Parts:
         """Return what to train."""
-        return running.Parts(strategy=lambda: self.make(identity=identity), network=self.network)
+        return toy_run.Parts(strategy=lambda: self.make(identity=identity), network=self.network)
 
-    def bare_parts(self) -> running.Parts:
+    def bare_parts(self) -> toy_run.Parts:
         """Return what to train, on a network that offers no more than is required."""
         parts, offers = self.parts(), self.requirements.architecture
         if parts.network is toys.GatedToy:
             parts.network = partial(toys.BareToy, offers=offers)
         return parts
 
-    def trained(self, *, owner: bool = False) -> running.Run:
+    def trained(self, *, owner: bool = False) -> toy_run.Run:
         """Train two modalities; other rules compare with it."""
-        made = lambda: running.train(self.parts(), data(2), checkpoints=True)  # noqa: E731
+        made = lambda: toy_run.train(self.parts(), data(2), checkpoints=True)  # noqa: E731
         return self.once("training", made, owner=owner)  # type: ignore[no-any-return]
 
-    def eager(self, *, owner: bool = False) -> running.Run:
+    def eager(self, *, owner: bool = False) -> toy_run.Run:
         """Do the same without a graph."""
         self.trained()
-        made = lambda: running.train(self.parts(), data(2), eager=True)  # noqa: E731
+        made = lambda: toy_run.train(self.parts(), data(2), eager=True)  # noqa: E731
         return self.once("eager", made, owner=owner)  # type: ignore[no-any-return]
 
     @contextmanager
@@ -105,11 +105,11 @@ class StrategyBench(Bench):
         """Return the weights of plain training; the same for all strategies on this network."""
         key = (self.network, count)
         if key not in self._plain:
-            self._plain[key] = running.plain(self.network, data(count))
+            self._plain[key] = toy_run.plain(self.network, data(count))
         return self._plain[key]
 
 
-def _builder(subject: Subject) -> running.MakeNetwork:
+def _builder(subject: Subject) -> toy_run.MakeNetwork:
     return subject.build
 
 

@@ -9,11 +9,8 @@ import keras
 import pytest
 
 from mmbal import Component
-from mmbal.config.resolution import resolve
 from mmbal.errors import Preempted
-from mmbal.experiment import evaluate, run
-from mmbal.registry.catalogue import Provenance
-from mmbal.registry.discovery import discover
+from mmbal.testing import Provenance, discover, evaluate, resolve, run
 
 OPTIONS = {"mmcosine": {}, "adaptive-margin": {"strategy.min_count": 2, "strategy.clusters": 4}}
 DEEP_MARGIN = pytest.param("adaptive-margin", marks=pytest.mark.deep)
@@ -22,7 +19,7 @@ SCRIPT = """
 import contextlib, json, sys
 import keras, numpy as np
 from mmbal import BalancedModel, Examples
-from mmbal.training.devices import open_strategy
+from mmbal.replicas import open_strategy
 from mmbal_cosine import AdaptiveMargin, MMCosine
 from mmbal_late import LateConcat
 

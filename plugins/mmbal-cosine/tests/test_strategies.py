@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from mmbal import BalancedModel, ConfigError, Examples
 from mmbal.errors import RequirementError
-from mmbal.training.network import Outputs
-from mmbal.training.step import Phase, Step
+from mmbal.networks import Outputs
+from mmbal.strategies import Phase, Step
 from mmbal_cosine import AdaptiveMargin, MMCosine, groups
 from mmbal_cosine.margin import adaptive_margin, with_margin
 from mmbal_cosine.mmcosine import mmcosine

@@ -8,8 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ConfigError
-from mmbal.training.step import Phase, Step
-from mmbal.training.strategy import Context
+from mmbal.strategies import Context, Phase, Step
 from mmbal_forward import ModalityDropout
 from mmbal_forward.dropout import keep_mask, kept_shares
 from mmbal_forward.options import DropoutOptions

@@ -5,9 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal.training.scores import true_class_scores
-from mmbal.training.step import Phase, Step
-from mmbal.training.strategy import Context
+from mmbal.strategies import Context, Phase, Step, true_class_scores
 from mmbal_forward import OPM
 from mmbal_forward.opm import dropping_rates, enlargement
 from mmbal_forward.options import OPMOptions

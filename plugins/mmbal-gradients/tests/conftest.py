@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
-from mmbal.training.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
-from mmbal.training.step import Phase, Step
+from mmbal.networks import FusionNetwork, Outputs, VariableGroups, at_least_float32
+from mmbal.strategies import Phase, Step
 from mmbal_mmtm import MMTMNetwork
 
 WIDTHS = {"a": 3, "b": 5, "c": 4, "d": 2, "e": 2}

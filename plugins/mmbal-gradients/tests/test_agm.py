@@ -7,8 +7,7 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from mmbal.errors import RequirementError
-from mmbal.training.scores import scale_gradient
-from mmbal.training.strategy import Context
+from mmbal.strategies import Context, scale_gradient
 from mmbal_gradients import AGM
 from mmbal_gradients import agm as module
 from mmbal_gradients.agm import _cross_entropy, agm, coefficients, ratios

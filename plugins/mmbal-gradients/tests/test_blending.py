@@ -8,20 +8,14 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from mmbal import Component, Recipe
-from mmbal.config.resolution import resolve
-from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
-from mmbal.errors import RequirementError
-from mmbal.experiment import run
-from mmbal.progress import SilentProgress
-from mmbal.recording.journal import read_journal
-from mmbal.registry import builtins
-from mmbal.registry.catalogue import Catalogue, Provenance
-from mmbal.training.strategy import Context
-from mmbal.wording import counted
+from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset, SilentProgress
+from mmbal.errors import RequirementError, counted
+from mmbal.records import read_journal
+from mmbal.strategies import Context
+from mmbal.testing import Provenance, discover, resolve, run
 from mmbal_gradients import GradientBlending
 from mmbal_gradients.blending import Only, blend, gradient_blending, mean_losses, split
 from mmbal_gradients.options import BlendingOptions
-from mmbal_gradients.plugin import mmbal_components
 
 pytestmark = pytest.mark.filterwarnings("ignore:the learning speed of")
 WIDTHS = {"a": 3, "b": 5}
@@ -196,7 +190,7 @@ def start(late, monkeypatch):
     module = sys.modules[__name__]  # its own name, with the distribution's, is no Python name
     monkeypatch.setitem(sys.modules, TOYS, module)
     monkeypatch.setattr(module, "build_late", lambda *_: late(), raising=False)
-    catalogue = Catalogue()
+    catalogue = discover()
     toys = [
         Component("dataset", "overfitted", "", f"{TOYS}:Overfitted", NO_OPTIONS),
         Component("architecture", "late", "", f"{TOYS}:build_late", NO_OPTIONS),
@@ -205,7 +199,7 @@ def start(late, monkeypatch):
             {"name": "sgd", "learning_rate": 0.5}, settings={"evaluations": ["accuracy"]},
         ),
     ]  # fmt: skip
-    for offer in (*builtins.mmbal_components(), *mmbal_components(), *toys):
+    for offer in toys:
         catalogue.add(offer, Provenance("toy", "toy 1.0"))
     assert not catalogue.problems
 

@@ -7,8 +7,7 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from mmbal.errors import RequirementError
-from mmbal.training.scores import ratios_to_others, true_class_scores
-from mmbal.training.strategy import Context
+from mmbal.strategies import Context, ratios_to_others, true_class_scores
 from mmbal_gradients import OGM, OGMGE
 from mmbal_gradients.ogm import coefficients, enhanced, ogm, ogm_ge, spread
 from mmbal_gradients.options import OGMOptions

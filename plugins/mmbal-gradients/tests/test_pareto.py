@@ -7,8 +7,7 @@ import tensorflow as tf
 from pydantic import ValidationError
 
 from mmbal.errors import RequirementError
-from mmbal.training.strategy import Context
-from mmbal.training.tape import GlobalTape
+from mmbal.strategies import Context, GlobalTape
 from mmbal_gradients import MMPareto
 from mmbal_gradients.options import MMParetoOptions
 from mmbal_gradients.pareto import FUSED, HEAD, fused_share, mmpareto, pareto

@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from mmbal.training.step import Phase, Signals, Step
-from mmbal.training.strategy import Context
+from mmbal.strategies import Context, Phase, Signals, Step
 
 
 class Machine:

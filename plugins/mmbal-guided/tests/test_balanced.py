@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from mmbal.training.strategy import Requirements
+from mmbal.strategies import Requirements
 from mmbal_guided.balanced import REGULAR, Balanced
 
 NONE = (False, False, False)

@@ -11,8 +11,8 @@ import contextlib, json
 import keras, numpy as np
 from mmbal import BalancedModel
 from mmbal.data import Modality
-from mmbal.training.devices import open_strategy
-from mmbal.training.distribution import synchronise_batch_norm
+from mmbal.replicas import open_strategy
+from mmbal.replicas import synchronise_batch_norm
 from mmbal_late.concat import late_concat
 from mmbal_late.options import LateOptions
 from mmbal_late.summed import late_sum

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from mmbal import BalancedModel, ConfigError
 from mmbal.data import Modality
-from mmbal.evaluation.probe import Probe
-from mmbal.training.building import before_saved_weights
+from mmbal.evaluation import Probe
+from mmbal.networks import before_saved_weights
 from mmbal_guided import Guided
 from mmbal_mmtm.i3d import JOINED, mmtm_i3d
 from mmbal_mmtm.i3d_network import i3d

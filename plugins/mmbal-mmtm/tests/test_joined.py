@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from mmbal import BalancedModel, ConfigError
 from mmbal.data import Modality
-from mmbal.training.distribution import synchronise_batch_norm
+from mmbal.replicas import synchronise_batch_norm
 from mmbal_mmtm import join
 from mmbal_mmtm.cutting import CutError
 from mmbal_mmtm.joined import mmtm_any

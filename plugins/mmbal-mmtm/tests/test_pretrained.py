@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mmbal import ConfigError, DataFormatError
 from mmbal.data import Modality
-from mmbal.training.building import before_saved_weights
+from mmbal.networks import before_saved_weights
 from mmbal_mmtm import pretrained
 from mmbal_mmtm.options import ResNetOptions
 from mmbal_mmtm.resnet18 import mmtm_resnet18

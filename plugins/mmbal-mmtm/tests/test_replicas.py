@@ -12,8 +12,8 @@ SCRIPT = """
 import json, sys
 import keras, numpy as np
 from mmbal import BalancedModel
-from mmbal.training.devices import open_strategy
-from mmbal.training.distribution import synchronise_batch_norm
+from mmbal.replicas import open_strategy
+from mmbal.replicas import synchronise_batch_norm
 from mmbal_mmtm import join
 
 layers = keras.layers

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmbal.data import locked
 from mmbal.errors import ConfigError, DataFormatError, MmbalError
-from mmbal.locking import locked
 from mmbal_modelnet40 import meshes as module
 from mmbal_modelnet40.layout import IMAGES, MESHES, view_name
 from mmbal_modelnet40.sidecar import NAME

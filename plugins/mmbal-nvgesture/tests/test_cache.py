@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmbal.data import telling_bad_examples
 from mmbal.errors import DataFormatError, MmbalError
-from mmbal.reading import telling_bad_examples
 from mmbal_nvgesture import cache as module
 from mmbal_nvgesture.strip import Strip
 

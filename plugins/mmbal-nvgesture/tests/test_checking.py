@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmbal.data import telling_bad_examples
 from mmbal.errors import DataFormatError
-from mmbal.reading import telling_bad_examples
 from mmbal_nvgesture.sampling import write_video
 
 Make = Callable[..., Any]

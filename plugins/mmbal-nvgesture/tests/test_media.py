@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmbal.data import telling_bad_examples
 from mmbal.errors import DataFormatError
-from mmbal.reading import telling_bad_examples
 from mmbal_nvgesture.media import Media, find_media, probe_media
 
 Make = Callable[..., Any]

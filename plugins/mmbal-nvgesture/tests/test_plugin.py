@@ -6,10 +6,8 @@ from typing import Any
 
 import pytest
 
-from mmbal.config.assignment import parse_assignment
-from mmbal.config.resolution import resolve
 from mmbal.errors import ConfigError
-from mmbal.registry.discovery import discover
+from mmbal.testing import discover, parse_assignment, resolve
 from mmbal_nvgesture import plugin
 
 

@@ -12,11 +12,14 @@ import pytest
 import tensorflow as tf
 import tomlkit
 
-from mmbal.config.assignment import parse_assignment
-from mmbal.config.resolution import resolve
-from mmbal.experiment.batches import TrainingBatches
-from mmbal.experiment.model import build_model, open_dataset
-from mmbal.registry.discovery import discover
+from mmbal.testing import (
+    TrainingBatches,
+    build_model,
+    discover,
+    open_dataset,
+    parse_assignment,
+    resolve,
+)
 
 # Names and shapes of the tensors of DeepMind's rgb_imagenet checkpoint.
 INDEX = Path(__file__).parents[2] / "mmbal-mmtm/tests/data/i3d_index.json"

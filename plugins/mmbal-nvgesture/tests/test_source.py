@@ -11,10 +11,9 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from mmbal.data import MultimodalDataset
+from mmbal.data import MultimodalDataset, telling_bad_examples
 from mmbal.errors import ConfigError, DataFormatError, MmbalError
-from mmbal.experiment.batches import TrainingBatches
-from mmbal.reading import telling_bad_examples
+from mmbal.testing import TrainingBatches
 
 Make = Callable[..., Any]
 Number = Callable[[np.ndarray], int]

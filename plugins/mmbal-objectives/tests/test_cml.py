@@ -7,11 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal.training.draws import Draws
-from mmbal.training.losses import branch_loss
-from mmbal.training.network import Outputs
-from mmbal.training.step import Phase, Step
-from mmbal.training.strategy import Context
+from mmbal.networks import Outputs
+from mmbal.strategies import Context, Draws, Phase, Step
+from mmbal.training import branch_loss
 from mmbal_objectives import CML
 from mmbal_objectives.cml import chain, confidence_gained
 from mmbal_objectives.options import CMLOptions

@@ -8,11 +8,9 @@ import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.data import Examples
 from mmbal.errors import RequirementError
-from mmbal.training.losses import branch_loss
-from mmbal.training.network import Outputs
-from mmbal.training.scores import true_class_scores
-from mmbal.training.step import Phase, Step
-from mmbal.training.strategy import Context
+from mmbal.networks import Outputs
+from mmbal.strategies import Context, Phase, Step, true_class_scores
+from mmbal.training import branch_loss
 from mmbal_objectives import PMR
 from mmbal_objectives.options import PMROptions
 from mmbal_objectives.pmr import entropy, lags_and_leads, similarities

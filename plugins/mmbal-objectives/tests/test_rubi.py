@@ -6,10 +6,9 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ConfigError
-from mmbal.training.losses import branch_loss
-from mmbal.training.network import Outputs
-from mmbal.training.step import Phase, Step
-from mmbal.training.strategy import Context
+from mmbal.networks import Outputs
+from mmbal.strategies import Context, Phase, Step
+from mmbal.training import branch_loss
 from mmbal_objectives import RUBi
 from mmbal_objectives.options import RUBiOptions
 from mmbal_objectives.rubi import masked

@@ -4,8 +4,8 @@ import keras
 import tensorflow as tf
 
 from mmbal import Component, Conformance
+from mmbal.networks.network import VariableGroups
 from mmbal.testing.toys import GatedToy, LateToy
-from mmbal.training.network import VariableGroups
 
 OFFERED = ("isolation", "slice", "head", "mask")
 

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 from mmbal import Component, Conformance, MmbalError
 from mmbal.options import Options
-from mmbal.training.step import Forward
-from mmbal.training.strategy import Requirements, Strategy
+from mmbal.strategies.step import Forward
+from mmbal.strategies.strategy import Requirements, Strategy
 
 
 class Scaled(Strategy):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from mmbal.training.distribution import global_mean
+from mmbal.replicas import global_mean
 
 
 class CrossAttention(keras.layers.Layer):

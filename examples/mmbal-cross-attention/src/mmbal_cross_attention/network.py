@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from mmbal import ConfigError, FusionNetwork
 from mmbal.data import Modality
-from mmbal.training.network import Outputs, Unimodal, VariableGroups, at_least_float32
+from mmbal.networks import Outputs, Unimodal, VariableGroups, at_least_float32
 from mmbal_cross_attention.attention import CrossAttention
 from mmbal_cross_attention.options import AttentionOptions
 from mmbal_cross_attention.tokens import Tokens

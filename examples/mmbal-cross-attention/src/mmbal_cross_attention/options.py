@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from mmbal.options import Options
+from mmbal import Options
 
 
 class AttentionOptions(Options):

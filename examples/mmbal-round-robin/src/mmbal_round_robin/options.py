@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from mmbal.options import Options
+from mmbal import Options
 
 
 class RoundRobinOptions(Options):

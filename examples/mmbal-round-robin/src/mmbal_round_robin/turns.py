@@ -3,8 +3,7 @@
 import tensorflow as tf
 
 from mmbal import Strategy
-from mmbal.training.step import Forward, Signals, Step
-from mmbal.training.strategy import Context
+from mmbal.strategies import Context, Forward, Signals, Step
 from mmbal_round_robin.options import RoundRobinOptions
 
 BRANCH = "branch/"

@@ -15,9 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbal.data import claim
+from mmbal.data import claim, hold_out
 from mmbal.errors import ConfigError, DataFormatError, MmbalError
-from mmbal.split import hold_out
 from mmbal_colored_mnist.colour import generator
 from mmbal_colored_mnist.glyphs import draw_digits
 from mmbal_colored_mnist.images import GrayData, GrayImages

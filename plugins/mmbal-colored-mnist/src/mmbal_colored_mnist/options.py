@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from mmbal.options import Options
+from mmbal import Options
 
 Colour = tuple[int, int, int]
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbal.data import DatasetSource, Modality, MultimodalDataset
+from mmbal.data import DatasetSource, Modality, MultimodalDataset, hold_out
 from mmbal.errors import ConfigError
-from mmbal.split import hold_out
 from mmbal_colored_mnist.colour import draw_colours, generator
 from mmbal_colored_mnist.images import GrayData, GrayImages
 from mmbal_colored_mnist.options import ColouringOptions

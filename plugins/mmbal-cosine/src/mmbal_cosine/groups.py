@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Examples
-from mmbal.training.scores import pooled
+from mmbal.strategies import pooled
 
 BATCH = 1024
 MOST_VALUES = 1000

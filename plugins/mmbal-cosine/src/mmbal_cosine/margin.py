@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from mmbal import ConfigError, FusionNetwork, Strategy
 from mmbal.errors import unknown
-from mmbal.training.step import Step
-from mmbal.training.strategy import Context, Requirements
+from mmbal.strategies import Context, Requirements, Step
 from mmbal_cosine.groups import (
     Clusters,
     cluster,

@@ -1,7 +1,7 @@
 """MMCosine: no modality wins by the length of its features or weights."""
 
 from mmbal import FusionNetwork, Strategy
-from mmbal.training.strategy import Requirements
+from mmbal.strategies import Requirements
 from mmbal_cosine.options import MMCosineOptions
 from mmbal_late.rules import ModalityCosine
 

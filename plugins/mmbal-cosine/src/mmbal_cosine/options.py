@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mmbal.options import Options
+from mmbal import Options
 
 Groups = Literal["clusters", "values", "class-prior"]
 

@@ -5,9 +5,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from mmbal.errors import ConfigError, unknown
-from mmbal.training.draws import Draws
-from mmbal.training.step import Forward, Signals, Step
-from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal.strategies import Context, Draws, Forward, Requirements, Signals, Step, Strategy
 from mmbal_forward.options import DropoutOptions
 
 

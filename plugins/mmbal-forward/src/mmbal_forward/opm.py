@@ -5,11 +5,17 @@ from functools import partial
 
 import tensorflow as tf
 
-from mmbal.training.draws import Draws
-from mmbal.training.scores import ratios_to_others, true_class_scores
-from mmbal.training.step import Forward, Signals, Step
-from mmbal.training.strategy import Context, Requirements
-from mmbal.training.window import Windowed
+from mmbal.strategies import (
+    Context,
+    Draws,
+    Forward,
+    Requirements,
+    Signals,
+    Step,
+    Windowed,
+    ratios_to_others,
+    true_class_scores,
+)
 from mmbal_forward.options import OPMOptions
 
 SMALLEST = 1e-5

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from mmbal.options import Options, WindowOptions
+from mmbal import Options, WindowOptions
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 

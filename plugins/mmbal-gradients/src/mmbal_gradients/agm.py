@@ -6,18 +6,19 @@ import keras
 import tensorflow as tf
 
 from mmbal.errors import RequirementError
-from mmbal.training.distribution import global_mean
-from mmbal.training.network import Outputs
-from mmbal.training.scores import (
+from mmbal.networks import Outputs
+from mmbal.replicas import global_mean
+from mmbal.strategies import (
+    Context,
+    GlobalTape,
+    Requirements,
+    Step,
+    Windowed,
     coalitions,
     scale_gradient,
     shapley_values,
     true_class_probabilities,
 )
-from mmbal.training.step import Step
-from mmbal.training.strategy import Context, Requirements
-from mmbal.training.tape import GlobalTape
-from mmbal.training.window import Windowed
 from mmbal_gradients.options import AGMOptions
 
 LARGEST_EXPONENT = 20.0

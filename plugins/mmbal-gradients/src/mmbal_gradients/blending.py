@@ -9,9 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.errors import RequirementError
-from mmbal.training.network import FusionNetwork
-from mmbal.training.step import Phase, Step
-from mmbal.training.strategy import Context, EpochPlan, Requirements, SamplerPlan, Strategy
+from mmbal.networks import FusionNetwork
+from mmbal.strategies import Context, EpochPlan, Phase, Requirements, SamplerPlan, Step, Strategy
 from mmbal_gradients.options import BlendingOptions, Estimate
 
 FUSED = "fused"

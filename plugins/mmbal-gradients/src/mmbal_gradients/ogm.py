@@ -5,11 +5,16 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from mmbal.training.scores import ratios_to_others, true_class_scores
-from mmbal.training.step import Signals, Step
-from mmbal.training.strategy import Context, Requirements
-from mmbal.training.tape import GlobalTape
-from mmbal.training.window import Windowed
+from mmbal.strategies import (
+    Context,
+    GlobalTape,
+    Requirements,
+    Signals,
+    Step,
+    Windowed,
+    ratios_to_others,
+    true_class_scores,
+)
 from mmbal_gradients.options import Kernels, OGMOptions
 from mmbal_gradients.owners import sole_owners
 

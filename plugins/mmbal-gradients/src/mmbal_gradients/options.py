@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from mmbal.options import Options, WindowOptions
+from mmbal import Options, WindowOptions
 
 Kernels = Literal["all", "matrices", "convolutions"]
 Estimate = Literal["offline", "online"]

@@ -5,10 +5,8 @@ from collections.abc import Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from mmbal.training.network import at_least_float32
-from mmbal.training.step import Step
-from mmbal.training.strategy import Context, Requirements, Strategy
-from mmbal.training.tape import GlobalTape
+from mmbal.networks import at_least_float32
+from mmbal.strategies import Context, GlobalTape, Requirements, Step, Strategy
 from mmbal_gradients.options import MMParetoOptions
 from mmbal_gradients.owners import sole_owners
 

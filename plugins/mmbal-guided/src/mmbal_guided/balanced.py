@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-from mmbal.training.step import Forward, Step
-from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal.strategies import Context, Forward, Requirements, Step, Strategy
 from mmbal_guided.options import Update
 
 REGULAR = -1

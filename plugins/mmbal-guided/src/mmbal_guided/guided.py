@@ -2,8 +2,7 @@
 
 import tensorflow as tf
 
-from mmbal.training.step import Signals
-from mmbal.training.strategy import Context
+from mmbal.strategies import Context, Signals
 from mmbal_guided.balanced import REGULAR, Balanced
 from mmbal_guided.options import GuidedOptions, Update
 

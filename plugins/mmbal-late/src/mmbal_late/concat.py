@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from mmbal.data import Modality
-from mmbal.training.network import Unimodal, VariableGroups
+from mmbal.networks import Unimodal, VariableGroups
 from mmbal_late.encoders import make_encoders
 from mmbal_late.network import LateNetwork, classifier, widened
 from mmbal_late.options import LateOptions

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.training.network import FusionNetwork, Outputs, at_least_float32
+from mmbal.networks import FusionNetwork, Outputs, at_least_float32
 
 FUSION = "fusion"
 """Name of the place where modalities meet, in `Outputs.squeezed`."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, PositiveInt
 
-from mmbal.options import Options
+from mmbal import Options
 
 
 class BranchOptions(Options):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.training.distribution import global_mean
+from mmbal.replicas import global_mean
 
 
 class FanInUniform(keras.initializers.Initializer):

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.training.network import (
+from mmbal.networks import (
     FusionNetwork,
     Outputs,
     Unimodal,

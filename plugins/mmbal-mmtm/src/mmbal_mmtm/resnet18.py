@@ -7,7 +7,7 @@ import keras
 
 from mmbal import ConfigError
 from mmbal.data import Modality
-from mmbal.training.building import saved_weights_follow
+from mmbal.networks import saved_weights_follow
 from mmbal_mmtm.cutting import cut
 from mmbal_mmtm.layer import FanInUniform
 from mmbal_mmtm.network import MMTMNetwork

@@ -8,9 +8,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from mmbal.data import locked, track
 from mmbal.errors import DataFormatError
-from mmbal.locking import locked
-from mmbal.progress import track
 from mmbal_modelnet40.images import ImageFacts
 from mmbal_modelnet40.pipeline import Decoder
 

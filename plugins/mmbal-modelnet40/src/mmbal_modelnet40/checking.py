@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
+from mmbal.data import over_processes, track
 from mmbal.errors import MmbalError
-from mmbal.progress import track
-from mmbal.workers import over_processes
 from mmbal_modelnet40.layout import IMAGES, absent, image_root, mesh_root
 from mmbal_modelnet40.listing import list_objects
 from mmbal_modelnet40.meshes import inspect_mesh, list_meshes

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mmbal.problems import Problem
+from mmbal.data import Problem
 from mmbal_modelnet40.classes import SPLITS, VIEWS
 from mmbal_modelnet40.layout import class_folders, files, parse_view
 

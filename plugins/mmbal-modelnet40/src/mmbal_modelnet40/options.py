@@ -5,8 +5,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
+from mmbal import Options
 from mmbal.errors import unknown
-from mmbal.options import Options
 from mmbal_modelnet40.classes import CLASSES, VIEWS
 
 

@@ -3,10 +3,8 @@
 import shutil
 from pathlib import Path
 
+from mmbal.data import locked, over_processes, track
 from mmbal.errors import DataFormatError, MmbalError
-from mmbal.locking import locked
-from mmbal.progress import track
-from mmbal.workers import over_processes
 from mmbal_modelnet40.classes import VIEWS
 from mmbal_modelnet40.layout import IMAGES, absent, image_root, mesh_root
 from mmbal_modelnet40.meshes import STAGING, MeshFile, draw_mesh, list_meshes

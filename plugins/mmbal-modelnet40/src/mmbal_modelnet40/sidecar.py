@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mmbal.data import replace_file
 from mmbal.errors import ConfigError, DataFormatError, MmbalError
-from mmbal.recording.atomic import replace_file
 from mmbal_modelnet40.options import RenderOptions
 
 NAME = "rendering.json"

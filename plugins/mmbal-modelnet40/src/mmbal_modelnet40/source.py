@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbal.data import DatasetSource, Modality, MultimodalDataset
+from mmbal.data import DatasetSource, Modality, MultimodalDataset, hold_out, left_out, refusal
 from mmbal.errors import ConfigError, MmbalError
-from mmbal.problems import left_out, refusal
-from mmbal.split import hold_out
 from mmbal_modelnet40.checking import check_folder
 from mmbal_modelnet40.images import ImageFacts
 from mmbal_modelnet40.layout import absent, image_root

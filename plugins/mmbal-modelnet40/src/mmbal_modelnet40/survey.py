@@ -7,10 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from mmbal.problems import Problem
-from mmbal.progress import track
-from mmbal.recording.atomic import replace_file
-from mmbal.workers import processors
+from mmbal.data import Problem, processors, replace_file, track
 from mmbal_modelnet40.images import ImageFacts, inspect_image
 from mmbal_modelnet40.listing import Listing, Object3D
 

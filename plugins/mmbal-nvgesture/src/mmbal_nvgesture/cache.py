@@ -9,11 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mmbal.errors import DataFormatError, MmbalError
-from mmbal.locking import locked
-from mmbal.progress import announce, track
-from mmbal.wording import counted
-from mmbal.workers import over_processes
+from mmbal.data import announce, locked, over_processes, track
+from mmbal.errors import DataFormatError, MmbalError, counted
 from mmbal_nvgesture.faults import Fault, Faults
 from mmbal_nvgesture.strip import Box, Pixels, Strip
 

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
+from mmbal.data import over_processes, track
 from mmbal.errors import MmbalError
-from mmbal.progress import track
-from mmbal.workers import over_processes
 from mmbal_nvgesture.layout import find_root
 from mmbal_nvgesture.options import NVGestureOptions
 from mmbal_nvgesture.strip import Strip

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
+from mmbal.data import Problem
 from mmbal.errors import DataFormatError
-from mmbal.problems import Problem
 from mmbal_nvgesture.layout import subject_of
 from mmbal_nvgesture.sensors import SENSORS
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mmbal.options import Options
+from mmbal import Options
 from mmbal_nvgesture.sensors import SensorName
 
 MIRRORED = ((1, 2), (5, 6), (20, 21))

@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from mmbal.data import Examples, Modality
-from mmbal.reading import from_python
+from mmbal.data import Examples, Modality, from_python
 from mmbal_nvgesture.cache import Cache
 from mmbal_nvgesture.options import NVGestureOptions
 from mmbal_nvgesture.reader import LABEL, ClipReader, modality_shapes

@@ -4,9 +4,8 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mmbal.errors import MmbalError
-from mmbal.problems import Problem, refusal
-from mmbal.wording import counted
+from mmbal.data import Problem, refusal
+from mmbal.errors import MmbalError, counted
 from mmbal_nvgesture.cache import Cache
 from mmbal_nvgesture.faults import Fault
 from mmbal_nvgesture.layout import DECODED, find_root

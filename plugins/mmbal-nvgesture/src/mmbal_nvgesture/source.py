@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mmbal.data import DatasetSource, Modality, MultimodalDataset
+from mmbal.data import DatasetSource, Modality, MultimodalDataset, left_out, refusal
 from mmbal.errors import MmbalError
-from mmbal.problems import left_out, refusal
 from mmbal_nvgesture.checking import check_folder
 from mmbal_nvgesture.layout import find_root
 from mmbal_nvgesture.options import NVGestureOptions

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbal.data import hold_out
 from mmbal.errors import ConfigError
-from mmbal.split import hold_out
 from mmbal_nvgesture.lists import Clip
 from mmbal_nvgesture.options import NVGestureOptions
 

@@ -5,9 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mmbal.problems import Problem
-from mmbal.progress import track
-from mmbal.workers import processors
+from mmbal.data import Problem, processors, track
 from mmbal_nvgesture.layout import find_list
 from mmbal_nvgesture.lists import Clip, Window, compare_lists, read_list
 from mmbal_nvgesture.media import Media, find_media, probe_media

@@ -5,10 +5,8 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from mmbal.training.draws import Draws
-from mmbal.training.network import at_least_float32
-from mmbal.training.step import Signals, Step
-from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal.networks import at_least_float32
+from mmbal.strategies import Context, Draws, Requirements, Signals, Step, Strategy
 from mmbal_objectives.options import CMLOptions
 
 

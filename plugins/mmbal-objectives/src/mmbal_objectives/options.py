@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mmbal.options import Options, WindowOptions
+from mmbal import Options, WindowOptions
 
 Mode = Literal["paper", "released"]
 

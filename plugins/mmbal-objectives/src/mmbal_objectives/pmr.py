@@ -6,11 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from mmbal.training.network import at_least_float32
-from mmbal.training.scores import FLOOR, pooled, true_class_scores
-from mmbal.training.step import Step
-from mmbal.training.strategy import Context, Requirements
-from mmbal.training.window import Windowed
+from mmbal.networks import at_least_float32
+from mmbal.strategies import FLOOR, Context, Requirements, Step, Windowed, pooled, true_class_scores
 from mmbal_objectives.options import Mode, PMROptions
 
 SMALLEST = 1e-12

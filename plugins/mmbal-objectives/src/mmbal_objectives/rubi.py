@@ -6,10 +6,8 @@ import keras
 import tensorflow as tf
 
 from mmbal.errors import ConfigError, unknown
-from mmbal.training.network import at_least_float32
-from mmbal.training.scores import pooled
-from mmbal.training.step import Step
-from mmbal.training.strategy import Context, Requirements, Strategy
+from mmbal.networks import at_least_float32
+from mmbal.strategies import Context, Requirements, Step, Strategy, pooled
 from mmbal_objectives.options import RUBiOptions
 
 

@@ -1,0 +1,53 @@
+"""Warnings of a run, for its journal and for who looks on."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from mmbal.progress import Progress
+from mmbal.records.journal import Journal
+
+
+class Warned:
+    """Sends what mmbal and plugins warn of to the display and to the journal.
+
+    What comes before the journal has begun, such as while the data are loaded, waits for it.
+
+    Args:
+        progress: told at once.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._journal: Journal | None = None
+        self._waiting: list[str] = []
+
+    @contextmanager
+    def catching(self) -> Iterator[None]:
+        """Take the warnings of what is run meanwhile."""
+        with warnings.catch_warnings():
+            default = warnings.showwarning
+
+            def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+                if issubclass(category, UserWarning):
+                    self._take(str(message))
+                else:
+                    default(message, category, *place, **more)
+
+            warnings.showwarning = show
+            yield
+
+    def write_to(self, journal: Journal) -> None:
+        """Write into a journal that has begun, what waits first."""
+        self._journal = journal
+        for text in self._waiting:
+            journal.write({"event": "warning", "text": text})
+        self._waiting.clear()
+
+    def _take(self, text: str) -> None:
+        if self._journal is None:
+            self._waiting.append(text)
+        else:
+            self._journal.write({"event": "warning", "text": text})
+        self._progress.warn(text)

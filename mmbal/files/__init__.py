@@ -1,0 +1,1 @@
+"""Files that are whole or absent, locked while written, and trusted with nothing."""

@@ -1,1 +1,0 @@
-"""Journals and records: written by runs, read without TensorFlow."""

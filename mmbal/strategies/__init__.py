@@ -1,0 +1,49 @@
+"""What authors of balancing strategies need."""
+
+from mmbal.strategies.contributions import (
+    FLOOR,
+    coalitions,
+    pooled,
+    ratios_to_others,
+    scale_gradient,
+    shapley_values,
+    true_class_probabilities,
+    true_class_scores,
+)
+from mmbal.strategies.draws import Draws
+from mmbal.strategies.step import KEEP, Forward, Phase, Signals, Step
+from mmbal.strategies.strategy import (
+    Context,
+    EpochPlan,
+    Requirements,
+    SamplerPlan,
+    Strategy,
+    Trial,
+)
+from mmbal.strategies.tape import GlobalTape
+from mmbal.strategies.window import Windowed
+
+__all__ = [
+    "FLOOR",
+    "KEEP",
+    "Context",
+    "Draws",
+    "EpochPlan",
+    "Forward",
+    "GlobalTape",
+    "Phase",
+    "Requirements",
+    "SamplerPlan",
+    "Signals",
+    "Step",
+    "Strategy",
+    "Trial",
+    "Windowed",
+    "coalitions",
+    "pooled",
+    "ratios_to_others",
+    "scale_gradient",
+    "shapley_values",
+    "true_class_probabilities",
+    "true_class_scores",
+]

@@ -1,0 +1,83 @@
+"""What a strategy requires, against what a network and a run offer."""
+
+import pytest
+import tensorflow as tf
+
+from mmbal.errors import RequirementError
+from mmbal.strategies.requirements import RUN_ONLY, check_requirements, checked
+from mmbal.strategies.step import Forward
+from mmbal.strategies.strategy import Requirements, Strategy
+
+
+class Plain:
+    """A network without capabilities."""
+
+    offers = frozenset()
+
+
+class Gated:
+    """A network with gates."""
+
+    offers = frozenset({"isolation", "mask"})
+
+
+class Wants(Strategy):
+    """Requires what the test says."""
+
+    def __init__(self, **needs):
+        super().__init__()
+        self.needs = Requirements(**needs)
+
+    def requirements(self):
+        return self.needs
+
+
+def test_a_strategy_without_wishes_trains_everything():
+    check_requirements(Strategy(), Plain(), within_run=False)
+
+
+def test_what_a_network_lacks_is_told_with_both_names():
+    strategy = Wants(architecture=frozenset({"isolation", "slice"}))
+    with pytest.raises(RequirementError) as caught:
+        check_requirements(strategy, Gated(), within_run=True)
+    assert str(caught.value).startswith("strategy Wants needs fused logits that are a sum")
+    assert "(slice), which network Gated does not offer; `mmbal plugins`" in str(caught.value)
+    assert "isolation" not in str(caught.value)
+    check_requirements(Wants(architecture=Gated.offers), Gated(), within_run=True)
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("examples", "reads the training examples by itself"),
+        ("sampler", "chooses its training examples"),
+        ("trials", "trains copies of the network"),
+    ],
+)
+def test_what_only_a_run_offers_is_told_outside_of_one(what, words):
+    strategy = Wants(**{what: True})
+    with pytest.raises(RequirementError) as caught:
+        check_requirements(strategy, Plain(), within_run=False)
+    assert str(caught.value) == (
+        f"strategy Wants {words}; train it with `mmbal run`, `fit` alone offers no {what}"
+    )
+    check_requirements(strategy, Plain(), within_run=True)
+
+
+def test_every_requirement_of_a_run_is_one_of_a_strategy():
+    assert set(RUN_ONLY) <= set(vars(Requirements()))
+
+
+def test_a_plan_may_isolate_where_there_are_gates():
+    plan = Forward(isolate=tf.constant([True, False]))
+    assert checked(plan, Strategy(), Gated()) is plan
+
+
+def test_a_plan_that_isolates_nothing_needs_no_gates():
+    plan = Forward(keep=tf.ones([1, 2]))
+    assert checked(plan, Strategy(), Plain()) is plan
+
+
+def test_a_plan_that_would_be_ignored_is_refused():
+    with pytest.raises(RequirementError, match="strategy Wants isolates a branch, which network"):
+        checked(Forward(isolate=tf.constant([True, False])), Wants(), Plain())
