@@ -27,13 +27,13 @@ from mmbal.config.resolution import resolve
 from mmbal.config.settings import RunConfig
 from mmbal.config.toml import read_file
 from mmbal.data import MultimodalDataset
-from mmbal.experiment.model import build_model, open_dataset
-from mmbal.experiment.stopping import StopRequest
-from mmbal.experiment.training import Training
+from mmbal.experiment.fitting import Fitting, Run
+from mmbal.experiment.model import build_strategy, open_dataset
 from mmbal.progress import SilentProgress
 from mmbal.records.checkpoint_store import Generations
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.discovery import discover
+from mmbal.replicas.sums import Replicas
 
 TRIALS = Path(__file__).with_name("strategies.toml")
 EPOCHS = 10_000
@@ -53,21 +53,18 @@ class Timed:
     def __init__(
         self, config: RunConfig, catalogue: Catalogue, data: MultimodalDataset, folder: Path
     ) -> None:
-        self._model = build_model(config, catalogue, data)
-        stop = StopRequest(lambda _: None)
-        self._training = Training(
-            config, catalogue, data, self._model, SilentProgress(), folder, None,
-            Generations(folder), dict, stop,
-        )  # fmt: skip
+        run = Run(config, catalogue, folder, SilentProgress(), Replicas())
+        strategy = build_strategy(config, catalogue)
+        self._fitting = Fitting(run, data, strategy, Generations(folder))
         self._epoch = 0
 
     def __call__(self) -> float:
         """Train an epoch; return the seconds per step."""
-        batches, epoch = self._training.batches, self._epoch
+        batches, epoch = self._fitting.batches, self._epoch
         self._epoch += 1
         started = time.perf_counter()
         batches.start(epoch)
-        self._model.fit(
+        self._fitting.model.fit(
             batches.dataset, initial_epoch=epoch, epochs=epoch + 1, verbose=0, shuffle=False
         )
         return (time.perf_counter() - started) / batches.length

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import mmbal.environment  # noqa: F401
 from mmbal.capabilities import CAPABILITIES
 from mmbal.errors import ConfigError, DataFormatError, MmbalError, PluginError
-from mmbal.options import NoOptions, Options, WindowOptions
 from mmbal.registry.component import Component, Conformance, Recipe
 from mmbal.registry.hookspecs import API_VERSION, hookimpl
 from mmbal.version import __version__ as __version__
@@ -19,6 +18,7 @@ from mmbal.version import __version__ as __version__
 if TYPE_CHECKING:
     from mmbal.data import Examples
     from mmbal.networks.network import FusionNetwork
+    from mmbal.options import NoOptions, Options, WindowOptions
     from mmbal.strategies.strategy import Strategy
     from mmbal.training.model import BalancedModel
 
@@ -46,7 +46,10 @@ _LAZY = {
     "BalancedModel": "mmbal.training.model",
     "Examples": "mmbal.data",
     "FusionNetwork": "mmbal.networks.network",
+    "NoOptions": "mmbal.options",
+    "Options": "mmbal.options",
     "Strategy": "mmbal.strategies.strategy",
+    "WindowOptions": "mmbal.options",
 }
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
 from mmbal.replicas.sums import global_mean
-from mmbal.strategies.step import Forward, Signals, Step
+from mmbal.strategies.step import Batch, Forward, Phase, Signals
 from mmbal.strategies.strategy import Context, Requirements, Strategy
 
 MODALITIES = ("sight", "sound")
@@ -125,7 +125,7 @@ class IsolateTheFaster(Strategy):
         self.steps = tf.Variable(0, trainable=False)
         self.target = tf.Variable(REGULAR, trainable=False)
 
-    def forward(self, step: Step) -> Forward:
+    def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Isolate the target, whose gate then has nothing to learn."""
         target = tf.convert_to_tensor(self.target)
         isolate = tf.equal(tf.range(len(MODALITIES)), target)

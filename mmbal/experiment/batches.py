@@ -9,10 +9,10 @@ import tensorflow as tf
 from mmbal.data import Examples, MultimodalDataset
 from mmbal.data.pool import processors
 from mmbal.experiment.sampler import Rows, Sampler
-from mmbal.replicas.sums import ONE_DEVICE, WHOLE, Replicas
-from mmbal.strategies.step import KEEP
+from mmbal.replicas.rows import Annotated, annotated
+from mmbal.replicas.sums import ONE_DEVICE, Replicas
 
-Read = Callable[[Rows], tuple[dict[str, tf.Tensor], tf.Tensor]]
+Read = Callable[[Rows], tuple[Any, tf.Tensor]]
 
 
 class TrainingBatches:
@@ -29,11 +29,12 @@ class TrainingBatches:
         seed: of the run.
         sampler: shows the rows of its plan instead of every example once.
         replicas: that share every batch; None for one device.
+        ids: whether the batches tell which examples they show.
 
     Attributes:
-        dataset: of `(inputs, labels)`, this host's rows of each global batch, (rows, ...).
-            Iterating runs through the rest of one epoch. Its cardinality is unknown, since the
-            rest may begin anywhere.
+        dataset: of `(inputs, labels)`, this host's rows of each global batch, (rows, ...); the
+            inputs are `Annotated` where there is more to tell of them. Iterating runs through the
+            rest of one epoch. Its cardinality is unknown, since the rest may begin anywhere.
         steps_per_epoch: None with a sampler, whose plan decides.
 
     Raises:
@@ -47,12 +48,17 @@ class TrainingBatches:
         seed: int,
         sampler: Sampler | None = None,
         replicas: Replicas | None = None,
+        *,
+        ids: bool = False,
     ) -> None:
         replicas = _checked(batch_size, replicas)
         self._data = data
         self._batch_size = batch_size
         self._seed = seed
         self._sampler = sampler
+        self._noted = {"ids": "id"} if ids else {}
+        if sampler is not None:
+            self._noted["keep"] = "keep"
         self._varied = data.augment is not None or data.train.vary is not None
         steps = -(-len(data.train) // batch_size)
         self.steps_per_epoch = steps if sampler is None else None
@@ -127,7 +133,7 @@ class TrainingBatches:
             rows["seed"] = _draw([count, 2], self._seed, 2 * epoch + 1)
         return rows
 
-    def _read(self, row: Rows) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
+    def _read(self, row: Rows) -> tuple[Any, tf.Tensor]:
         """Return one example as it is shown in one row."""
         if self._data.train.vary is not None:
             inputs, label = self._data.train.vary(row["id"], row["seed"])
@@ -135,9 +141,7 @@ class TrainingBatches:
             inputs, label = self._data.train.read(row["id"])
         if self._data.augment is not None:
             inputs, label = self._data.augment(inputs, label, row["seed"])
-        if self._sampler is not None:
-            inputs = {**inputs, KEEP: row["keep"]}
-        return inputs, label
+        return _with_notes(inputs, {note: row[name] for note, name in self._noted.items()}), label
 
 
 def plain_batches(
@@ -157,6 +161,13 @@ def plain_batches(
             batches = _share_out(rows, lambda row: examples.read(row["id"]), batch_size, replicas)
         batches = _unfused(batches)
     return _read_ahead(batches)
+
+
+def _with_notes(x: Any, notes: dict[str, tf.Tensor]) -> Any:
+    """Return inputs with notes beside them, if there are any."""
+    inputs, before = annotated(x)
+    notes = {**before, **notes}
+    return Annotated(inputs, notes) if notes else inputs
 
 
 def _checked(batch_size: int, replicas: Replicas | None) -> Replicas:
@@ -202,9 +213,9 @@ def _share_out(
     """
 
     def examples(chosen: tf.Tensor, whole: tf.Tensor | bool) -> tf.data.Dataset:
-        def marked(row: Rows) -> tuple[dict[str, tf.Tensor], tf.Tensor]:
-            inputs, label = read(row)
-            return {**inputs, WHOLE: tf.convert_to_tensor(whole)}, label
+        def marked(row: Rows) -> tuple[Any, tf.Tensor]:
+            x, label = read(row)
+            return _with_notes(x, {"whole": tf.convert_to_tensor(whole)}), label
 
         taken = {name: tf.gather(row, chosen) for name, row in rows.items()}
         return _mapped(_slices(taken), marked)

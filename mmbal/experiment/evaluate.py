@@ -12,7 +12,7 @@ from mmbal.experiment.scoring import Scorer
 from mmbal.files.safe_hdf5 import check_sealed
 from mmbal.networks.network import FusionNetwork
 from mmbal.registry.catalogue import Catalogue
-from mmbal.strategies.requirements import check_requirements
+from mmbal.strategies.requirements import refuse_unoffered, suited
 
 FILES = {"selected": SELECTED, "last": LAST}
 
@@ -44,8 +44,8 @@ def evaluate(
         raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
     network = build_network(config, catalogue, data, saved=True)
-    strategy = build_strategy(config, catalogue)
-    check_requirements(strategy, network, within_run=True)
+    strategy = suited(build_strategy(config, catalogue), network)
+    refuse_unoffered(strategy, network)
     strategy.adapt(network)
     load_weights(network, path)
     scores, _ = Scorer(config, catalogue, data, network).score(split)

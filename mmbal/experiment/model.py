@@ -12,6 +12,7 @@ from mmbal.networks.shapes import before_saved_weights, build_from
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import replica_count, synchronise_batch_norm
 from mmbal.strategies.strategy import Strategy
+from mmbal.strategies.surroundings import Surroundings
 from mmbal.training.model import BalancedModel
 
 
@@ -55,14 +56,27 @@ def build_strategy(config: RunConfig, catalogue: Catalogue) -> Strategy:
 
 
 def build_model(
-    config: RunConfig, catalogue: Catalogue, data: MultimodalDataset, *, saved: bool = False
+    config: RunConfig,
+    catalogue: Catalogue,
+    data: MultimodalDataset,
+    strategy: Strategy,
+    surroundings: Surroundings,
+    *,
+    saved: bool = False,
 ) -> BalancedModel:
-    """Build and compile the model of a run; arguments as in `build_network`.
+    """Build and compile the model of a run.
+
+    Args:
+        config: of the run.
+        catalogue: builds the architecture.
+        data: tell modalities and classes.
+        strategy: to train with.
+        surroundings: what the run offers to the strategy.
+        saved: whether the weights of a run are loaded next.
 
     Raises:
         MmbalError: the optimizer refuses its settings, or a plugin its options.
     """
-    strategy = build_strategy(config, catalogue)
     network = build_network(config, catalogue, data, saved=saved)
     model = BalancedModel(
         network,
@@ -70,9 +84,9 @@ def build_model(
         config.seed,
         trace_capacity=config.log_every + config.steps_per_execution,
         on_nonfinite=config.on_nonfinite,
+        surroundings=surroundings,
     )
     compile_model(model, config)
-    model.epochs_vary = True  # a resumed one begins anywhere
     return model
 
 

@@ -19,6 +19,7 @@ from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.progress import Progress
 from mmbal.replicas.sums import Replicas
 from mmbal.strategies.strategy import Measured, SamplerPlan, Strategy
+from mmbal.strategies.surroundings import Surroundings
 from mmbal.training.guard import NonFiniteError
 from mmbal.training.model import BalancedModel
 
@@ -111,11 +112,15 @@ class Trials:
         replicas, config = self._model.replicas, self._config
         with replicas.scope():
             model = BalancedModel(
-                self._model.network, strategy, config.seed, on_nonfinite=config.on_nonfinite
+                self._model.network,
+                strategy,
+                config.seed,
+                on_nonfinite=config.on_nonfinite,
+                surroundings=Surroundings(
+                    sampler=self._sampler, shared_out=replicas.workers > 1, open_ended=True
+                ),
             )
             compile_model(model, config)
-        model.sampler, model.epochs_vary = self._sampler, True
-        model.batches_are_shared_out = replicas.workers > 1
         with warnings.catch_warnings():
             # A trial may well train one branch alone.
             warnings.filterwarnings("ignore", "the learning speed of")

@@ -94,7 +94,7 @@ class TrainingState:
         return {name: _value(variable) for name, variable in self._variables.items()}
 
     def restore(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
-        """Set everything but the metrics to what `capture` returned.
+        """Set everything but the metrics and the begun epoch to what `capture` returned.
 
         Raises:
             MmbalError: it belongs to a model with other variables.
@@ -107,7 +107,6 @@ class TrainingState:
         if self._sampler is not None:
             self._sampler.restore({key: arrays[f"sampler/{key}"] for key in ("ids", "keep")})
         self.restore_hosts(facts)
-        self._model.begun_epoch = facts["begun_epoch"]
         kind, *rest = facts["numpy_random"]
         np.random.set_state((kind, arrays["numpy_random"], *rest))  # noqa: NPY002
         version, numbers, gauss = facts["python_random"]

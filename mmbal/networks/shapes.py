@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from mmbal.networks.network import FusionNetwork
+from mmbal.replicas.rows import annotated
 
 CALL_ONCE = "data of another kind need a network that was called once on a batch"
 
@@ -50,7 +51,7 @@ def build_from(network: FusionNetwork, data: Any) -> None:
         data = data.element_spec
     elif isinstance(data, keras.utils.PyDataset):
         data = data[0]
-    inputs = data[0] if isinstance(data, tuple) else data
+    inputs, _ = annotated(data[0] if type(data) is tuple else data)
     if not isinstance(inputs, Mapping) or not set(network.modalities) <= set(inputs):
         found = sorted(inputs) if isinstance(inputs, Mapping) else type(inputs).__name__
         raise ValueError(

@@ -12,11 +12,18 @@ if keras.backend.backend() != "tensorflow":
     )
 
 from mmbal.replicas.devices import open_strategy
+from mmbal.replicas.rows import Annotated, Rows
 from mmbal.replicas.sums import (
-    Rows,
     global_mean,
     global_sum,
     synchronise_batch_norm,
 )
 
-__all__ = ["Rows", "global_mean", "global_sum", "open_strategy", "synchronise_batch_norm"]
+__all__ = [
+    "Annotated",
+    "Rows",
+    "global_mean",
+    "global_sum",
+    "open_strategy",
+    "synchronise_batch_norm",
+]

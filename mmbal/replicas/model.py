@@ -23,17 +23,17 @@ class ReplicatedModel(keras.Model):
 
     Args:
         name: Keras name of the model.
+        shared_out: whether the data hold this host's rows only, not those of the global batch.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, shared_out: bool = False) -> None:
         super().__init__(name=name)
         self.replicas = Replicas()
         self.train_function: Any
         self.test_function: Any
         self._read_metrics: Any = None
         self._distribute_strategy = None  # where Keras keeps the strategy it would use
-        self.batches_are_shared_out = False
-        """Whether the data hold this host's rows only, not those of the global batch."""
+        self._shared_out = shared_out
 
     def compile(self, *args: Any, **options: Any) -> None:
         """Configure training as `keras.Model.compile` does."""
@@ -42,7 +42,7 @@ class ReplicatedModel(keras.Model):
 
     def share(self, data: Any) -> tuple[Any, tf.Tensor]:
         """Return the rows of a batch that are this replica's, and whether they are all."""
-        return self.replicas.share(data, self.batches_are_shared_out)
+        return self.replicas.share(data, self._shared_out)
 
     def evaluate(self, *args: Any, **options: Any) -> Any:
         """Evaluate as `keras.Model.evaluate` does."""

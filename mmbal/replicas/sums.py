@@ -8,46 +8,17 @@ device each function here is the identity.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import keras
 import tensorflow as tf
 
+from mmbal.replicas.rows import ALL_ROWS, Annotated, Rows
+
 Structure = TypeVar("Structure")
 
-WHOLE = "__whole__"
-"""Key under which (batch,) bools beside the inputs mark a batch that every host has whole."""
 ONE_DEVICE = tf.distribute.get_strategy()
 """TensorFlow's default; this module is imported before any scope is entered."""
-
-
-class Rows(NamedTuple):
-    """Which rows of the global batch a replica has.
-
-    Attributes:
-        first: () int64, number of its first row.
-        total: () int64, rows of the global batch; None where the replica has all of them.
-    """
-
-    first: tf.Tensor | int = 0
-    total: tf.Tensor | None = None
-
-    def own(self, drawn: Callable[[tf.Tensor], tf.Tensor], count: tf.Tensor) -> tf.Tensor:
-        """Return what belongs to this replica's rows of something that is drawn for all rows.
-
-        So random numbers do not depend on how many replicas share a batch.
-
-        Args:
-            drawn: from a number of rows, () int64, to a (rows, ...) tensor.
-            count: () int, rows of this replica.
-        """
-        count = tf.cast(count, tf.int64)
-        if self.total is None:
-            return drawn(count)
-        return drawn(self.total)[self.first : self.first + count]
-
-
-ALL_ROWS = Rows()
 
 
 class Replicas:
@@ -120,7 +91,7 @@ class Replicas:
         Args:
             batch: tensors with a common batch axis, or None in their places.
             of_worker: the batch holds the rows of this host already, not the global ones;
-                `WHOLE` among its inputs tells where it holds all of them.
+                a note among its inputs, "whole", tells where it holds all of them.
 
         Returns:
             The rows, and () bool, whether they are the whole batch.
@@ -273,8 +244,8 @@ def synchronise_batch_norm(network: keras.Model) -> None:
 
 def _marked_whole(batch: Any) -> tf.Tensor:
     """Return whether a host's rows are all rows of the batch: () bool."""
-    inputs = batch[0] if isinstance(batch, tuple) else batch
-    return tf.reduce_any(inputs[WHOLE])
+    x = batch if isinstance(batch, Annotated) else batch[0]
+    return tf.reduce_any(x.notes["whole"])
 
 
 def _replica_index() -> int:

@@ -11,7 +11,7 @@ from mmbal.strategies.contributions import (
     true_class_scores,
 )
 from mmbal.strategies.draws import Draws
-from mmbal.strategies.step import KEEP, Forward, Phase, Signals, Step
+from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
 from mmbal.strategies.strategy import (
     Context,
     EpochPlan,
@@ -20,12 +20,13 @@ from mmbal.strategies.strategy import (
     Strategy,
     Trial,
 )
+from mmbal.strategies.surroundings import Surroundings
 from mmbal.strategies.tape import GlobalTape
 from mmbal.strategies.window import Windowed
 
 __all__ = [
     "FLOOR",
-    "KEEP",
+    "Batch",
     "Context",
     "Draws",
     "EpochPlan",
@@ -37,6 +38,7 @@ __all__ = [
     "Signals",
     "Step",
     "Strategy",
+    "Surroundings",
     "Trial",
     "Windowed",
     "coalitions",

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from mmbal.errors import RequirementError
 from mmbal.networks.network import FusionNetwork
-from mmbal.strategies.step import Forward, Phase, Signals, Step
+from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
 from mmbal.strategies.strategy import Context, EpochPlan, Requirements, Strategy
 from mmbal.strategies.tape import GlobalTape
 
@@ -54,6 +54,7 @@ class Composite(Strategy):
             examples=any(each.examples for each in needs),
             sampler=any(each.sampler for each in needs),
             trials=any(each.trials for each in needs),
+            ids=any(each.ids for each in needs),
             several_gradients=any(each.several_gradients for each in needs),
             owns=frozenset().union(*(each.owns for each in needs)),
         )
@@ -86,9 +87,9 @@ class Composite(Strategy):
         """Return the phases of the part that owns them."""
         return self._owner("phases").phases()
 
-    def forward(self, step: Step) -> Forward:
+    def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Put the parts' plans together."""
-        plans = [part.forward(step) for part in self._parts]
+        plans = [part.forward(batch, phase) for part in self._parts]
         isolate = [plan.isolate for plan in plans if plan.isolate is not None]
         keeps = [plan.keep for plan in plans if plan.keep is not None]
         transforms = [plan.transform for plan in plans if plan.transform is not None]
@@ -101,7 +102,7 @@ class Composite(Strategy):
             regular = tf.logical_and(regular, plan.regular)
         return Forward(
             isolate=isolate[0] if isolate else None,
-            keep=_product(keeps) if keeps else None,
+            keep=product_of(keeps) if keeps else None,
             transform=_chain(transforms) if transforms else None,
             active=active,
             regular=regular,
@@ -172,7 +173,8 @@ def _merged(plans: Sequence[EpochPlan | None]) -> EpochPlan | None:
     return EpochPlan(rates, weights, samplers[0] if samplers else None)
 
 
-def _product(masks: Sequence[tf.Tensor]) -> tf.Tensor:
+def product_of(masks: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Return a mask that keeps what all of them keep."""
     total = masks[0]
     for mask in masks[1:]:
         total = total * tf.cast(mask, total.dtype)

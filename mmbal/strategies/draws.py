@@ -4,7 +4,7 @@ import hashlib
 
 import tensorflow as tf
 
-from mmbal.strategies.step import Step
+from mmbal.strategies.step import Batch
 
 
 class Draws(tf.Module):
@@ -25,7 +25,7 @@ class Draws(tf.Module):
         self._seed = int.from_bytes(digest[:8], "big", signed=True)
         self.updates = tf.Variable(0, dtype=tf.int64, trainable=False, name="updates")
 
-    def by_row(self, step: Step, columns: int) -> tf.Tensor:
+    def by_row(self, batch: Batch, columns: int) -> tf.Tensor:
         """Draw uniformly from [0, 1) for every row of the global batch.
 
         Returns:
@@ -35,7 +35,7 @@ class Draws(tf.Module):
         def drawn(rows: tf.Tensor) -> tf.Tensor:
             return self._uniform([rows, columns], stream=0)
 
-        return step.rows.own(drawn, tf.shape(step.labels)[0])
+        return batch.rows.own(drawn, tf.shape(batch.labels)[0])
 
     def common(self, count: int) -> tf.Tensor:
         """Draw uniformly from [0, 1) for the whole batch, (count,) float32."""

@@ -5,36 +5,50 @@ from mmbal.errors import RequirementError
 from mmbal.networks.network import FusionNetwork
 from mmbal.strategies.step import Forward
 from mmbal.strategies.strategy import Strategy
+from mmbal.strategies.surroundings import Surroundings
 
 RUN_ONLY = {
-    "examples": "reads the training examples by itself",
-    "sampler": "chooses its training examples",
-    "trials": "trains copies of the network",
+    "examples": ("examples", "reads the training examples by itself"),
+    "sampler": ("sampler", "chooses its training examples"),
+    "ids": ("ids", "asks which training examples a step shows"),
+    "trials": ("rehearse", "trains copies of the network"),
 }
-"""What only a run through `mmbal.experiment` offers, by the name of the requirement."""
+"""What `fit` alone does not offer: requirement to the field of `Surroundings` and to words."""
 
 
-def check_requirements(strategy: Strategy, network: FusionNetwork, *, within_run: bool) -> None:
-    """Check what a strategy requires.
+def suited(strategy: Strategy, network: FusionNetwork) -> Strategy:
+    """Return the strategy, or plain training where there is nothing to balance."""
+    return strategy if len(network.modalities) > 1 else Strategy()
 
-    Args:
-        strategy: to train with.
-        network: to train.
-        within_run: whether `mmbal.experiment` trains, which gives examples, sampler and trials.
+
+def refuse_unoffered(strategy: Strategy, network: FusionNetwork) -> None:
+    """Check what a strategy requires of the network.
 
     Raises:
-        RequirementError: the network or the run lacks something.
+        RequirementError: the network lacks something.
     """
-    needed, who = strategy.requirements(), type(strategy).__name__
-    if lacking := missing(needed.architecture, network.offers):
+    if lacking := missing(strategy.requirements().architecture, network.offers):
         raise RequirementError(
-            f"strategy {who} needs {explain(lacking)}, which network {type(network).__name__} "
-            "does not offer; `mmbal plugins` shows which architectures do"
+            f"strategy {type(strategy).__name__} needs {explain(lacking)}, which network "
+            f"{type(network).__name__} does not offer; `mmbal plugins` shows which architectures do"
         )
-    for what, wanted in RUN_ONLY.items():
-        if getattr(needed, what) and not within_run:
+
+
+def check_requirements(
+    strategy: Strategy, network: FusionNetwork, surroundings: Surroundings
+) -> None:
+    """Check what a strategy requires of the network and of the run.
+
+    Raises:
+        RequirementError: one of them lacks something.
+    """
+    refuse_unoffered(strategy, network)
+    needed = strategy.requirements()
+    for what, (offer, in_words) in RUN_ONLY.items():
+        if getattr(needed, what) and getattr(surroundings, offer) in (None, False):
             raise RequirementError(
-                f"strategy {who} {wanted}; train it with `mmbal run`, `fit` alone offers no {what}"
+                f"strategy {type(strategy).__name__} {in_words}; train it with `mmbal run`, `fit` "
+                f"alone offers no {what}"
             )
 
 

@@ -2,16 +2,54 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from mmbal.networks.network import Outputs
-from mmbal.replicas.sums import ALL_ROWS, WHOLE, Rows
+from mmbal.replicas.rows import ALL_ROWS, Rows, annotated
 
 Loss = Callable[..., tf.Tensor]
-KEEP = "__keep__"
-"""Key under which a sampler passes (batch, modality) keep masks along with the inputs."""
+
+
+class Batch(NamedTuple):
+    """The rows of a training step that a replica has.
+
+    Attributes:
+        inputs: modality to a (batch, ...) tensor.
+        labels: (batch,) class indices, or whatever the loss takes.
+        weight: (batch,) weights of the examples, or None.
+        presence: (batch, modality) bool, which modalities an example has.
+        keep: (batch, modality), 0 where the sampler leaves out a modality; None leaves out none.
+        ids: (batch,) int64, positions in the training set; None unless a strategy requires them.
+        rows: which rows of the global batch these are.
+    """
+
+    inputs: Mapping[str, tf.Tensor]
+    labels: tf.Tensor
+    weight: tf.Tensor | None
+    presence: tf.Tensor
+    keep: tf.Tensor | None
+    ids: tf.Tensor | None
+    rows: Rows
+
+    @classmethod
+    def of(
+        cls, x: Any, labels: tf.Tensor, weight: tf.Tensor | None = None, rows: Rows = ALL_ROWS
+    ) -> "Batch":
+        """Return the batch of what `fit` was given.
+
+        Args:
+            x: modality to a (batch, ...) tensor, or `Annotated`.
+            labels: (batch,) class indices, or whatever the loss takes.
+            weight: (batch,) weights of the examples, or None.
+            rows: which rows of the global batch these are.
+        """
+        inputs, notes = annotated(x)
+        presence = notes.get("presence")
+        if presence is None:
+            presence = tf.ones([tf.shape(labels)[0], len(inputs)], tf.bool)
+        return cls(inputs, labels, weight, presence, notes.get("keep"), notes.get("ids"), rows)
 
 
 @dataclass(frozen=True)
@@ -27,31 +65,32 @@ class Phase:
     groups: tuple[str, ...] | None = None
 
 
+JOINT = Phase()
+
+
 class Step(NamedTuple):
-    """One update of a training step, as a replica sees it.
+    """One update of a training step after its forward pass, as a replica sees it.
 
     Attributes:
-        inputs: modality to a (batch, ...) tensor, this replica's rows.
-        labels: (batch,) class indices, or whatever the loss takes.
-        sample_weight: (batch,) or None.
+        batch: what it trains on.
+        outputs: of the network.
         loss: scalar mean loss of one branch, called as
-            `loss(labels, logits, sample_weight=sample_weight)`.
+            `loss(labels, logits, sample_weight=weight)`.
         phase: of `Strategy.phases`.
-        rows: which rows of the global batch these are.
-        outputs: of the network; None before the forward pass.
     """
 
-    inputs: dict[str, tf.Tensor]
-    labels: tf.Tensor
-    sample_weight: tf.Tensor | None
+    batch: Batch
+    outputs: Outputs
     loss: Loss
-    phase: Phase
-    rows: Rows = ALL_ROWS
-    outputs: Outputs | None = None
+    phase: Phase = JOINT
 
     def loss_of(self, logits: tf.Tensor) -> tf.Tensor:
         """Return the mean loss of (batch, classes) logits, a scalar."""
-        return self.loss(self.labels, logits, sample_weight=self.sample_weight)
+        return self.loss(self.batch.labels, logits, sample_weight=self.batch.weight)
+
+    def joint_losses(self) -> dict[str, tf.Tensor]:
+        """Return the joint loss of the network, by the name of what it fits."""
+        return {name: self.loss_of(logits) for name, logits in self.outputs.supervised.items()}
 
 
 class Forward(NamedTuple):
@@ -93,14 +132,3 @@ class Signals(NamedTuple):
     speeds: tf.Tensor
     losses: Mapping[str, tf.Tensor]
     regular: tf.Tensor | bool
-
-
-def joint_losses(step: Step) -> dict[str, tf.Tensor]:
-    """Return the joint loss of the network, by the name of what it fits."""
-    assert step.outputs is not None  # noqa: S101  (for the type checker)
-    return {name: step.loss_of(logits) for name, logits in step.outputs.supervised.items()}
-
-
-def modalities_only(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Return the inputs without what is passed along with them."""
-    return {name: tensor for name, tensor in inputs.items() if name not in (KEEP, WHOLE)}

@@ -13,7 +13,7 @@ import tensorflow as tf
 from mmbal.data import Examples
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import Options
-from mmbal.strategies.step import Forward, Phase, Signals, Step
+from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
 from mmbal.strategies.tape import GlobalTape
 
 Measured = TypeVar("Measured")
@@ -30,6 +30,7 @@ class Requirements:
             `mmbal.experiment` offers.
         sampler: training examples can be chosen and masked one by one; only such a run, too.
         trials: `Context.trial` trains a copy; only such a run, too.
+        ids: `Batch.ids` tells which training examples a step shows; only such a run, too.
         several_gradients: `combine_gradients` asks the tape more than once.
         owns: what no other strategy may decide beside this one, of "loss" (what it returns is
             not the joint loss plus terms), "presence" (which modalities an example shows), "rule"
@@ -40,6 +41,7 @@ class Requirements:
     examples: bool = False
     sampler: bool = False
     trials: bool = False
+    ids: bool = False
     several_gradients: bool = False
     owns: frozenset[str] = frozenset()
 
@@ -227,8 +229,8 @@ class Strategy(tf.Module):
         """Return the updates of one step, in order."""
         return (Phase(),)
 
-    def forward(self, step: Step) -> Forward:
-        """Say how this step runs the network."""
+    def forward(self, batch: Batch, phase: Phase) -> Forward:
+        """Say how this update runs the network."""
         return Forward()
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -237,7 +239,7 @@ class Strategy(tf.Module):
         State may be moved here: it runs once per update, and never in evaluation.
 
         Args:
-            step: with outputs.
+            step: after its forward pass.
             joint: the joint loss of the network, by what it fits (Wu et al.: one loss per
                 branch), or what another strategy made of it.
         """

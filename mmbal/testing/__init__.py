@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mmbal.config.resolution import resolve
     from mmbal.experiment import evaluate, open_dataset, run
     from mmbal.experiment.batches import TrainingBatches
-    from mmbal.experiment.model import build_model
+    from mmbal.experiment.model import build_model, build_strategy
     from mmbal.registry.catalogue import Catalogue, Provenance
     from mmbal.registry.discovery import discover
     from mmbal.testing.pytest_plugin import parametrize_with_rules
@@ -31,6 +31,7 @@ __all__ = [
     "Subject",
     "TrainingBatches",
     "build_model",
+    "build_strategy",
     "check",
     "discover",
     "evaluate",
@@ -49,6 +50,7 @@ _LAZY = {
     "Subject": "mmbal.testing.subject",
     "TrainingBatches": "mmbal.experiment.batches",
     "build_model": "mmbal.experiment.model",
+    "build_strategy": "mmbal.experiment.model",
     "check": "mmbal.testing.runner",
     "discover": "mmbal.registry.discovery",
     "evaluate": "mmbal.experiment",

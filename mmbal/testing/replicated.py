@@ -38,7 +38,7 @@ def compare(description: Mapping[str, Any], devices: int) -> dict[str, float]:
         with TemporaryDirectory(prefix="mmbal-testing-") as name:
             with scope.scope():
                 run = toy_run.prepare(bench.parts(), inputs, Path(name), precision="float64")
-            run.training.run()
+            run.fitting.fit()
     held = [*run.model.network.variables, *run.strategy.variables]
     copies = [_copies(scope, variable) for variable in held]
     weights = [each[0] for each in copies[: len(alone.weights)]]

@@ -143,7 +143,7 @@ def resume(bench: StrategyBench) -> None:
 @RULES.rule(
     why="how many devices share a batch must not change what is trained",
     fix="sum scores with `global_sum` before forming ratios, take means with `global_mean`, and "
-    "draw random numbers for the global batch with `step.rows.own`",
+    "draw random numbers for the global batch with `step.batch.rows.own`",
 )
 def replicas(bench: StrategyBench) -> None:
     """Two replicas train what one device trains."""

@@ -13,14 +13,14 @@ import tensorflow as tf
 from mmbal.config.settings import Choice, OptimizerSettings, RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.experiment.batches import TrainingBatches
-from mmbal.experiment.model import build_model, build_network
-from mmbal.experiment.stopping import StopRequest
-from mmbal.experiment.training import Training
+from mmbal.experiment.fitting import Fitting, Run
+from mmbal.experiment.model import build_network
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
 from mmbal.progress import SilentProgress
 from mmbal.records.checkpoint_store import Checkpoint, Generations
 from mmbal.registry.catalogue import Catalogue
+from mmbal.replicas.sums import Replicas
 from mmbal.strategies.strategy import Strategy
 from mmbal.testing.python_state import plain_values
 from mmbal.training.model import BalancedModel
@@ -65,12 +65,12 @@ class Store(Generations):
 
 
 @dataclass
-class Run:
+class ToyRun:
     """A training of a toy, before or after it.
 
     Attributes:
         model: that is trained.
-        training: with its data.
+        fitting: its training, with data.
         store: of checkpoints.
         losses: name to what `Strategy.losses` gave at last, as far as it was traced.
         attributes: plain values of the strategy before training.
@@ -78,7 +78,7 @@ class Run:
     """
 
     model: BalancedModel
-    training: Training
+    fitting: Fitting
     store: Store
     losses: dict[str, Any] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
@@ -103,7 +103,8 @@ def prepare(
     precision: str = "float32",
     eager: bool = False,
     checkpoints: bool = False,
-) -> Run:
+    checkpoint: Checkpoint | None = None,
+) -> ToyRun:
     """Build everything; nothing is trained yet.
 
     Args:
@@ -113,36 +114,33 @@ def prepare(
         precision: as in a run.
         eager: run the step without a graph.
         checkpoints: save the state after every step.
+        checkpoint: to go on from.
     """
     config = _config(precision, 1 if checkpoints else None)
-    model = build_model(config, parts, data)
-    model.run_eagerly = eager
     store = Store(folder / "resume")
-    training = Training(
-        config, parts, data, model, SilentProgress(), folder, None, store, dict,
-        StopRequest(lambda _: None),
-    )  # fmt: skip
-    run = Run(model, training, store)
-    _record_losses(run)
-    run.attributes = plain_values(run.strategy)
-    run.made = {id(v) for v in run.strategy.variables}
-    return run
+    run = Run(config, parts, folder, SilentProgress(), Replicas())
+    fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
+    fitting.model.run_eagerly = eager
+    toy = ToyRun(fitting.model, fitting, store)
+    _record_losses(toy)
+    toy.attributes = plain_values(toy.strategy)
+    toy.made = {id(v) for v in toy.strategy.variables}
+    return toy
 
 
-def train(parts: Parts, data: MultimodalDataset, **how: Any) -> Run:
+def train(parts: Parts, data: MultimodalDataset, **how: Any) -> ToyRun:
     """Train a toy for two epochs of two steps, the second of which has a single row."""
     with TemporaryDirectory(prefix="mmbal-testing-") as name:
         run = prepare(parts, data, Path(name), **how)
-        run.training.run()
+        run.fitting.fit()
     return run
 
 
-def go_on(parts: Parts, data: MultimodalDataset, checkpoint: Checkpoint) -> Run:
+def go_on(parts: Parts, data: MultimodalDataset, checkpoint: Checkpoint) -> ToyRun:
     """Train from a checkpoint on, with everything built anew."""
     with TemporaryDirectory(prefix="mmbal-testing-") as name:
-        run = prepare(parts, data, Path(name))
-        run.training.resume(checkpoint)
-        run.training.run()
+        run = prepare(parts, data, Path(name), checkpoint=checkpoint)
+        run.fitting.fit()
     return run
 
 
@@ -175,10 +173,10 @@ def fit_alone(parts: Parts, data: MultimodalDataset) -> BalancedModel:
     return model
 
 
-def operations(run: Run) -> set[str]:
+def operations(run: ToyRun) -> set[str]:
     """Return the types of all operations in the graph of a training step."""
     step = tf.function(run.model.train_step, autograph=False)
-    spec = run.training.batches.dataset.element_spec
+    spec = run.fitting.batches.dataset.element_spec
     graph = step.get_concrete_function(spec).graph.as_graph_def()
     nodes: list[Sequence[Any]] = [graph.node, *(f.node_def for f in graph.library.function)]
     return {node.op for each in nodes for node in each}
@@ -202,7 +200,7 @@ def _config(precision: str, every: int | None) -> RunConfig:
     )
 
 
-def _record_losses(run: Run) -> None:
+def _record_losses(run: ToyRun) -> None:
     original = run.strategy.losses
 
     def losses(step: Any, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

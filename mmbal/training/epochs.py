@@ -2,49 +2,71 @@
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
-from mmbal.strategies.strategy import EpochPlan
-from mmbal.training.guard import NonFiniteError
-
-if TYPE_CHECKING:
-    from mmbal.training.model import BalancedModel
+from mmbal.strategies.strategy import Context, EpochPlan, Strategy
+from mmbal.training.guard import Guard, NonFiniteError
 
 
 class StrategyEpochs(keras.callbacks.Callback):
-    """Builds the strategy when training begins and applies the plans it makes per epoch."""
+    """Builds the strategy when training begins and has the plans it makes per epoch followed.
 
-    def __init__(self, model: "BalancedModel") -> None:
+    Args:
+        strategy: whose hooks are called.
+        prepare: maps the steps per epoch, or None, to the strategy's context; creates its state
+            the first time.
+        follow: applies a plan.
+        equally_long: whether all epochs have the steps that Keras knows of.
+        begun: epoch that a resumed training goes on with.
+
+    Attributes:
+        begun: the epoch whose plan was followed last.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        prepare: Callable[[int | None], Context],
+        follow: Callable[[EpochPlan], None],
+        equally_long: bool,
+        begun: int | None = None,
+    ) -> None:
         super().__init__()
-        self._balanced = model
+        self._strategy = strategy
+        self._prepare = prepare
+        self._follow = follow
+        self._equally_long = equally_long
         self._warned = False
+        self.begun = begun
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Create the strategy's state, now that the network is built."""
-        # A sampler's epochs have lengths of their own.
-        known = self._balanced.sampler is None
-        self._balanced.prepare(self.params.get("steps") if known else None)
+        self._context = self._prepare(self.params.get("steps") if self._equally_long else None)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Ask the strategy for a plan and apply it, unless a resumed run already has."""
-        model = self._balanced
-        if model.begun_epoch == epoch:
+        """Ask the strategy for a plan and follow it, unless a resumed training already has."""
+        if self.begun == epoch:
             return
-        self._apply(model.strategy.begin_epoch(epoch, model.prepare()))
-        model.begun_epoch = epoch  # not before: a trial may be stopped, and is begun anew then
+        plan = self._strategy.begin_epoch(epoch, self._context)
+        if plan is not None:
+            self._follow(plan)
+        self.begun = epoch  # not before: a trial may be stopped, and is begun anew then
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Hand the logs to the strategy, apply its plan, warn of undefined speeds."""
-        model = self._balanced
-        self._apply(model.strategy.end_epoch(epoch, logs or {}, model.prepare()))
+        """Hand the logs to the strategy, follow its plan, warn of undefined speeds."""
+        plan = self._strategy.end_epoch(epoch, logs or {}, self._context)
+        if plan is not None:
+            self._follow(plan)
         undefined = [
             k for k, v in (logs or {}).items() if k.startswith("learning_speed/") and math.isnan(v)
         ]
+        network = self._context.network
         # Where nothing feeds a branch from the others, there is no speed to be defined.
-        feeds = any(model.network.variable_groups().fusion.values())
-        if undefined and feeds and not self._warned and len(model.network.modalities) > 1:
+        feeds = any(network.variable_groups().fusion.values())
+        if undefined and feeds and not self._warned and len(network.modalities) > 1:
             self._warned = True
             names = ", ".join(name.removeprefix("learning_speed/") for name in undefined)
             warnings.warn(
@@ -53,27 +75,23 @@ class StrategyEpochs(keras.callbacks.Callback):
                 stacklevel=2,
             )
 
-    def _apply(self, plan: EpochPlan | None) -> None:
-        if plan is None:
-            return
-        for group, factor in plan.learning_rates.items():
-            self._balanced.optimizer.set_multiplier(group, factor)
-        for variable, value in plan.weights:
-            variable.assign(value)
-        if plan.sampler is not None:
-            self._balanced.sampler.assign(plan.sampler)
-
 
 class FaultWatch(keras.callbacks.Callback):
-    """Looks at the guard's findings now and then, and stops or warns as its policy says."""
+    """Looks at the guard's findings now and then, and stops or warns as its policy says.
 
-    def __init__(self, model: "BalancedModel") -> None:
+    Args:
+        guard: returns it, once training has begun.
+        every: steps between two looks.
+    """
+
+    def __init__(self, guard: Callable[[], Guard], every: int) -> None:
         super().__init__()
-        self._balanced = model
+        self._guard = guard
+        self._every = every
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Look as seldom as the trace is read: a look waits for the device."""
-        if (batch + 1) % self._balanced.trace.capacity == 0:
+        if (batch + 1) % self._every == 0:
             self.look()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -86,11 +104,12 @@ class FaultWatch(keras.callbacks.Callback):
         Raises:
             NonFiniteError: one was, and the policy is "stop".
         """
-        found = self._balanced.guard.look()
-        if found is None:
+        guard = self._guard()
+        faults = guard.look()
+        if faults is None:
             return
-        count, step, what = found
-        policy = self._balanced.guard.policy
+        count, step, what = faults
+        policy = guard.policy
         if policy == "stop":
             raise NonFiniteError(step, what)
         done = "skipped" if policy == "skip" else "not skipped"

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
@@ -10,18 +10,13 @@ import tensorflow as tf
 from mmbal.networks.network import OWN, FusionNetwork
 from mmbal.networks.shapes import build_from
 from mmbal.replicas.model import ReplicatedModel
+from mmbal.replicas.rows import annotated
 from mmbal.replicas.sums import global_rows, own_rows
-from mmbal.strategies.requirements import check_requirements, checked
-from mmbal.strategies.step import (
-    KEEP,
-    Forward,
-    Phase,
-    Signals,
-    Step,
-    joint_losses,
-    modalities_only,
-)
-from mmbal.strategies.strategy import Context, Strategy
+from mmbal.strategies.composite import product_of
+from mmbal.strategies.requirements import check_requirements, checked, suited
+from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
+from mmbal.strategies.strategy import Context, EpochPlan, Strategy
+from mmbal.strategies.surroundings import ALONE, Surroundings
 from mmbal.strategies.tape import GlobalTape
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Guard, Policy, Verdict
@@ -34,6 +29,24 @@ from mmbal.training.trace import StepTrace
 
 ENDLESS = 2**31 - 1
 """Steps that Keras is told of where every epoch may have another length."""
+
+
+class Update(NamedTuple):
+    """What one update of a step did.
+
+    Attributes:
+        forward: how it ran the network.
+        outputs: of the network.
+        loss: () of the global batch.
+        speeds: (modality,) conditional learning speeds in nats after it.
+        fault: () int64, what the guard found in the step so far.
+    """
+
+    forward: Forward
+    outputs: Any
+    loss: tf.Tensor
+    speeds: tf.Tensor
+    fault: tf.Tensor
 
 
 class BalancedModel(ReplicatedModel):
@@ -50,11 +63,13 @@ class BalancedModel(ReplicatedModel):
 
     Args:
         network: the branches and their fusion.
-        strategy: how to train; None for plain joint training.
+        strategy: how to train; None for plain joint training, which is all that there is to do
+            with a single modality.
         seed: of the strategy's own random numbers.
         trace_capacity: steps that `trace` remembers.
         on_nonfinite: what NaN or infinity in loss, gradients or speeds means: "stop" training
             (weights stay as they were before), "skip" the step, or "warn" and go on.
+        surroundings: what a run offers beside.
 
     Made and compiled inside the scope of a `tf.distribute` strategy, it trains on all its
     replicas: every step sees the global batch, however many devices and hosts share it.
@@ -71,21 +86,20 @@ class BalancedModel(ReplicatedModel):
         seed: int = 0,
         trace_capacity: int = 1000,
         on_nonfinite: Policy = "stop",
+        surroundings: Surroundings = ALONE,
     ) -> None:
-        super().__init__(name="balanced_model")
-        self.epochs_vary = False
+        super().__init__(name="balanced_model", shared_out=surroundings.shared_out)
+        self.surroundings = surroundings
         self.network = network
         # Keras looks at this before it saves weights; steps call the network, not the model.
         self.built = network.built
-        self.strategy = strategy or Strategy()
+        self.strategy = suited(strategy or Strategy(), network)
         self.strategy_seed = seed
         self.on_nonfinite = on_nonfinite
         self.loss_scale: LossScale | None = None
         self.trace = StepTrace(len(network.modalities), trace_capacity)
         self.context: Context | None = None
-        self.begun_epoch: int | None = None
-        self.sampler: Any = None
-        self.run_facts: dict[str, Any] = {}
+        self._epochs = self._epoch_hooks(surroundings.resumed_epoch)
 
     def compile(
         self,
@@ -120,7 +134,7 @@ class BalancedModel(ReplicatedModel):
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the fused logits, (batch, classes)."""
-        return self.network(modalities_only(inputs), training=training).logits
+        return self.network(annotated(inputs).inputs, training=training).logits
 
     def fit(self, x: Any = None, *args: Any, callbacks: Any = None, **options: Any) -> Any:
         """Train as `keras.Model.fit` does, calling the strategy's epoch hooks.
@@ -129,11 +143,12 @@ class BalancedModel(ReplicatedModel):
             NonFiniteError: loss, gradients or speeds became NaN or infinite and `on_nonfinite`
                 is "stop".
         """
-        callbacks = [FaultWatch(self), StrategyEpochs(self), *(callbacks or ())]
+        faults = FaultWatch(lambda: self.guard, self.trace.capacity)
+        callbacks = [faults, self._epochs, *(callbacks or ())]
         with self.replicas.scope(), warnings.catch_warnings():
             build_from(self.network, x)
             self.built = True
-            if self.epochs_vary:
+            if self.surroundings.open_ended:
                 # Keras would hold every epoch to the length of the first one, and warn.
                 x = x.take(-1)
                 x.cardinality = lambda: ENDLESS
@@ -141,7 +156,24 @@ class BalancedModel(ReplicatedModel):
             try:
                 return super().fit(x, *args, callbacks=callbacks, **options)
             finally:
-                self.begun_epoch = None
+                self._epochs = self._epoch_hooks()
+
+    @property
+    def begun_epoch(self) -> int | None:
+        """Number of the epoch whose plan was made last in this training; None before the first."""
+        return self._epochs.begun
+
+    def _epoch_hooks(self, begun: int | None = None) -> StrategyEpochs:
+        known = self.surroundings.sampler is None  # a plan's epochs have lengths of their own
+        return StrategyEpochs(self.strategy, self.prepare, self._follow, known, begun)
+
+    def _follow(self, plan: EpochPlan) -> None:
+        for group, factor in plan.learning_rates.items():
+            self.optimizer.set_multiplier(group, factor)
+        for variable, value in plan.weights:
+            variable.assign(value)
+        if plan.sampler is not None and self.surroundings.sampler is not None:
+            self.surroundings.sampler.assign(plan.sampler)
 
     def prepare(self, steps_per_epoch: int | None = None) -> Context:
         """Check the strategy's requirements, adapt the network, create state; called by `fit`.
@@ -151,13 +183,9 @@ class BalancedModel(ReplicatedModel):
         """
         with self.replicas.scope():
             if self.context is None:
-                check_requirements(self.strategy, self.network, within_run=bool(self.run_facts))
+                check_requirements(self.strategy, self.network, self.surroundings)
                 self.strategy.adapt(self.network)
-                facts = {"steps_per_epoch": steps_per_epoch} | self.run_facts
-                groups, classes = self.network.partition(), self.network.classes
-                self.context = Context(
-                    self.network, groups, self.strategy_seed, classes=classes, **facts
-                )
+                self.context = self._context(steps_per_epoch)
                 self.strategy.build(self.context)
                 own, served = self.strategy.trained_variables(), self.network.variable_groups()
                 self.learning_speed = LearningSpeed(self.network.modalities, served, own)
@@ -175,6 +203,21 @@ class BalancedModel(ReplicatedModel):
                 self.learning_speed.watch(self.network.variable_groups(), own)
         return self.context
 
+    def _context(self, steps_per_epoch: int | None) -> Context:
+        run = self.surroundings
+        return Context(
+            self.network,
+            self.network.partition(),
+            self.strategy_seed,
+            steps_per_epoch=steps_per_epoch,
+            epochs=run.epochs,
+            examples=run.examples,
+            batch_size=run.batch_size,
+            classes=self.network.classes,
+            trial=None if run.rehearse is None else run.rehearse(self),
+            note=run.note,
+        )
+
     def _groups(self) -> dict[str, Sequence[keras.Variable]]:
         """Return the variable groups that are trained: the network's and the strategy's own."""
         own = self.strategy.trained_variables()
@@ -186,59 +229,69 @@ class BalancedModel(ReplicatedModel):
         # Where the end of the data comes unforeseen, nothing may move before a batch is there:
         # counters need no data, and TensorFlow would run them side by side with its failure.
         with tf.control_dependencies([x for x in tf.nest.flatten(data) if x is not None]):
-            outputs, loss, balance = self._learn(data, whole)
-        return self._track(data, whole, outputs, loss) | balance
-
-    def _learn(self, data: Any, whole: tf.Tensor) -> tuple[Any, tf.Tensor, dict[str, tf.Tensor]]:
-        """Update weights and strategy; return outputs, loss and what was measured."""
-        inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
-        rows = own_rows(tf.shape(labels)[0], whole)
-        phases, fault = self.strategy.phases(), tf.zeros([], tf.int64)
-        several = self.strategy.requirements().several_gradients
-        for number, phase in enumerate(phases, start=1):
-            held = self.guard.hold(self.network, self.strategy)
-            step = Step(modalities_only(inputs), labels, weight, self._branch_loss, phase, rows)
-            plan = self._plan(step, inputs)
-            with tf.GradientTape(persistent=several) as local_tape:
-                step = step._replace(outputs=self._forward(inputs, plan))
-                penalties = self.network.losses  # a strategy may run the network again
-                own = self.strategy.losses(step, joint_losses(step))
-                losses = all_losses(own, penalties, labels)
-            variables = [*self.network.trainable_variables, *self.strategy.trained_variables()]
-            tape = GlobalTape(local_tape, self._scale)
-            gradients = self.strategy.combine_gradients(tape, losses, variables, step)
-            effective = self.learning_speed.measure(gradients, variables)
-            loss = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
-            verdict = self.guard.judge(loss, effective, self.trace.steps, self._shrinks, fault)
-            fault = verdict.fault
-            counts = tf.logical_and(plan.regular, verdict.applies)
-            speeds = self.learning_speed.accumulate(effective, counts)
-            self.optimizer.apply(
-                gradients,
-                variables,
-                active=self._active(plan, verdict),
-                only=phase.groups,
-                ends_step=tf.logical_and(verdict.applies, number == len(phases)),
+            batch = _batch_of(data, whole)
+            update = self._learn(batch)
+            d_speed = imbalance(update.speeds)
+            self.trace.write(
+                update.loss, update.forward.isolated, update.speeds, d_speed, update.fault
             )
-            if self.loss_scale is not None:
-                self.loss_scale.update(verdict.finite)
-            self.strategy.after_step(Signals(speeds, losses, counts))
-            self.guard.put_back(held, verdict.applies)
-        d_speed = imbalance(speeds)
-        self.trace.write(loss, plan.isolated, speeds, d_speed, fault)
-        named = zip(self.network.modalities, tf.unstack(speeds), strict=True)
+        named = zip(self.network.modalities, tf.unstack(update.speeds), strict=True)
         balance = {f"learning_speed/{modality}": speed for modality, speed in named}
-        return step.outputs, loss, {**balance, "d_speed": d_speed}
+        tracked = self._track(batch, whole, update.outputs, update.loss)
+        return {**tracked, **balance, "d_speed": d_speed}
+
+    def _learn(self, batch: Batch) -> Update:
+        """Run the updates of a step; return the last one."""
+        phases, fault = self.strategy.phases(), tf.zeros([], tf.int64)
+        for phase in phases:
+            # What a faulty update moves beside the weights.
+            before = self.guard.hold(self.network, self.strategy)
+            update, verdict = self._update(batch, phase, fault, ends_step=phase is phases[-1])
+            self.guard.put_back(before, verdict.applies)
+            fault = update.fault
+        return update
+
+    def _update(
+        self, batch: Batch, phase: Phase, fault: tf.Tensor, *, ends_step: bool
+    ) -> tuple[Update, Verdict]:
+        """Run forward, gradients, learning speeds, optimizer and strategy once."""
+        forward = checked(self.strategy.forward(batch, phase), self.strategy, self.network)
+        several = self.strategy.requirements().several_gradients
+        with tf.GradientTape(persistent=several) as local_tape:
+            outputs = self._forward(batch, forward)
+            penalties = self.network.losses  # a strategy may run the network again
+            step = Step(batch, outputs, self._branch_loss, phase)
+            own = self.strategy.losses(step, step.joint_losses())
+            losses = all_losses(own, penalties, batch.labels)
+        variables = [*self.network.trainable_variables, *self.strategy.trained_variables()]
+        tape = GlobalTape(local_tape, self._scale)
+        gradients = self.strategy.combine_gradients(tape, losses, variables, step)
+        effective = self.learning_speed.measure(gradients, variables)
+        loss = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
+        verdict = self.guard.judge(loss, effective, self.trace.steps, self._shrinks, fault)
+        counts = tf.logical_and(forward.regular, verdict.applies)
+        speeds = self.learning_speed.accumulate(effective, counts)
+        self.optimizer.apply(
+            gradients,
+            variables,
+            active=self._active(forward, verdict),
+            only=phase.groups,
+            ends_step=tf.logical_and(verdict.applies, ends_step),
+        )
+        if self.loss_scale is not None:
+            self.loss_scale.update(verdict.finite)
+        self.strategy.after_step(Signals(speeds, losses, counts))
+        return Update(forward, outputs, loss, speeds, verdict.fault), verdict
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Evaluate one batch with normal gates."""
         data, whole = self.share(data)
-        inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
-        outputs = self.network(modalities_only(inputs), training=False)
+        batch = _batch_of(data, whole)
+        outputs = self.network(batch.inputs, training=False)
         self.built = True
-        step = Step(inputs, labels, weight, self._branch_loss, Phase(), outputs=outputs)
-        losses = all_losses(joint_losses(step), self.network.losses, labels)
-        return self._track(data, whole, outputs, tf.add_n(list(losses.values())))
+        joint = Step(batch, outputs, self._branch_loss).joint_losses()
+        losses = all_losses(joint, self.network.losses, batch.labels)
+        return self._track(batch, whole, outputs, tf.add_n(list(losses.values())))
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -254,36 +307,33 @@ class BalancedModel(ReplicatedModel):
         """The metrics that exist since `compile`, whatever Keras makes later."""
         return self._own.existing
 
-    def _plan(self, step: Step, inputs: dict[str, tf.Tensor]) -> Forward:
-        plan = checked(self.strategy.forward(step), self.strategy, self.network)
-        return plan._replace(keep=inputs.get(KEEP)) if plan.keep is None else plan
-
-    def _forward(self, inputs: dict[str, tf.Tensor], plan: Forward) -> Any:
-        given = {"isolate": plan.isolate, "keep": plan.keep, "transform": plan.transform}
+    def _forward(self, batch: Batch, forward: Forward) -> Any:
+        masks = [mask for mask in (batch.keep, forward.keep) if mask is not None]
+        keep = product_of(masks) if masks else None
+        given = {"isolate": forward.isolate, "keep": keep, "transform": forward.transform}
         needed = {name: value for name, value in given.items() if value is not None}
-        return self.network(modalities_only(inputs), training=True, **needed)
+        return self.network(batch.inputs, training=True, **needed)
 
-    def _active(self, plan: Forward, verdict: Verdict) -> Mapping[str, tf.Tensor]:
+    def _active(self, forward: Forward, verdict: Verdict) -> Mapping[str, tf.Tensor]:
         """Return which groups this step updates: none if it is faulty."""
         if not self.guard.holds:
-            return plan.active
+            return forward.active
         return {
-            group: tf.logical_and(verdict.applies, plan.active.get(group, True))
+            group: tf.logical_and(verdict.applies, forward.active.get(group, True))
             for group in self.optimizer.groups
         }
 
     def _track(
-        self, data: Any, whole: tf.Tensor, outputs: Any, loss: tf.Tensor
+        self, batch: Batch, whole: tf.Tensor, outputs: Any, loss: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """Show the global batch to the metrics, on every replica alike."""
-        inputs, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
         unimodal = [outputs.unimodal[modality] for modality in self.network.modalities]
-        seen = [labels, weight, outputs.logits, *unimodal]
+        seen = [batch.labels, batch.weight, outputs.logits, *unimodal]
         labels, weight, fused, *unimodal = global_rows(seen, whole)
         counts = tf.logical_or(self.on_nonfinite != "skip", tf.math.is_finite(loss))
         self._own.update(loss, labels, unimodal, counts)
         results: dict[str, tf.Tensor] = self.compute_metrics(
-            inputs, labels, fused, sample_weight=weight
+            batch.inputs, labels, fused, sample_weight=weight
         )
         return results
 
@@ -294,3 +344,9 @@ class BalancedModel(ReplicatedModel):
     @property
     def _shrinks(self) -> tf.Tensor | bool:
         return False if self.loss_scale is None else self.loss_scale.shrinks
+
+
+def _batch_of(data: Any, whole: tf.Tensor) -> Batch:
+    """Return what Keras hands to a step as a batch: a replica's rows, or all if `whole`."""
+    x, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+    return Batch.of(x, labels, weight, own_rows(tf.shape(labels)[0], whole))

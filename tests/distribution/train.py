@@ -20,9 +20,11 @@ from mmbal.evaluation.context import EvaluationContext
 from mmbal.evaluation.probe import Probe
 from mmbal.evaluation.utilization import Utilization
 from mmbal.replicas.devices import open_strategy
-from mmbal.replicas.sums import WHOLE, synchronise_batch_norm
-from mmbal.strategies.step import KEEP, Forward, Phase
+from mmbal.replicas.rows import Annotated
+from mmbal.replicas.sums import synchronise_batch_norm
+from mmbal.strategies.step import Forward, Phase
 from mmbal.strategies.strategy import EpochPlan, Requirements
+from mmbal.strategies.surroundings import Surroundings
 from mmbal_guided import Guided, Random
 from mmbal_mmtm import MMTMNetwork
 
@@ -42,11 +44,9 @@ class TwoPhases(Strategy):
     def phases(self):
         return self._phases
 
-    def forward(self, step):
+    def forward(self, batch, phase):
         rests = tf.equal(tf.convert_to_tensor(self.updates) % 4, 3)
-        return Forward(
-            active={"branch/a": tf.logical_not(rests)}, regular=step.phase.name == "fusion"
-        )
+        return Forward(active={"branch/a": tf.logical_not(rests)}, regular=phase.name == "fusion")
 
     def after_step(self, signals):
         self.updates.assign_add(1)
@@ -82,7 +82,7 @@ class Stateful(Strategy):
         self.mean = tf.Variable(tf.zeros([count], tf.float64), trainable=False)
         self.steps = tf.Variable(0, dtype=tf.int32, trainable=False)
 
-    def forward(self, step):
+    def forward(self, batch, phase):
         mean = tf.convert_to_tensor(self.mean)
         apart = tf.reduce_max(mean) - tf.reduce_min(mean) > 0.001
         odd = tf.equal(tf.convert_to_tensor(self.steps) % 2, 1)
@@ -124,7 +124,7 @@ class OwnVariables(Strategy):
         def draw(count):
             return tf.random.stateless_normal([count, 2], key, dtype=logits.dtype)
 
-        drawn = step.rows.own(draw, tf.shape(logits)[0])
+        drawn = step.batch.rows.own(draw, tf.shape(logits)[0])
         masked = logits * tf.sigmoid(self.mask(drawn))
         return {**joint, "masked": step.loss_of(masked)}
 
@@ -203,7 +203,7 @@ def draw(setting):
     if setting.get("keep"):
         keep = generator.integers(0, 2, (count, len(inputs)))
         keep[keep.sum(axis=1) == 0] = 1
-        inputs[KEEP] = keep.astype("float32")
+        inputs = Annotated(inputs, {"keep": keep.astype("float32")})
     if setting.get("labels") == "one_hot":
         labels = keras.utils.to_categorical(labels, CLASSES)
     elif setting.get("labels"):
@@ -237,7 +237,7 @@ def of_this_host(rows, size, replicas):
         )
         cut = slice(None) if whole else slice(first, last)
         inputs, labels = tf.nest.map_structure(lambda x, cut=cut: x[cut], batch)
-        yield {**inputs, WHOLE: np.full(len(labels), whole)}, labels
+        yield Annotated(inputs, {"whole": np.full(len(labels), whole)}), labels
 
 
 def batches(setting, rows, replicas):
@@ -248,7 +248,7 @@ def batches(setting, rows, replicas):
     if setting["data"] == "shared_out":
         inputs, labels = rows
         spec = {m: tf.TensorSpec([None, *x.shape[1:]], x.dtype) for m, x in inputs.items()}
-        spec[WHOLE] = tf.TensorSpec([None], tf.bool)
+        spec = Annotated(spec, {"whole": tf.TensorSpec([None], tf.bool)})
         known = tf.data.Dataset.from_generator(
             lambda: of_this_host(rows, size, replicas),
             output_signature=(spec, tf.TensorSpec([None], labels.dtype)),
@@ -266,7 +266,10 @@ def build(setting):
     network = MMTMNetwork({m: branch(setting, m) for m in setting["modalities"]})
     if setting.get("synchronised", True):
         synchronise_batch_norm(network)
-    model = BalancedModel(network, STRATEGIES[setting["strategy"]](), seed=4)
+    run = Surroundings(
+        shared_out=setting["data"] == "shared_out", open_ended=setting["data"] == "unknown_length"
+    )
+    model = BalancedModel(network, STRATEGIES[setting["strategy"]](), seed=4, surroundings=run)
     metrics = ["accuracy", *extra_metrics(setting)]
     loss = LOSSES[setting["loss"]]() if "loss" in setting else None
     eager = {"run_eagerly": True} if setting.get("eager") else {}
@@ -301,8 +304,6 @@ def train(setting, strategy):
     else:
         data = batches(setting, rows, model.replicas)
         x = {"x": data, "validation_data": data}
-        model.batches_are_shared_out = setting["data"] == "shared_out"
-        model.epochs_vary = setting["data"] == "unknown_length"
     history = model.fit(**x, **options)
     found = {f"log/{name}": np.array(values) for name, values in history.history.items()}
     found |= state(model)

@@ -11,8 +11,7 @@ import tensorflow as tf
 from mmbal.data import Examples, Modality, MultimodalDataset
 from mmbal.experiment.batches import TrainingBatches, plain_batches
 from mmbal.experiment.sampler import Sampler
-from mmbal.replicas.sums import WHOLE
-from mmbal.strategies.step import KEEP
+from mmbal.replicas.rows import annotated
 from mmbal.strategies.strategy import SamplerPlan
 
 
@@ -69,8 +68,8 @@ def seeds(batches, number=0, step=0):
     batches.start(number, step)
     return [
         (int(label), *seed.numpy().tolist())
-        for inputs, found in batches.dataset
-        for label, seed in zip(found, inputs["a"], strict=True)
+        for x, found in batches.dataset
+        for label, seed in zip(found, annotated(x).inputs["a"], strict=True)
     ]
 
 
@@ -159,7 +158,7 @@ class TestHosts:
                     bounds = [len(batch) * worker // workers for worker in range(workers + 1)]
                     assert [len(share) for share in shown] == np.diff(bounds).tolist()
                     assert joined(shown) == batch
-                assert all(set(inputs[WHOLE].numpy()) == {few} for inputs, _ in shares)
+                assert all(set(x.notes["whole"].numpy()) == {few} for x, _ in shares)
 
     def test_read_every_example_once_together(self):
         examples, reads = counted(11)
@@ -238,9 +237,9 @@ class TestSampledBatches:
         sampler.assign(SamplerPlan(np.array(ids), np.array([keep[i] for i in ids])))
         batches = TrainingBatches(make(), 4, 0, sampler)
         shown = []
-        for inputs, found in batches.dataset:
-            assert set(inputs) == {"a", "b", KEEP}
-            assert inputs[KEEP].numpy().tolist() == [keep[label] for label in found.numpy()]
+        for x, found in batches.dataset:
+            assert set(x.inputs) == {"a", "b"}
+            assert x.notes["keep"].numpy().tolist() == [keep[label] for label in found.numpy()]
             shown += found.numpy().tolist()
         assert sorted(shown) == sorted(ids)
         assert shown != ids

@@ -6,6 +6,8 @@ import pytest
 
 from mmbal.errors import MmbalError
 from mmbal.experiment.model import build_model, build_network, open_dataset
+from mmbal.strategies.strategy import Strategy
+from mmbal.strategies.surroundings import Surroundings
 
 
 def test_dataset_is_opened_but_not_read(toys):
@@ -44,7 +46,9 @@ def test_optimizer_has_its_settings(toys):
         optimizer__name="adam", optimizer__learning_rate=0.25, optimizer__beta_1=0.5
     ).config
 
-    optimizer = build_model(config, toys.catalogue, toys.load()).optimizer
+    optimizer = build_model(
+        config, toys.catalogue, toys.load(), Strategy(), Surroundings()
+    ).optimizer
 
     assert isinstance(optimizer, keras.optimizers.Adam)
     assert float(optimizer.learning_rate) == 0.25
@@ -62,4 +66,4 @@ def test_what_keras_refuses_is_one_error_with_the_optimizers_name(toys, settings
     config = toys.resolve(**settings).config
 
     with pytest.raises(MmbalError, match="^optimizer 'sgd': "):
-        build_model(config, toys.catalogue, toys.load())
+        build_model(config, toys.catalogue, toys.load(), Strategy(), Surroundings())

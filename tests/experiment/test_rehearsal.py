@@ -16,7 +16,7 @@ from mmbal import Component, Recipe
 from mmbal.config.resolution import resolve
 from mmbal.errors import Interrupted, MmbalError, RequirementError
 from mmbal.experiment import run
-from mmbal.experiment.model import build_model, open_dataset
+from mmbal.experiment.model import build_model, build_strategy, open_dataset
 from mmbal.experiment.rehearsal import Trials
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.stopping import StopRequest, StopTraining
@@ -27,6 +27,7 @@ from mmbal.records.journal import read_journal
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.strategies.strategy import Requirements, SamplerPlan, Strategy
+from mmbal.strategies.surroundings import Surroundings
 
 EPOCHS = 3
 HALT: set[int] = set()
@@ -177,7 +178,11 @@ class TestRuns:
         assert same(tmp_path / "with", tmp_path / "without")
 
     def test_need_a_run(self):
-        model = build_model(resolved().config, catalogue(), Noisy(None).load(None, 0))
+        config = resolved().config
+        strategy = build_strategy(config, catalogue())
+        model = build_model(
+            config, catalogue(), Noisy(None).load(None, 0), strategy, Surroundings()
+        )
         with pytest.raises(RequirementError, match="Tries trains copies of the network"):
             model.prepare(4)
 
@@ -200,7 +205,7 @@ class Watching(Strategy):
         self.seen, self._broken = [], broken
 
     def losses(self, step, joint):
-        tf.py_function(lambda y: self.seen.append(y.numpy().tolist()), [step.labels], [])
+        tf.py_function(lambda y: self.seen.append(y.numpy().tolist()), [step.batch.labels], [])
         return {n: x * np.nan for n, x in joint.items()} if self._broken else joint
 
 
@@ -209,7 +214,7 @@ def bench():
     """Return a model of a run, its trials, and what is around them."""
     config = resolved().config
     data = open_dataset(catalogue(), config.dataset).load(None, 0)
-    model = build_model(config, catalogue(), data)
+    model = build_model(config, catalogue(), data, Strategy(), Surroundings())
     stop, told, sampler = StopRequest(lambda _: None), Told(), Sampler(EXAMPLES, 2)
     trials = Trials(model, data, config, sampler, stop, told)
     return SimpleNamespace(

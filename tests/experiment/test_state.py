@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.experiment.model import build_model
+from mmbal.experiment.model import build_model, build_strategy
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.state import CallbackState, TrainingState
 from mmbal.strategies.strategy import SamplerPlan
+from mmbal.strategies.surroundings import Surroundings
 
 
 class Counter:
@@ -35,8 +36,8 @@ def build(toys):
     def build(epochs=0, **settings):
         config = toys.resolve(optimizer__name="adam", **settings).config
         data = toys.load()
-        model = build_model(config, toys.catalogue, data)
-        model.epochs_vary = False
+        strategy = build_strategy(config, toys.catalogue)
+        model = build_model(config, toys.catalogue, data, strategy, Surroundings())
         model.prepare(5)
         if epochs:
             rows = data.train.dataset().batch(5)
@@ -53,7 +54,7 @@ def build(toys):
 def test_everything_travels(build):
     trained, fresh = build(epochs=2), build()
     trained.sampler.assign(SamplerPlan(np.array([3, 1]), np.array([[1, 0], [1, 1]])))
-    trained.host.count, trained.model.begun_epoch = 7, 1
+    trained.host.count = 7
     arrays, facts = trained.state.capture()
     facts = json.loads(json.dumps(facts))
     before, _ = fresh.state.capture()
@@ -69,7 +70,6 @@ def test_everything_travels(build):
         assert again[name].dtype == value.dtype
     assert json.loads(json.dumps(told)) == facts
     assert fresh.host.count == 7
-    assert fresh.model.begun_epoch == 1
     assert fresh.sampler.rows()["id"].numpy().tolist() == [3, 1]
 
 

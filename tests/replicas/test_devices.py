@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import MmbalError
+from mmbal.replicas import devices
 from mmbal.replicas.devices import open_strategy
-from mmbal.training import devices
 
 CLUSTER = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {}}
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.replicas.rows import Annotated
 from mmbal.replicas.sums import (
     ALL_ROWS,
-    WHOLE,
     Replicas,
     Rows,
     _marked_whole,
@@ -70,7 +70,7 @@ def test_a_chief_is_the_first_worker(jobs, kind, task, worker):
 
 @pytest.mark.parametrize("marks", [[False, False], [True, True]])
 def test_a_host_is_told_beside_the_inputs_whether_it_has_the_whole_batch(marks):
-    inputs = {"a": tf.zeros([2, 1]), WHOLE: tf.constant(marks)}
+    inputs = Annotated({"a": tf.zeros([2, 1])}, {"whole": tf.constant(marks)})
     for batch in (inputs, (inputs, tf.zeros([2]))):
         assert bool(_marked_whole(batch)) == all(marks)
 

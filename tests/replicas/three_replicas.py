@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from mmbal import BalancedModel
 from mmbal.replicas.devices import open_strategy
+from mmbal.replicas.rows import Annotated
 from mmbal.replicas.sums import (
-    WHOLE,
     Replicas,
     global_losses,
     global_mean,
@@ -43,9 +43,9 @@ def step():
 
 def of_host(whole):
     """Return what the replicas have together of rows that are those of this host already."""
-    batch = {"x": tf.constant(ROWS), WHOLE: tf.fill([len(ROWS)], whole)}
+    batch = Annotated({"x": tf.constant(ROWS)}, {"whole": tf.fill([len(ROWS)], whole)})
     share, all_of_them = Replicas().share(batch, of_worker=True)
-    return {"whole": all_of_them, "rows": global_rows([share["x"]], all_of_them)[0]}
+    return {"whole": all_of_them, "rows": global_rows([share.inputs["x"]], all_of_them)[0]}
 
 
 def own(rows, whole):

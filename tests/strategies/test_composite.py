@@ -7,11 +7,12 @@ import tensorflow as tf
 from mmbal import BalancedModel, Strategy
 from mmbal.errors import RequirementError
 from mmbal.strategies.composite import Composite, decisions
-from mmbal.strategies.step import Forward, Phase, Step
+from mmbal.strategies.step import Batch, Forward, Phase, Step
 from mmbal.strategies.strategy import EpochPlan, Requirements, SamplerPlan
 from mmbal_guided import Guided
 
-STEP = Step({}, None, None, None, Phase())
+BATCH = Batch.of({}, tf.zeros([2]))
+STEP = Step(BATCH, None, None)
 SAMPLER = Requirements(sampler=True)
 LOSS, PRESENCE, RULE = (
     Requirements(owns=frozenset({what})) for what in ("loss", "presence", "rule")
@@ -44,7 +45,7 @@ class Telling(Strategy):
     def end_epoch(self, epoch, logs, context):
         return self.epoch
 
-    def forward(self, step):
+    def forward(self, batch, phase):
         return self.plan
 
     def losses(self, step, joint):
@@ -95,7 +96,7 @@ def test_forward_plans_are_put_together():
         regular=tf.constant(False),
     )
 
-    plan = both(Telling(one), Telling(other)).forward(STEP)
+    plan = both(Telling(one), Telling(other)).forward(BATCH, Phase())
 
     assert plan.isolate is isolate
     assert plan.keep.numpy().tolist() == [[1, 0], [0, 1]]
@@ -105,7 +106,7 @@ def test_forward_plans_are_put_together():
 
 
 def test_nothing_said_is_the_identity():
-    plan = both(Telling(), Telling()).forward(STEP)
+    plan = both(Telling(), Telling()).forward(BATCH, Phase())
 
     assert (plan.isolate, plan.keep, plan.transform, plan.active) == (None, None, None, {})
     assert plan.regular

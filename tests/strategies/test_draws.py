@@ -6,16 +6,16 @@ import tensorflow as tf
 
 from mmbal.replicas.sums import ALL_ROWS, Rows
 from mmbal.strategies.draws import Draws
-from mmbal.strategies.step import Phase, Step
+from mmbal.strategies.step import Batch
 from mmbal.strategies.strategy import Strategy
 
 
-def step(examples, rows=ALL_ROWS):
-    return Step({}, tf.zeros([examples], tf.int64), None, None, Phase(), rows)
+def batch(examples, rows=ALL_ROWS):
+    return Batch.of({}, tf.zeros([examples], tf.int64), rows=rows)
 
 
 def all_of(draws, examples=6):
-    return np.concatenate([draws.by_row(step(examples), 2).numpy().ravel(), draws.common(3)])
+    return np.concatenate([draws.by_row(batch(examples), 2).numpy().ravel(), draws.common(3)])
 
 
 def test_equal_ones_draw_equally_and_others_do_not():
@@ -34,7 +34,7 @@ def test_draws_within_an_update_differ():
 
 @pytest.mark.parametrize("seed", [0, 2**31, 2**62])
 def test_draws_are_uniform(seed):
-    drawn = Draws(seed, "x").by_row(step(1000), 3).numpy()
+    drawn = Draws(seed, "x").by_row(batch(1000), 3).numpy()
     assert drawn.dtype == np.float32
     assert drawn.min() >= 0
     assert drawn.max() < 1
@@ -46,8 +46,8 @@ def test_draws_are_uniform(seed):
 def test_a_replica_gets_what_its_rows_would_get_on_one_device():
     draws = Draws(0, "x")
     rows = Rows(tf.constant(2, tf.int64), tf.constant(7, tf.int64))
-    mine = draws.by_row(step(3, rows), 4)
-    np.testing.assert_array_equal(mine, draws.by_row(step(7), 4)[2:5])
+    mine = draws.by_row(batch(3, rows), 4)
+    np.testing.assert_array_equal(mine, draws.by_row(batch(7), 4)[2:5])
 
 
 def test_a_strategy_that_holds_draws_holds_their_counter():

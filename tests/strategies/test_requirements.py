@@ -1,12 +1,23 @@
 """What a strategy requires, against what a network and a run offer."""
 
+from types import SimpleNamespace
+
 import pytest
 import tensorflow as tf
 
+from mmbal.data import Examples
 from mmbal.errors import RequirementError
-from mmbal.strategies.requirements import RUN_ONLY, check_requirements, checked
+from mmbal.experiment.sampler import Sampler
+from mmbal.strategies.requirements import (
+    RUN_ONLY,
+    check_requirements,
+    checked,
+    refuse_unoffered,
+    suited,
+)
 from mmbal.strategies.step import Forward
 from mmbal.strategies.strategy import Requirements, Strategy
+from mmbal.strategies.surroundings import ALONE, Surroundings
 
 
 class Plain:
@@ -33,17 +44,17 @@ class Wants(Strategy):
 
 
 def test_a_strategy_without_wishes_trains_everything():
-    check_requirements(Strategy(), Plain(), within_run=False)
+    check_requirements(Strategy(), Plain(), ALONE)
 
 
 def test_what_a_network_lacks_is_told_with_both_names():
     strategy = Wants(architecture=frozenset({"isolation", "slice"}))
     with pytest.raises(RequirementError) as caught:
-        check_requirements(strategy, Gated(), within_run=True)
+        refuse_unoffered(strategy, Gated())
     assert str(caught.value).startswith("strategy Wants needs fused logits that are a sum")
     assert "(slice), which network Gated does not offer; `mmbal plugins`" in str(caught.value)
     assert "isolation" not in str(caught.value)
-    check_requirements(Wants(architecture=Gated.offers), Gated(), within_run=True)
+    refuse_unoffered(Wants(architecture=Gated.offers), Gated())
 
 
 @pytest.mark.parametrize(
@@ -51,21 +62,29 @@ def test_what_a_network_lacks_is_told_with_both_names():
     [
         ("examples", "reads the training examples by itself"),
         ("sampler", "chooses its training examples"),
+        ("ids", "asks which training examples a step shows"),
         ("trials", "trains copies of the network"),
     ],
 )
 def test_what_only_a_run_offers_is_told_outside_of_one(what, words):
     strategy = Wants(**{what: True})
     with pytest.raises(RequirementError) as caught:
-        check_requirements(strategy, Plain(), within_run=False)
+        check_requirements(strategy, Plain(), ALONE)
     assert str(caught.value) == (
         f"strategy Wants {words}; train it with `mmbal run`, `fit` alone offers no {what}"
     )
-    check_requirements(strategy, Plain(), within_run=True)
+    run = Surroundings(examples=Examples(0, None), sampler=Sampler(1, 1), rehearse=print, ids=True)
+    check_requirements(strategy, Plain(), run)
 
 
 def test_every_requirement_of_a_run_is_one_of_a_strategy():
     assert set(RUN_ONLY) <= set(vars(Requirements()))
+
+
+@pytest.mark.parametrize(("modalities", "kept"), [("ab", True), ("a", False)])
+def test_a_single_modality_is_trained_plainly(modalities, kept):
+    strategy = Wants(examples=True)
+    assert (suited(strategy, SimpleNamespace(modalities=tuple(modalities))) is strategy) is kept
 
 
 def test_a_plan_may_isolate_where_there_are_gates():

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 
 from mmbal.networks.network import Outputs
-from mmbal.replicas.sums import ALL_ROWS, WHOLE
-from mmbal.strategies.step import KEEP, Forward, Phase, Step, joint_losses, modalities_only
+from mmbal.replicas.rows import ALL_ROWS, Annotated
+from mmbal.strategies.step import Batch, Forward, Phase, Step
 from mmbal.training.losses import branch_loss
 
 LOGITS = tf.constant([[0.0, 0.0], [np.log(3.0).item(), 0.0]])
@@ -16,7 +16,7 @@ MEAN = np.log([2.0, 4.0]).mean()
 
 
 def step(weight=None, outputs=None):
-    return Step({}, LABELS, weight, branch_loss(None), Phase(), outputs=outputs)
+    return Step(Batch.of({}, LABELS, weight), outputs, branch_loss(None))
 
 
 def test_the_loss_of_logits_is_that_of_the_labels_and_weights():
@@ -25,14 +25,9 @@ def test_the_loss_of_logits_is_that_of_the_labels_and_weights():
     np.testing.assert_allclose(weighted, np.log(4.0) / 2, rtol=1e-6)
 
 
-def test_a_step_is_before_its_forward_pass_and_has_all_rows_unless_told():
-    assert step().outputs is None
-    assert step().rows is ALL_ROWS
-
-
 def test_the_joint_loss_has_one_term_for_each_branch():
     branches = {"a": LOGITS, "b": tf.zeros([2, 2])}
-    losses = joint_losses(step(outputs=Outputs(LOGITS, branches, {}, {})))
+    losses = step(outputs=Outputs(LOGITS, branches, {}, {})).joint_losses()
     assert list(losses) == ["a", "b"]
     np.testing.assert_allclose(losses["a"], MEAN, rtol=1e-6)
     np.testing.assert_allclose(losses["b"], np.log(2.0), rtol=1e-6)
@@ -40,7 +35,7 @@ def test_the_joint_loss_has_one_term_for_each_branch():
 
 def test_the_joint_loss_is_one_where_a_network_fits_one_classifier():
     outputs = Outputs(LOGITS, {"a": tf.zeros([2, 2])}, {}, {}, {"fused": LOGITS})
-    losses = joint_losses(step(outputs=outputs))
+    losses = step(outputs=outputs).joint_losses()
     assert list(losses) == ["fused"]
     np.testing.assert_allclose(losses["fused"], MEAN, rtol=1e-6)
 
@@ -67,10 +62,18 @@ def test_a_plan_is_a_regular_step_of_the_whole_network_unless_told():
     assert (Phase().name, Phase().groups) == ("joint", None)
 
 
-def test_what_is_passed_along_is_no_modality():
-    inputs = {"a": 1, KEEP: 2, "b": 3, WHOLE: 4}
-    assert modalities_only(inputs) == {"a": 1, "b": 3}
-    assert len(inputs) == 4
+def test_a_batch_has_every_modality_unless_the_data_tell_otherwise():
+    batch = Batch.of({"a": LOGITS, "b": LOGITS}, LABELS)
+    assert batch.presence.numpy().tolist() == [[True, True], [True, True]]
+    assert (batch.weight, batch.keep, batch.ids) == (None, None, None)
+    assert batch.rows is ALL_ROWS
+
+
+def test_notes_of_the_data_are_no_modalities():
+    notes = {"keep": 1, "ids": 2, "presence": 3, "whole": 4}
+    batch = Batch.of(Annotated({"a": LOGITS}, notes), LABELS, weight=5)
+    assert set(batch.inputs) == {"a"}
+    assert (batch.keep, batch.ids, batch.presence, batch.weight) == (1, 2, 3, 5)
 
 
 def test_phases_that_say_the_same_are_the_same():

@@ -13,8 +13,9 @@ from mmbal.errors import RequirementError
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.sampler import Sampler
 from mmbal.networks.network import FusionNetwork
+from mmbal.replicas.rows import Annotated
 from mmbal.replicas.sums import ALL_ROWS
-from mmbal.strategies.step import KEEP, Forward, Phase, Step
+from mmbal.strategies.step import Batch, Forward, Phase
 from mmbal.strategies.strategy import (
     Context,
     EpochPlan,
@@ -22,6 +23,7 @@ from mmbal.strategies.strategy import (
     SamplerPlan,
     vanilla,
 )
+from mmbal.strategies.surroundings import Surroundings
 from mmbal.strategies.tape import GlobalTape
 from mmbal.training.guard import NonFiniteError
 from mmbal_guided import Random
@@ -80,8 +82,8 @@ class Recorder(Strategy):
         self.note("phases")
         return self.steps
 
-    def forward(self, step):
-        self.note("forward", step)
+    def forward(self, batch, phase):
+        self.note("forward", batch, phase)
         return self.plan
 
     def losses(self, step, joint):
@@ -189,15 +191,15 @@ class TestCalls:
         strategy = Recorder()
         model = train(strategy, sample_weight=np.ones(8))
         phase = Phase()
-        (step,) = strategy.last("forward")
-        assert {m: x.shape[-1] for m, x in step.inputs.items()} == {"a": 3, "b": 5}
-        assert step.labels.shape.rank == 1
-        assert step.outputs is None
-        assert step.phase == phase
-        assert step.rows == ALL_ROWS
+        batch, given = strategy.last("forward")
+        assert {m: x.shape[-1] for m, x in batch.inputs.items()} == {"a": 3, "b": 5}
+        assert batch.labels.shape.rank == 1
+        assert batch.presence.shape[1] == 2
+        assert given == phase
+        assert batch.rows == ALL_ROWS
         step, joint = strategy.last("losses")
         assert set(step.outputs.unimodal) == set(joint) == {"a", "b"}
-        assert step.sample_weight is not None
+        assert step.batch.weight is not None
         assert isinstance(step.loss, keras.losses.SparseCategoricalCrossentropy)
         assert step.phase == phase
         tape, losses, variables, got = strategy.last("combine_gradients")
@@ -217,7 +219,8 @@ class TestCalls:
         model = BalancedModel(make_network(), strategy)
         model.compile()
         inputs, labels = make_data(examples=4)
-        rows = tf.data.Dataset.from_tensor_slices(({**inputs, KEEP: np.ones((4, 2))}, labels))
+        x = Annotated(inputs, {"keep": np.ones((4, 2))})
+        rows = tf.data.Dataset.from_tensor_slices((x, labels))
         model.fit(rows.batch(4), shuffle=False, verbose=0)
         assert set(strategy.last("forward")[0].inputs) == {"a", "b"}
         assert model.evaluate(rows.batch(4), verbose=0, return_dict=True)["loss"] > 0
@@ -264,7 +267,7 @@ class TestRequirements:
             offers = frozenset({"head"})
 
         class Isolates(Strategy):
-            def forward(self, step):
+            def forward(self, batch, phase):
                 return Forward(isolate=tf.constant([True, False]))
 
         network = Gateless({m: [keras.layers.Dense(2), keras.layers.Dense(3)] for m in "ab"})
@@ -338,15 +341,15 @@ class TestPlans:
             def begin_epoch(self, epoch, context):
                 return EpochPlan(sampler=SamplerPlan(np.array(ids[epoch])))
 
-            def forward(self, step):
-                tf.py_function(lambda a: seen.append(a.numpy()), [step.inputs["a"]], [])
+            def forward(self, batch, phase):
+                tf.py_function(lambda a: seen.append(a.numpy()), [batch.inputs["a"]], [])
                 return Forward()
 
-        model = BalancedModel(make_network(), Choosing())
+        sampler = Sampler(6, 2)
+        run = Surroundings(sampler=sampler, open_ended=True)
+        model = BalancedModel(make_network(), Choosing(), surroundings=run)
         model.compile()
-        model.sampler, model.epochs_vary = Sampler(6, 2), True
-        model.run_facts = {"examples": data.train}
-        batches = TrainingBatches(data, 1, seed=0, sampler=model.sampler)
+        batches = TrainingBatches(data, 1, seed=0, sampler=sampler)
         model.fit(batches.dataset, epochs=3, shuffle=False, verbose=0)
         inputs, _ = make_data(examples=6)
         trained = [int(np.argmin(abs(inputs["a"] - row).sum(axis=1))) for row in seen]
@@ -373,9 +376,12 @@ class TestPhases:
         assert strategy.names() == [
             "adapt", "build", "begin_epoch", "phases", *seams, *seams, "end_epoch"
         ]  # fmt: skip
-        named = [("forward", 1), ("losses", 1), ("combine_gradients", 4)]
         phases = [
-            call[at].phase for call in strategy.calls for name, at in named if call[0] == name
+            call[2]
+            if call[0] == "forward"
+            else call[{"losses": 1, "combine_gradients": 4}[call[0]]].phase
+            for call in strategy.calls
+            if call[0] in ("forward", "losses", "combine_gradients")
         ]
         assert [phase.name for phase in phases[:6]] == ["first"] * 3 + ["second"] * 3
 
@@ -441,23 +447,21 @@ class TestForward:
         assert flags["transform"] is strategy.plan.transform
         assert model.trace.read().isolated.tolist() == [0, 0, 0, 0]
 
-    def test_keep_of_the_plan_comes_before_that_of_the_sampler(self, make_network, make_data):
+    def test_keep_of_the_plan_and_that_of_the_sampler_are_multiplied(self, make_network, make_data):
         inputs, labels = make_data(examples=4)
-        hide_b = np.tile([1.0, 0.0], (4, 1)).astype("float32")
-        rows = tf.data.Dataset.from_tensor_slices(({**inputs, KEEP: 1 - hide_b}, labels))
-        for plan, hidden in ((Forward(), "a"), (Forward(keep=tf.constant(hide_b)), "b")):
-            strategy = Recorder()
-            strategy.plan = plan
-            twin = make_network()
-            model = BalancedModel(make_network(), strategy)
-            model.compile()
-            logs = model.fit(rows.batch(4), shuffle=False, verbose=0).history
-            mask = hide_b if hidden == "b" else 1 - hide_b
-            logits = twin(inputs, keep=mask, training=True).logits
-            expected = np.mean(np.argmax(logits, axis=-1) == labels)
-            np.testing.assert_allclose(logs["accuracy"], [expected])
-            only = twin(inputs, keep=mask).unimodal["a" if hidden == "b" else "b"]
-            np.testing.assert_allclose(logits, only, rtol=0, atol=1e-6)
+        shown, kept = np.ones((4, 2), "float32"), np.ones((4, 2), "float32")
+        shown[:2, 0], kept[1:3, 1] = 0, 0
+        x = Annotated(inputs, {"keep": shown})
+        rows = tf.data.Dataset.from_tensor_slices((x, labels))
+        strategy, twin = Recorder(), make_network()
+        strategy.plan = Forward(keep=tf.constant(kept))
+        model = BalancedModel(make_network(), strategy)
+        model.compile()
+        logs = model.fit(rows.batch(4), shuffle=False, verbose=0).history
+        logits = twin(inputs, keep=shown * kept, training=True).logits
+        expected = np.mean(np.argmax(logits, axis=-1) == labels)
+        np.testing.assert_allclose(logs["accuracy"], [expected])
+        np.testing.assert_allclose(logs["loss"], model.trace.read().loss, rtol=1e-6)
 
     def test_transform_comes_before_the_classifiers(self, train, make_network):
         network = make_network()
@@ -543,7 +547,7 @@ class Tempered(Strategy):
     def trained_variables(self):
         return [self.temperature, self.spare]
 
-    def forward(self, step):
+    def forward(self, batch, phase):
         return Forward(active=self.active or {})
 
     def losses(self, step, joint):
@@ -688,7 +692,7 @@ def test_vanilla_is_the_identity():
     assert type(strategy) is Strategy
     assert strategy.requirements() == Requirements()
     assert strategy.phases() == (Phase("joint", None),)
-    assert strategy.forward(Step({}, None, None, None, Phase())) == Forward()
+    assert strategy.forward(Batch.of({}, tf.zeros([1])), Phase()) == Forward()
     assert strategy.losses(None, {"a": 1}) == {"a": 1}
     assert strategy.trained_variables() == ()
     assert strategy.begin_epoch(0, None) is None

@@ -14,6 +14,7 @@ import tensorflow as tf
 from mmbal import BalancedModel, Strategy
 from mmbal.networks.network import VariableGroups
 from mmbal.strategies.strategy import EpochPlan
+from mmbal.strategies.surroundings import Surroundings
 from mmbal.training.epochs import FaultWatch
 from mmbal.training.guard import NonFiniteError
 from mmbal_mmtm import MMTMNetwork
@@ -41,9 +42,9 @@ def train(make_network, make_data):
     """Return a function that trains two epochs of five steps."""
 
     def train(strategy=None, begun_epoch=None, **options):
-        model = BalancedModel(make_network(), strategy)
+        run = Surroundings(resumed_epoch=begun_epoch)
+        model = BalancedModel(make_network(), strategy, surroundings=run)
         model.compile(keras.optimizers.SGD(0.1))
-        model.begun_epoch = begun_epoch
         inputs, labels = make_data()
         options = {"epochs": 2, "batch_size": 8, "verbose": 0, **options}
         model.fit(inputs, labels, validation_data=(inputs, labels), **options)
@@ -117,8 +118,7 @@ class TestFaultWatch:
             return findings[looks[-1]] if looks[-1] < len(findings) else None
 
         guard = SimpleNamespace(look=look, policy=policy)
-        model = SimpleNamespace(guard=guard, trace=SimpleNamespace(capacity=4))
-        return FaultWatch(model), looks
+        return FaultWatch(lambda: guard, 4), looks
 
     def test_looks_as_often_as_the_trace_is_full_and_after_the_epoch(self):
         watch, looks = self.watch("stop")

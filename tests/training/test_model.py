@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
-from mmbal.strategies.step import KEEP
+from mmbal.replicas.rows import Annotated
+from mmbal.strategies.surroundings import Surroundings
 from mmbal_guided import Guided, Random
 from mmbal_mmtm import MMTMNetwork
 
@@ -39,7 +40,7 @@ def balanced(make_network):
 
     def make(strategy=None, modalities="ab", optimizer="sgd", network=None, **options):
         network = network or make_network(modalities)
-        seen = {key: options.pop(key) for key in ("seed", "trace_capacity") if key in options}
+        seen = {key: options.pop(key) for key in KEPT if key in options}
         model = BalancedModel(network, strategy, **seen)
         model.compile(optimizer, **options)
         return model
@@ -47,6 +48,7 @@ def balanced(make_network):
     return make
 
 
+KEPT = ("seed", "trace_capacity", "surroundings")
 TWENTY_STEPS = {"batch_size": 8, "epochs": 4, "shuffle": False, "verbose": 0}
 """Of 40 examples."""
 
@@ -176,8 +178,8 @@ def test_speeds_are_those_of_the_gradients(make_network, make_data, balanced):
 def test_epochs_may_have_any_length_where_the_run_says_so(make_data, balanced):
     """Keras would hold the second to the length of the first, and warn that data ran out."""
     rows = tf.data.Dataset.from_tensor_slices(make_data(examples=9))
-    lengths, model = iter([4, 9]), balanced(run_eagerly=True)
-    model.epochs_vary = True
+    lengths, run = iter([4, 9]), Surroundings(open_ended=True)
+    model = balanced(run_eagerly=True, surroundings=run)
     seen = tf.data.Dataset.range(1).flat_map(lambda _: rows.take(next_of(lengths))).batch(2)
     model.fit(seen, epochs=2, shuffle=False, verbose=0)
     assert len(model.trace.read().loss) == 2 + 5
@@ -200,7 +202,7 @@ def test_keep_masks_beside_the_data_reach_the_network(
     inputs, labels = make_data(examples=4)
     keep = np.array([[1, 0], [1, 1], [0, 1], [1, 1]], "float32")
     model = balanced(network=network, run_eagerly=True)
-    model.fit({**inputs, KEEP: keep}, labels, batch_size=4, shuffle=False, verbose=0)
+    model.fit(Annotated(inputs, {"keep": keep}), labels, batch_size=4, shuffle=False, verbose=0)
     np.testing.assert_array_equal(seen[-1]["keep"], keep)
     model.fit(inputs, labels, batch_size=4, shuffle=False, verbose=0)
     assert "keep" not in seen[-1]

@@ -62,12 +62,12 @@ class StrategyBench(Bench):
             parts.network = partial(toys.BareToy, offers=offers)
         return parts
 
-    def trained(self, *, owner: bool = False) -> toy_run.Run:
+    def trained(self, *, owner: bool = False) -> toy_run.ToyRun:
         """Train two modalities; other rules compare with it."""
         made = lambda: toy_run.train(self.parts(), data(2), checkpoints=True)  # noqa: E731
         return self.once("training", made, owner=owner)  # type: ignore[no-any-return]
 
-    def eager(self, *, owner: bool = False) -> toy_run.Run:
+    def eager(self, *, owner: bool = False) -> toy_run.ToyRun:
         """Do the same without a graph."""
         self.trained()
         made = lambda: toy_run.train(self.parts(), data(2), eager=True)  # noqa: E731

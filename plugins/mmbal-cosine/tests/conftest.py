@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmbal import BalancedModel, Examples
+from mmbal.strategies import Surroundings
 from mmbal_late import LateConcat
 
 WIDTHS = {"a": 3, "b": 2, "c": 4}
@@ -52,9 +53,10 @@ def make_data():
 def make_model(make_network, make_data):
     """Return a function from a strategy to a model that knows the training examples."""
 
-    def make(strategy=None, modalities="ab", optimizer=None, **options):
-        model = BalancedModel(make_network(modalities), strategy, seed=5)
-        model.run_facts = {"examples": Examples.from_arrays(*make_data(modalities))}
+    def make(strategy=None, modalities="ab", optimizer=None, examples=None, **options):
+        rows = examples or Examples.from_arrays(*make_data(modalities))
+        run = Surroundings(examples=rows)
+        model = BalancedModel(make_network(modalities), strategy, seed=5, surroundings=run)
         model.compile(optimizer or keras.optimizers.SGD(0.1), **options)
         return model
 

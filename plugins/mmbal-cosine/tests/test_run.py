@@ -32,9 +32,9 @@ def train(scope, strategy):
     keras.utils.set_random_seed(0)
     with scope:
         network = LateConcat({m: keras.layers.Dense(4, activation="tanh") for m in "ab"}, 3)
-        model = BalancedModel(network, strategy)
+        run = Surroundings(examples=Examples.from_arrays(inputs, labels))
+        model = BalancedModel(network, strategy, surroundings=run)
         model.compile(keras.optimizers.Adam(0.05))
-    model.run_facts = {"examples": Examples.from_arrays(inputs, labels)}
     model.fit(inputs, labels, batch_size=8, epochs=2, shuffle=False, verbose=0)
     return np.concatenate([np.ravel(v) for v in network.get_weights()])
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ConfigError
-from mmbal.strategies import Context, Phase, Step
+from mmbal.strategies import Batch, Context, Phase
 from mmbal_forward import ModalityDropout
 from mmbal_forward.dropout import keep_mask, kept_shares
 from mmbal_forward.options import DropoutOptions
@@ -16,8 +16,8 @@ from mmbal_forward.options import DropoutOptions
 pytestmark = pytest.mark.filterwarnings("ignore:the learning speed of")
 
 
-def step(examples):
-    return Step({}, tf.zeros([examples], tf.int64), None, None, Phase())
+def batch(examples):
+    return Batch.of({}, tf.zeros([examples], tf.int64))
 
 
 def built(modalities="ab", seed=0, **options):
@@ -63,23 +63,23 @@ def test_the_one_given_back_is_any():
 def test_one_rate_for_all_or_one_each():
     assert built(p=0.3)._rates == (0.3, 0.3)
     assert built("abc", p={"c": 0.5, "a": 0.1})._rates == (0.1, 0.0, 0.5)
-    keep = built("abc", p={"c": 0.5}).forward(step(200)).keep.numpy()
+    keep = built("abc", p={"c": 0.5}).forward(batch(200), Phase()).keep.numpy()
     assert keep[:, :2].all()
     assert 0.35 < keep[:, 2].mean() < 0.65
 
 
 def test_every_step_draws_anew_from_the_seed():
     one, same, other = built(p=0.5), built(p=0.5), built(p=0.5, seed=1)
-    first = one.forward(step(32)).keep.numpy()
-    np.testing.assert_array_equal(same.forward(step(32)).keep, first)
-    assert (other.forward(step(32)).keep.numpy() != first).any()
+    first = one.forward(batch(32), Phase()).keep.numpy()
+    np.testing.assert_array_equal(same.forward(batch(32), Phase()).keep, first)
+    assert (other.forward(batch(32), Phase()).keep.numpy() != first).any()
     one.after_step(None)
-    assert (one.forward(step(32)).keep.numpy() != first).any()
+    assert (one.forward(batch(32), Phase()).keep.numpy() != first).any()
 
 
 def test_rescaled_features_are_divided_by_their_shares():
-    assert built(p=0.5).forward(step(2)).transform is None
-    transform = built(p={"a": 0.2, "b": 0.5}, rescale=True).forward(step(2)).transform
+    assert built(p=0.5).forward(batch(2), Phase()).transform is None
+    transform = built(p={"a": 0.2, "b": 0.5}, rescale=True).forward(batch(2), Phase()).transform
     scaled = transform({"a": tf.constant([0.85, 1.7]), "b": tf.constant([0.55])})
     np.testing.assert_allclose(scaled["a"], [1, 2], rtol=1e-6)
     np.testing.assert_allclose(scaled["b"], [1], rtol=1e-6)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal.strategies import Context, Phase, Step, true_class_scores
+from mmbal.strategies import Batch, Context, Phase, true_class_scores
 from mmbal_forward import OPM
 from mmbal_forward.opm import dropping_rates, enlargement
 from mmbal_forward.options import OPMOptions
@@ -70,9 +70,9 @@ def modulate(make_network, make_data):
         strategy.build(Context(network, network.partition(), seed=0))
         strategy.begin_epoch(0, strategy)
         inputs, labels = make_data(modalities, examples)
-        step = Step(inputs, tf.constant(labels), None, None, Phase())
+        batch = Batch.of(inputs, tf.constant(labels))
         before = network(inputs).features
-        after = network(inputs, transform=strategy.forward(step).transform).features
+        after = network(inputs, transform=strategy.forward(batch, Phase()).transform).features
         scores = true_class_scores(network.logits_of(before, "slice"), labels)
         rates = dropping_rates(scores, strategy.rate, strategy.sensitivity)
         return before, after, dict(zip(modalities, rates.numpy(), strict=True))
@@ -117,10 +117,10 @@ def test_the_share_of_steps_with_dropping(make_network, make_data):
     strategy = OPM(rate=1.0, probability=0.3, starts=0)
     strategy.build(Context(network, network.partition(), seed=0))
     strategy.begin_epoch(0, None)
-    step = Step(inputs, tf.constant(labels), None, None, Phase())
+    batch = Batch.of(inputs, tf.constant(labels))
     features, found = network(inputs).features, []
     for _ in range(100):
-        changed = strategy.forward(step).transform(features)
+        changed = strategy.forward(batch, Phase()).transform(features)
         found.append(any((changed[m].numpy() != z.numpy()).any() for m, z in features.items()))
         strategy.after_step(None)
     assert 0.3 - 4 * 0.046 < np.mean(found) < 0.3 + 4 * 0.046
@@ -145,11 +145,13 @@ def test_scores_teach_nothing(make_network, make_data):
     strategy = OPM(**ALWAYS)
     strategy.build(Context(network, network.partition(), seed=0))
     strategy.begin_epoch(0, None)
-    step = Step(inputs, tf.constant(labels), None, None, Phase())
+    batch = Batch.of(inputs, tf.constant(labels))
     with tf.GradientTape() as tape:
         features = {m: tf.identity(z) for m, z in network(inputs).features.items()}
         tape.watch(features)
-        total = sum(tf.reduce_sum(z) for z in strategy.forward(step).transform(features).values())
+        total = sum(
+            tf.reduce_sum(z) for z in strategy.forward(batch, Phase()).transform(features).values()
+        )
     gradients = tape.gradient(total, [*features.values(), *network.joint.own_variables()])
     assert gradients[2:] == [None, None]
     constants = [np.unique(g.numpy()) for g in gradients[:2]]

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mmbal import BalancedModel
 from mmbal.networks import FusionNetwork, Outputs, VariableGroups, at_least_float32
-from mmbal.strategies import Phase, Step
+from mmbal.strategies import Batch, Step
 from mmbal_mmtm import MMTMNetwork
 
 WIDTHS = {"a": 3, "b": 5, "c": 4, "d": 2, "e": 2}
@@ -202,7 +202,7 @@ def make_step(draw):
         inputs = {m: tf.constant(x) for m, x in inputs.items()}
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         outputs = network(inputs, training=training)
-        return Step(inputs, tf.constant(labels), None, loss, Phase(), outputs=outputs)
+        return Step(Batch.of(inputs, tf.constant(labels)), outputs, loss)
 
     return make
 

@@ -80,7 +80,8 @@ class TestContributions:
         for before, after in zip(held, network.non_trainable_variables, strict=True):
             np.testing.assert_array_equal(before, after)
         a, b = (
-            network({m: x * (m == kept) for m, x in step.inputs.items()}).logits for kept in "ab"
+            network({m: x * (m == kept) for m, x in step.batch.inputs.items()}).logits
+            for kept in "ab"
         )
         whole = step.outputs.logits
         np.testing.assert_allclose(parts[0], (whole - b + a) / 2, atol=1e-6)
@@ -124,10 +125,10 @@ class TestLosses:
         step = make_step(network)
         seen = []
         for scale in (1.0, 2.0, 5.0):
-            shown = step._replace(inputs={m: scale * x for m, x in step.inputs.items()})
-            shown = shown._replace(outputs=network(shown.inputs))
+            inputs = {m: scale * x for m, x in step.batch.inputs.items()}
+            shown = step._replace(batch=step.batch._replace(inputs=inputs), outputs=network(inputs))
             parts = strategy._contributions(shown, tf.constant(True))
-            seen.append([float(_cross_entropy(p, step.labels)) for p in parts])
+            seen.append([float(_cross_entropy(p, step.batch.labels)) for p in parts])
             strategy.losses(shown, {"fused": tf.constant(0.0)})
         assert strategy.scores.numpy().tolist() == near(np.mean(seen, axis=0).tolist())
         assert int(strategy.steps) == 3

@@ -112,7 +112,7 @@ class TestGradients:
         unimodal = network.logits_of(step.outputs.features, "slice")
         summed = sum(x.numpy() for x in unimodal.values())
         np.testing.assert_allclose(summed, step.outputs.logits, atol=1e-6)
-        k = coefficients(true_class_scores(unimodal, step.labels), 0.3).numpy()
+        k = coefficients(true_class_scores(unimodal, step.batch.labels), 0.3).numpy()
         assert min(k) < max(k) == 1
 
         found = factors(OGM(alpha=0.3), network)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import tensorflow as tf
 
-from mmbal.strategies import Context, Phase, Signals, Step
+from mmbal.strategies import Context, Phase, Signals
 
 
 class Machine:
@@ -21,7 +21,7 @@ class Machine:
         self._after = tf.function(strategy.after_step)
 
     def forward(self):
-        return self.strategy.forward(Step({}, None, None, None, Phase()))
+        return self.strategy.forward(None, Phase())
 
     def step(self, *speeds):
         """Run one step; return '.' for a regular one, else the isolated modality's number."""

@@ -12,9 +12,11 @@ import pytest
 import tensorflow as tf
 import tomlkit
 
+from mmbal.strategies import Surroundings
 from mmbal.testing import (
     TrainingBatches,
     build_model,
+    build_strategy,
     discover,
     open_dataset,
     parse_assignment,
@@ -67,7 +69,7 @@ def test_streams_start_from_the_weights_that_are_named_and_the_sample_trains_the
     catalogue = discover()
     config = resolve(catalogue, "nvgesture-pretrained", None, given, sample=True).config
     data = open_dataset(catalogue, config.dataset).load(written, 0)
-    model = build_model(config, catalogue, data)
+    model = build_model(config, catalogue, data, build_strategy(config, catalogue), Surroundings())
     network = model.network
     assert network.modalities == ("color", "depth")
     for stages in network.stages:

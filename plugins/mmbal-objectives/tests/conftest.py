@@ -8,6 +8,7 @@ import pytest
 
 from mmbal import BalancedModel
 from mmbal.data import Examples
+from mmbal.strategies import Surroundings
 from mmbal_late import LateConcat
 from mmbal_mmtm import MMTMNetwork
 
@@ -59,11 +60,11 @@ def make_data():
 
 def fit(network, data, strategy=None, optimizer=None, batch_size=16, **options):
     """Train two epochs of one step, unless batches are smaller; eagerly, as steps are few."""
-    model = BalancedModel(network, strategy, seed=5)
+    # As a run tells it; strategies may read the examples by themselves.
+    run = Surroundings(examples=Examples.from_arrays(*data), batch_size=batch_size)
+    model = BalancedModel(network, strategy, seed=5, surroundings=run)
     options = {"run_eagerly": True, **options}
     model.compile(optimizer or keras.optimizers.SGD(0.1, momentum=0.9), **options)
-    # As a run tells it; strategies may read the examples by themselves.
-    model.run_facts = {"examples": Examples.from_arrays(*data), "batch_size": batch_size}
     model.fit(*data, batch_size=batch_size, epochs=2, shuffle=False, verbose=0)
     return model
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.networks import Outputs
-from mmbal.strategies import Context, Draws, Phase, Step
+from mmbal.strategies import Batch, Context, Draws, Step
 from mmbal.training import branch_loss
 from mmbal_objectives import CML
 from mmbal_objectives.cml import chain, confidence_gained
@@ -40,7 +40,7 @@ def losses_of(modalities, first, weight=0.1):
     features = {m: LOGITS[m] for m in modalities}
     logits = sum(features.values())
     outputs = Outputs(logits, {}, features, {}, {"fused": logits})
-    step = Step({}, LABELS, None, branch_loss(), Phase(), outputs=outputs)
+    step = Step(Batch.of({}, LABELS), outputs, branch_loss())
     while int(tf.argmin(strategy._draws.common(len(modalities)))) != modalities.index(first):
         strategy.after_step(None)
     return strategy.losses(step, {"fused": tf.constant(9.0)}), strategy

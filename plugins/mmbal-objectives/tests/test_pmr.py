@@ -9,7 +9,7 @@ from mmbal import BalancedModel
 from mmbal.data import Examples
 from mmbal.errors import RequirementError
 from mmbal.networks import Outputs
-from mmbal.strategies import Context, Phase, Step, true_class_scores
+from mmbal.strategies import Batch, Context, Step, true_class_scores
 from mmbal.training import branch_loss
 from mmbal_objectives import PMR
 from mmbal_objectives.options import PMROptions
@@ -54,7 +54,7 @@ def built(prototypes=PROTOTYPES, seen=(True, True), *, early=True, **options):
 
 def step_of(features, labels=LABELS, weight=None):
     outputs = Outputs(None, {}, features, {})
-    return Step({}, labels, weight, branch_loss(), Phase(), outputs=outputs)
+    return Step(Batch.of({}, labels, weight), outputs, branch_loss())
 
 
 class TestByHand:
@@ -205,10 +205,10 @@ def test_terms_reach_the_encoder_of_their_modality_alone(make_network, make_data
     strategy.begin_epoch(0, context)
     with tf.GradientTape(persistent=True) as tape:
         outputs = network(inputs)
-        step = Step(inputs, tf.constant(labels), None, branch_loss(), Phase(), outputs=outputs)
+        step = Step(Batch.of(inputs, tf.constant(labels)), outputs, branch_loss())
         losses = strategy.losses(step, {"fused": step.loss_of(outputs.logits)})
     similar = {m: similarities(outputs.features[m], strategy.prototypes[m], SEEN[0]) for m in "abc"}
-    scores = true_class_scores(similar, step.labels)
+    scores = true_class_scores(similar, step.batch.labels)
     assert len(np.unique(scores)) == 3
     best, weakest = np.argmax(scores), np.argmin(scores)
     for loss, silent in (("prototypes", best), ("entropy", weakest)):

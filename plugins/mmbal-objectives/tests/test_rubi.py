@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from mmbal.errors import ConfigError
 from mmbal.networks import Outputs
-from mmbal.strategies import Context, Phase, Step
+from mmbal.strategies import Batch, Context, Step
 from mmbal.training import branch_loss
 from mmbal_objectives import RUBi
 from mmbal_objectives.options import RUBiOptions
@@ -34,7 +34,7 @@ def built(strategy, **channels):
 
 def step_of(logits, features, labels=(0,)):
     outputs = Outputs(logits, {}, features, {}, joint={"fused": logits})
-    return Step({}, tf.constant(labels), None, branch_loss(), Phase(), outputs=outputs)
+    return Step(Batch.of({}, tf.constant(labels)), outputs, branch_loss())
 
 
 class TestByHand:
@@ -105,8 +105,8 @@ def test_who_learns_from_which_loss(make_network, make_data):
     strategy.build(Context(network, network.partition(), classes=network.classes))
     own, groups = strategy.trained_variables(), network.partition()
     with tf.GradientTape(persistent=True) as tape:
-        step = Step(inputs, tf.constant(labels), None, branch_loss(), Phase())
-        losses = strategy.losses(step._replace(outputs=network(inputs)), {})
+        step = Step(Batch.of(inputs, tf.constant(labels)), network(inputs), branch_loss())
+        losses = strategy.losses(step, {})
     # The loss of the branch ends at the features; that of the masked logits reaches everything.
     for group in groups.values():
         assert tape.gradient(losses["bias/a"], group) == [None] * len(group)

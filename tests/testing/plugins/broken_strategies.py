@@ -181,7 +181,7 @@ class Isolating(Scaled):
     def requirements(self):
         return Requirements(frozenset({"isolation"}))
 
-    def forward(self, step):
+    def forward(self, batch, phase):
         return Forward()
 
 

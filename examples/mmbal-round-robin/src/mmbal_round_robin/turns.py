@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from mmbal import Strategy
-from mmbal.strategies import Context, Forward, Signals, Step
+from mmbal.strategies import Batch, Context, Forward, Phase, Signals
 from mmbal_round_robin.options import RoundRobinOptions
 
 BRANCH = "branch/"
@@ -31,7 +31,7 @@ class RoundRobin(Strategy):
         self._groups = [group for group in context.groups if group in self._branches]
         self.steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
 
-    def forward(self, step: Step) -> Forward:
+    def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Say which branches learn in this step."""
         whose = self.steps // self.turn % len(self._branches)
         return Forward(

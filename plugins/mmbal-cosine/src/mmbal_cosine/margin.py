@@ -126,7 +126,7 @@ class AdaptiveMargin(Strategy):
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the cross-entropy of the logits with their margin."""
-        logits = with_margin(step.outputs.logits, self._margin(step), self.scale)  # type: ignore[union-attr]
+        logits = with_margin(step.outputs.logits, self._margin(step), self.scale)
         return {"margin": step.loss_of(logits)}
 
     def _margin(self, step: Step) -> tf.Tensor:
@@ -140,11 +140,11 @@ class AdaptiveMargin(Strategy):
     def _groups_of(self, name: str, step: Step) -> tf.Tensor:
         """Return the row of each example in the table of a modality, (batch,) int64."""
         if name == EVERYBODY:
-            return tf.ones([tf.shape(step.outputs.logits)[0]], tf.int64)  # type: ignore[union-attr]
+            return tf.ones([tf.shape(step.outputs.logits)[0]], tf.int64)
         centroids = tf.convert_to_tensor(self.centroids[name])
-        averages = summarise(step.inputs[name])
+        averages = summarise(step.batch.inputs[name])
         groups = nearest(averages, centroids)
-        known = tf.reduce_any(step.outputs.features[name] != 0, axis=-1)  # type: ignore[union-attr]
+        known = tf.reduce_any(step.outputs.features[name] != 0, axis=-1)
         if self.grouping == "values":
             same = tf.reduce_all(averages == tf.gather(centroids, groups), axis=-1)
             known = tf.logical_and(known, same)

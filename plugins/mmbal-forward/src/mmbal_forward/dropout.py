@@ -5,7 +5,16 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from mmbal.errors import ConfigError, unknown
-from mmbal.strategies import Context, Draws, Forward, Requirements, Signals, Step, Strategy
+from mmbal.strategies import (
+    Batch,
+    Context,
+    Draws,
+    Forward,
+    Phase,
+    Requirements,
+    Signals,
+    Strategy,
+)
 from mmbal_forward.options import DropoutOptions
 
 
@@ -55,9 +64,9 @@ class ModalityDropout(Strategy):
         self._shares = dict(zip(modalities, kept_shares(self._rates), strict=True))
         self._draws = Draws(context.seed, "modality-dropout")
 
-    def forward(self, step: Step) -> Forward:
+    def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Draw what the examples of this step lose."""
-        drawn = self._draws.by_row(step, len(self._rates) + 1)
+        drawn = self._draws.by_row(batch, len(self._rates) + 1)
         return Forward(
             keep=keep_mask(drawn, self._rates), transform=self._rescale if self.rescale else None
         )

@@ -6,12 +6,13 @@ from functools import partial
 import tensorflow as tf
 
 from mmbal.strategies import (
+    Batch,
     Context,
     Draws,
     Forward,
+    Phase,
     Requirements,
     Signals,
-    Step,
     Windowed,
     ratios_to_others,
     true_class_scores,
@@ -77,22 +78,22 @@ class OPM(Windowed):
         self._channels = context.channels
         self._draws = Draws(context.seed, "opm")
 
-    def forward(self, step: Step) -> Forward:
+    def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Modulate the features of this step."""
-        return Forward(transform=partial(self._modulate, step))
+        return Forward(transform=partial(self._modulate, batch))
 
     def after_step(self, signals: Signals) -> None:
         """Go on to the next draw."""
         self._draws.advance()
 
-    def _modulate(self, step: Step, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _modulate(self, batch: Batch, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         held = {m: tf.stop_gradient(feature) for m, feature in features.items()}
         unimodal = self._network.logits_of(held, "slice")
-        scores = true_class_scores({m: unimodal[m] for m in features}, step.labels)
+        scores = true_class_scores({m: unimodal[m] for m in features}, batch.labels)
         rates = dropping_rates(scores, self.rate, self.sensitivity)
         drops = tf.logical_and(self.acts(), self._draws.common(1)[0] < self.probability)
         rates = tf.where(drops, rates, tf.zeros_like(rates))
-        drawn = tf.cast(self._draws.by_row(step, len(features)), rates.dtype)
+        drawn = tf.cast(self._draws.by_row(batch, len(features)), rates.dtype)
         channels = [self._channels[m] for m in features]
         factors = tf.cast(drawn >= rates, rates.dtype) * enlargement(rates, channels)
         return {

@@ -96,7 +96,7 @@ class AGM(Windowed):
             return joint
         acts = self.acts()
         parts = self._contributions(step, acts)
-        scores = tf.stack([_cross_entropy(part, step.labels) for part in parts])
+        scores = tf.stack([_cross_entropy(part, step.batch.labels) for part in parts])
         held = tf.convert_to_tensor(self.scores)
         factors = coefficients(scores, held, self.alpha, self.bound)
         # Outside of the window too, `tf.where` below gives the other branch a gradient of zero,
@@ -135,13 +135,12 @@ class AGM(Windowed):
 
     def _contributions(self, step: Step, acts: tf.Tensor) -> list[tf.Tensor]:
         """Return every modality's part of the fused logits, (batch, classes) each."""
-        assert step.outputs is not None  # noqa: S101  (for the type checker)
         whole = step.outputs.logits
         players = len(self._context.modalities)
         *partial, everyone = coalitions(players)
         found = tf.cond(  # epochs outside of the window cost no more than plain ones
             acts,
-            lambda: [self._without(step.inputs, kept).logits for kept in partial],
+            lambda: [self._without(step.batch.inputs, kept).logits for kept in partial],
             lambda: [tf.zeros_like(whole) for _ in partial],
         )
         return shapley_values({**dict(zip(partial, found, strict=True)), everyone: whole}, players)

@@ -87,10 +87,9 @@ class OGM(Windowed):
 
     def _factors(self, step: Step) -> tf.Tensor:
         """Return what every encoder's gradients are multiplied by, (modality,)."""
-        assert step.outputs is not None  # noqa: S101  (for the type checker)
         unimodal = self._context.network.logits_of(step.outputs.features, "slice")
         ordered = {m: unimodal[m] for m in self._context.modalities}
-        return coefficients(true_class_scores(ordered, step.labels), self.alpha)
+        return coefficients(true_class_scores(ordered, step.batch.labels), self.alpha)
 
 
 class OGMGE(OGM):

@@ -52,7 +52,6 @@ class MMPareto(Strategy):
         """Return the loss of the fused prediction and one per modality."""
         if len(self._context.modalities) == 1:
             return joint
-        assert step.outputs is not None  # noqa: S101  (for the type checker)
         heads = self._context.network.logits_of(step.outputs.features, "head")
         found = {FUSED: step.loss_of(step.outputs.logits)}
         return found | {HEAD + m: step.loss_of(logits) for m, logits in heads.items()}

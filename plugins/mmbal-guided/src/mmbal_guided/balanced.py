@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from mmbal.strategies import Context, Forward, Requirements, Step, Strategy
+from mmbal.strategies import Batch, Context, Forward, Phase, Requirements, Strategy
 from mmbal_guided.options import Update
 
 REGULAR = -1
@@ -55,7 +55,7 @@ class Balanced(Strategy):
         """Count the epochs, over several fits, for a warm-up over data of unknown length."""
         self.epoch.assign_add(1)
 
-    def forward(self, step: Step) -> Forward:
+    def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Isolate the target; leave alone what a re-balancing step must not train."""
         target = tf.convert_to_tensor(self.target)
         isolate = tf.equal(tf.range(len(self._context.modalities)), target)

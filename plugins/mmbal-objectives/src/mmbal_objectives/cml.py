@@ -50,9 +50,9 @@ class CML(Strategy):
         count = len(self._network.modalities)
         if count == 1:
             return joint
-        features = step.outputs.features  # type: ignore[union-attr]
+        features = step.outputs.features
         fewer = [self._network.fuse(features, keep) for keep in chain(self._draws.common(count))]
-        logits = [step.outputs.logits, *fewer]  # type: ignore[union-attr]
+        logits = [step.outputs.logits, *fewer]
         fitted = tf.add_n([step.loss_of(each) for each in logits]) / count
         gained = tf.cast(confidence_gained(logits), fitted.dtype)
         return {"subsets": fitted, "confidence": self.weight * gained}

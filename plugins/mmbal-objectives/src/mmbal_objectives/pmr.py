@@ -7,7 +7,16 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.networks import at_least_float32
-from mmbal.strategies import FLOOR, Context, Requirements, Step, Windowed, pooled, true_class_scores
+from mmbal.strategies import (
+    FLOOR,
+    Batch,
+    Context,
+    Requirements,
+    Step,
+    Windowed,
+    pooled,
+    true_class_scores,
+)
 from mmbal_objectives.options import Mode, PMROptions
 
 SMALLEST = 1e-12
@@ -131,15 +140,15 @@ class PMR(Windowed):
         """Return the joint loss, that against the prototypes, and the entropy."""
         seen, names = tf.convert_to_tensor(self.seen), list(self.prototypes)
         similar = [
-            similarities(pooled(step.outputs.features[m]), self.prototypes[m], seen)  # type: ignore[union-attr]
-            for m in names
+            similarities(pooled(step.outputs.features[m]), self.prototypes[m], seen) for m in names
         ]
-        scores = true_class_scores(dict(zip(names, similar, strict=True)), step.labels)
+        scores = true_class_scores(dict(zip(names, similar, strict=True)), step.batch.labels)
         lag, lead = lags_and_leads(scores)
         if self.mode == "released":
             lag = tf.cast(lag > 0, lag.dtype)
-        known = tf.gather(seen, tf.reshape(tf.cast(step.labels, tf.int32), [-1]))
-        fits = [step._replace(sample_weight=_weight(step, known)).loss_of(x) for x in similar]
+        known = tf.gather(seen, tf.reshape(tf.cast(step.batch.labels, tf.int32), [-1]))
+        known_only = step._replace(batch=step.batch._replace(weight=_weight(step.batch, known)))
+        fits = [known_only.loss_of(x) for x in similar]
         terms = {
             "prototypes": self.weight * _weighted(lag, fits),
             "entropy": -self.entropy * _weighted(lead, [entropy(x) for x in similar]),
@@ -186,9 +195,9 @@ def entropy(logits: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_mean(tf.reduce_sum(tf.exp(logs) * logs, axis=-1))
 
 
-def _weight(step: Step, known: tf.Tensor) -> tf.Tensor:
+def _weight(batch: Batch, known: tf.Tensor) -> tf.Tensor:
     """Return the sample weights, 0 for examples of a class without a prototype."""
-    given = tf.ones_like(known, tf.float32) if step.sample_weight is None else step.sample_weight
+    given = tf.ones_like(known, tf.float32) if batch.weight is None else batch.weight
     return tf.where(known, given, tf.zeros_like(given))
 
 

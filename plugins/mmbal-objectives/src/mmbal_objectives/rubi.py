@@ -97,7 +97,7 @@ class RUBi(Strategy):
             return joint
         answers, own = [], {}
         for modality, (mask, classifier) in self._branches.items():
-            seen = tf.stop_gradient(pooled(step.outputs.features[modality]))  # type: ignore[union-attr]
+            seen = tf.stop_gradient(pooled(step.outputs.features[modality]))
             answer = at_least_float32(mask(seen))
             answers.append(answer)
             own[f"bias/{modality}"] = self.weight * step.loss_of(
@@ -105,7 +105,7 @@ class RUBi(Strategy):
             )
         fitted = {
             name: step.loss_of(masked(logits, answers))
-            for name, logits in step.outputs.supervised.items()  # type: ignore[union-attr]
+            for name, logits in step.outputs.supervised.items()
         }
         return fitted | own
 

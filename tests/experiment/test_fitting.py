@@ -165,10 +165,10 @@ class TestExecution:
 
 
 def test_fewer_examples_a_step_than_replicas_is_one_line(toys, tmp_path, monkeypatch):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise ValueError("batch_size must be at least the number of replicas, 8; received 5")
 
-    monkeypatch.setattr("mmbal.experiment.training.TrainingBatches", refuse)
+    monkeypatch.setattr("mmbal.experiment.fitting.TrainingBatches", refuse)
     with pytest.raises(MmbalError, match="at least the number of replicas, 8; received 5"):
         toys.run(tmp_path / "run")
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from mmbal.data.python_reader import telling_bad_examples
 from mmbal.errors import MmbalError
 from mmbal.experiment.batches import TrainingBatches, plain_batches
 from mmbal.experiment.checkpoints import Checkpoints
+from mmbal.experiment.model import build_model
 from mmbal.experiment.observers import LAST, JournalWriter, Selection, save_weights
 from mmbal.experiment.rehearsal import Trials
 from mmbal.experiment.sampler import Sampler
@@ -26,9 +28,10 @@ from mmbal.records.checkpoint_store import Generations
 from mmbal.records.journal import Journal
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas
+from mmbal.strategies.strategy import Requirements, Strategy
+from mmbal.strategies.surroundings import Surroundings
 from mmbal.training.epochs import FaultWatch
 from mmbal.training.guard import NonFiniteError
-from mmbal.training.model import BalancedModel
 
 # What TensorFlow raises when a host that it talks to is gone.
 LOST_HOST = (
@@ -40,111 +43,133 @@ LOST_HOST = (
 )
 
 
-@dataclass
-class Training:
-    """One training, on this host's part of the devices.
+@dataclass(frozen=True)
+class Run:
+    """What a run is before its data are read.
 
     Args:
-        config: of the run.
-        catalogue: builds plugins' callbacks.
-        data: to train on.
-        model: compiled.
+        config: what to compute.
+        catalogue: builds the components.
+        folder: of the record.
         progress: told what happens; silent but on the chief.
-        folder: of the run.
-        journal: of the chief, None on other hosts.
-        store: of checkpoints; written by the chief only.
-        facts: what checkpoints tell beside the state.
-        stop: heard while training.
+        replicas: train together.
     """
 
     config: RunConfig
     catalogue: Catalogue
-    data: MultimodalDataset
-    model: BalancedModel
-    progress: Progress
     folder: Path
-    journal: Journal | None
-    store: Generations
-    facts: Callable[[], Mapping[str, Any]]
-    stop: StopRequest
-    selection: Selection | None = field(init=False, default=None)
-    writer: JournalWriter | None = field(init=False, default=None)
+    progress: Progress
+    replicas: Replicas
 
-    def __post_init__(self) -> None:
-        """Build all parts; nothing runs yet."""
-        config, replicas = self.config, self.model.replicas
-        needed, sampler = self.model.strategy.requirements(), None
-        if needed.sampler:
-            sampler = Sampler(len(self.data.train), len(self.data.modalities))
-            self.model.sampler = sampler
+
+class Fitting:
+    """The training of a run, on this host's part of the devices. Nothing runs before `fit`.
+
+    Args:
+        run: to train for.
+        data: to train on.
+        strategy: to train with.
+        store: of checkpoints; written by the chief only.
+        journal: of the chief, None on other hosts.
+        checkpoint: to go on from; None begins.
+        facts: what checkpoints tell beside the state.
+
+    Raises:
+        MmbalError: a component refuses its options, or the checkpoint belongs to another model.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        data: MultimodalDataset,
+        strategy: Strategy,
+        store: Generations,
+        journal: Journal | None = None,
+        checkpoint: Checkpoint | None = None,
+        facts: Callable[[], Mapping[str, Any]] = dict,
+    ) -> None:
+        self._run, self._data, self._journal = run, data, journal
+        self.stop = StopRequest(run.progress.stage)
+        needed = Requirements() if len(data.modalities) == 1 else strategy.requirements()
+        sampler = Sampler(len(data.train), len(data.modalities)) if needed.sampler else None
         try:
-            self.model.run_facts = self._run_facts(sampler, trials=needed.trials)
             self.batches = TrainingBatches(
-                self.data, config.batch_size, config.seed, sampler, replicas
+                data, run.config.batch_size, run.config.seed, sampler, run.replicas, ids=needed.ids
             )
         except ValueError as error:
             raise MmbalError(str(error)) from error
-        self.model.batches_are_shared_out = replicas.workers > 1
+        state = {} if checkpoint is None else checkpoint.facts["state"]
+        surroundings = self._surroundings(needed, sampler, state.get("begun_epoch"))
+        with run.replicas.scope():
+            self.model = build_model(
+                run.config, run.catalogue, data, strategy, surroundings, saved=bool(state)
+            )
         self.model.prepare(self.batches.steps_per_epoch)
-        self._extra = [
-            self.catalogue.build("callback", choice.name, choice.options)
-            for choice in config.callbacks
-        ]
-        hosts: dict[str, Any] = {
-            f"callback/{choice.name}": CallbackState(callback)
-            for choice, callback in zip(config.callbacks, self._extra, strict=True)
-        }
-        hosts |= self._watchers()
+        self.selection: Selection | None = None
+        self.writer: JournalWriter | None = None
+        hosts = self._observers()
         self.checkpoints = Checkpoints(
-            self.store if replicas.is_chief else None,
+            store if run.replicas.is_chief else None,
             TrainingState(self.model, sampler, hosts),
-            self.facts,
-            config,
+            facts,
+            run.config,
             self.batches,
             self.stop,
-            FaultWatch(self.model),
-            replicas,
+            FaultWatch(lambda: self.model.guard, self.model.trace.capacity),
+            run.replicas,
+        )
+        if checkpoint is not None:
+            self.checkpoints.resume(checkpoint)
+
+    def _surroundings(
+        self, needed: Requirements, sampler: Sampler | None, begun_epoch: int | None
+    ) -> Surroundings:
+        """Return what only a run can offer to a strategy."""
+        run, data, rehearse = self._run, self._data, None
+        if needed.trials:
+            rehearse = partial(Trials, data=data, config=run.config, sampler=sampler,
+                               stop=self.stop, progress=run.progress)  # fmt: skip
+        return Surroundings(
+            epochs=run.config.epochs,
+            batch_size=run.config.batch_size,
+            examples=data.train,
+            sampler=sampler,
+            rehearse=rehearse,
+            note=self._note,
+            ids=needed.ids,
+            shared_out=run.replicas.workers > 1,
+            open_ended=True,
+            resumed_epoch=begun_epoch,
         )
 
-    def _run_facts(self, sampler: Sampler | None, *, trials: bool) -> dict[str, Any]:
-        """Return what only a run can tell a strategy, as fields of its `Context`."""
-        facts: dict[str, Any] = {
-            "epochs": self.config.epochs,
-            "examples": self.data.train,
-            "batch_size": self.config.batch_size,
-            "note": self._note,
+    def _observers(self) -> dict[str, Any]:
+        """Build the callbacks; return those that checkpoints hold the state of, by name."""
+        run, journal = self._run, self._journal
+        extra = {
+            choice.name: run.catalogue.build("callback", choice.name, choice.options)
+            for choice in run.config.callbacks
         }
-        if trials:
-            facts["trial"] = Trials(
-                self.model, self.data, self.config, sampler, self.stop, self.progress
-            )
-        return facts
-
-    def _watchers(self) -> dict[str, Any]:
-        """Build what chooses weights and writes the journal, on the chief."""
-        if self.journal is None:
-            return {}
-        self.selection = Selection(self.model.network, self.config.select, self.folder)
+        self._callbacks = list(extra.values())
+        hosts: dict[str, Any] = {f"callback/{n}": CallbackState(c) for n, c in extra.items()}
+        if journal is None:
+            return hosts
+        self.selection = Selection(self.model.network, run.config.select, run.folder)
         self.writer = JournalWriter(
-            self.model, self.journal, self.progress, self.selection, self.config.log_every
+            self.model, journal, run.progress, self.selection, run.config.log_every
         )
-        return {"selection": self.selection, "journal": self.writer}
+        self._callbacks += [self.selection, self.writer]
+        return hosts | {"selection": self.selection, "journal": self.writer}
 
-    def resume(self, checkpoint: Checkpoint) -> None:
-        """Go on from a checkpoint."""
-        self.checkpoints.resume(checkpoint)
-
-    def run(self) -> None:
+    def fit(self) -> None:
         """Train to the end.
 
         Raises:
             StopTraining: it was asked to stop; a checkpoint is safe.
             MmbalError: a host was lost, or a step was not finite.
         """
-        config, replicas = self.config, self.model.replicas
-        self.progress.started(config.epochs, self.batches.steps_per_epoch)
-        watching = [each for each in (self.selection, self.writer) if each is not None]
-        validation = plain_batches(self.data.validation, config.batch_size, replicas)
+        config, replicas = self._run.config, self._run.replicas
+        self._run.progress.started(config.epochs, self.batches.steps_per_epoch)
+        validation = plain_batches(self._data.validation, config.batch_size, replicas)
         try:
             with (
                 self.stop,
@@ -157,7 +182,7 @@ class Training:
                     validation_data=validation,
                     initial_epoch=self.checkpoints.position.epoch,
                     epochs=config.epochs,
-                    callbacks=[*self._extra, *watching, self.checkpoints],
+                    callbacks=[*self._callbacks, self.checkpoints],
                     verbose=0,
                     shuffle=False,
                 )
@@ -166,7 +191,7 @@ class Training:
         finally:
             # Here and not when the run stops: while it is scored, other weights may be loaded.
             if replicas.is_chief:
-                save_weights(self.model.network, self.folder / LAST)
+                save_weights(self.model.network, self._run.folder / LAST)
 
     @contextmanager
     def _safe_when_stopped(self) -> Iterator[None]:
@@ -180,10 +205,10 @@ class Training:
     def _note(self, name: str, values: Mapping[str, float]) -> None:
         """Tell what the strategy found out: once on the screen, once in the journal."""
         told = ", ".join(f"{what} {value:.4g}" for what, value in values.items())
-        self.progress.stage(f"{name}: {told}")
-        if self.journal is not None:
+        self._run.progress.stage(f"{name}: {told}")
+        if self._journal is not None:
             for what, value in values.items():
-                self.journal.write(
+                self._journal.write(
                     {"event": "array", "name": f"{name}/{what}", "values": [float(value)]}
                 )
 
