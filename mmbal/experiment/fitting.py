@@ -115,7 +115,7 @@ class Fitting:
             run.config,
             self.batches,
             self.stop,
-            FaultWatch(lambda: self.model.guard, self.model.trace.capacity),
+            FaultWatch(lambda: self.model.learner.guard, self.model.trace.capacity),
             run.replicas,
         )
         if checkpoint is not None:

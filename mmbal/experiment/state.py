@@ -134,11 +134,11 @@ class TrainingState:
 def _variables(model: BalancedModel) -> dict[str, Any]:
     """Return every variable that training moves, by a name that stays the same."""
     modules: dict[str, Any] = {
-        "speed": model.learning_speed,
+        "speed": model.learner.learning_speed,
         "trace": model.trace,
-        "guard": model.guard,
+        "guard": model.learner.guard,
         "strategy": model.strategy,
-        "loss_scale": model.loss_scale,
+        "loss_scale": model.learner.loss_scale,
     }
     lists = {
         "network": model.network.variables,  # with the states of its random generators

@@ -1,52 +1,32 @@
 """A Keras model that trains a fusion network under a strategy and watches its balance."""
 
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import keras
 import tensorflow as tf
 
-from mmbal.networks.network import OWN, FusionNetwork
+from mmbal.networks.network import FusionNetwork
 from mmbal.networks.shapes import build_from
 from mmbal.replicas.model import ReplicatedModel
 from mmbal.replicas.rows import annotated
 from mmbal.replicas.sums import global_rows, own_rows
-from mmbal.strategies.composite import product_of
-from mmbal.strategies.requirements import check_requirements, checked, suited
-from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
+from mmbal.strategies.requirements import check_requirements, suited
+from mmbal.strategies.step import Batch, Step
 from mmbal.strategies.strategy import Context, EpochPlan, Strategy
 from mmbal.strategies.surroundings import ALONE, Surroundings
-from mmbal.strategies.tape import GlobalTape
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
-from mmbal.training.guard import Guard, Policy, Verdict
-from mmbal.training.learning_speed import LearningSpeed, imbalance
+from mmbal.training.guard import Policy
+from mmbal.training.learner import Learner
+from mmbal.training.learning_speed import imbalance
 from mmbal.training.losses import LogitAccuracy, all_losses, branch_loss
 from mmbal.training.metrics import OwnMetrics
 from mmbal.training.optimizer import GroupedOptimizer
-from mmbal.training.precision import LossScale, loss_scale_for
 from mmbal.training.trace import StepTrace
 
 ENDLESS = 2**31 - 1
 """Steps that Keras is told of where every epoch may have another length."""
-
-
-class Update(NamedTuple):
-    """What one update of a step did.
-
-    Attributes:
-        forward: how it ran the network.
-        outputs: of the network.
-        loss: () of the global batch.
-        speeds: (modality,) conditional learning speeds in nats after it.
-        fault: () int64, what the guard found in the step so far.
-    """
-
-    forward: Forward
-    outputs: Any
-    loss: tf.Tensor
-    speeds: tf.Tensor
-    fault: tf.Tensor
 
 
 class BalancedModel(ReplicatedModel):
@@ -75,8 +55,7 @@ class BalancedModel(ReplicatedModel):
     replicas: every step sees the global batch, however many devices and hosts share it.
     """
 
-    learning_speed: LearningSpeed
-    guard: Guard
+    learner: Learner
     optimizer: Any
 
     def __init__(
@@ -96,7 +75,6 @@ class BalancedModel(ReplicatedModel):
         self.strategy = suited(strategy or Strategy(), network)
         self.strategy_seed = seed
         self.on_nonfinite = on_nonfinite
-        self.loss_scale: LossScale | None = None
         self.trace = StepTrace(len(network.modalities), trace_capacity)
         self.context: Context | None = None
         self._epochs = self._epoch_hooks(surroundings.resumed_epoch)
@@ -143,7 +121,7 @@ class BalancedModel(ReplicatedModel):
             NonFiniteError: loss, gradients or speeds became NaN or infinite and `on_nonfinite`
                 is "stop".
         """
-        faults = FaultWatch(lambda: self.guard, self.trace.capacity)
+        faults = FaultWatch(lambda: self.learner.guard, self.trace.capacity)
         callbacks = [faults, self._epochs, *(callbacks or ())]
         with self.replicas.scope(), warnings.catch_warnings():
             build_from(self.network, x)
@@ -187,20 +165,10 @@ class BalancedModel(ReplicatedModel):
                 self.strategy.adapt(self.network)
                 self.context = self._context(steps_per_epoch)
                 self.strategy.build(self.context)
-                own, served = self.strategy.trained_variables(), self.network.variable_groups()
-                self.learning_speed = LearningSpeed(self.network.modalities, served, own)
-                self.loss_scale = loss_scale_for(self.network)
-                self.guard = Guard(
-                    self.on_nonfinite,
-                    list(self._groups()),
-                    self.network.modalities,
-                    scaled=self.loss_scale is not None,
-                )
+                self.learner = Learner(self.network, self.strategy, self.trace, self.on_nonfinite)
             if not isinstance(self.optimizer, GroupedOptimizer):
                 # Compiled anew, perhaps because layers were frozen or thawed.
-                self.optimizer = GroupedOptimizer(self.optimizer, self._groups())
-                own = self.strategy.trained_variables()
-                self.learning_speed.watch(self.network.variable_groups(), own)
+                self.optimizer = self.learner.watch(self.optimizer)
         return self.context
 
     def _context(self, steps_per_epoch: int | None) -> Context:
@@ -218,11 +186,6 @@ class BalancedModel(ReplicatedModel):
             note=run.note,
         )
 
-    def _groups(self) -> dict[str, Sequence[keras.Variable]]:
-        """Return the variable groups that are trained: the network's and the strategy's own."""
-        own = self.strategy.trained_variables()
-        return {**self.network.partition(), **({OWN: own} if own else {})}
-
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Run one step: forward, gradients, learning speeds, update, strategy."""
         data, whole = self.share(data)
@@ -230,7 +193,7 @@ class BalancedModel(ReplicatedModel):
         # counters need no data, and TensorFlow would run them side by side with its failure.
         with tf.control_dependencies([x for x in tf.nest.flatten(data) if x is not None]):
             batch = _batch_of(data, whole)
-            update = self._learn(batch)
+            update = self.learner.learn(batch, self._branch_loss, self.optimizer)
             d_speed = imbalance(update.speeds)
             self.trace.write(
                 update.loss, update.forward.isolated, update.speeds, d_speed, update.fault
@@ -239,49 +202,6 @@ class BalancedModel(ReplicatedModel):
         balance = {f"learning_speed/{modality}": speed for modality, speed in named}
         tracked = self._track(batch, whole, update.outputs, update.loss)
         return {**tracked, **balance, "d_speed": d_speed}
-
-    def _learn(self, batch: Batch) -> Update:
-        """Run the updates of a step; return the last one."""
-        phases, fault = self.strategy.phases(), tf.zeros([], tf.int64)
-        for phase in phases:
-            # What a faulty update moves beside the weights.
-            before = self.guard.hold(self.network, self.strategy)
-            update, verdict = self._update(batch, phase, fault, ends_step=phase is phases[-1])
-            self.guard.put_back(before, verdict.applies)
-            fault = update.fault
-        return update
-
-    def _update(
-        self, batch: Batch, phase: Phase, fault: tf.Tensor, *, ends_step: bool
-    ) -> tuple[Update, Verdict]:
-        """Run forward, gradients, learning speeds, optimizer and strategy once."""
-        forward = checked(self.strategy.forward(batch, phase), self.strategy, self.network)
-        several = self.strategy.requirements().several_gradients
-        with tf.GradientTape(persistent=several) as local_tape:
-            outputs = self._forward(batch, forward)
-            penalties = self.network.losses  # a strategy may run the network again
-            step = Step(batch, outputs, self._branch_loss, phase)
-            own = self.strategy.losses(step, step.joint_losses())
-            losses = all_losses(own, penalties, batch.labels)
-        variables = [*self.network.trainable_variables, *self.strategy.trained_variables()]
-        tape = GlobalTape(local_tape, self._scale)
-        gradients = self.strategy.combine_gradients(tape, losses, variables, step)
-        effective = self.learning_speed.measure(gradients, variables)
-        loss = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
-        verdict = self.guard.judge(loss, effective, self.trace.steps, self._shrinks, fault)
-        counts = tf.logical_and(forward.regular, verdict.applies)
-        speeds = self.learning_speed.accumulate(effective, counts)
-        self.optimizer.apply(
-            gradients,
-            variables,
-            active=self._active(forward, verdict),
-            only=phase.groups,
-            ends_step=tf.logical_and(verdict.applies, ends_step),
-        )
-        if self.loss_scale is not None:
-            self.loss_scale.update(verdict.finite)
-        self.strategy.after_step(Signals(speeds, losses, counts))
-        return Update(forward, outputs, loss, speeds, verdict.fault), verdict
 
     def test_step(self, data: Any) -> dict[str, tf.Tensor]:
         """Evaluate one batch with normal gates."""
@@ -307,22 +227,6 @@ class BalancedModel(ReplicatedModel):
         """The metrics that exist since `compile`, whatever Keras makes later."""
         return self._own.existing
 
-    def _forward(self, batch: Batch, forward: Forward) -> Any:
-        masks = [mask for mask in (batch.keep, forward.keep) if mask is not None]
-        keep = product_of(masks) if masks else None
-        given = {"isolate": forward.isolate, "keep": keep, "transform": forward.transform}
-        needed = {name: value for name, value in given.items() if value is not None}
-        return self.network(batch.inputs, training=True, **needed)
-
-    def _active(self, forward: Forward, verdict: Verdict) -> Mapping[str, tf.Tensor]:
-        """Return which groups this step updates: none if it is faulty."""
-        if not self.guard.holds:
-            return forward.active
-        return {
-            group: tf.logical_and(verdict.applies, forward.active.get(group, True))
-            for group in self.optimizer.groups
-        }
-
     def _track(
         self, batch: Batch, whole: tf.Tensor, outputs: Any, loss: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -336,14 +240,6 @@ class BalancedModel(ReplicatedModel):
             batch.inputs, labels, fused, sample_weight=weight
         )
         return results
-
-    @property
-    def _scale(self) -> tf.Tensor | None:
-        return None if self.loss_scale is None else tf.convert_to_tensor(self.loss_scale.factor)
-
-    @property
-    def _shrinks(self) -> tf.Tensor | bool:
-        return False if self.loss_scale is None else self.loss_scale.shrinks
 
 
 def _batch_of(data: Any, whole: tf.Tensor) -> Batch:

@@ -315,7 +315,7 @@ def train(setting, strategy):
 
 def state(model):
     """Return all variables, and how far they differ between the replicas of this process."""
-    modules = [model.strategy, model.learning_speed, model.guard]
+    modules = [model.strategy, model.learner.learning_speed, model.learner.guard]
     variables = {
         "weight": model.network.variables,
         "optimizer": model.optimizer.variables,

@@ -189,7 +189,7 @@ def build(policy):
     return model
 
 def copies(model):
-    kinds = (model.network, model.optimizer, model.learning_speed, model.strategy)
+    kinds = (model.network, model.optimizer, model.learner.learning_speed, model.strategy)
     found = [v for kind in kinds for v in kind.variables]
     values = [v.value if isinstance(v, keras.Variable) else v for v in found]
     return [[c.numpy() for c in scope.experimental_local_results(v)] for v in values]

@@ -50,7 +50,7 @@ def train(make_network, make_data):
 
 
 def state(model):
-    kinds = (model.network, model.optimizer, model.learning_speed, model.strategy)
+    kinds = (model.network, model.optimizer, model.learner.learning_speed, model.strategy)
     return [v.numpy() for kind in kinds for v in kind.variables]
 
 

@@ -124,7 +124,7 @@ class BrokenGradient(Strategy):
 
 
 def state(model):
-    kinds = (model.network, model.optimizer, model.learning_speed, model.strategy)
+    kinds = (model.network, model.optimizer, model.learner.learning_speed, model.strategy)
     return [v.numpy() for kind in kinds for v in kind.variables]
 
 
@@ -167,7 +167,7 @@ class TestLoss:
         assert moved(model.states) == [True, True, False, False]
         steps = model.trace.read()
         assert np.isfinite(steps.loss).tolist() == [True] * 3 + [False, True]
-        assert model.guard.describe(steps.faults[3]).startswith(self.WHAT)
+        assert model.learner.guard.describe(steps.faults[3]).startswith(self.WHAT)
         assert not steps.faults[[0, 1, 2, 4]].any()
 
     def test_stop_is_noticed_as_soon_as_the_trace_is_full(self, fit):

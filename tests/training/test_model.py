@@ -216,7 +216,7 @@ def test_only_a_loss_scale_lets_a_model_that_warns_hold_anything(
     model = BalancedModel(make_network(), on_nonfinite="warn")
     model.compile()
     model.prepare()
-    assert model.guard.holds is holds
+    assert model.learner.guard.holds is holds
 
 
 class TestEvaluateAndPredict:
@@ -437,7 +437,7 @@ class TestPrecision:
         precision("float32")
         losses = model.fit(*make_data(), epochs=3, batch_size=8, verbose=0).history["loss"]
         assert losses[-1] < losses[0]
-        assert float(model.loss_scale.factor) >= 1
+        assert float(model.learner.loss_scale.factor) >= 1
 
     def test_bfloat16_speeds_are_those_of_float32(
         self, make_network, make_data, balanced, precision

@@ -81,15 +81,15 @@ class TestOverflow:
 
     @staticmethod
     def state(model):
-        kinds = (model.network, model.optimizer, model.learning_speed, model.strategy)
+        kinds = (model.network, model.optimizer, model.learner.learning_speed, model.strategy)
         return [v.numpy() for kind in kinds for v in kind.variables]
 
     def test_an_overflow_changes_nothing_but_the_scale(self, model, make_data):
-        model.loss_scale.factor.assign(2.0**30)
+        model.learner.loss_scale.factor.assign(2.0**30)
         before = self.state(model)
         with pytest.warns(UserWarning, match="learning speed of a, b is undefined"):
             model.fit(*make_data(), **EPOCH)
-        assert float(model.loss_scale.factor) == 2.0**25
+        assert float(model.learner.loss_scale.factor) == 2.0**25
         for value, old in zip(self.state(model), before, strict=True):
             np.testing.assert_array_equal(value, old)
         steps = model.trace.read()
@@ -97,13 +97,13 @@ class TestOverflow:
         assert not steps.faults.any()
 
     def test_training_begins_when_the_scale_fits(self, model, make_data):
-        model.loss_scale.factor.assign(2.0**30)
+        model.learner.loss_scale.factor.assign(2.0**30)
         with pytest.warns(UserWarning, match="learning speed of a, b is undefined"):
             model.fit(*make_data(), epochs=6, **EPOCH)
-        factor = float(model.loss_scale.factor)
+        factor = float(model.learner.loss_scale.factor)
         assert INITIAL <= factor < 2.0**26
         skipped = int(np.log2(2.0**30 / factor))
-        assert int(model.loss_scale.streak) > 0
+        assert int(model.learner.loss_scale.streak) > 0
         assert int(model.optimizer.iterations) == 30 - skipped
         speeds = model.trace.read().speeds
         # Undefined until the first update, defined ever after.
@@ -113,7 +113,7 @@ class TestOverflow:
         assert np.isfinite(speeds[first:]).all()
 
     def test_what_no_scale_can_help_is_a_fault(self, model, make_data):
-        model.loss_scale.factor.assign(1.0)
+        model.learner.loss_scale.factor.assign(1.0)
         model.network.heads[0].kernel.assign(np.full((4, 3), 1e30))
         with pytest.raises(NonFiniteError, match="step 0"):
             model.fit(*make_data(), **EPOCH)
@@ -127,7 +127,7 @@ def test_speeds_do_not_see_the_scale(make_network, make_data, precision):
         model = BalancedModel(make_network())
         model.compile(keras.optimizers.SGD(0.05))
         model.prepare(5)
-        model.loss_scale.factor.assign(factor)
+        model.learner.loss_scale.factor.assign(factor)
         model.fit(*make_data(), **EPOCH)
         found.append(model.trace.read().speeds)
     np.testing.assert_allclose(*found, rtol=0, atol=1e-4)
@@ -205,7 +205,7 @@ class Look(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         self.states.append(copies([network, model.optimizer]))
-        self.factors.append(float(model.loss_scale.factor.numpy()))
+        self.factors.append(float(model.learner.loss_scale.factor.numpy()))
 
 def apart():
     return [alone(slice(*rows)) for rows in ((16, 20), (20, 24))]
