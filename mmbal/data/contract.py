@@ -2,10 +2,10 @@
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mmbal.errors import MmbalError
 
@@ -33,7 +33,7 @@ class Modality:
         return tf.zeros([1, *self.shape], self.dtype)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Examples:
     """Examples that can be read one by one, in any order, as often as wanted.
 
@@ -47,14 +47,20 @@ class Examples:
             needs more of it than `read` gives: another window of a clip, another crop. Shapes
             are those of `read`; seeds are those of `MultimodalDataset.augment`. None where
             training reads plainly.
+        labels: (examples,) int64, where they are known without reading; None where they are not.
+        presence: (examples, modality) bool, which modalities each example has; None for all.
+        ids: what names each example in its source, such as a file; None where nothing does.
 
     Raises:
-        ValueError: `count` is no number of examples.
+        ValueError: `count` is no number of examples, or there is another number of something else.
     """
 
     count: int
     read: "Callable[[tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]]"
     vary: "Callable[[tf.Tensor, tf.Tensor], tuple[dict[str, tf.Tensor], tf.Tensor]] | None" = None
+    labels: "np.ndarray | None" = None
+    presence: "np.ndarray | None" = None
+    ids: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -63,6 +69,10 @@ class Examples:
             valid = False
         if not valid:
             raise ValueError(f"count must be 0 or a positive integer, received {self.count!r}")
+        for what in ("labels", "presence", "ids"):
+            given = getattr(self, what)
+            if given is not None and len(given) != self.count:
+                raise ValueError(f"{what} must be of {self.count} examples, received {len(given)}")
 
     def __len__(self) -> int:
         return self.count
@@ -91,12 +101,15 @@ class Examples:
         return rows.map(self.read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
     @classmethod
-    def from_arrays(cls, inputs: "Mapping[str, np.ndarray]", labels: Any) -> "Examples":
+    def from_arrays(
+        cls, inputs: "Mapping[str, np.ndarray]", labels: Any, ids: Sequence[str] | None = None
+    ) -> "Examples":
         """Return the examples that stand in arrays.
 
         Args:
             inputs: modality to (examples, ...); must not be changed afterwards.
             labels: (examples,) integers.
+            ids: what names each example in its source; None where nothing does.
 
         Raises:
             ValueError: there is no modality, an array has another length, or labels are none.
@@ -120,13 +133,14 @@ class Examples:
         # every graph. Input pipelines run on the CPU, whatever else there is.
         with tf.device("CPU"):
             tensors = {name: tf.convert_to_tensor(array) for name, array in arrays.items()}
-            classes = tf.convert_to_tensor(labels.astype(np.int64))
+            labels = labels.astype(np.int64)
+            classes = tf.convert_to_tensor(labels)
 
         def read(index: "tf.Tensor") -> "tuple[dict[str, tf.Tensor], tf.Tensor]":
             chosen = {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
             return chosen, tf.gather(classes, index)
 
-        return cls(len(labels), read)
+        return cls(len(labels), read, labels=labels, ids=ids)
 
     @classmethod
     def from_dataset(cls, dataset: "tf.data.Dataset") -> "Examples":
@@ -169,6 +183,7 @@ class MultimodalDataset:
             interrupted or not. None for
             no augmentation, or where `train.vary` does it.
         notes: facts worth recording, such as the number of examples left out.
+        task: what the labels are; "single-label": one class of each example.
 
     Raises:
         ValueError: both `augment` and `train.vary` are given.
@@ -182,6 +197,7 @@ class MultimodalDataset:
     fingerprint: str
     augment: "Callable[[dict[str, tf.Tensor], tf.Tensor, tf.Tensor], Any] | None" = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    task: Literal["single-label"] = "single-label"
 
     def __post_init__(self) -> None:
         if self.augment is not None and self.train.vary is not None:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import tensorflow as tf
@@ -18,11 +18,20 @@ class EvaluationContext:
         probe: the network.
         data: batches of `({modality: tensor}, label)` of the scored split.
         plain_train: batches of the training set without augmentation.
+        validation: batches of the validation set, for what is fitted before it is scored; None
+            where there is none.
+        split: name of the scored split.
+        seed: of the run, for an evaluation's own random numbers.
+        class_names: one per class, by label; () where they are unknown.
     """
 
     probe: Probe
     data: tf.data.Dataset
     plain_train: tf.data.Dataset
+    validation: tf.data.Dataset | None = None
+    split: str = "test"
+    seed: int = 0
+    class_names: tuple[str, ...] = ()
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -49,9 +58,9 @@ class EvaluationContext:
         """Whether `squeeze_means` has been measured."""
         return "squeeze_means" in self.__dict__
 
-    def another(self, data: tf.data.Dataset) -> "EvaluationContext":
+    def another(self, data: tf.data.Dataset, split: str) -> "EvaluationContext":
         """Return a context for another split of the same weights; training means are shared."""
-        context = EvaluationContext(self.probe, data, self.plain_train)
+        context = replace(self, data=data, split=split)
         if self.has_means:
             context.squeeze_means = self.squeeze_means
         return context
@@ -62,4 +71,4 @@ class Evaluation(ABC):
 
     @abstractmethod
     def __call__(self, context: EvaluationContext) -> Iterator[tuple[str, float]]:
-        """Yield (name, value); `name/MODALITY` where the value belongs to one modality."""
+        """Yield (name, value), each name in the grammar of `ScoreName`."""

@@ -11,6 +11,7 @@ from mmbal.config.settings import RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.data.python_reader import telling_bad_examples
 from mmbal.evaluation.context import Evaluation, EvaluationContext
+from mmbal.evaluation.names import ScoreName
 from mmbal.evaluation.probe import Probe
 from mmbal.experiment.batches import plain_batches
 from mmbal.networks.network import FusionNetwork
@@ -38,6 +39,7 @@ class Scorer:
     ) -> None:
         self._data = data
         self._batch_size = config.batch_size
+        self._seed = config.seed
         self._probe = Probe(network)
         self._evaluations: list[Evaluation] = [
             catalogue.build("evaluation", choice.name, choice.options)
@@ -49,13 +51,22 @@ class Scorer:
 
         Raises:
             MmbalError: an example cannot be read.
+        ContractError: an evaluation names a score as the grammar does not allow.
         """
         train = self._batches("train")
-        context = EvaluationContext(self._probe, train, train)
+        context = EvaluationContext(
+            self._probe,
+            train,
+            train,
+            validation=self._batches("validation"),
+            split="train",
+            seed=self._seed,
+            class_names=tuple(self._data.class_names),
+        )
         scores: dict[str, Scores] = {}
         with telling_bad_examples():
             for split in splits:
-                context = context.another(self._batches(split))
+                context = context.another(self._batches(split), split)
                 scores[split] = dict(self._apply(context))
             return scores, dict(_named(context)) if context.has_means else {}
 
@@ -64,7 +75,8 @@ class Scorer:
 
     def _apply(self, context: EvaluationContext) -> Iterator[tuple[str, float]]:
         for evaluation in self._evaluations:
-            yield from evaluation(context)
+            for name, value in evaluation(context):
+                yield str(ScoreName.parse(name, context.modalities)), value
 
 
 def result(

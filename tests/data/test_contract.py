@@ -56,6 +56,22 @@ class TestExamples:
         seen = [(float(inputs["a"]), int(label)) for inputs, label in examples.dataset([2, 1])]
         assert seen == [(1.0, 20), (0.5, 10)]
 
+    def test_what_arrays_hold_is_known_without_reading(self):
+        examples = Examples.from_arrays(INPUTS, LABELS, ids=["p", "q", "r", "s"])
+        assert examples.labels.tolist() == [3, 1, 4, 1]
+        assert examples.labels.dtype == np.int64
+        assert list(examples.ids) == ["p", "q", "r", "s"]
+        assert examples.presence is None
+
+    @pytest.mark.parametrize(
+        ("what", "given"), [("labels", [1, 2]), ("presence", [[True]] * 4), ("ids", ["a"])]
+    )
+    def test_facts_are_of_every_example(self, what, given):
+        with pytest.raises(
+            ValueError, match=f"{what} must be of 3 examples, received {len(given)}"
+        ):
+            Examples(3, lambda index: ({}, index), **{what: given})
+
     @pytest.mark.parametrize("count", [-1, 1.5, None])
     def test_counts_are_numbers_of_examples(self, count):
         with pytest.raises(ValueError, match=f"0 or a positive integer, received {count}"):

@@ -38,14 +38,15 @@ def test_blocks_with_the_means_of_the_training_set(context):
 
 def test_another_split_shares_the_means(context, batches):
     assert not context.has_means
-    assert not context.another(context.data).has_means
+    assert not context.another(context.data, "train").has_means
     means = context.squeeze_means
-    other = context.another(batches([1], a=[YES], b=[QUIET]))
+    other = context.another(batches([1], a=[YES], b=[QUIET]), "validation")
     assert other.has_means
     assert other.squeeze_means is means
     assert other.full.fused == 1
     assert context.full.fused == pytest.approx(4 / 5)
     assert other.modalities == ("a", "b")
+    assert (context.split, other.split) == ("test", "validation")
 
 
 def test_an_evaluation_says_what_it_yields():
