@@ -18,7 +18,7 @@ from mmbal.version import __version__ as __version__
 if TYPE_CHECKING:
     from mmbal.data import Examples
     from mmbal.networks.network import FusionNetwork
-    from mmbal.options import NoOptions, Options, WindowOptions
+    from mmbal.options import Configurable, NoOptions, Options, WindowOptions
     from mmbal.strategies.strategy import Strategy
     from mmbal.training.model import BalancedModel
 
@@ -28,6 +28,7 @@ __all__ = [
     "BalancedModel",
     "Component",
     "ConfigError",
+    "Configurable",
     "Conformance",
     "DataFormatError",
     "Examples",
@@ -44,6 +45,7 @@ __all__ = [
 
 _LAZY = {
     "BalancedModel": "mmbal.training.model",
+    "Configurable": "mmbal.options",
     "Examples": "mmbal.data",
     "FusionNetwork": "mmbal.networks.network",
     "NoOptions": "mmbal.options",

@@ -1,6 +1,32 @@
-"""The base class of everything a user can set: typed, strict, self-describing."""
+"""What a user can set: typed, strict, self-describing, and refused in words."""
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from inspect import Signature, get_annotations, signature
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mmbal.errors import ConfigError, unknown
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+_SHOWN = 60  # letters of a received value in a message
+
+_PLAIN_WORDS = {
+    "a valid integer": "an integer",
+    "a valid number": "a number",
+    "a valid string": "text",
+    "a valid boolean": "true or false",
+    "a valid tuple": "a list",
+    "a valid list": "a list",
+    "a valid array": "a list",
+    "a valid dictionary": "a table",
+    "an object": "a table",
+}
 
 
 class Options(BaseModel):
@@ -29,3 +55,153 @@ class WindowOptions(Options):
         if self.ends is not None and self.ends < self.starts:
             raise ValueError(f"ends must be at least starts, {self.starts}; received {self.ends}")
         return self
+
+
+_Options = Options  # in the class below, `Options` are its own
+
+
+class Configurable:
+    """What is made from options: `Guided(tolerance=0.1)`, or of an instance of `Guided.Options`.
+
+    A subclass says once which options it takes, by annotating `options` with their class.
+
+    Args:
+        options: all of them; a run makes its components so.
+        **settings: option to value, in its place; those not named keep their defaults.
+
+    Raises:
+        ConfigError: there is no such option, a value is not legal, or these are options of
+            something else.
+    """
+
+    Options: ClassVar[type[_Options]] = NoOptions
+    options: _Options
+    __signature__: ClassVar[Signature | None] = None
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Take the class of the options from the annotation.
+
+        Raises:
+            TypeError: it is no subclass of `Options`.
+        """
+        super().__init_subclass__(**arguments)
+        if annotation := get_annotations(cls).get("options"):
+            if isinstance(annotation, str):  # `from __future__ import annotations`
+                annotation = vars(sys.modules[cls.__module__]).get(annotation, annotation)
+            if not (isinstance(annotation, type) and issubclass(annotation, _Options)):
+                raise TypeError(
+                    f"{cls.__name__}.options must be annotated with a subclass of mmbal.Options, "
+                    f"received {annotation!r}"
+                )
+            cls.Options = annotation
+        plain = cls.__init__ is Configurable.__init__
+        cls.__signature__ = signature(cls.Options) if plain else None  # what `help` shows
+
+    def __init__(self, options: _Options | None = None, /, **settings: Any) -> None:
+        super().__init__()
+        name, model = type(self).__name__, self.Options
+        if options is None:
+            try:
+                options = model(**settings)
+            except ValidationError as error:
+                raise ConfigError(explain(error, model, settings, (name,), name)[1]) from None
+        elif settings or not isinstance(options, model):
+            surplus = [f"{option}={value!r}" for option, value in settings.items()]
+            raise ConfigError(
+                f"{name} takes options by name, or {model.__name__} alone; received "
+                f"{', '.join([repr(options), *surplus])}"
+            )
+        self.options = options
+
+
+def explain(
+    error: ValidationError,
+    model: type[BaseModel],
+    values: Mapping[str, Any],
+    section: tuple[str, ...],
+    label: str,
+) -> tuple[tuple[str, ...], str]:
+    """Return the key that an error of pydantic is about, and the error in our words.
+
+    Args:
+        error: what was found wrong; of several, an option that does not exist.
+        model: the options class.
+        values: nested tables.
+        section: what stands before their names, such as ("strategy",).
+        label: names the section in messages, such as "strategy 'guided'".
+    """
+    problems = error.errors(include_url=False)
+    # Of the branches of a union, the one that fits best goes wrong deepest inside.
+    deepest = max(problems, key=lambda p: len(_known_part(p["loc"], values)))
+    problem = next((p for p in problems if p["type"] == "extra_forbidden"), deepest)
+    location = [str(part) for part in problem["loc"]]
+    if problem["type"] == "extra_forbidden":
+        legal = _fields_at(model, location[:-1])
+        message = unknown("option" if section else "setting", ".".join(location), legal)
+        *above, last = location
+        tables = [name for name in legal if last in _fields_at(model, [*above, name])]
+        if tables:
+            message += f"; did you mean {'.'.join((*section, *above, tables[0], last))}?"
+        return (*section, *location), f"{label}: {message}" if section else message
+    if problem["type"] == "missing":
+        return section, f"{label} needs {'.'.join((*section, *location))}, which is not set"
+    known = _known_part(problem["loc"], values)
+    key = (*section, *known)
+    message, subject = _in_our_words(problem), ".".join(key)
+    if problem["type"] in ("value_error", "assertion_error"):
+        return key, f"{subject if known else label}: {message}"
+    subject = f"{subject} " if known else f"{label}: "
+    return key, f"{subject}{message}, received {_shown(problem['input'])}"
+
+
+def _in_our_words(problem: "ErrorDetails") -> str:
+    message = problem["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    message = " ".join(message.split()).replace("Input should", "must")
+    for theirs, ours in _PLAIN_WORDS.items():
+        message = message.replace(theirs, ours)
+    if problem["type"] in ("literal_error", "enum"):
+        legal = re.findall(r"'([^']*)'", str(problem.get("ctx", {}).get("expected", "")))
+        near = get_close_matches(str(problem["input"]), legal, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        return message + hint
+    return message
+
+
+def _known_part(location: Sequence[int | str], values: Any) -> list[str]:
+    """Return what of a location exists in the values.
+
+    Pydantic adds parts for the branches of a union, which users never typed.
+    """
+    known = []
+    for part in location:
+        inside = dict(enumerate(values)) if isinstance(values, list | tuple) else values
+        if isinstance(inside, Mapping) and part in inside:
+            values = inside[part]
+            known.append(str(part))
+    return known
+
+
+def _fields_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    """Return the legal names in a table of a model."""
+    for part in location:
+        field = model.model_fields.get(part)
+        inner = model_in(field.annotation) if field else None
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the first model that a type holds, such as that of `X | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    models = (model_in(part) for part in get_args(annotation))
+    return next((model for model in models if model), None)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

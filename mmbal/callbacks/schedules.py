@@ -13,62 +13,57 @@ from mmbal.callbacks.options import (
     PlateauOptions,
 )
 from mmbal.errors import MmbalError, unknown
+from mmbal.options import Configurable
 
 
-class Watch:
-    """Decides which of two values of an epoch is better.
+class Watched(Configurable):
+    """One of Keras's callbacks, with relative changes and a state that can be saved.
 
     Keras compares absolute differences only, and keeps their sign in an attribute that
-    changes as it trains; so it is given this comparison instead.
-
-    Args:
-        options: what is watched.
+    changes as it trains; so it is given another comparison.
     """
 
-    def __init__(self, options: MonitorOptions) -> None:
-        accuracy = options.monitor.removeprefix("val_").startswith("accuracy")
-        self.mode = {"auto": "max" if accuracy else "min"}.get(options.mode, options.mode)
-        self._options = options
+    options: MonitorOptions
+    monitor: str
+
+    def __init__(self, options: MonitorOptions | None = None, /, **settings: Any) -> None:
+        super().__init__(options, **settings)
+        for name, value in self.options:  # called as in Keras
+            setattr(self, name, value)
+        accuracy = self.monitor.removeprefix("val_").startswith("accuracy")
+        mode = self.options.mode
+        self.mode = ("max" if accuracy else "min") if mode == "auto" else mode
+        self.min_delta = 0  # `is_better` has it
 
     def is_better(self, value: float, best: float) -> bool:
         """Return whether `value` is better than `best` by the smallest change that counts."""
         if math.isinf(best):  # what some versions of Keras begin with
             return value < best if self.mode == "min" else value > best
         gain = best - value if self.mode == "min" else value - best
-        return gain > self._options.min_delta + self._options.relative * abs(best)
-
-
-class ReduceLROnPlateau(keras.callbacks.ReduceLROnPlateau):
-    """Keras's callback of this name, with relative changes and a state that can be saved."""
-
-    def __init__(self, options: PlateauOptions) -> None:
-        self._watch = Watch(options)
-        super().__init__(
-            options.monitor,
-            options.factor,
-            options.patience,
-            mode=self._watch.mode,
-            min_delta=0,
-            cooldown=options.cooldown,
-            min_lr=options.min_lr,
-        )
+        return gain > self.options.min_delta + self.options.relative * abs(best)
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin to count."""
-        super().on_train_begin(logs)
-        self.monitor_op = self._watch.is_better
+        super().on_train_begin(logs)  # type: ignore[misc]
+        self.monitor_op = self.is_better
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Reduce the learning rate if it is time.
+        """Act if it is time.
 
         Raises:
             MmbalError: there is no such number to monitor.
         """
         _find(self.monitor, logs)
-        super().on_epoch_end(epoch, logs)
+        super().on_epoch_end(epoch, logs)  # type: ignore[misc]
+
+
+class ReduceLROnPlateau(Watched, keras.callbacks.ReduceLROnPlateau):
+    """Reduces the learning rate, which is the optimizer's to save."""
+
+    options: PlateauOptions
 
     def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds of it; the learning rate is the optimizer's."""
+        """Return what a checkpoint holds of it."""
         return {"best": self.best, "wait": self.wait, "cooldown": self.cooldown_counter}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -77,36 +72,10 @@ class ReduceLROnPlateau(keras.callbacks.ReduceLROnPlateau):
         self.cooldown_counter = state["cooldown"]
 
 
-class EarlyStopping(keras.callbacks.EarlyStopping):
-    """Keras's callback of this name, with relative changes and a state that can be saved.
+class EarlyStopping(Watched, keras.callbacks.EarlyStopping):
+    """Ends training; it puts no weights back: `select` says which epoch's a run tests."""
 
-    It puts no weights back: `select` says which epoch's weights a run tests.
-    """
-
-    def __init__(self, options: EarlyStoppingOptions) -> None:
-        self._watch = Watch(options)
-        super().__init__(
-            options.monitor,
-            min_delta=0,
-            patience=options.patience,
-            mode=self._watch.mode,
-            baseline=options.baseline,
-            start_from_epoch=options.start_from_epoch,
-        )
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Begin to count."""
-        super().on_train_begin(logs)
-        self.monitor_op = self._watch.is_better
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Stop training if it is time.
-
-        Raises:
-            MmbalError: there is no such number to monitor.
-        """
-        _find(self.monitor, logs)
-        super().on_epoch_end(epoch, logs)
+    options: EarlyStoppingOptions
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint holds of it."""
@@ -118,17 +87,15 @@ class EarlyStopping(keras.callbacks.EarlyStopping):
         self.wait = state["wait"]
 
 
-class StopWhenPerfect(keras.callbacks.Callback):
+class StopWhenPerfect(Configurable, keras.callbacks.Callback):
     """Ends training after a number of epochs without a single error.
 
     Source: the authors' code of Wu et al., ICML 2022: five such epochs, not necessarily in a
     row, of the fused training accuracy.
     """
 
-    def __init__(self, options: PerfectOptions) -> None:
-        super().__init__()
-        self._options = options
-        self.perfect = 0
+    options: PerfectOptions
+    perfect = 0
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Begin to count."""
@@ -140,11 +107,11 @@ class StopWhenPerfect(keras.callbacks.Callback):
         Raises:
             MmbalError: there is no such number to monitor.
         """
-        if _find(self._options.monitor, logs) >= 1:
+        if _find(self.options.monitor, logs) >= 1:
             self.perfect += 1
-        elif self._options.consecutive:
+        elif self.options.consecutive:
             self.perfect = 0
-        if self.perfect >= self._options.epochs:
+        if self.perfect >= self.options.epochs:
             self.model.stop_training = True
 
 

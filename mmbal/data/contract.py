@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmbal.errors import MmbalError
+from mmbal.options import Configurable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -204,8 +205,11 @@ class MultimodalDataset:
             raise ValueError("training examples are varied by train.vary or by augment, not both")
 
 
-class DatasetSource(ABC):
-    """A dataset by name and options, before its files are read."""
+class DatasetSource(Configurable, ABC):
+    """A dataset by name and options, before its files are read.
+
+    Annotate `options` with the class of what can be set.
+    """
 
     @abstractmethod
     def load(self, data_dir: Path | None, seed: int) -> MultimodalDataset:

@@ -3,14 +3,10 @@
 from collections.abc import Iterator
 
 from mmbal.evaluation.context import Evaluation, EvaluationContext
-from mmbal.options import NoOptions, Options
 
 
 class Accuracy(Evaluation):
     """Yields `accuracy`, `accuracy/MODALITY` (in 0..1) and `loss` (nats, summed over branches)."""
-
-    def __init__(self, options: Options = NoOptions()) -> None:  # noqa: B008  (immutable)
-        self.options = options
 
     def __call__(self, context: EvaluationContext) -> Iterator[tuple[str, float]]:
         """Score with normal gates."""

@@ -8,6 +8,7 @@ from functools import cached_property
 import tensorflow as tf
 
 from mmbal.evaluation.probe import BranchScores, Probe, SqueezeMeans
+from mmbal.options import Configurable
 
 
 @dataclass
@@ -66,8 +67,11 @@ class EvaluationContext:
         return context
 
 
-class Evaluation(ABC):
-    """Yields named scores of a trained network; knows nothing of files."""
+class Evaluation(Configurable, ABC):
+    """Yields named scores of a trained network; knows nothing of files.
+
+    Annotate `options` with the class of what can be set.
+    """
 
     @abstractmethod
     def __call__(self, context: EvaluationContext) -> Iterator[tuple[str, float]]:

@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from mmbal.evaluation.context import Evaluation, EvaluationContext
-from mmbal.options import NoOptions, Options
 
 
 class Utilization(Evaluation):
@@ -16,9 +15,6 @@ class Utilization(Evaluation):
 
     Source: Wu, Jastrzębski, Cho, Geras, ICML 2022 (arXiv 2202.05306), section 3.
     """
-
-    def __init__(self, options: Options = NoOptions()) -> None:  # noqa: B008  (immutable)
-        self.options = options
 
     def __call__(self, context: EvaluationContext) -> Iterator[tuple[str, float]]:
         """Score with normal and with blocked gates."""

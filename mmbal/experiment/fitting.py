@@ -18,7 +18,7 @@ from mmbal.experiment.batches import TrainingBatches, plain_batches
 from mmbal.experiment.checkpoints import Checkpoints
 from mmbal.experiment.model import build_model
 from mmbal.experiment.observers import LAST, JournalWriter, Selection, save_weights
-from mmbal.experiment.rehearsal import Trials
+from mmbal.experiment.rehearsal import Rehearsals
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.state import CallbackState, TrainingState
 from mmbal.experiment.stopping import StopRequest, StopTraining
@@ -126,8 +126,8 @@ class Fitting:
     ) -> Surroundings:
         """Return what only a run can offer to a strategy."""
         run, data, rehearse = self._run, self._data, None
-        if needed.trials:
-            rehearse = partial(Trials, data=data, config=run.config, sampler=sampler,
+        if needed.rehearsals:
+            rehearse = partial(Rehearsals, data=data, config=run.config, sampler=sampler,
                                stop=self.stop, progress=run.progress)  # fmt: skip
         return Surroundings(
             epochs=run.config.epochs,
@@ -195,7 +195,7 @@ class Fitting:
 
     @contextmanager
     def _safe_when_stopped(self) -> Iterator[None]:
-        """Save a checkpoint where it was a trial that was stopped: it has undone all."""
+        """Save a checkpoint where it was a rehearsal that was stopped: it has undone all."""
         try:
             yield
         except StopTraining:

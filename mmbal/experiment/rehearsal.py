@@ -24,7 +24,7 @@ from mmbal.training.guard import NonFiniteError
 from mmbal.training.model import BalancedModel
 
 
-class Trials:
+class Rehearsals:
     """Trains the network of a run under another strategy and puts everything back.
 
     The examples come in the order that the run's seed gives their first epochs; every host of
@@ -34,8 +34,8 @@ class Trials:
         model: of the run.
         data: of the run.
         config: of the run.
-        sampler: of the run; what it shows is what is trained on where a trial does not say.
-        stop: ends a trial, too.
+        sampler: of the run; what it shows is what is trained on where a rehearsal does not say.
+        stop: ends a rehearsal, too.
         progress: told what is tried.
     """
 
@@ -53,7 +53,7 @@ class Trials:
         self._run_sampler = sampler
         self._stop = stop
         self._progress = progress
-        # Its own, so that the run's training never sees a trial's plan.
+        # Its own, so that the run's training never sees a rehearsal's plan.
         self._sampler = Sampler(len(data.train), len(data.modalities))
         self._everything = self._sampler.state()
         self._batches = TrainingBatches(
@@ -69,7 +69,7 @@ class Trials:
         plan: SamplerPlan | None = None,
         name: str = "",
     ) -> tuple[Measured, Measured]:
-        """Train, measure before and after; as `mmbal.strategies.strategy.Trial`."""
+        """Train, measure before and after; as `mmbal.strategies.Rehearsal`."""
         name = name or type(strategy).__name__
         self._progress.stage(f"trying {name} for {counted(epochs, 'epoch')}")
         self._show(plan)
@@ -80,8 +80,8 @@ class Trials:
             except NonFiniteError as error:
                 raise MmbalError(
                     f"while trying {name}: {error.what} became NaN or infinite in step "
-                    f"{error.step} of the trial; lower the learning rate or set "
-                    "on_nonfinite=skip"
+                    f"{error.step} of the rehearsal; lower the learning rate or "
+                    "set on_nonfinite=skip"
                 ) from error
             return before, measure()
 
@@ -122,18 +122,18 @@ class Trials:
             )
             compile_model(model, config)
         with warnings.catch_warnings():
-            # A trial may well train one branch alone.
+            # A rehearsal may well train one branch alone.
             warnings.filterwarnings("ignore", "the learning speed of")
             model.fit(
                 self._batches.dataset,
                 epochs=epochs,
-                callbacks=[_Trial(self._batches, self._stop, replicas)],
+                callbacks=[_Epochs(self._batches, self._stop, replicas)],
                 verbose=0,
                 shuffle=False,
             )
 
 
-class _Trial(keras.callbacks.Callback):
+class _Epochs(keras.callbacks.Callback):
     """Starts the data of every epoch and heeds requests to stop."""
 
     def __init__(self, batches: TrainingBatches, stop: StopRequest, replicas: Replicas) -> None:

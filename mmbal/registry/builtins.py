@@ -14,7 +14,7 @@ def mmbal_components() -> list[Component]:
             "strategy",
             "vanilla",
             "joint training without balancing: the baseline",
-            "mmbal.strategies.strategy:vanilla",
+            "mmbal.strategies.strategy:Strategy",
             conformance=Conformance(identity={}),
         ),
         Component(

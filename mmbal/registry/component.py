@@ -46,9 +46,10 @@ class Component:
         kind: one of dataset, architecture, strategy, evaluation, callback.
         name: what users type; unique within its kind.
         summary: one line for listings.
-        factory: "package.module:callable".
-        options: "package.module:Class", a subclass of `mmbal.options.Options` in a module
-            that imports nothing heavy.
+        factory: "package.module:callable"; of all kinds but architecture it is the class itself,
+            which annotates `options` (`mmbal.Configurable`).
+        options: "package.module:Class", that subclass of `mmbal.Options`, in a module that imports
+            nothing heavy.
         source: the paper it implements, or "".
         requires: of a strategy, what it needs of an architecture: names of
             `mmbal.capabilities.CAPABILITIES`, as its `requirements` say under default options.

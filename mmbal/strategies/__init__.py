@@ -15,10 +15,10 @@ from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
 from mmbal.strategies.strategy import (
     Context,
     EpochPlan,
+    Rehearsal,
     Requirements,
     SamplerPlan,
     Strategy,
-    Trial,
 )
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.strategies.tape import GlobalTape
@@ -33,13 +33,13 @@ __all__ = [
     "Forward",
     "GlobalTape",
     "Phase",
+    "Rehearsal",
     "Requirements",
     "SamplerPlan",
     "Signals",
     "Step",
     "Strategy",
     "Surroundings",
-    "Trial",
     "Windowed",
     "coalitions",
     "pooled",

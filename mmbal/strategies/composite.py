@@ -53,7 +53,7 @@ class Composite(Strategy):
             architecture=frozenset().union(*(each.architecture for each in needs)),
             examples=any(each.examples for each in needs),
             sampler=any(each.sampler for each in needs),
-            trials=any(each.trials for each in needs),
+            rehearsals=any(each.rehearsals for each in needs),
             ids=any(each.ids for each in needs),
             several_gradients=any(each.several_gradients for each in needs),
             owns=frozenset().union(*(each.owns for each in needs)),
@@ -67,6 +67,7 @@ class Composite(Strategy):
     def build(self, context: Context) -> None:
         """Build every part."""
         for part in self._parts:
+            part.context = context
             part.build(context)
 
     def trained_variables(self) -> Sequence[keras.Variable]:

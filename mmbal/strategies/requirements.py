@@ -11,7 +11,7 @@ RUN_ONLY = {
     "examples": ("examples", "reads the training examples by itself"),
     "sampler": ("sampler", "chooses its training examples"),
     "ids": ("ids", "asks which training examples a step shows"),
-    "trials": ("rehearse", "trains copies of the network"),
+    "rehearsals": ("rehearse", "trains copies of the network"),
 }
 """What `fit` alone does not offer: requirement to the field of `Surroundings` and to words."""
 

@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from mmbal.data import Examples
 from mmbal.networks.network import FusionNetwork
-from mmbal.options import Options
+from mmbal.options import Configurable
 from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
+from mmbal.strategies.surroundings import ALONE
 from mmbal.strategies.tape import GlobalTape
 
 Measured = TypeVar("Measured")
@@ -29,7 +30,7 @@ class Requirements:
         examples: `Context.examples` gives the training examples, which only a run through
             `mmbal.experiment` offers.
         sampler: training examples can be chosen and masked one by one; only such a run, too.
-        trials: `Context.trial` trains a copy; only such a run, too.
+        rehearsals: `Context.rehearse` trains a copy; only such a run, too.
         ids: `Batch.ids` tells which training examples a step shows; only such a run, too.
         several_gradients: `combine_gradients` asks the tape more than once.
         owns: what no other strategy may decide beside this one, of "loss" (what it returns is
@@ -40,30 +41,29 @@ class Requirements:
     architecture: frozenset[str] = frozenset()
     examples: bool = False
     sampler: bool = False
-    trials: bool = False
+    rehearsals: bool = False
     ids: bool = False
     several_gradients: bool = False
     owns: frozenset[str] = frozenset()
-
-
-def _unheard(name: str, values: Mapping[str, float]) -> None:
-    """Take a note where nobody records it."""
 
 
 @dataclass(frozen=True)
 class Context:
     """What a strategy may look at.
 
+    `epochs`, `examples`, `batch_size` and `rehearse` exist only within a run (`mmbal run`); under
+    `fit` alone they are None, and a note is not recorded. `Requirements` demand such a run.
+
     Args:
         network: the built network.
         groups: name of a disjoint variable group to its variables.
         seed: of the run, for the strategy's own random numbers.
         steps_per_epoch: None where the length of the data is unknown.
-        epochs: of the whole run; None where it is unknown.
-        examples: the training examples, never augmented; None without such a run.
-        batch_size: examples per step, over all replicas; None where it is unknown.
+        epochs: of the whole run.
+        examples: the training examples, never augmented.
+        batch_size: examples per step, over all replicas.
         classes: number of classes; None where the network was never called.
-        trial: trains the network on trial; None without such a run.
+        rehearse: trains the network and undoes it.
         note: for the epoch hooks: tells the user, and the record of such a run, what was found
             out, as a name that is unique within the run and numbers by what they are of.
     """
@@ -76,8 +76,8 @@ class Context:
     examples: Examples | None = None
     batch_size: int | None = None
     classes: int | None = None
-    trial: "Trial | None" = None
-    note: Callable[[str, Mapping[str, float]], None] = _unheard
+    rehearse: "Rehearsal | None" = None
+    note: Callable[[str, Mapping[str, float]], None] = ALONE.note
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -121,12 +121,12 @@ class SamplerPlan:
     keep: np.ndarray | None = None
 
 
-class Trial(Protocol):
+class Rehearsal(Protocol):
     """Trains the network as it is now under another strategy, and undoes it.
 
     To be called from `Strategy.begin_epoch`, and nowhere else. Where the user stops the run
-    during a trial, `begin_epoch` is called for the same epoch again when the run is resumed: so
-    state is moved only after the last trial.
+    during a rehearsal, `begin_epoch` is called for the same epoch again when the run is resumed:
+    so state is moved only after the last rehearsal.
     """
 
     def __call__(
@@ -148,7 +148,7 @@ class Trial(Protocol):
             epochs: passes over the examples.
             measure: called on the host before and after training.
             plan: the examples of every epoch; None for those that the run shows now.
-            name: of what is tried, for messages.
+            name: of what is rehearsed, for messages.
 
         Returns:
             What `measure` returned before, and after.
@@ -174,18 +174,25 @@ class EpochPlan:
     sampler: SamplerPlan | None = None
 
 
-class Strategy(tf.Module):
+class Strategy(Configurable, tf.Module):
     """A way of training. The base class is plain joint training, called vanilla.
 
-    Override the seams that differ. Those of the step run inside the training graph: they use
-    tensors, keep their state in `tf.Variable`s made in `build`, and leave Python's `if` for what
-    is known before training. Coefficients that come from predictions are constants to the
-    gradient and float32 or wider: the logits of `Outputs` are.
+    Override the seams that differ, and annotate `options` with the class of what can be set. Seams
+    of the step run inside the training graph: they use tensors, keep their state in `tf.Variable`s
+    made in `build`, and leave Python's `if` for what is known before training. Coefficients that
+    come from predictions are constants to the gradient and float32 or wider: the logits of
+    `Outputs` are.
+
+    Attributes:
+        options: what it was made with.
+        context: what it trains; there from `build` on.
     """
 
-    def __init_subclass__(cls, **options: Any) -> None:
+    context: Context
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
         """Warn of a method that is almost called as a seam, and would never be called."""
-        super().__init_subclass__(**options)
+        super().__init_subclass__(**arguments)
         seams = [name for name, value in vars(Strategy).items() if is_seam(name, value)]
         for name, value in vars(cls).items():
             near = get_close_matches(name, seams, n=1, cutoff=0.85)
@@ -270,8 +277,3 @@ class Strategy(tf.Module):
 def is_seam(name: str, value: Any) -> bool:
     """Return whether a member of a class is a public method."""
     return not name.startswith("_") and callable(value)
-
-
-def vanilla(_: Options) -> Strategy:
-    """Plain joint training: the identity in every seam."""
-    return Strategy()

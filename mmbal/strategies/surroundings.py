@@ -27,7 +27,7 @@ class Surroundings:
         batch_size: examples per step, over all replicas; None where it is unknown.
         examples: the training examples, never augmented.
         sampler: shows the examples of a strategy's plans.
-        rehearse: maps a model to what trains its network on trial (`Trial`).
+        rehearse: maps a model to what trains its network and undoes it (`Rehearsal`).
         note: tells the user, and the record, what a strategy found out.
         ids: whether every batch tells which examples it shows.
         shared_out: whether the data hold this host's rows only, not those of the global batch.

@@ -14,7 +14,7 @@ from typing import Any
 from mmbal.config.origin import Override
 from mmbal.config.resolution import choose
 from mmbal.errors import MmbalError
-from mmbal.options import Options
+from mmbal.options import NoOptions, Options
 from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.registry.component import Component
 from mmbal.registry.discovery import discover
@@ -82,10 +82,8 @@ class Subject:
             Inapplicable: its factory has no name by which another process could find it.
         """
         parts = self.component
-        if "<" in parts.factory:
-            raise Inapplicable(
-                f"another process cannot import {parts.factory}: give a function of a module"
-            )
+        if local := next((path for path in (parts.factory, parts.options) if "<" in path), ""):
+            raise Inapplicable(f"another process cannot import {local}: give one of a module")
         names = ("kind", "name", "summary", "factory", "options", "requires", "offers")
         return {
             "component": {name: getattr(parts, name) for name in names},
@@ -153,7 +151,9 @@ def _component(kind: str, what: Component | Callable[..., Any]) -> tuple[Compone
         return what, ""
     name = what.__name__.strip("<_>")
     path = f"{what.__module__}:{what.__qualname__}"
-    component = Given(kind, name, "given to the kit", path, made_by=what)  # type: ignore[arg-type]
+    model = getattr(what, "Options", NoOptions)
+    options = f"{model.__module__}:{model.__qualname__}"
+    component = Given(kind, name, "given to the kit", path, options, made_by=what)  # type: ignore[arg-type]
     return component, inspect.getfile(what)
 
 
@@ -170,6 +170,10 @@ class Given(Component):
     def load_factory(self) -> Callable[..., Any]:
         """Return the factory."""
         return self.made_by
+
+    def options_class(self) -> type[Options]:
+        """Return what it takes, which is nothing where it does not say."""
+        return getattr(self.made_by, "Options", NoOptions)
 
 
 def _with(installed: Catalogue, component: Component) -> Catalogue:

@@ -164,7 +164,7 @@ def plain(network: MakeNetwork, data: MultimodalDataset) -> list[np.ndarray]:
 
 
 def fit_alone(parts: Parts, data: MultimodalDataset) -> BalancedModel:
-    """Train one epoch with `BalancedModel.fit`, which offers no examples, sampler or trials."""
+    """Train one epoch with `BalancedModel.fit`, which offers no examples, sampler or rehearsals."""
     config = _config("float32", None)
     strategy = parts.strategy()
     model = BalancedModel(build_network(config, parts, data), strategy, SEED)

@@ -53,7 +53,7 @@ class StrategyEpochs(keras.callbacks.Callback):
         plan = self._strategy.begin_epoch(epoch, self._context)
         if plan is not None:
             self._follow(plan)
-        self.begun = epoch  # not before: a trial may be stopped, and is begun anew then
+        self.begun = epoch  # not before: a rehearsal may be stopped, and is begun anew then
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Hand the logs to the strategy, follow its plan, warn of undefined speeds."""

@@ -164,6 +164,7 @@ class BalancedModel(ReplicatedModel):
                 check_requirements(self.strategy, self.network, self.surroundings)
                 self.strategy.adapt(self.network)
                 self.context = self._context(steps_per_epoch)
+                self.strategy.context = self.context
                 self.strategy.build(self.context)
                 self.learner = Learner(self.network, self.strategy, self.trace, self.on_nonfinite)
             if not isinstance(self.optimizer, GroupedOptimizer):
@@ -182,7 +183,7 @@ class BalancedModel(ReplicatedModel):
             examples=run.examples,
             batch_size=run.batch_size,
             classes=self.network.classes,
-            trial=None if run.rehearse is None else run.rehearse(self),
+            rehearse=None if run.rehearse is None else run.rehearse(self),
             note=run.note,
         )
 

@@ -1,4 +1,4 @@
-"""Training that is undone. As a script: a run on two replicas, with trials or without."""
+"""Training that is undone. As a script: a run on two replicas, with rehearsals or without."""
 
 import random
 import signal
@@ -17,7 +17,7 @@ from mmbal.config.resolution import resolve
 from mmbal.errors import Interrupted, MmbalError, RequirementError
 from mmbal.experiment import run
 from mmbal.experiment.model import build_model, build_strategy, open_dataset
-from mmbal.experiment.rehearsal import Trials
+from mmbal.experiment.rehearsal import Rehearsals
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.options import Options
@@ -31,30 +31,28 @@ from mmbal.strategies.surroundings import Surroundings
 
 EPOCHS = 3
 HALT: set[int] = set()
-"""Epochs before which SIGTERM comes in a trial, once each."""
+"""Epochs before which SIGTERM comes in a rehearsal, once each."""
 
 
 class Trying(Options):
     """Of every toy."""
 
-    trials: bool = True
+    rehearsals: bool = True
 
 
 class Tries(Strategy):
     """Tries plain training before epochs 0 and 2, and follows what it measures."""
 
-    def __init__(self, options):
-        super().__init__()
-        self._options = options
+    options: Trying
 
     def requirements(self):
-        return Requirements(trials=True)
+        return Requirements(rehearsals=True)
 
     def build(self, context):
         self.found = tf.Variable(0.0, trainable=False)
 
     def begin_epoch(self, epoch, context):
-        if not self._options.trials or epoch == 1:
+        if not self.options.rehearsals or epoch == 1:
             return
 
         def measure():
@@ -65,7 +63,7 @@ class Tries(Strategy):
                 signal.raise_signal(signal.SIGTERM)
             return float(sum(np.abs(v.numpy()).sum() for v in context.network.variables))
 
-        before, after = context.trial(Strategy(), 2, measure, name="a little")
+        before, after = context.rehearse(Strategy(), 2, measure, name="a little")
         assert before != after
         context.note(f"found before epoch {epoch}", {"moved": after - before})
 
@@ -124,15 +122,15 @@ def same(some, other):
 
 @pytest.fixture(scope="module")
 def without(tmp_path_factory):
-    """Return the folder of a run without any trial."""
+    """Return the folder of a run without any rehearsal."""
     folder = tmp_path_factory.mktemp("without") / "run"
-    start(folder, strategy__trials=False)
+    start(folder, strategy__rehearsals=False)
     return folder
 
 
 @pytest.fixture(scope="module")
 def tried(tmp_path_factory):
-    """Return the folder of a run with trials."""
+    """Return the folder of a run with rehearsals."""
     folder = tmp_path_factory.mktemp("tried") / "run"
     HALT.clear()
     start(folder)
@@ -150,7 +148,7 @@ class TestRuns:
         assert all(len(e["values"]) == 1 and e["values"][0] != 0 for e in noted)
 
     @pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.deep), 2])
-    def test_stopped_in_a_trial_go_on_with_it_from_the_start(self, tried, tmp_path, epoch):
+    def test_stopped_in_a_rehearsal_go_on_with_it_from_the_start(self, tried, tmp_path, epoch):
         folder = tmp_path / "run"
         HALT.add(epoch)
         with pytest.raises(Interrupted, match=f"stopped after {4 * epoch} steps") as caught:
@@ -211,14 +209,14 @@ class Watching(Strategy):
 
 @pytest.fixture
 def bench():
-    """Return a model of a run, its trials, and what is around them."""
+    """Return a model of a run, its rehearsals, and what is around them."""
     config = resolved().config
     data = open_dataset(catalogue(), config.dataset).load(None, 0)
     model = build_model(config, catalogue(), data, Strategy(), Surroundings())
     stop, told, sampler = StopRequest(lambda _: None), Told(), Sampler(EXAMPLES, 2)
-    trials = Trials(model, data, config, sampler, stop, told)
+    rehearse = Rehearsals(model, data, config, sampler, stop, told)
     return SimpleNamespace(
-        model=model, trials=trials, stop=stop, told=told, sampler=sampler,
+        model=model, rehearse=rehearse, stop=stop, told=told, sampler=sampler,
         labels=[int(y) for _, y in data.train.dataset()],
     )  # fmt: skip
 
@@ -227,11 +225,11 @@ def values(network):
     return [v.numpy() for v in network.variables]
 
 
-class TestTrials:
+class TestRehearsals:
     def test_measure_before_and_after(self, bench):
         network = bench.model.network
         start = values(network)
-        before, after = bench.trials(Strategy(), 1, lambda: values(network), name="it")
+        before, after = bench.rehearse(Strategy(), 1, lambda: values(network), name="it")
         kinds = {v.path.split("/")[-1] for v in network.variables}
         assert {"seed_generator_state", "moving_mean", "kernel"} <= kinds
         for variable, x, y, z in zip(network.variables, start, before, after, strict=True):
@@ -252,7 +250,7 @@ class TestTrials:
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
-            bench.trials(Strategy(), 1, measure)
+            bench.rehearse(Strategy(), 1, measure)
         for variable, x in zip(bench.model.network.variables, start, strict=True):
             np.testing.assert_array_equal(variable.numpy(), x)
         assert drawn == (random.getstate(), np.random.get_state()[1].tolist())  # noqa: NPY002
@@ -261,7 +259,7 @@ class TestTrials:
         start, watching = values(bench.model.network), Watching()
         bench.stop.reason = "interrupt"
         with pytest.raises(StopTraining):
-            bench.trials(watching, 5, lambda: None)
+            bench.rehearse(watching, 5, lambda: None)
         assert len(watching.seen) == 1
         for variable, x in zip(bench.model.network.variables, start, strict=True):
             np.testing.assert_array_equal(variable.numpy(), x)
@@ -269,7 +267,7 @@ class TestTrials:
     def test_show_what_the_run_shows_or_what_they_are_told(self, bench):
         def seen(**options):
             watching = Watching()
-            bench.trials(watching, 1, lambda: None, **options)
+            bench.rehearse(watching, 1, lambda: None, **options)
             return sorted(label for batch in watching.seen for label in batch)
 
         def of(ids):
@@ -283,14 +281,14 @@ class TestTrials:
 
     def test_name_what_was_tried_when_it_fails(self, bench):
         start = values(bench.model.network)
-        with pytest.raises(MmbalError, match="while trying x: the loss.* in step 0 of the trial"):
-            bench.trials(Watching(broken=True), 1, lambda: None, name="x")
+        with pytest.raises(MmbalError, match="while trying x: .* in step 0 of the rehearsal"):
+            bench.rehearse(Watching(broken=True), 1, lambda: None, name="x")
         for variable, x in zip(bench.model.network.variables, start, strict=True):
             np.testing.assert_array_equal(variable.numpy(), x)
 
 
 if __name__ == "__main__":
     start(
-        Path(sys.argv[1], sys.argv[2]), strategy__trials=sys.argv[2] == "with",
+        Path(sys.argv[1], sys.argv[2]), strategy__rehearsals=sys.argv[2] == "with",
         distribute="mirrored", logical_devices=2, sync_batchnorm=False,
     )  # fmt: skip

@@ -169,7 +169,10 @@ def test_every_part_is_built_told_and_saved(make_network, make_data):
 def test_trains_as_its_only_active_part_does(make_network, make_data):
     """Guided with an idle part is guided, step for step."""
     traces = []
-    for strategy in (Guided(0.0, 2, 0), both(Guided(0.0, 2, 0), Strategy())):
+    for strategy in (
+        Guided(tolerance=0.0, window=2, warmup=0),
+        both(Guided(tolerance=0.0, window=2, warmup=0), Strategy()),
+    ):
         model = BalancedModel(make_network(), strategy)
         model.compile("sgd")
         model.fit(*make_data(examples=32), batch_size=4, shuffle=False, verbose=0)

@@ -63,7 +63,7 @@ def test_what_a_network_lacks_is_told_with_both_names():
         ("examples", "reads the training examples by itself"),
         ("sampler", "chooses its training examples"),
         ("ids", "asks which training examples a step shows"),
-        ("trials", "trains copies of the network"),
+        ("rehearsals", "trains copies of the network"),
     ],
 )
 def test_what_only_a_run_offers_is_told_outside_of_one(what, words):

@@ -21,7 +21,6 @@ from mmbal.strategies.strategy import (
     EpochPlan,
     Requirements,
     SamplerPlan,
-    vanilla,
 )
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.strategies.tape import GlobalTape
@@ -688,8 +687,7 @@ class TestWhatIsKnownOfTheNetwork:
 
 
 def test_vanilla_is_the_identity():
-    strategy = vanilla(None)
-    assert type(strategy) is Strategy
+    strategy = Strategy()
     assert strategy.requirements() == Requirements()
     assert strategy.phases() == (Phase("joint", None),)
     assert strategy.forward(Batch.of({}, tf.zeros([1])), Phase()) == Forward()

@@ -3,10 +3,11 @@
 import broken_datasets
 import pytest
 
-from mmbal import Component
+from mmbal import Component, Options, Strategy
 from mmbal.registry.discovery import discover
 from mmbal.testing import check, subject_of
 from mmbal.testing.rules import MODULES, rulebook
+from mmbal.testing.subject import rebuilt
 
 LIGHT = """
 from mmbal import Component, hookimpl
@@ -80,3 +81,58 @@ def test_without_its_factory_no_other_rule_is_asked(kind, factory, message):
     assert len(others) == len(rulebook(kind)) - 2
     assert {f.status for f in others} == {"skipped"}
     assert {f.found for f in others} == {"the rule 'factory' must be kept first"}
+
+
+class OneOptions(Options):
+    """Of the strategy below."""
+
+    rate: float = 1
+
+
+class One(Strategy):
+    """Takes the options it says."""
+
+    options: OneOptions
+
+
+class Own(Strategy):
+    """Takes them in its own way."""
+
+    def __init__(self, options):
+        super().__init__()
+
+
+class TestOptions:
+    def found(self, factory, options=f"{__name__}:OneOptions"):
+        factory = f"{__name__}:{factory.__name__}"
+        given = Component("strategy", "one", "made for the test", factory, options)
+        (finding,) = check(subject_of("strategy", given), ["options"])
+        return finding.status, finding.found
+
+    def test_of_the_component_are_those_of_the_class(self):
+        assert self.found(One) == ("ok", "")
+
+    def test_of_another_class_are_named_with_both(self):
+        assert self.found(One, "mmbal.options:WindowOptions") == (
+            "failed",
+            f"Component.options names mmbal.options:WindowOptions, One takes {__name__}:OneOptions",
+        )
+
+    @pytest.mark.parametrize("made", [subject_of, Own])
+    def test_of_functions_and_own_constructors_may_be_any(self, made):
+        assert self.found(made) == ("ok", "")
+
+    def test_of_a_class_that_is_given_are_its_own(self):
+        subject = subject_of("strategy", One, {"rate": 3})
+
+        assert subject.options == OneOptions(rate=3)
+        assert subject.build().options is subject.options
+        assert rebuilt(subject.describe()).options == subject.options
+
+
+def test_every_installed_class_takes_the_options_that_its_component_names():
+    """Evaluations and callbacks too, for which there are no other rules."""
+    for component in discover().components():
+        made = component.load_factory()
+        if isinstance(made, type):
+            assert made.Options is component.options_class(), component.name

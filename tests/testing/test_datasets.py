@@ -13,9 +13,6 @@ from mmbal.testing import check, subject_of
 class Large(DatasetSource):
     """Its test set has a training example that no even sample of 300 holds."""
 
-    def __init__(self, options):
-        pass
-
     def load(self, data_dir, seed):
         def drawn(rows):
             return Examples.from_arrays({"a": numbers[rows]}, np.zeros(len(numbers[rows]), int))

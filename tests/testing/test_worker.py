@@ -15,9 +15,6 @@ from mmbal.testing.worker import Worker
 class Ending(Strategy):
     """Ends the process that builds it."""
 
-    def __init__(self, options=None):
-        super().__init__()
-
     def build(self, context):
         os._exit(3)
 

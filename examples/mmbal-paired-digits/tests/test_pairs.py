@@ -8,7 +8,6 @@ import pytest
 
 from mmbal import ConfigError, DataFormatError, Examples, MmbalError
 from mmbal.testing import parametrize_with_rules
-from mmbal_paired_digits.options import PairingOptions
 from mmbal_paired_digits.pairs import PairedDigits, embedded, partners, profiles
 
 
@@ -43,7 +42,7 @@ def arrays(examples: Examples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_a_test_profile_never_comes_from_training() -> None:
-    data = PairedDigits(PairingOptions()).load(None, 0)
+    data = PairedDigits().load(None, 0)
     image, profile, labels = arrays(data.test)
 
     own = profiles(image[..., 0])
@@ -54,7 +53,7 @@ def test_a_test_profile_never_comes_from_training() -> None:
 
 
 def test_options_count() -> None:
-    data = PairedDigits(PairingOptions(partner="same", test_fraction=0.1)).load(None, 0)
+    data = PairedDigits(partner="same", test_fraction=0.1).load(None, 0)
 
     image, profile, labels = arrays(data.validation)
     assert len(labels) == 179
@@ -62,7 +61,7 @@ def test_options_count() -> None:
 
 
 def test_a_sample_is_read_back(tmp_path: Path) -> None:
-    source = PairedDigits(PairingOptions())
+    source = PairedDigits()
     source.sample(tmp_path / "new", seed=1)
 
     assert source.check(tmp_path / "new") == []
@@ -87,7 +86,7 @@ WRONG = {
 @pytest.mark.parametrize("text", WRONG, ids=WRONG.values())
 def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "digits.csv").write_text(text)
-    source = PairedDigits(PairingOptions())
+    source = PairedDigits()
 
     assert WRONG[text] in source.check(tmp_path)[0]
     with pytest.raises(DataFormatError, match=r"digits\.csv: "):
@@ -95,7 +94,7 @@ def test_what_is_wrong_in_a_file_is_named(tmp_path: Path, text: str) -> None:
 
 
 def test_no_file_and_too_few_digits(tmp_path: Path) -> None:
-    source = PairedDigits(PairingOptions())
+    source = PairedDigits()
     assert "not found; without --data-dir scikit-learn's are used" in source.check(tmp_path)[0]
 
     (tmp_path / "digits.csv").write_text(f"{ROW},1\n" * 3)

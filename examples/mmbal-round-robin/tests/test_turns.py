@@ -6,8 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from mmbal.testing import parametrize_with_rules
-from mmbal_round_robin.options import RoundRobinOptions
-from mmbal_round_robin.turns import RoundRobin, build
+from mmbal_round_robin.turns import RoundRobin
 
 
 @parametrize_with_rules("strategy", "round-robin")
@@ -34,4 +33,4 @@ def turns(strategy: RoundRobin, modalities: str, steps: int) -> str:
     [(1, "ab", "abababa"), (2, "ab", "aabbaab"), (2, "abc", "aabbcca"), (1, "a", "aaaaaaa")],
 )
 def test_turns(turn: int, modalities: str, expected: str) -> None:
-    assert turns(build(RoundRobinOptions(turn=turn)), modalities, 7) == expected
+    assert turns(RoundRobin(turn=turn), modalities, 7) == expected

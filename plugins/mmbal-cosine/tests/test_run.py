@@ -39,7 +39,7 @@ def train(scope, strategy):
     return np.concatenate([np.ravel(v) for v in network.get_weights()])
 
 two = open_strategy("mirrored", 2)
-for make in (lambda: MMCosine(4), lambda: AdaptiveMargin(8, clusters=3, min_count=2)):
+for make in (lambda: MMCosine(scale=4), lambda: AdaptiveMargin(scale=8, clusters=3, min_count=2)):
     one, other = train(contextlib.nullcontext(), make()), train(two.scope(), make())
     print(json.dumps([float(abs(one - other).max()), len(one)]))
 """

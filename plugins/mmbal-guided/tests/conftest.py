@@ -17,6 +17,7 @@ class Machine:
         kinds = [f"{kind}/{m}" for kind in ("branch", "fusion") for m in modalities]
         groups = {name: [] for name in [*kinds, f"fusion/{'+'.join(modalities)}", "shared"]}
         self.context = Context(network, groups, seed, per_epoch)
+        strategy.context = self.context
         strategy.build(self.context)
         self._after = tf.function(strategy.after_step)
 

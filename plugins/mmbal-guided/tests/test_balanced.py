@@ -16,15 +16,7 @@ class Counting(Balanced):
         self.steps.assign_add(1)
 
 
-class TestConstruction:
-    def test_defaults(self):
-        made = Balanced()
-        assert (made.warmup, made.warmup_steps, made.update) == (1, None, "all")
-
-    def test_update_is_checked(self):
-        with pytest.raises(ValueError, match="must be 'all' or 'isolated', received 'none'"):
-            Balanced(update="none")
-
+class TestContract:
     def test_isolation_is_required_and_nothing_else(self):
         assert Balanced().requirements() == Requirements(frozenset({"isolation"}))
 
@@ -94,7 +86,7 @@ class TestWarmup:
 
     @pytest.mark.parametrize(("warmup", "epochs"), [(0, 0), (1, 1), (2.0, 2)])
     def test_counts_epochs_where_their_length_is_unknown(self, machine, warmup, epochs):
-        made = machine(Counting(warmup), per_epoch=None)
+        made = machine(Counting(warmup=warmup), per_epoch=None)
         told = []
         for _ in range(4):  # numbered from 0 by every fit; what counts is how many there were
             made.strategy.begin_epoch(0, made.context)
@@ -102,7 +94,7 @@ class TestWarmup:
         assert told == [number >= epochs for number in range(4)]
 
     def test_steps_need_no_known_length(self, machine):
-        made = machine(Counting(0.5, warmup_steps=2), per_epoch=None).strategy
+        made = machine(Counting(warmup=0.5, warmup_steps=2), per_epoch=None).strategy
         made.steps.assign(2)
         assert not made.warm()
         made.steps.assign(3)
@@ -110,4 +102,4 @@ class TestWarmup:
 
     def test_fractions_of_unknown_length_are_refused(self, machine):
         with pytest.raises(ValueError, match=r"warmup of 0\.5 epochs needs data of known length"):
-            machine(Counting(0.5), per_epoch=None)
+            machine(Counting(warmup=0.5), per_epoch=None)

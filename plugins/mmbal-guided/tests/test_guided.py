@@ -3,8 +3,6 @@
 import pytest
 
 from mmbal_guided import Guided
-from mmbal_guided.guided import guided
-from mmbal_guided.options import GuidedOptions
 
 NAN = float("nan")
 FAST_A, FAST_B, EVEN = (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)
@@ -129,37 +127,9 @@ class TestWarmup:
         assert told.steps(FAST_B, FAST_B, EVEN, FAST_A, EVEN) == "....0"
 
 
-class TestOptions:
-    def test_defaults(self):
-        made = Guided()
-        assert (made.tolerance, made.window) == (0.023, 5)
-        assert (made.warmup, made.warmup_steps, made.update) == (1, None, "all")
-
-    @pytest.mark.parametrize(
-        "options",
-        [{"tolerance": -0.1}, {"window": 0}, {"update": "none"}],
-    )
-    def test_the_constructor_refuses(self, options):
-        ((name, value),) = options.items()
-        with pytest.raises(ValueError, match=name) as caught:
-            Guided(**options)
-        assert str(value) in str(caught.value)
-
-    def test_defaults_are_those_of_the_constructor(self):
-        made, plain = guided(GuidedOptions()), Guided()
-        for name in ("tolerance", "window", "warmup", "warmup_steps", "update"):
-            assert getattr(made, name) == getattr(plain, name)
-
-    def test_reach_the_strategy(self):
-        made = guided(
-            GuidedOptions(tolerance=0.5, window=3, warmup=2, warmup_steps=7, update="isolated")
-        )
-        seen = (made.tolerance, made.window, made.warmup, made.warmup_steps, made.update)
-        assert seen == (0.5, 3, 2, 7, "isolated")
-
-    def test_its_window_is_in_a_variable(self, machine):
-        made = machine(always(window=3))
-        made.steps(FAST_A, EVEN)
-        assert int(made.strategy.remaining) == 2
-        names = sorted(v.name.split(":")[0] for v in made.strategy.variables)
-        assert names == ["epoch", "remaining", "steps", "target"]
+def test_its_window_is_in_a_variable(machine):
+    made = machine(always(window=3))
+    made.steps(FAST_A, EVEN)
+    assert int(made.strategy.remaining) == 2
+    names = sorted(v.name.split(":")[0] for v in made.strategy.variables)
+    assert names == ["epoch", "remaining", "steps", "target"]

@@ -7,8 +7,6 @@ import pytest
 import tensorflow as tf
 
 from mmbal_guided import Random
-from mmbal_guided.options import BalancedOptions
-from mmbal_guided.random import random
 
 
 def draw(machine, steps, modalities="ab", seed=0, **options):
@@ -101,14 +99,3 @@ class TestWarmup:
     def test_fractions_of_unknown_length_are_refused(self, machine):
         with pytest.raises(ValueError, match="known length"):
             machine(Random(warmup=0.5), per_epoch=None)
-
-
-def test_update_is_checked():
-    with pytest.raises(ValueError, match="'all' or 'isolated', received 'both'"):
-        Random(update="both")
-
-
-def test_options_reach_the_strategy():
-    made = random(BalancedOptions(warmup=0.5, update="isolated"))
-    assert type(made) is Random
-    assert (made.warmup, made.warmup_steps, made.update) == (0.5, None, "isolated")

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.errors import ConfigError
 from mmbal.networks import Outputs
 from mmbal.strategies import Batch, Context, Draws, Step
 from mmbal.training import branch_loss
 from mmbal_objectives import CML
 from mmbal_objectives.cml import chain, confidence_gained
-from mmbal_objectives.options import CMLOptions
 
 pytestmark = pytest.mark.filterwarnings("ignore:the learning speed of")
 LABELS = tf.constant([0, 1])
@@ -35,8 +35,9 @@ class Sum:
 
 def losses_of(modalities, first, weight=0.1):
     """Return the losses of the first update whose draw lets modality `first` leave first."""
-    strategy = CML(weight)
-    strategy.build(Context(Sum(modalities), {}, seed=0))
+    strategy = CML(weight=weight)
+    strategy.context = Context(Sum(modalities), {}, seed=0)
+    strategy.build(strategy.context)
     features = {m: LOGITS[m] for m in modalities}
     logits = sum(features.values())
     outputs = Outputs(logits, {}, features, {}, {"fused": logits})
@@ -115,7 +116,8 @@ def test_both_confidences_have_gradients():
 class TestTraining:
     def test_weight_and_subsets_both_change_what_is_learnt(self, train, joint, kind):
         ours, without = (
-            train(CML(weight), kind, optimizer=keras.optimizers.Adam(0.01)) for weight in (5.0, 0.0)
+            train(CML(weight=weight), kind, optimizer=keras.optimizers.Adam(0.01))
+            for weight in (5.0, 0.0)
         )
         for name, value in joint(kind, adam=True).items():
             assert (without[name] != value).any()
@@ -152,7 +154,5 @@ def test_half_precision_stays_finite(train, precision):
 
 
 def test_weights_are_not_negative():
-    with pytest.raises(ValueError, match="weight must be at least 0, received -1"):
-        CML(-1)
-    with pytest.raises(ValueError, match="greater than or equal to 0"):
-        CMLOptions(weight=-1)
+    with pytest.raises(ConfigError, match="weight must be greater than or equal to 0, received -1"):
+        CML(weight=-1)

@@ -24,9 +24,6 @@ class Sound(DatasetSource):
     notes = MappingProxyType({"left_out": 0})
     file = "numbers.json"
 
-    def __init__(self, options=None):
-        self.options = options
-
     def load(self, data_dir, seed):
         numbers, labels = self.read(data_dir)
         order, splits, mark = np.random.default_rng(seed).permutation(len(labels)), {}, b""

@@ -11,10 +11,6 @@ from mmbal.strategies.strategy import Requirements, Strategy
 class Scaled(Strategy):
     """Multiplies the loss where there is more than one modality: correct in every way."""
 
-    def __init__(self, options=None):
-        super().__init__()
-        self.options = options
-
     def build(self, context):
         self.several = len(context.modalities) > 1
         self.steps = tf.Variable(0.0, trainable=False)
@@ -77,6 +73,8 @@ class Window(Options):
 
 class Eternal(Scaled):
     """Does not heed its window."""
+
+    options: Window
 
 
 class Alone(Scaled):

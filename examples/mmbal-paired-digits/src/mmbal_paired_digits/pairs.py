@@ -25,13 +25,9 @@ class PairedDigits(DatasetSource):
     The profile holds the ink of each row and column of a digit, eight and eight numbers. By
     default it is that of another digit of the same class and split: given the class, image and
     profile are independent.
-
-    Args:
-        options: whose profile, and the split.
     """
 
-    def __init__(self, options: PairingOptions) -> None:
-        self.options = options
+    options: PairingOptions
 
     def load(self, data_dir: Path | None, seed: int) -> MultimodalDataset:
         """Split the digits, then pair them within each split."""

@@ -11,7 +11,7 @@ def mmbal_components() -> list[Component]:
             kind="strategy",
             name="round-robin",
             summary="trains one branch after the other, some steps each",
-            factory="mmbal_round_robin.turns:build",
+            factory="mmbal_round_robin.turns:RoundRobin",
             options="mmbal_round_robin.options:RoundRobinOptions",
         ),
     ]

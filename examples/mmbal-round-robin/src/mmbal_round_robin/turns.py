@@ -14,14 +14,9 @@ class RoundRobin(Strategy):
 
     What lies between the branches, and joint classifiers, learn in every step. The optimizer's
     state of a branch that keeps still is left alone, so that momentum does not move it.
-
-    Args:
-        turn: steps in a row.
     """
 
-    def __init__(self, turn: int = 1) -> None:
-        super().__init__()
-        self.turn = turn
+    options: RoundRobinOptions
 
     def build(self, context: Context) -> None:
         """Create the counter of steps."""
@@ -33,7 +28,7 @@ class RoundRobin(Strategy):
 
     def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Say which branches learn in this step."""
-        whose = self.steps // self.turn % len(self._branches)
+        whose = self.steps // self.options.turn % len(self._branches)
         return Forward(
             active={group: tf.equal(whose, self._branches[group]) for group in self._groups}
         )
@@ -41,8 +36,3 @@ class RoundRobin(Strategy):
     def after_step(self, signals: Signals) -> None:
         """Count the step."""
         self.steps.assign_add(1)
-
-
-def build(options: RoundRobinOptions) -> RoundRobin:
-    """Build the strategy from its options."""
-    return RoundRobin(options.turn)

@@ -35,9 +35,6 @@ class ColoredDigits(ColouredSource):
 
     options: DigitsOptions
 
-    def __init__(self, options: DigitsOptions) -> None:
-        super().__init__(options)
-
     def read(self, data_dir: Path | None, seed: int) -> GrayData:
         """Return the digits, of every label a share set aside for testing."""
         digits = embedded_digits() if data_dir is None else read_digits(data_dir)

@@ -8,7 +8,7 @@ from mmbal_colored_mnist.colour import generator
 from mmbal_colored_mnist.folder import holds_idx, inspect_folder, read_folder, write_folder
 from mmbal_colored_mnist.glyphs import draw_digits
 from mmbal_colored_mnist.images import GrayData
-from mmbal_colored_mnist.options import ColouringOptions, MnistOptions
+from mmbal_colored_mnist.options import FashionOptions, MnistOptions
 from mmbal_colored_mnist.prepared import download, prepared_folder, read_prepared, tfds_root
 from mmbal_colored_mnist.published import inspect_published, published_path, read_published
 from mmbal_colored_mnist.source import SAMPLE, ColouredSource, Colours
@@ -19,16 +19,13 @@ SIDE = 28  # pixels
 class IdxSource(ColouredSource):
     """70,000 gray images of 28x28 pixels: four IDX files, or what TFDS has prepared.
 
-    Args:
-        options: how to colour.
+    Attributes:
         name: of the mmbal dataset.
         tfds_name: of the same images in TFDS.
     """
 
-    def __init__(self, options: ColouringOptions, name: str, tfds_name: str) -> None:
-        super().__init__(options)
-        self.name = name
-        self.tfds_name = tfds_name
+    name: str
+    tfds_name: str
 
     def read(self, data_dir: Path | None, seed: int) -> GrayData:
         """Return the images of `data_dir`, else of TFDS; nothing is downloaded."""
@@ -87,9 +84,7 @@ class ColoredMnist(IdxSource):
     """MNIST, with colours drawn here or read from the published file."""
 
     options: MnistOptions
-
-    def __init__(self, options: MnistOptions) -> None:
-        super().__init__(options, "colored-mnist", "mnist")
+    name, tfds_name = "colored-mnist", "mnist"
 
     def colours(self, data: GrayData, data_dir: Path | None, seed: int) -> tuple[Colours, Colours]:
         """Return drawn colours, or the published images when the options ask for them."""
@@ -117,6 +112,8 @@ class ColoredMnist(IdxSource):
 class ColoredFashionMnist(IdxSource):
     """Fashion-MNIST, coloured like MNIST."""
 
+    options: FashionOptions
+    name, tfds_name = "colored-fashion-mnist", "fashion_mnist"
     class_names = (
         "T-shirt/top",
         "Trouser",
@@ -129,6 +126,3 @@ class ColoredFashionMnist(IdxSource):
         "Bag",
         "Ankle boot",
     )
-
-    def __init__(self, options: ColouringOptions) -> None:
-        super().__init__(options, "colored-fashion-mnist", "fashion_mnist")

@@ -33,10 +33,8 @@ class ColouredSource(DatasetSource):
     Source: Kim et al., "Learning Not to Learn", CVPR 2019, arXiv 1812.10352.
     """
 
+    options: ColouringOptions
     class_names = tuple("0123456789")
-
-    def __init__(self, options: ColouringOptions) -> None:
-        self.options = options
 
     @abstractmethod
     def read(self, data_dir: Path | None, seed: int) -> GrayData:

@@ -1,7 +1,6 @@
 """The adaptive-margin loss: what bias predicts is given away, the features explain the rest."""
 
 import warnings
-from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -19,7 +18,7 @@ from mmbal_cosine.groups import (
     same_values,
     summarise,
 )
-from mmbal_cosine.options import Groups, MarginOptions
+from mmbal_cosine.options import MarginOptions
 from mmbal_late.rules import JointCosine
 
 EVERYBODY = "class-prior"
@@ -42,36 +41,9 @@ class AdaptiveMargin(Strategy):
 
     Source: Guo, Nie, Cheng, Cheng, Kankanhalli, Del Bimbo, ACM TOMM 19(3), 2023
     (arXiv 2202.12690), section 4.
-
-    Args:
-        scale: factor on cosine and margin.
-        groups: "clusters", "values", or "class-prior": all examples are one group.
-        modalities: suspected ones; none for all.
-        clusters: groups per modality.
-        min_count: a class with fewer examples in a group counts as absent from it.
-        max_entropy: share of the largest entropy, from which on a group has no margin.
     """
 
-    def __init__(
-        self,
-        scale: float = 32,
-        groups: Groups = "clusters",
-        modalities: Sequence[str] = (),
-        clusters: int = 10,
-        min_count: int = 50,
-        max_entropy: float = 0.9,
-    ) -> None:
-        super().__init__()
-        if scale <= 0 or clusters < 1:
-            raise ValueError(
-                f"scale must be positive and clusters at least 1, received {scale} and {clusters}"
-            )
-        self.scale = scale
-        self.grouping = groups
-        self.suspected = tuple(modalities)
-        self.clusters = clusters
-        self.min_count = min_count
-        self.max_entropy = max_entropy
+    options: MarginOptions
 
     def requirements(self) -> Requirements:
         """Return that rule and loss are replaced, by what the examples tell."""
@@ -79,7 +51,7 @@ class AdaptiveMargin(Strategy):
 
     def adapt(self, network: FusionNetwork) -> None:
         """Replace the rule."""
-        network.set_rule(JointCosine(self.scale))
+        network.set_rule(JointCosine(self.options.scale))
 
     def build(self, context: Context) -> None:
         """Read the training examples, find the groups and how they predict the class.
@@ -87,13 +59,13 @@ class AdaptiveMargin(Strategy):
         Raises:
             ConfigError: a suspected modality is none of the network's, or no id.
         """
-        for m in self.suspected:
+        for m in self.options.modalities:
             if m not in context.modalities:
                 raise ConfigError(
                     f"strategy.modalities: {unknown('modality', m, context.modalities)}"
                 )
-        suspected = self.suspected or context.modalities
-        chosen = () if self.grouping == EVERYBODY else suspected
+        suspected = self.options.modalities or context.modalities
+        chosen = () if self.options.groups == EVERYBODY else suspected
         averages, labels = read_summaries(context.examples, chosen)  # type: ignore[arg-type]
         found = {m: self._group(m, averages[m], context.seed) for m in chosen}
         self.centroids = {m: _constant(each.centroids, m) for m, each in found.items()}
@@ -104,15 +76,16 @@ class AdaptiveMargin(Strategy):
             for name, each in members.items()
         }
         if not any(table.numpy().any() for table in self.tables.values()):
+            least, most = self.options.min_count, self.options.max_entropy
             warnings.warn(
-                f"adaptive-margin adds no margin: no group has a class with {self.min_count} "
-                f"examples and an entropy below {self.max_entropy} of the largest",
+                f"adaptive-margin adds no margin: no group has a class with {least} examples and "
+                f"an entropy below {most} of the largest",
                 stacklevel=2,
             )
 
     def _group(self, modality: str, averages: np.ndarray, seed: int) -> Clusters:
-        if self.grouping == "clusters":
-            return cluster(averages, self.clusters, seed)
+        if self.options.groups == "clusters":
+            return cluster(averages, self.options.clusters, seed)
         try:
             return same_values(averages)
         except ValueError as problem:
@@ -120,13 +93,13 @@ class AdaptiveMargin(Strategy):
 
     def _tabulate(self, members: np.ndarray, labels: np.ndarray, classes: int) -> tf.Variable:
         counts = count_labels(members, labels, classes)
-        table = margin_table(counts, self.min_count, self.max_entropy)
+        table = margin_table(counts, self.options.min_count, self.options.max_entropy)
         # Row 0 is for examples of no group.
         return _constant(np.pad(table, ((1, 0), (0, 0))), "table")
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the cross-entropy of the logits with their margin."""
-        logits = with_margin(step.outputs.logits, self._margin(step), self.scale)
+        logits = with_margin(step.outputs.logits, self._margin(step), self.options.scale)
         return {"margin": step.loss_of(logits)}
 
     def _margin(self, step: Step) -> tf.Tensor:
@@ -145,7 +118,7 @@ class AdaptiveMargin(Strategy):
         averages = summarise(step.batch.inputs[name])
         groups = nearest(averages, centroids)
         known = tf.reduce_any(step.outputs.features[name] != 0, axis=-1)
-        if self.grouping == "values":
+        if self.options.groups == "values":
             same = tf.reduce_all(averages == tf.gather(centroids, groups), axis=-1)
             known = tf.logical_and(known, same)
         return tf.where(known, 1 + groups, tf.zeros_like(groups))
@@ -164,8 +137,3 @@ def with_margin(logits: tf.Tensor, margin: tf.Tensor, scale: float) -> tf.Tensor
 
 def _constant(values: np.ndarray, name: str) -> tf.Variable:
     return tf.Variable(values, trainable=False, name=name)
-
-
-def adaptive_margin(options: MarginOptions) -> AdaptiveMargin:
-    """Build the strategy from its options."""
-    return AdaptiveMargin(**options.model_dump())

@@ -13,16 +13,9 @@ class MMCosine(Strategy):
     ordinary linear layer there. With a single modality this is still a cosine classifier.
 
     Source: Xu, Feng, Zhang, Hu, ICASSP 2023 (arXiv 2303.05338), section 2.2.
-
-    Args:
-        scale: factor on every cosine; with more modalities, logits reach higher.
     """
 
-    def __init__(self, scale: float = 10) -> None:
-        super().__init__()
-        if scale <= 0:
-            raise ValueError(f"scale must be positive, received {scale}")
-        self.scale = scale
+    options: MMCosineOptions
 
     def requirements(self) -> Requirements:
         """Return that the joint classifier's rule is replaced."""
@@ -30,9 +23,4 @@ class MMCosine(Strategy):
 
     def adapt(self, network: FusionNetwork) -> None:
         """Replace the rule."""
-        network.set_rule(ModalityCosine(self.scale))
-
-
-def mmcosine(options: MMCosineOptions) -> MMCosine:
-    """Build the strategy from its options."""
-    return MMCosine(**options.model_dump())
+        network.set_rule(ModalityCosine(self.options.scale))

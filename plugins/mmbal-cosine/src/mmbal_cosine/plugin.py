@@ -13,7 +13,7 @@ def mmbal_components() -> list[Component]:
             kind="strategy",
             name="mmcosine",
             summary="classify by the cosine of every modality's features and weights",
-            factory="mmbal_cosine.mmcosine:mmcosine",
+            factory="mmbal_cosine.mmcosine:MMCosine",
             options="mmbal_cosine.options:MMCosineOptions",
             source="Xu, Feng, Zhang, Hu, MMCosine, ICASSP 2023, arXiv 2303.05338",
             requires=("rule",),
@@ -23,7 +23,7 @@ def mmbal_components() -> list[Component]:
             kind="strategy",
             name="adaptive-margin",
             summary="classify by a cosine, with a head start in training for what bias would say",
-            factory="mmbal_cosine.margin:adaptive_margin",
+            factory="mmbal_cosine.margin:AdaptiveMargin",
             options="mmbal_cosine.options:MarginOptions",
             source="Guo, Nie, Cheng, Cheng, Kankanhalli, Del Bimbo, On Modality Bias Recognition "
             "and Reduction, ACM TOMM 19(3), 2023, arXiv 2202.12690",

@@ -27,20 +27,9 @@ class ModalityDropout(Strategy):
     and the fusion goes without their features.
 
     Source: Neverova et al., TPAMI 2016 (arXiv 1501.00102), ModDrop.
-
-    Args:
-        p: probability in [0, 1) of losing a modality; or modality to probability, 0 for those not
-            named.
-        rescale: whether features are divided by the share of examples that keep them.
     """
 
-    def __init__(self, p: float | Mapping[str, float] = 0.2, rescale: bool = False) -> None:
-        super().__init__()
-        wrong = [x for x in (p.values() if isinstance(p, Mapping) else [p]) if not 0 <= x < 1]
-        if wrong:
-            raise ValueError(f"p must be at least 0 and below 1, received {wrong[0]}")
-        self.p = p
-        self.rescale = rescale
+    options: DropoutOptions
 
     def requirements(self) -> Requirements:
         """Require a network whose fusion can go without a modality."""
@@ -52,24 +41,23 @@ class ModalityDropout(Strategy):
         Raises:
             ConfigError: `p` names a modality that the network does not have.
         """
-        modalities = context.modalities
-        if isinstance(self.p, Mapping):
-            for name in self.p:
+        modalities, p = context.modalities, self.options.p
+        if isinstance(p, Mapping):
+            for name in p:
                 if name not in modalities:
                     said = unknown("modality", name, modalities)
                     raise ConfigError(f"option p of modality-dropout: {said}")
-            self._rates = tuple(float(self.p.get(m, 0)) for m in modalities)
+            self._rates = tuple(float(p.get(m, 0)) for m in modalities)
         else:
-            self._rates = (float(self.p),) * len(modalities)
+            self._rates = (float(p),) * len(modalities)
         self._shares = dict(zip(modalities, kept_shares(self._rates), strict=True))
         self._draws = Draws(context.seed, "modality-dropout")
 
     def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Draw what the examples of this step lose."""
         drawn = self._draws.by_row(batch, len(self._rates) + 1)
-        return Forward(
-            keep=keep_mask(drawn, self._rates), transform=self._rescale if self.rescale else None
-        )
+        keep = keep_mask(drawn, self._rates)
+        return Forward(keep=keep, transform=self._rescale if self.options.rescale else None)
 
     def after_step(self, signals: Signals) -> None:
         """Go on to the next draw."""
@@ -100,8 +88,3 @@ def kept_shares(rates: Sequence[float]) -> list[float]:
     for rate in rates:
         every *= rate
     return [1 - rate + every / len(rates) for rate in rates]
-
-
-def modality_dropout(options: DropoutOptions) -> ModalityDropout:
-    """Build the strategy from its options."""
-    return ModalityDropout(**options.model_dump())

@@ -41,31 +41,9 @@ class OPM(Windowed):
     own, the classifier of a branch sees zeros in place of what was dropped.
 
     Source: Wei et al., TPAMI 2024 (arXiv 2410.11582), on-the-fly prediction modulation.
-
-    Args:
-        rate: dropping probability of a modality just ahead, before the lead is counted in.
-        sensitivity: how much the lead adds to it.
-        probability: of a step to drop anything.
-        starts, ends: first and last epoch with dropping, from 0; None for no end.
     """
 
-    def __init__(
-        self,
-        rate: float = 0.5,
-        sensitivity: float = 0.5,
-        probability: float = 0.7,
-        starts: int = 6,
-        ends: int | None = None,
-    ) -> None:
-        super().__init__(starts, ends)
-        if not (0 <= rate <= 1 and 0 <= probability <= 1 and sensitivity >= 0):
-            raise ValueError(
-                "rate and probability must be between 0 and 1 and sensitivity at least 0, "
-                f"received {rate}, {probability} and {sensitivity}"
-            )
-        self.rate = rate
-        self.sensitivity = sensitivity
-        self.probability = probability
+    options: OPMOptions
 
     def requirements(self) -> Requirements:
         """Require logits that are a sum of one part per modality."""
@@ -74,7 +52,6 @@ class OPM(Windowed):
     def build(self, context: Context) -> None:
         """Prepare the draws."""
         super().build(context)
-        self._network = context.network
         self._channels = context.channels
         self._draws = Draws(context.seed, "opm")
 
@@ -88,10 +65,10 @@ class OPM(Windowed):
 
     def _modulate(self, batch: Batch, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         held = {m: tf.stop_gradient(feature) for m, feature in features.items()}
-        unimodal = self._network.logits_of(held, "slice")
+        unimodal = self.context.network.logits_of(held, "slice")
         scores = true_class_scores({m: unimodal[m] for m in features}, batch.labels)
-        rates = dropping_rates(scores, self.rate, self.sensitivity)
-        drops = tf.logical_and(self.acts(), self._draws.common(1)[0] < self.probability)
+        rates = dropping_rates(scores, self.options.rate, self.options.sensitivity)
+        drops = tf.logical_and(self.acts(), self._draws.common(1)[0] < self.options.probability)
         rates = tf.where(drops, rates, tf.zeros_like(rates))
         drawn = tf.cast(self._draws.by_row(batch, len(features)), rates.dtype)
         channels = [self._channels[m] for m in features]
@@ -131,8 +108,3 @@ def enlargement(rates: tf.Tensor, channels: Sequence[int]) -> tf.Tensor:
 def _spread(factor: tf.Tensor, feature: tf.Tensor) -> tf.Tensor:
     """Return one factor per example, (batch, 1, ...), to multiply a feature with."""
     return tf.cast(tf.reshape(factor, [-1, *[1] * (feature.shape.rank - 1)]), feature.dtype)
-
-
-def opm(options: OPMOptions) -> OPM:
-    """Build the strategy from its options."""
-    return OPM(**options.model_dump())

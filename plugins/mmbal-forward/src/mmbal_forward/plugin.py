@@ -11,7 +11,7 @@ def mmbal_components() -> list[Component]:
             kind="strategy",
             name="modality-dropout",
             summary="hide modalities of single examples at random, never all of them",
-            factory="mmbal_forward.dropout:modality_dropout",
+            factory="mmbal_forward.dropout:ModalityDropout",
             options="mmbal_forward.options:DropoutOptions",
             source="Neverova, Wolf, Taylor, Nebout, ModDrop: adaptive multi-modal gesture "
             "recognition, TPAMI 2016, arXiv 1501.00102",
@@ -22,7 +22,7 @@ def mmbal_components() -> list[Component]:
             kind="strategy",
             name="opm",
             summary="drop features of the modality that predicts best, the more the further ahead",
-            factory="mmbal_forward.opm:opm",
+            factory="mmbal_forward.opm:OPM",
             options="mmbal_forward.options:OPMOptions",
             source="Wei, Hu, Du, Wen, On-the-fly modulation for balanced multimodal learning, "
             "TPAMI 2024, arXiv 2410.11582",

@@ -43,31 +43,13 @@ class AGM(Windowed):
 
     Under Adam and its kin a factor that stays the same changes nothing for kernels that serve
     one modality alone, such as those before a late classifier. Changes of the factor are felt,
-    and so are biases, since a bias answers to an input of zeros in other modalities' sets.
+    and so are biases, since a bias answers to an input of zeros in other modalities' sets. Factors
+    can reach exp(alpha * bound): without `clip`, one such step makes training under SGD diverge.
 
     Source: Li, Li, Hu, Lei, Li, Zhou, ICCV 2023 (arXiv 2308.07686), section 3.
-
-    Args:
-        alpha: how strongly to modulate.
-        bound: of tau_m - r_m from above; None for none.
-        clip: where an entry of a gradient outside of the encoders is larger, all gradients are
-            clipped to this global norm; None never clips. Factors can reach exp(alpha * bound), and
-            under SGD one such step makes training diverge.
-        starts, ends: first and last epoch of it; None for no end.
     """
 
-    def __init__(
-        self,
-        alpha: float = 1.0,
-        bound: float | None = 10.0,
-        clip: float | None = 1.0,
-        starts: int = 0,
-        ends: int | None = 20,
-    ) -> None:
-        super().__init__(starts, ends)
-        self.alpha = alpha
-        self.bound = bound
-        self.clip = clip
+    options: AGMOptions
 
     def requirements(self) -> Requirements:
         """Replace the joint loss by that of the fused prediction."""
@@ -92,13 +74,13 @@ class AGM(Windowed):
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the loss of the fused prediction with scaled gradients, or the joint loss."""
-        if len(self._context.modalities) == 1:
+        if len(self.context.modalities) == 1:
             return joint
         acts = self.acts()
         parts = self._contributions(step, acts)
         scores = tf.stack([_cross_entropy(part, step.batch.labels) for part in parts])
         held = tf.convert_to_tensor(self.scores)
-        factors = coefficients(scores, held, self.alpha, self.bound)
+        factors = coefficients(scores, held, self.options.alpha, self.options.bound)
         # Outside of the window too, `tf.where` below gives the other branch a gradient of zero,
         # which a huge factor would make NaN.
         factors = tf.unstack(tf.where(acts, factors, tf.ones_like(factors)))
@@ -116,9 +98,10 @@ class AGM(Windowed):
     ) -> list[tf.Tensor | None]:
         """Return the gradients of the losses, clipped where the classifier's are large."""
         gradients = super().combine_gradients(tape, losses, variables, step)
-        if self.clip is None or len(self._context.modalities) == 1:
+        clip = self.options.clip
+        if clip is None or len(self.context.modalities) == 1:
             return gradients
-        encoders = {id(v) for members in self._context.encoders.values() for v in members}
+        encoders = {id(v) for members in self.context.encoders.values() for v in members}
         outside = [
             tf.reduce_max(tf.abs(gradient))
             for variable, gradient in zip(variables, gradients, strict=True)
@@ -126,8 +109,8 @@ class AGM(Windowed):
         ]
         if not outside:
             return gradients
-        large = tf.logical_and(self.acts(), tf.reduce_max(tf.stack(outside)) > self.clip)
-        clipped, _ = tf.clip_by_global_norm(list(gradients), self.clip)
+        large = tf.logical_and(self.acts(), tf.reduce_max(tf.stack(outside)) > clip)
+        clipped, _ = tf.clip_by_global_norm(list(gradients), clip)
         return [
             None if before is None else tf.where(large, after, before)
             for before, after in zip(gradients, clipped, strict=True)
@@ -136,7 +119,7 @@ class AGM(Windowed):
     def _contributions(self, step: Step, acts: tf.Tensor) -> list[tf.Tensor]:
         """Return every modality's part of the fused logits, (batch, classes) each."""
         whole = step.outputs.logits
-        players = len(self._context.modalities)
+        players = len(self.context.modalities)
         *partial, everyone = coalitions(players)
         found = tf.cond(  # epochs outside of the window cost no more than plain ones
             acts,
@@ -146,9 +129,9 @@ class AGM(Windowed):
         return shapley_values({**dict(zip(partial, found, strict=True)), everyone: whole}, players)
 
     def _without(self, inputs: Mapping[str, tf.Tensor], kept: Sequence[int]) -> Outputs:
-        shown = {self._context.modalities[index] for index in kept}
+        shown = {self.context.modalities[index] for index in kept}
         given = {m: x if m in shown else tf.zeros_like(x) for m, x in inputs.items()}
-        outputs: Outputs = self._context.network(given, training=False)
+        outputs: Outputs = self.context.network(given, training=False)
         return outputs
 
     def _remember(self, scores: tf.Tensor, held: tf.Tensor, acts: tf.Tensor) -> None:
@@ -167,8 +150,8 @@ def coefficients(
     Args:
         scores: (modality,) cross-entropies of this step, nats.
         held: (modality,) their running means before it; zeros before the first step.
-        alpha: as in `AGM`.
-        bound: as in `AGM`.
+        alpha: as in `AGMOptions`.
+        bound: as in `AGMOptions`.
     """
     ahead = ratios(held) - ratios(scores)
     return _exp(alpha * (ahead if bound is None else tf.minimum(ahead, bound)))
@@ -189,8 +172,3 @@ def _cross_entropy(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Return the mean over the global batch, () float64, without gradient."""
     right = tf.maximum(true_class_probabilities(logits, labels), LEAST_PROBABILITY)
     return global_mean(tf.cast(-tf.math.log(right), tf.float64))
-
-
-def agm(options: AGMOptions) -> AGM:
-    """Build the strategy from its options."""
-    return AGM(**options.model_dump())

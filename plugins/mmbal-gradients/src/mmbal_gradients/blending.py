@@ -11,7 +11,7 @@ import tensorflow as tf
 from mmbal.errors import RequirementError
 from mmbal.networks import FusionNetwork
 from mmbal.strategies import Context, EpochPlan, Phase, Requirements, SamplerPlan, Step, Strategy
-from mmbal_gradients.options import BlendingOptions, Estimate
+from mmbal_gradients.options import BlendingOptions
 
 FUSED = "fused"
 """Name of the objective that fits the fused prediction; the others are called as modalities."""
@@ -24,40 +24,22 @@ Losses = np.ndarray
 class GradientBlending(Strategy):
     """Trains the fused and all unimodal predictions, each loss with a weight of its own.
 
-    The weight of an objective is proportional to G / O^2. The network is trained for it alone on
-    trial, which is then undone: G is how much the loss on held-out training examples falls, and O
-    by how much more the loss on the examples shown falls. An objective that does not get better is
+    The weight of an objective is proportional to G / O^2. The network is trained for it alone,
+    which is then undone: G is how much the loss on held-out training examples falls, and O by how
+    much more the loss on the examples shown falls. An objective that does not get better is
     weighted 0; if none does, all are weighted alike.
 
-    "offline" estimates once before training, with trials as long as the training; "online" does so
-    at the start of every `super_epoch` epochs, with trials of that length, from the weights
-    reached by then. Either way the trials together take about as long as training the network
-    once, plus once every modality alone, plus a pass over the held-out examples per trial.
+    "offline" estimates once before training, by rehearsals as long as it; "online" does so at the
+    start of every `super_epoch` epochs, by rehearsals of that length, from the weights reached by
+    then. Either way the rehearsals together take about as long as training the network once, plus
+    once every modality alone, plus a pass over the held-out examples per rehearsal.
 
     Held-out examples are never trained on; validation and test splits are not touched.
 
     Source: Wang, Tran, Feiszli, CVPR 2020 (arXiv 1905.12681), section 3, algorithms 1 and 2.
-
-    Args:
-        estimate: "offline" or "online".
-        super_epoch: epochs between two estimates online.
-        share: of the training examples that is held out.
     """
 
-    def __init__(
-        self, estimate: Estimate = "online", super_epoch: int = 10, share: float = 0.08
-    ) -> None:
-        super().__init__()
-        if estimate not in ("offline", "online"):
-            raise ValueError(f"estimate must be 'offline' or 'online', received {estimate!r}")
-        if super_epoch < 1 or not 0 < share < 1:
-            raise ValueError(
-                "super_epoch must be at least 1 and share between 0 and 1, received "
-                f"{super_epoch} and {share}"
-            )
-        self.estimate = estimate
-        self.super_epoch = super_epoch
-        self.share = share
+    options: BlendingOptions
 
     def requirements(self) -> Requirements:
         """Require a classifier per modality, and a run that lets it try things out."""
@@ -65,7 +47,7 @@ class GradientBlending(Strategy):
             frozenset({"head"}),
             examples=True,
             sampler=True,
-            trials=True,
+            rehearsals=True,
             owns=frozenset({"loss", "sampler"}),
         )
 
@@ -75,31 +57,32 @@ class GradientBlending(Strategy):
         Raises:
             RequirementError: there are too few training examples to hold some out.
         """
-        self._context = context
         self._objectives = (FUSED, *context.modalities)
         count = len(self._objectives)
         self.weights = tf.Variable(
             tf.fill([count], tf.constant(1 / count, tf.float64)), trainable=False, name="weights"
         )
-        self._held_out, self._shown = split(len(context.examples or ()), self.share, context.seed)
+        self._held_out, self._shown = split(
+            len(context.examples or ()), self.options.share, context.seed
+        )
 
     def begin_epoch(self, epoch: int, context: Context) -> EpochPlan | None:
         """Estimate the weights if it is time; show what is not held out."""
         if len(context.modalities) == 1:
             return None
-        length = self._length_of_trials(epoch)
+        length = self._length_of_rehearsals(epoch)
         if length:
             self._estimate(epoch, length)
         return EpochPlan(sampler=self._plan)
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the weighted loss of every objective."""
-        if len(self._context.modalities) == 1:
+        if len(self.context.modalities) == 1:
             return joint
         weights = tf.unstack(tf.convert_to_tensor(self.weights))
         found = {
             name: step.loss_of(logits)
-            for name, logits in objectives(self._context.network, step.outputs).items()
+            for name, logits in objectives(self.context.network, step.outputs).items()
         }
         return {
             name: tf.cast(weight, loss.dtype) * loss
@@ -110,19 +93,20 @@ class GradientBlending(Strategy):
     def _plan(self) -> SamplerPlan:
         return SamplerPlan(self._shown)
 
-    def _length_of_trials(self, epoch: int) -> int:
-        """Return how many epochs trials before this epoch last, 0 for no trials."""
-        rest = (self._context.epochs or epoch) - epoch
-        if self.estimate == "offline":
+    def _length_of_rehearsals(self, epoch: int) -> int:
+        """Return how many epochs rehearsals before this epoch last, 0 for none."""
+        rest = (self.context.epochs or epoch) - epoch
+        if self.options.estimate == "offline":
             return rest if epoch == 0 else 0
-        return min(self.super_epoch, rest) if epoch % self.super_epoch == 0 else 0
+        length = self.options.super_epoch
+        return min(length, rest) if epoch % length == 0 else 0
 
     def _estimate(self, epoch: int, length: int) -> None:
-        context = self._context
-        assert context.trial is not None  # noqa: S101  (checked before training)
+        context = self.context
+        assert context.rehearse is not None  # noqa: S101  (checked before training)
         loss = mean_losses(context, self._shown[: len(self._held_out)], self._held_out)
         found = [
-            context.trial(
+            context.rehearse(
                 Only(objective),
                 length,
                 partial(loss, objective),
@@ -150,19 +134,15 @@ class Only(Strategy):
         super().__init__()
         self.objective = objective
 
-    def build(self, context: Context) -> None:
-        """Remember the network."""
-        self._context = context
-
     def phases(self) -> tuple[Phase, ...]:
         """Update encoder and classifiers of the modality, or everything."""
         m = self.objective
-        own = [name for name in self._context.groups if serves(name, m)]
+        own = [name for name in self.context.groups if serves(name, m)]
         return (Phase(m, None if m == FUSED else tuple(own)),)
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the loss of this objective."""
-        logits = objectives(self._context.network, step.outputs)[self.objective]
+        logits = objectives(self.context.network, step.outputs)[self.objective]
         return {self.objective: step.loss_of(logits)}
 
 
@@ -233,7 +213,7 @@ def blend(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return the weights of the objectives, (objective,), which sum to 1; algorithm 1.
 
     Args:
-        before: (objective, 2) mean losses on shown and on held-out examples before the trials.
+        before: (objective, 2) mean losses on shown and on held-out examples before the rehearsals.
         after: the same after them.
     """
     with np.errstate(invalid="ignore"):  # an infinite loss is no gain
@@ -243,8 +223,3 @@ def blend(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     worth = np.where(np.isfinite(worth), np.maximum(worth, 0), 0)
     total = worth.sum()
     return worth / total if total > 0 else np.full(len(worth), 1 / len(worth))
-
-
-def gradient_blending(options: BlendingOptions) -> GradientBlending:
-    """Build the strategy from its options."""
-    return GradientBlending(**options.model_dump())

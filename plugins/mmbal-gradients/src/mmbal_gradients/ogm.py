@@ -15,7 +15,7 @@ from mmbal.strategies import (
     ratios_to_others,
     true_class_scores,
 )
-from mmbal_gradients.options import Kernels, OGMOptions
+from mmbal_gradients.options import OGMOptions
 from mmbal_gradients.owners import sole_owners
 
 SMALLEST_RANK = {"all": 0, "matrices": 2, "convolutions": 3}
@@ -37,26 +37,9 @@ class OGM(Windowed):
 
     Source: Peng, Wei, Deng, Wang, Hu, CVPR 2022 (arXiv 2203.15332), equations 8 to 10, for two
     modalities; the mean of the others is our extension to more.
-
-    Args:
-        alpha: how strongly to slow down.
-        kernels: which encoder variables: "all", "matrices" (two axes or more) or "convolutions"
-            (three or more).
-        starts, ends: first and last epoch of it; None for no end.
     """
 
-    def __init__(
-        self,
-        alpha: float = 0.8,
-        kernels: Kernels = "matrices",
-        starts: int = 0,
-        ends: int | None = 50,
-    ) -> None:
-        super().__init__(starts, ends)
-        if kernels not in SMALLEST_RANK:
-            raise ValueError(f"kernels must be one of {list(SMALLEST_RANK)}, received {kernels!r}")
-        self.alpha = alpha
-        self.kernels = kernels
+    options: OGMOptions
 
     def requirements(self) -> Requirements:
         """Require fused logits that are a sum over modalities."""
@@ -71,11 +54,11 @@ class OGM(Windowed):
     ) -> list[tf.Tensor | None]:
         """Return the gradients of the joint loss, those of encoders modulated."""
         gradients = super().combine_gradients(tape, losses, variables, step)
-        if len(self._context.modalities) == 1:
+        if len(self.context.modalities) == 1:
             return gradients
-        factors = dict(zip(self._context.modalities, tf.unstack(self._factors(step)), strict=True))
-        owner, acts = sole_owners(self._context.encoders), self.acts()
-        found, least = list(gradients), SMALLEST_RANK[self.kernels]
+        factors = dict(zip(self.context.modalities, tf.unstack(self._factors(step)), strict=True))
+        owner, acts = sole_owners(self.context.encoders), self.acts()
+        found, least = list(gradients), SMALLEST_RANK[self.options.kernels]
         for place, (variable, gradient) in enumerate(zip(variables, gradients, strict=True)):
             if gradient is not None and id(variable) in owner and len(variable.shape) >= least:
                 factor = tf.cast(factors[owner[id(variable)]], gradient.dtype)
@@ -87,9 +70,9 @@ class OGM(Windowed):
 
     def _factors(self, step: Step) -> tf.Tensor:
         """Return what every encoder's gradients are multiplied by, (modality,)."""
-        unimodal = self._context.network.logits_of(step.outputs.features, "slice")
-        ordered = {m: unimodal[m] for m in self._context.modalities}
-        return coefficients(true_class_scores(ordered, step.batch.labels), self.alpha)
+        unimodal = self.context.network.logits_of(step.outputs.features, "slice")
+        ordered = {m: unimodal[m] for m in self.context.modalities}
+        return coefficients(true_class_scores(ordered, step.batch.labels), self.options.alpha)
 
 
 class OGMGE(OGM):
@@ -112,7 +95,7 @@ class OGMGE(OGM):
         # The gradient is that of the global batch: all replicas draw the same.
         step = tf.convert_to_tensor(self.steps)
         key = tf.random.experimental.stateless_fold_in(
-            tf.stack([tf.constant(self._context.seed, tf.int64), step]), place, alg="philox"
+            tf.stack([tf.constant(self.context.seed, tf.int64), step]), place, alg="philox"
         )
         return enhanced(gradient, factor, key)
 
@@ -145,13 +128,3 @@ def spread(tensor: tf.Tensor) -> tf.Tensor:
     """Return the standard deviation of all entries, (); of a single one, 0."""
     squares = tf.reduce_sum((tensor - tf.reduce_mean(tensor)) ** 2)
     return tf.sqrt(squares / tf.cast(tf.maximum(tf.size(tensor) - 1, 1), tensor.dtype))
-
-
-def ogm(options: OGMOptions) -> OGM:
-    """Build OGM from its options."""
-    return OGM(**options.model_dump())
-
-
-def ogm_ge(options: OGMOptions) -> OGMGE:
-    """Build OGM-GE from its options."""
-    return OGMGE(**options.model_dump())

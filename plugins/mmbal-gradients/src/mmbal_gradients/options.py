@@ -56,11 +56,13 @@ class BlendingOptions(Options):
 
     estimate: Estimate = Field(
         default="online",
-        description="offline: weights once before training, from trials as long as it; online: "
-        "again every super_epoch epochs, from trials of that length",
+        description="offline: weights once before training, from rehearsals as long as it; online: "
+        "again every super_epoch epochs, from rehearsals of that length",
     )
     super_epoch: int = Field(
-        default=10, ge=1, description="epochs between two estimates, and of each of their trials"
+        default=10,
+        ge=1,
+        description="epochs between two estimates, and of each of their rehearsals",
     )
     share: float = Field(
         default=0.08, gt=0, lt=1, description="of the training examples that is held out"

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from mmbal.networks import at_least_float32
-from mmbal.strategies import Context, GlobalTape, Requirements, Step, Strategy
+from mmbal.strategies import GlobalTape, Requirements, Step, Strategy
 from mmbal_gradients.options import MMParetoOptions
 from mmbal_gradients.owners import sole_owners
 
@@ -31,28 +31,19 @@ class MMPareto(Strategy):
 
     Source: Wei, Hu, ICML 2024 (arXiv 2405.17730), section 3, algorithm 1; each encoder is a
     problem of its own, for any number of modalities.
-
-    Args:
-        gamma: factor on the encoders' gradients.
     """
 
-    def __init__(self, gamma: float = 1.5) -> None:
-        super().__init__()
-        self.gamma = gamma
+    options: MMParetoOptions
 
     def requirements(self) -> Requirements:
         """Require a classifier for every modality; replace the joint loss."""
         return Requirements(frozenset({"head"}), several_gradients=True, owns=frozenset({"loss"}))
 
-    def build(self, context: Context) -> None:
-        """Remember the network."""
-        self._context = context
-
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the loss of the fused prediction and one per modality."""
-        if len(self._context.modalities) == 1:
+        if len(self.context.modalities) == 1:
             return joint
-        heads = self._context.network.logits_of(step.outputs.features, "head")
+        heads = self.context.network.logits_of(step.outputs.features, "head")
         found = {FUSED: step.loss_of(step.outputs.logits)}
         return found | {HEAD + m: step.loss_of(logits) for m, logits in heads.items()}
 
@@ -64,11 +55,11 @@ class MMPareto(Strategy):
         step: Step,
     ) -> list[tf.Tensor | None]:
         """Return Pareto gradients for encoders, plain ones for the rest."""
-        if len(self._context.modalities) == 1:
+        if len(self.context.modalities) == 1:
             return super().combine_gradients(tape, losses, variables, step)
         found: dict[int, tf.Tensor | None] = {}
-        owner = sole_owners(self._context.encoders)
-        for modality in self._context.modalities:
+        owner = sole_owners(self.context.encoders)
+        for modality in self.context.modalities:
             own = [v for v in variables if owner.get(id(v)) == modality]
             found |= zip(map(id, own), self._of_encoder(tape, losses, modality, own), strict=True)
         rest = [v for v in variables if id(v) not in found]
@@ -85,7 +76,7 @@ class MMPareto(Strategy):
         """Return one encoder's gradients; penalties on its weights are added as they are."""
         fused = tape.gradient(losses[FUSED], variables)
         unimodal = tape.gradient(losses[HEAD + modality], variables)
-        joined = pareto(fused, unimodal, self.gamma)
+        joined = pareto(fused, unimodal, self.options.gamma)
         others = [x for name, x in losses.items() if name != FUSED and not name.startswith(HEAD)]
         if not others:
             return joined
@@ -138,8 +129,3 @@ def _sum(one: tf.Tensor | None, other: tf.Tensor | None) -> tf.Tensor | None:
     if one is None or other is None:
         return one if other is None else other
     return one + other
-
-
-def mmpareto(options: MMParetoOptions) -> MMPareto:
-    """Build the strategy from its options."""
-    return MMPareto(**options.model_dump())

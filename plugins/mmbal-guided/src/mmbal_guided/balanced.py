@@ -3,29 +3,15 @@
 import tensorflow as tf
 
 from mmbal.strategies import Batch, Context, Forward, Phase, Requirements, Strategy
-from mmbal_guided.options import Update
+from mmbal_guided.options import BalancedOptions
 
 REGULAR = -1
 
 
 class Balanced(Strategy):
-    """Isolates branch `target` in the coming step, or none where it is -1.
+    """Isolates branch `target` in the coming step, or none where it is -1."""
 
-    Args:
-        warmup: epochs, fractions allowed, in which every step is regular.
-        warmup_steps: the same in steps; takes the place of `warmup`.
-        update: what a re-balancing step trains, "all" or "isolated" (the branch alone).
-    """
-
-    def __init__(
-        self, warmup: float = 1, warmup_steps: int | None = None, update: Update = "all"
-    ) -> None:
-        super().__init__()
-        if update not in ("all", "isolated"):
-            raise ValueError(f"update must be 'all' or 'isolated', received {update!r}")
-        self.warmup = warmup
-        self.warmup_steps = warmup_steps
-        self.update = update
+    options: BalancedOptions
 
     def requirements(self) -> Requirements:
         """Require a network that can isolate a branch."""
@@ -37,16 +23,15 @@ class Balanced(Strategy):
         Raises:
             ValueError: a fraction of an epoch was asked for and its length is unknown.
         """
-        self._context = context
         self.target = _state(REGULAR, "target")
         self.steps = _state(0, "steps")
         self.epoch = _state(-1, "epoch")
-        steps = self.warmup_steps
+        steps, warmup = self.options.warmup_steps, self.options.warmup
         if steps is None and context.steps_per_epoch is not None:
-            steps = round(self.warmup * context.steps_per_epoch)
-        elif steps is None and self.warmup != int(self.warmup):
+            steps = round(warmup * context.steps_per_epoch)
+        elif steps is None and warmup != int(warmup):
             raise ValueError(
-                f"warmup of {self.warmup} epochs needs data of known length; "
+                f"warmup of {warmup} epochs needs data of known length; "
                 "give whole epochs or warmup_steps"
             )
         self._known_warmup = steps
@@ -58,13 +43,13 @@ class Balanced(Strategy):
     def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Isolate the target; leave alone what a re-balancing step must not train."""
         target = tf.convert_to_tensor(self.target)
-        isolate = tf.equal(tf.range(len(self._context.modalities)), target)
+        isolate = tf.equal(tf.range(len(self.context.modalities)), target)
         regular = tf.equal(target, REGULAR)
         active = {}
-        for group in self._context.groups:
+        for group in self.context.groups:
             kind, _, owner = group.partition("/")
-            own = isolate[self._index(owner)] if owner in self._context.modalities else None
-            if self.update == "isolated":
+            own = isolate[self._index(owner)] if owner in self.context.modalities else None
+            if self.options.update == "isolated":
                 own_branch = kind == "branch" and own is not None
                 active[group] = tf.logical_or(regular, own) if own_branch else regular
             elif kind == "fusion" and own is not None:
@@ -74,12 +59,12 @@ class Balanced(Strategy):
         return Forward(isolate=isolate, active=active, regular=regular)
 
     def _index(self, modality: str) -> int:
-        return self._context.modalities.index(modality)
+        return self.context.modalities.index(modality)
 
     def warm(self) -> tf.Tensor:
         """Return whether the warm-up is over, for a step that has just been counted."""
         if self._known_warmup is None:
-            return tf.convert_to_tensor(self.epoch) >= int(self.warmup)
+            return tf.convert_to_tensor(self.epoch) >= int(self.options.warmup)
         return tf.convert_to_tensor(self.steps) > self._known_warmup
 
 

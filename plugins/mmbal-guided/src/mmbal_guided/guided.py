@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from mmbal.strategies import Context, Signals
 from mmbal_guided.balanced import REGULAR, Balanced
-from mmbal_guided.options import GuidedOptions, Update
+from mmbal_guided.options import GuidedOptions
 
 
 class Guided(Balanced):
@@ -14,29 +14,9 @@ class Guided(Balanced):
     Undefined speeds keep training regular.
 
     Source: Wu et al., ICML 2022 (arXiv 2202.05306), algorithm 1, for any number of modalities.
-
-    Args:
-        tolerance: in nats (the authors' log10 value times 2.302585).
-        window: re-balancing steps in a row.
-        warmup, warmup_steps, update: as in `Balanced`.
     """
 
-    def __init__(
-        self,
-        tolerance: float = 0.023,
-        window: int = 5,
-        warmup: float = 1,
-        warmup_steps: int | None = None,
-        update: Update = "all",
-    ) -> None:
-        super().__init__(warmup, warmup_steps, update)
-        if tolerance < 0 or window < 1:
-            raise ValueError(
-                "tolerance must be at least 0 nats and window at least 1 step, received "
-                f"{tolerance} and {window}"
-            )
-        self.tolerance = tolerance
-        self.window = window
+    options: GuidedOptions
 
     def build(self, context: Context) -> None:
         """Create the counter of the current window."""
@@ -48,16 +28,12 @@ class Guided(Balanced):
         self.steps.assign_add(1)
         spread = tf.reduce_max(signals.speeds) - tf.reduce_min(signals.speeds)
         defined = tf.reduce_all(tf.math.is_finite(signals.speeds))
-        opens = signals.regular & self.warm() & defined & (spread > self.tolerance)
+        opens = signals.regular & self.warm() & defined & (spread > self.options.tolerance)
         left = tf.convert_to_tensor(self.remaining) - 1
-        remaining = tf.where(signals.regular, tf.where(opens, self.window, 0), tf.maximum(left, 0))
+        opened = tf.where(opens, self.options.window, 0)
+        remaining = tf.where(signals.regular, opened, tf.maximum(left, 0))
         fastest = tf.argmax(signals.speeds, output_type=tf.int32)
         held = tf.convert_to_tensor(self.target)
         target = tf.where(opens, fastest, tf.where(remaining > 0, held, REGULAR))
         self.remaining.assign(remaining)
         self.target.assign(target)
-
-
-def guided(options: GuidedOptions) -> Guided:
-    """Build the strategy from its options."""
-    return Guided(**options.model_dump())

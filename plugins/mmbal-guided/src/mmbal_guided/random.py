@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from mmbal.strategies import Context, Signals
 from mmbal_guided.balanced import REGULAR, Balanced
-from mmbal_guided.options import BalancedOptions
 
 
 class Random(Balanced):
@@ -14,9 +13,6 @@ class Random(Balanced):
     regular: it has nothing to be isolated from.
 
     Source: Wu et al., ICML 2022 (arXiv 2202.05306), section 5.
-
-    Args:
-        warmup, warmup_steps, update: as in `Balanced`.
     """
 
     def build(self, context: Context) -> None:
@@ -28,7 +24,7 @@ class Random(Balanced):
     def begin_epoch(self, epoch: int, context: Context) -> None:
         """Draw for the first step after a warm-up over data of unknown length."""
         super().begin_epoch(epoch, context)
-        if self._known_warmup is None and int(self.epoch) == int(self.warmup):
+        if self._known_warmup is None and int(self.epoch) == int(self.options.warmup):
             self.target.assign(self._draw())
 
     def after_step(self, signals: Signals) -> None:
@@ -42,14 +38,9 @@ class Random(Balanced):
         return tf.convert_to_tensor(self.steps) >= self._known_warmup
 
     def _draw(self) -> tf.Tensor:
-        seed = tf.constant(self._context.seed, tf.int64)
+        seed = tf.constant(self.context.seed, tf.int64)
         key = tf.stack([seed, tf.cast(tf.convert_to_tensor(self.steps), tf.int64)])
-        modalities = len(self._context.modalities)
+        modalities = len(self.context.modalities)
         if modalities == 1:  # the only branch has nothing to be isolated from
             return tf.constant(REGULAR)
         return tf.random.stateless_uniform([], key, REGULAR, modalities, dtype=tf.int32)
-
-
-def random(options: BalancedOptions) -> Random:
-    """Build the strategy from its options."""
-    return Random(**options.model_dump())

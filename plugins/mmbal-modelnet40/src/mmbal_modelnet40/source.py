@@ -59,8 +59,7 @@ class ModelNet40(DatasetSource):
     "Multi-view convolutional neural networks for 3D shape recognition", ICCV 2015.
     """
 
-    def __init__(self, options: ModelNet40Options) -> None:
-        self.options = options
+    options: ModelNet40Options
 
     def load(self, data_dir: Path | None, seed: int) -> MultimodalDataset:
         """Read the folder; `seed` counts for the stratified split unless the option is set."""

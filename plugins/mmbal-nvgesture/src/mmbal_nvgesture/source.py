@@ -47,8 +47,7 @@ class NVGesture(DatasetSource):
     recurrent 3D convolutional neural networks", CVPR 2016.
     """
 
-    def __init__(self, options: NVGestureOptions) -> None:
-        self.options = options
+    options: NVGestureOptions
 
     def load(self, data_dir: Path | None, seed: int) -> MultimodalDataset:
         """Read lists and files; `seed` draws who is held out unless the option is set."""

@@ -25,16 +25,9 @@ class CML(Strategy):
     there is nothing to leave out: that is plain training.
 
     Source: Ma et al., ICML 2023 (arXiv 2306.01265), calibrating multimodal learning.
-
-    Args:
-        weight: of the confidence gained.
     """
 
-    def __init__(self, weight: float = 0.1) -> None:
-        super().__init__()
-        if weight < 0:
-            raise ValueError(f"weight must be at least 0, received {weight}")
-        self.weight = weight
+    options: CMLOptions
 
     def requirements(self) -> Requirements:
         """Require fused logits without some modalities; decide alone on their loss."""
@@ -42,20 +35,19 @@ class CML(Strategy):
 
     def build(self, context: Context) -> None:
         """Prepare the draws."""
-        self._network = context.network
         self._draws = Draws(context.seed, "cml")
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the mean loss along the chain, and the confidence gained on it."""
-        count = len(self._network.modalities)
+        count = len(self.context.network.modalities)
         if count == 1:
             return joint
-        features = step.outputs.features
-        fewer = [self._network.fuse(features, keep) for keep in chain(self._draws.common(count))]
+        network, features = self.context.network, step.outputs.features
+        fewer = [network.fuse(features, keep) for keep in chain(self._draws.common(count))]
         logits = [step.outputs.logits, *fewer]
         fitted = tf.add_n([step.loss_of(each) for each in logits]) / count
         gained = tf.cast(confidence_gained(logits), fitted.dtype)
-        return {"subsets": fitted, "confidence": self.weight * gained}
+        return {"subsets": fitted, "confidence": self.options.weight * gained}
 
     def after_step(self, signals: Signals) -> None:
         """Go on to the next draw."""
@@ -81,8 +73,3 @@ def confidence_gained(logits: Sequence[tf.Tensor]) -> tf.Tensor:
     sure = [tf.reduce_max(tf.nn.softmax(at_least_float32(each)), axis=-1) for each in logits]
     gains = [tf.nn.relu(after - before) for before, after in itertools.pairwise(sure)]
     return tf.reduce_mean(tf.add_n(gains))
-
-
-def cml(options: CMLOptions) -> CML:
-    """Build the strategy from its options."""
-    return CML(**options.model_dump())

@@ -11,7 +11,7 @@ def mmbal_components() -> list[Component]:
             kind="strategy",
             name="cml",
             summary="penalise predictions that get surer when a modality is left out",
-            factory="mmbal_objectives.cml:cml",
+            factory="mmbal_objectives.cml:CML",
             options="mmbal_objectives.options:CMLOptions",
             source="Ma, Zhang, Zhang, Wu, Fu, Zhou, Hu, Calibrating multimodal learning, ICML "
             "2023, arXiv 2306.01265",
@@ -21,7 +21,7 @@ def mmbal_components() -> list[Component]:
             kind="strategy",
             name="pmr",
             summary="draw features of modalities that lag towards class prototypes",
-            factory="mmbal_objectives.pmr:pmr",
+            factory="mmbal_objectives.pmr:PMR",
             options="mmbal_objectives.options:PMROptions",
             source="Fan, Xu, Wang, Wang, Guo, PMR: prototypical modal rebalance for multimodal "
             "learning, CVPR 2023, arXiv 2211.07089",
@@ -31,7 +31,7 @@ def mmbal_components() -> list[Component]:
             kind="strategy",
             name="rubi",
             summary="mask the logits by what one modality alone would answer",
-            factory="mmbal_objectives.rubi:rubi",
+            factory="mmbal_objectives.rubi:RUBi",
             options="mmbal_objectives.options:RUBiOptions",
             source="Cadene, Dancette, Ben-younes, Cord, Parikh, RUBi: reducing unimodal biases "
             "for visual question answering, NeurIPS 2019, arXiv 1906.10169",

@@ -17,7 +17,7 @@ from mmbal.strategies import (
     pooled,
     true_class_scores,
 )
-from mmbal_objectives.options import Mode, PMROptions
+from mmbal_objectives.options import PMROptions
 
 SMALLEST = 1e-12
 """Of a squared distance: its root has a gradient everywhere."""
@@ -45,42 +45,9 @@ class PMR(Windowed):
     reach the encoder of their modality, and others only where the network joins them before.
 
     Source: Fan et al., CVPR 2023 (arXiv 2211.07089), section 3.
-
-    Args:
-        weight: of the losses against prototypes (alpha).
-        entropy: weight of the entropy (mu).
-        entropy_epochs: first epochs, with the entropy.
-        momentum: share of the old prototypes in the new ones (epsilon).
-        share: of the training examples, from which prototypes are made.
-        mode: "paper" or "released".
-        starts, ends: first and last epoch with these terms, from 0; None for no end.
     """
 
-    def __init__(
-        self,
-        weight: float = 1.0,
-        entropy: float = 0.01,
-        entropy_epochs: int = 5,
-        momentum: float = 0.2,
-        share: float = 0.1,
-        mode: Mode = "paper",
-        starts: int = 0,
-        ends: int | None = None,
-    ) -> None:
-        super().__init__(starts, ends)
-        if not (0 <= momentum < 1 and 0 < share <= 1):
-            raise ValueError(
-                "momentum must be at least 0 and below 1, share above 0 and at most 1; received "
-                f"{momentum} and {share}"
-            )
-        if mode not in ("paper", "released"):
-            raise ValueError(f"mode must be 'paper' or 'released', received {mode!r}")
-        self.weight = weight
-        self.entropy = entropy if mode == "paper" else 0.0
-        self.entropy_epochs = entropy_epochs
-        self.momentum = momentum
-        self.share = share
-        self.mode = mode
+    options: PMROptions
 
     def requirements(self) -> Requirements:
         """Require the training examples."""
@@ -89,7 +56,7 @@ class PMR(Windowed):
     def build(self, context: Context) -> None:
         """Create the prototypes, of which none is known yet."""
         super().build(context)
-        classes, self._network = context.classes, context.network
+        classes = context.classes
         dtype = at_least_float32(tf.zeros([], context.network.variable_dtype)).dtype
         self.prototypes = {
             m: tf.Variable(tf.zeros([classes, width], dtype), trainable=False, name=f"of_{m}")
@@ -109,7 +76,7 @@ class PMR(Windowed):
         examples = context.examples
         assert examples is not None  # noqa: S101  (checked before training)
         drawn = np.random.default_rng([context.seed, epoch]).permutation(len(examples))
-        chosen = np.sort(drawn[: int(np.ceil(self.share * len(examples)))])
+        chosen = np.sort(drawn[: int(np.ceil(self.options.share * len(examples)))])
         sums = {m: np.zeros(old.shape) for m, old in self.prototypes.items()}
         counts = np.zeros(self.seen.shape[0], np.int64)
         for inputs, labels in examples.dataset(chosen).batch(context.batch_size or 64):
@@ -122,7 +89,7 @@ class PMR(Windowed):
     def _move(self, means: dict[str, Any], counts: np.ndarray) -> None:
         """Move the prototypes of the classes that were found."""
         seen, found = self.seen.numpy(), counts > 0
-        kept = np.where(found, np.where(seen, self.momentum, 0.0), 1.0)[:, np.newaxis]
+        kept = np.where(found, np.where(seen, self.options.momentum, 0.0), 1.0)[:, np.newaxis]
         for m, prototypes in self.prototypes.items():
             moved = kept * prototypes.numpy() + (1 - kept) * means[m]
             prototypes.assign(moved.astype(prototypes.dtype.as_numpy_dtype))
@@ -130,10 +97,11 @@ class PMR(Windowed):
 
     def counts_entropy(self) -> tf.Tensor:
         """Return whether the present epoch is one of the first, and acts, () bool."""
-        return tf.logical_and(self.acts(), tf.convert_to_tensor(self.epoch) < self.entropy_epochs)
+        first = tf.convert_to_tensor(self.epoch) < self.options.entropy_epochs
+        return tf.logical_and(self.acts(), first)
 
     def _features(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        features = self._network(inputs, training=False).features
+        features = self.context.network(inputs, training=False).features
         return {m: pooled(feature) for m, feature in features.items()}
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -143,15 +111,15 @@ class PMR(Windowed):
             similarities(pooled(step.outputs.features[m]), self.prototypes[m], seen) for m in names
         ]
         scores = true_class_scores(dict(zip(names, similar, strict=True)), step.batch.labels)
-        lag, lead = lags_and_leads(scores)
-        if self.mode == "released":
-            lag = tf.cast(lag > 0, lag.dtype)
+        (lag, lead), mu = lags_and_leads(scores), self.options.entropy
+        if self.options.mode == "released":
+            lag, mu = tf.cast(lag > 0, lag.dtype), 0.0
         known = tf.gather(seen, tf.reshape(tf.cast(step.batch.labels, tf.int32), [-1]))
         known_only = step._replace(batch=step.batch._replace(weight=_weight(step.batch, known)))
         fits = [known_only.loss_of(x) for x in similar]
         terms = {
-            "prototypes": self.weight * _weighted(lag, fits),
-            "entropy": -self.entropy * _weighted(lead, [entropy(x) for x in similar]),
+            "prototypes": self.options.weight * _weighted(lag, fits),
+            "entropy": -mu * _weighted(lead, [entropy(x) for x in similar]),
         }
         windows = {"prototypes": self.acts(), "entropy": self.counts_entropy()}
         dtype = next(iter(joint.values())).dtype
@@ -203,8 +171,3 @@ def _weight(batch: Batch, known: tf.Tensor) -> tf.Tensor:
 
 def _weighted(coefficients: tf.Tensor, values: Sequence[tf.Tensor]) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(coefficients, values[0].dtype) * tf.stack(values))
-
-
-def pmr(options: PMROptions) -> PMR:
-    """Build the strategy from its options."""
-    return PMR(**options.model_dump())

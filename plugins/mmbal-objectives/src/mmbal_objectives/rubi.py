@@ -28,27 +28,9 @@ class RUBi(Strategy):
 
     Source: Cadene et al., NeurIPS 2019 (arXiv 1906.10169), section 3; several bias modalities are
     our extension.
-
-    Args:
-        bias: name of the bias modality, or several; None for the first of the network.
-        weight: of the loss of each branch.
-        hidden: units of the hidden layers of a branch.
     """
 
-    def __init__(
-        self,
-        bias: str | Sequence[str] | None = None,
-        weight: float = 1.0,
-        hidden: Sequence[int] = (1024, 1024),
-    ) -> None:
-        super().__init__()
-        named = (bias,) if isinstance(bias, str) else bias
-        if named is not None and (not named or len(set(named)) < len(named)):
-            raise ConfigError(f"option bias of rubi: must be distinct modalities, received {named}")
-        self.bias = named if named is None else tuple(named)
-        self.weight = weight
-        self.hidden = tuple(hidden)
-        self._branches: dict[str, tuple[keras.Sequential, keras.layers.Dense]] = {}
+    options: RUBiOptions
 
     def requirements(self) -> Requirements:
         """Decide alone on the loss of the logits."""
@@ -60,21 +42,20 @@ class RUBi(Strategy):
         Raises:
             ConfigError: `bias` names a modality that the network does not have.
         """
-        modalities = context.modalities
-        for name in self.bias or ():
+        modalities, suspected = context.modalities, self.options.suspected
+        for name in suspected:
             if name not in modalities:
                 raise ConfigError(f"option bias of rubi: {unknown('modality', name, modalities)}")
-        chosen = self.bias or modalities[:1]
-        if len(modalities) > 1:
-            self._branches = {m: self._branch(context, m) for m in chosen}
+        chosen = (suspected or modalities[:1]) if len(modalities) > 1 else ()
+        self._branches = {m: self._branch(context, m) for m in chosen}
 
     def _branch(
         self, context: Context, modality: str
     ) -> tuple[keras.Sequential, keras.layers.Dense]:
         """Return the network of the mask and the classifier on it, with their variables."""
         dtype, classes = context.network.variable_dtype, context.classes
-        widths = [*self.hidden, classes]
-        kinds = [*["relu"] * len(self.hidden), None]
+        widths = [*self.options.hidden, classes]
+        kinds = [*["relu"] * len(self.options.hidden), None]
         mask = keras.Sequential(
             [
                 keras.layers.Dense(width, activation=kind, dtype=dtype)
@@ -100,7 +81,7 @@ class RUBi(Strategy):
             seen = tf.stop_gradient(pooled(step.outputs.features[modality]))
             answer = at_least_float32(mask(seen))
             answers.append(answer)
-            own[f"bias/{modality}"] = self.weight * step.loss_of(
+            own[f"bias/{modality}"] = self.options.weight * step.loss_of(
                 at_least_float32(classifier(answer))
             )
         fitted = {
@@ -115,8 +96,3 @@ def masked(logits: tf.Tensor, answers: Sequence[tf.Tensor]) -> tf.Tensor:
     for answer in answers:
         logits = logits * tf.cast(tf.sigmoid(answer), logits.dtype)
     return logits
-
-
-def rubi(options: RUBiOptions) -> RUBi:
-    """Build the strategy from its options."""
-    return RUBi(**options.model_dump())
