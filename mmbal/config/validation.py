@@ -9,8 +9,8 @@ from pathlib import PurePath
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
-from mmbal.config.layering import Settings, origin_of
-from mmbal.config.origin import LAYERS, Key, Origin, dotted
+from mmbal.config.layering import Settings
+from mmbal.config.origin import Key, Origin, dotted
 from mmbal.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
@@ -64,9 +64,10 @@ def validate(
         problems = error.errors(include_url=False)
         problem = next((p for p in problems if p["type"] == "extra_forbidden"), problems[0])
         key, message = _explain(problem, model, values, section, label)
-        origin = origin_of(settings, key) or Origin("default", label)
-        if len(key) == len(section):
-            origin = _strongest(settings, section, origin)
+        if len(key) == len(section):  # a rule over several options
+            origin = settings.strongest(section, default=Origin("default", label))
+        else:
+            origin = settings.origin(*key) or Origin("default", label)
         raise ConfigError(f"{origin}: {message}") from None
 
 
@@ -167,12 +168,6 @@ def _may_be_none(annotation: Any) -> bool:
     parts = get_args(annotation)
     literals = [text for part in parts if get_origin(part) is Literal for text in get_args(part)]
     return NoneType in parts and "none" not in literals
-
-
-def _strongest(settings: Settings, section: Key, fallback: Origin) -> Origin:
-    """Return the origin a user is most likely to change: for rules over several options."""
-    origins = [s.origin for key, s in settings.items() if key[: len(section)] == section]
-    return max(origins, key=lambda origin: LAYERS.index(origin.layer), default=fallback)
 
 
 def _as_text(value: Any) -> Any:
