@@ -107,6 +107,22 @@ def test_files_that_cannot_be_read(toys: Catalogue, tmp_path: Path) -> None:
         resolve(toys, "toy", latin)
 
 
+@pytest.mark.parametrize("schedule", ["schedule=cosine", "schedule.warmup_steps=3"])
+def test_schedule_and_callback_do_not_both_set_the_learning_rate(
+    toys: Catalogue, schedule: str
+) -> None:
+    callback = parse_assignment("callbacks.reduce-lr-on-plateau.patience=2")
+    name = "cosine" if "cosine" in schedule else "constant"
+
+    assert resolve(toys, "toy", None, [callback, parse_assignment("schedule=constant")])
+    with pytest.raises(ConfigError) as caught:
+        resolve(toys, "toy", None, [callback, parse_assignment(schedule)])
+    assert str(caught.value) == (
+        f"--set {schedule}: schedule {name!r} and callback 'reduce-lr-on-plateau' both set the "
+        "learning rate: leave one of them out (schedule=constant without warm-up sets none)"
+    )
+
+
 def test_rule_over_several_options_points_at_the_strongest_layer(
     toys: Catalogue, tmp_path: Path
 ) -> None:
