@@ -1,7 +1,7 @@
 """How the learning rate changes: functions of the step, all of which may warm up."""
 
 import math
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import keras
 from keras import ops
@@ -23,7 +23,7 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     A subclass names its `Options` and gives a `factor`.
 
     Args:
-        options: an instance of the class's `Options`.
+        options: an instance of the class's `Options`, or its fields.
         learning_rate: that factors multiply.
         epochs: of the run, at least 1.
         steps_per_epoch: examples / batch size, rounded up; at least 1.
@@ -39,10 +39,12 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     def __init__(
         self, options: Any, learning_rate: float, epochs: int, steps_per_epoch: int
     ) -> None:
-        self.options, self.learning_rate = options, learning_rate
+        self.options: Any = self.Options.model_validate(options)
+        self.learning_rate = learning_rate
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
         self.steps = epochs * steps_per_epoch
-        self.warmup = options.warmup_steps or round(options.warmup_epochs * steps_per_epoch)
+        in_epochs = round(self.options.warmup_epochs * steps_per_epoch)
+        self.warmup = self.options.warmup_steps or in_epochs
         if self.warmup >= self.steps:
             raise MmbalError(
                 f"the warm-up of {self.warmup} steps must be shorter than the training, which has "
@@ -67,11 +69,6 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
             "epochs": self.epochs,
             "steps_per_epoch": self.steps_per_epoch,
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Self:
-        """Return the schedule of a configuration."""
-        return cls(**config | {"options": cls.Options(**config["options"])})
 
 
 @keras.saving.register_keras_serializable("mmbal")
