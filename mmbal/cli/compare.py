@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmbal.cli.console import console, print_json
+from mmbal.cli.console import console, plain_table, print_json
 from mmbal.cli.report import open_records
 
 if TYPE_CHECKING:
@@ -49,14 +49,10 @@ def compare(runs: tuple[Path, ...], weights: str, markdown: bool, as_json: bool)
 
 def print_table(out: "Console", header: list[str], rows: list[list[str]]) -> None:
     """Print one row per group, or one column per group where rows would not fit."""
-    from rich.table import Table
-
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     if sum(widths) + 2 * len(widths) > out.width:
         header, *rows = [list(column) for column in zip(header, *rows, strict=True)]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for name in header:
-        table.add_column(name)
+    table = plain_table(*header)
     for row in rows:
         table.add_row(*row)
     out.print(table)

@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 # Wide enough for every table: what reads a pipe must not meet wrapped cells.
 _PIPE_WIDTH = 200
@@ -23,6 +24,14 @@ def console(*, err: bool = False) -> "Console":
     stream = sys.stderr if err else sys.stdout
     width = None if stream.isatty() else _PIPE_WIDTH
     return Console(stderr=err, width=width, highlight=False, markup=False, emoji=False)
+
+
+def plain_table(*headers: str) -> "Table":
+    """Return an empty table without lines; what is too long for a column is folded."""
+    from rich.table import Column, Table
+
+    columns = [Column(header, overflow="fold") for header in headers]
+    return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
 
 
 def print_json(value: Any) -> None:

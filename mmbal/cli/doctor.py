@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmbal.cli.console import console, print_json
+from mmbal.cli.console import console, plain_table, print_json
 from mmbal.cli.options import json_option
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _show(diagnosis: "Diagnosis") -> None:
     from rich.text import Text
 
     out = console()
-    table = _table("check", "status", "finding")
+    table = plain_table("check", "status", "finding")
     for each in diagnosis.findings:
         told = f"{each.finding}\nremedy: {each.remedy}" if each.remedy else each.finding
         table.add_row(each.name, Text(each.status, style=_STYLES[each.status]), told)
@@ -92,17 +92,8 @@ def _in_short(diagnosis: "Diagnosis") -> str:
 
 def _differences(diagnosis: "Diagnosis") -> "Table":
     kinds = list(diagnosis.agreements[0].differences)
-    table = _table("trained on", "precision", *kinds, "tolerance")
+    table = plain_table("trained on", "precision", *kinds, "tolerance")
     for each in diagnosis.agreements:
         numbers = [f"{each.differences[kind]:.1e}" for kind in kinds]
         table.add_row(each.layout, each.dtype, *numbers, f"{each.tolerance:g}")
-    return table
-
-
-def _table(*headers: str) -> "Table":
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in headers:
-        table.add_column(header, overflow="fold")
     return table

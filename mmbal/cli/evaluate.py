@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from mmbal.cli.console import console, number, print_json
+from mmbal.cli.console import console, number, plain_table, print_json
 from mmbal.errors import MmbalError
 
 
@@ -42,11 +42,7 @@ def evaluate(run: Path, split: str, weights: str, data_dir: Path | None, as_json
     if as_json:
         print_json(scores)
         return
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("score")
-    table.add_column(f"{split}, {weights} weights")
+    table = plain_table("score", f"{split}, {weights} weights")
     for name, value in scores.items():
         if name not in ("run", "split", "weights"):
             table.add_row(name, number(value))

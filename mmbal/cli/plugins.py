@@ -8,7 +8,7 @@ import click
 from mmbal.cli.boundary import Commands
 from mmbal.cli.check import check
 from mmbal.cli.completion import names_of
-from mmbal.cli.console import console, print_json
+from mmbal.cli.console import console, literal, plain_table, print_json
 from mmbal.cli.new import new
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
@@ -76,13 +76,10 @@ def _list(as_json: bool) -> None:
 
 
 def _print_offers(catalogue: "Catalogue") -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in ("kind", "name", "summary", "plugin", "distribution"):
-        table.add_column(header)
+    headers = ("kind", "name", "summary", "plugin", "distribution")
+    table = plain_table(*headers)
     for row in _rows(catalogue):
-        table.add_row(*(row[key] for key in ("kind", "name", "summary", "plugin", "distribution")))
+        table.add_row(*(row[key] for key in headers))
     out = console()
     out.print(table)
     _print_compatibility(catalogue, out)
@@ -90,17 +87,13 @@ def _print_offers(catalogue: "Catalogue") -> None:
 
 def _print_compatibility(catalogue: "Catalogue", out: "Console") -> None:
     """Print which strategy trains which architecture, or what the architecture lacks."""
-    from rich.table import Table
-
     from mmbal.registry.compatibility import table as compatibility
 
     rows = compatibility(catalogue)
     architectures = catalogue.names("architecture")
     if not rows or not architectures:
         return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in ("strategy", *architectures):
-        table.add_column(header, overflow="fold")
+    table = plain_table("strategy", *architectures)
     for strategy, cells in rows.items():
         told = [f"no {', '.join(cells[a])}" if cells[a] else "yes" for a in architectures]
         table.add_row(strategy, *told)
@@ -173,13 +166,7 @@ def _show_component(catalogue: "Catalogue", component: Component, as_json: bool)
 
 
 def _print_options(options: "list[OptionDescription]") -> None:
-    from rich.table import Table
-
-    from mmbal.cli.console import literal
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in ("option", "type", "legal", "default", "meaning"):
-        table.add_column(header, overflow="fold")
+    table = plain_table("option", "type", "legal", "default", "meaning")
     for each in options:
         default = "required" if each.required else literal(each.default)
         table.add_row(each.name, each.type, each.legal, default, each.help)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mmbal.cli.console import number
+from mmbal.cli.console import number, plain_table
 from mmbal.errors import counted
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def _accuracies(result: Mapping[str, Any]) -> "Table":
         "validation": result.get("validation"),
         "test, last weights": last.get("test"),
     }
-    table = _table("accuracy", *(name for name, scores in columns.items() if scores))
+    table = plain_table("accuracy", *(name for name, scores in columns.items() if scores))
     scores = [column for column in columns.values() if column]
     table.add_row("fused", *(number(each.get("accuracy")) for each in scores))
     modalities = dict.fromkeys(m for each in scores for m in each.get("accuracy_by_modality") or {})
@@ -64,7 +64,7 @@ def _modalities(result: Mapping[str, Any]) -> "Table":
     speed = result.get("learning_speed") or {}
     isolated = result.get("rebalancing_steps") or {}
     steps = result.get("steps") or 0
-    table = _table("modality", "utilization", "", "learning speed", "isolated")
+    table = plain_table("modality", "utilization", "", "learning speed", "isolated")
     for name in dict.fromkeys([*utilization, *speed, *isolated]):
         count = isolated.get(name, 0)
         share = f"{count} of {steps} steps ({count / steps:.0%})" if steps else str(count)
@@ -80,15 +80,6 @@ def _balance(result: Mapping[str, Any]) -> list[str]:
         f"d_speed  {number(result.get('d_speed'))}  (difference of the learning speeds)",
         f"{length}, {number(result.get('seconds'), 1)} seconds",
     ]
-
-
-def _table(*headers: str) -> "Table":
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for header in headers:
-        table.add_column(header)
-    return table
 
 
 def _bar(value: float | None) -> str:

@@ -1,187 +1,154 @@
-"""Layers of settings, the stronger over the weaker.
+"""Settings of several sources, the stronger over the weaker.
 
 The rules beyond "the stronger value wins":
 
-- A layer that picks another dataset, architecture, strategy or optimizer drops everything
-  that weaker layers set for the former one. A learning rate made for SGD does not carry
-  over to Adam. A strategy that becomes part of a composition keeps what was set for it.
+- A source that picks another dataset, architecture, strategy, optimizer or schedule drops
+  everything that weaker ones set for the former one. A learning rate made for SGD does not
+  carry over to Adam. A strategy that becomes part of a composition keeps what was set for it.
 - A recipe or file that has evaluations (or callbacks) states the whole set of them, and so
   does `--set evaluations=["accuracy"]`; `--set evaluations.NAME.option=value` refines it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from mmbal.config.origin import Key, Origin, Override, Setting
+from mmbal.config.origin import DEFAULT, LAYERS, Key, Origin, Override, Setting
+from mmbal.config.tree import around, leaves, nest
 from mmbal.errors import ConfigError
-from mmbal.registry.composition import JOIN
+from mmbal.registry.composition import names_in
 
-COMPONENTS = ("dataset", "architecture", "strategy")
-NAMED = (*COMPONENTS, "optimizer")
+COMPONENTS = ("dataset", "architecture", "strategy", "optimizer", "schedule")
 SETS = {"evaluations": "evaluation", "callbacks": "callback"}
 
-Settings = dict[Key, Setting]
 
-_MEMBER = 2  # parts of the key of a member of a set, such as evaluations.accuracy
-
-
-@dataclass
-class Layer:
-    """What one source sets.
-
-    Attributes:
-        settings: values by full key; tables are taken apart, an empty one is a value.
-        whole: the sets (evaluations, callbacks) that this layer states completely.
-    """
-
-    settings: Settings = field(default_factory=dict)
-    whole: set[str] = field(default_factory=set)
-
-
-def layer_of_tree(tree: Mapping[str, Any], locate: Callable[[Key], Origin]) -> Layer:
-    """Return the layer of a recipe or a file.
+@dataclass(frozen=True)
+class Settings:
+    """What one source sets, or several over one another.
 
     Args:
-        tree: nested tables.
-        locate: gives the origin of a key.
+        tree: nested tables with a `Setting` for every value; an empty table is a value.
+        whole: the sets (evaluations, callbacks) that this source states completely.
     """
-    layer = Layer()
-    for name, value in tree.items():
-        _flatten(layer, (name,), _normalise((name,), value, locate((name,))), locate)
-        if name in SETS:
-            layer.whole.add(name)
-    return layer
+
+    tree: Mapping[str, Any] = field(default_factory=dict)
+    whole: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_tables(cls, tables: Mapping[str, Any], locate: Callable[[Key], Origin]) -> "Settings":
+        """Return the settings of a recipe or a file; `locate` gives the origin of a key."""
+        plain = {name: _normalise((name,), v, locate((name,))) for name, v in tables.items()}
+        tree = nest((key, Setting(value, locate(key))) for key, value in leaves(plain))
+        return cls(tree, frozenset(SETS.keys() & tables.keys()))
+
+    @classmethod
+    def of_overrides(cls, overrides: Iterable[Override]) -> "Settings":
+        """Return the settings of the command line; of two equal keys the later wins."""
+        tree: dict[str, Any] = {}
+        whole = set()
+        for override in overrides:
+            origin = Origin("option", " ".join(override.origin.split()))
+            key = tuple(override.key.split("."))
+            values = leaves(nest([(key, _normalise(key, override.value, origin))]))
+            tree = _merge(tree, nest((inner, Setting(value, origin)) for inner, value in values))
+            whole |= SETS.keys() & {override.key}
+        return cls(tree, frozenset(whole))
+
+    def over(self, weaker: "Settings") -> "Settings":
+        """Return these settings over weaker ones."""
+        below = dict(weaker.tree)
+        for section in self.whole:
+            known = weaker.at(section)
+            known = known if isinstance(known, Mapping) else {}
+            below[section] = {name: known.get(name, {}) for name in self.names(section)}
+        for section in COMPONENTS:
+            new, old = (each.table(section).get("name") for each in (self, weaker))
+            if None not in (new, old) and new != old:
+                below[section] = _carried(below[section], str(old), str(new))
+        return Settings(_merge(below, self.tree))
+
+    def at(self, *key: str) -> Any:
+        """Return the `Setting` or the table of them that stands at a key; None for neither."""
+        inner: Any = self.tree
+        for name in key:
+            inner = inner.get(name) if isinstance(inner, Mapping) else None
+        return inner
+
+    def table(self, *key: str) -> dict[str, Any]:
+        """Return the values of a table, without their origins."""
+        inner = self.at(*key)
+        settings = leaves(inner) if isinstance(inner, Mapping) else ()
+        return nest((name, setting.value) for name, setting in settings)
+
+    def names(self, section: str) -> list[str]:
+        """Return the names of the members of a set, in order."""
+        return list(self.table(section))
+
+    def origin(self, *key: str) -> Origin | None:
+        """Return where a value, or the nearest table around it, was set."""
+        return next((self.origins[each] for each in around(key) if each in self.origins), None)
+
+    @cached_property
+    def origins(self) -> Mapping[Key, Origin]:
+        """Where every value was set; of a table, the last of its values."""
+        return {
+            table: setting.origin
+            for key, setting in leaves(self.tree)
+            for table in reversed([*around(key)])
+        }
+
+    def strongest(self, *keys: Key, default: Origin = DEFAULT) -> Origin:
+        """Return which of the origins at some keys, and in tables there, is easiest to change."""
+        origins = [o for above in keys for key, o in self.origins.items() if above in around(key)]
+        return max(origins, key=lambda origin: LAYERS.index(origin.layer), default=default)
 
 
-def layer_of_overrides(overrides: Iterable[Override]) -> Layer:
-    """Return the layer of the command line; of two equal keys the later wins."""
-    layer = Layer()
-    for override in overrides:
-        origin = Origin("option", " ".join(override.origin.split()))
-        key = tuple(override.key.split("."))
-        one = Layer()
-        _flatten(one, key, _normalise(key, override.value, origin), origin)
-        for path, setting in one.settings.items():
-            _place(layer.settings, path, setting)
-        if len(key) == 1 and key[0] in SETS:
-            layer.whole.add(key[0])
-    return layer
-
-
-def merge(layers: Iterable[Layer]) -> Settings:
-    """Put layers over one another, weakest first."""
-    merged: Settings = {}
-    for layer in layers:
-        for section in layer.whole:
-            kept = names(layer.settings, section)
-            _drop(merged, [k for k in merged if k[0] == section and k[1:2] not in kept])
-        for section in NAMED:
-            new, old = layer.settings.get((section, "name")), merged.get((section, "name"))
-            if new and old and new.value != old.value:
-                carried = _carried(merged, section, str(old.value), str(new.value))
-                _drop(merged, [k for k in merged if k[0] == section])
-                merged |= carried
-        for key, setting in layer.settings.items():
-            _place(merged, key, setting)
-        for section in layer.whole:
-            _order(merged, section, names(layer.settings, section))
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any], table: Key = ()) -> dict[str, Any]:
+    """Return a tree over another one; a table gives way to a value and a value to a table."""
+    merged = dict(below)
+    for name, value in above.items():
+        old, key = below.get(name), (*table, name)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            merged[name] = _merge(old, value, key)
+        elif not (isinstance(old, Mapping) and old and _is_component(key)):
+            merged[name] = value
     return merged
 
 
-def _carried(settings: Settings, section: str, old: str, new: str) -> Settings:
-    """Return the settings that stay, under their new keys: those of a part of a composition."""
-    if section != "strategy" or JOIN not in new or old not in new.split(JOIN):
-        return {}
-    return {
-        (section, old, *key[1:]): setting
-        for key, setting in settings.items()
-        if key[0] == section and key != (section, "name")
-    }
+def _is_component(key: Key) -> bool:
+    """Tell whether an empty table at a key names a component and says nothing of its options."""
+    match key:
+        case (section,):
+            return section in COMPONENTS
+        case (section, _):
+            return section in SETS
+    return False
 
 
-def names(settings: Settings, section: str) -> list[Key]:
-    """Return the names in a set, each as a key of one part, in order."""
-    return list(dict.fromkeys(key[1:2] for key in settings if key[0] == section and key[1:]))
-
-
-def tree_of(settings: Settings, above: Key = ()) -> dict[str, Any]:
-    """Return the settings under a key as nested tables."""
-    tree: dict[str, Any] = {}
-    for key, setting in settings.items():
-        if key[: len(above)] == above and len(key) > len(above):
-            *tables, last = key[len(above) :]
-            place = tree
-            for table in tables:
-                place = place.setdefault(table, {})
-            place[last] = setting.value
-    return tree
-
-
-def origin_of(settings: Settings, key: Key) -> Origin | None:
-    """Return where a key was set: itself, something in it, or the nearest table around it."""
-    for length in range(len(key), 0, -1):
-        if key[:length] in settings:
-            return settings[key[:length]].origin
-        if length == len(key):
-            inside = [s.origin for k, s in settings.items() if k[:length] == key]
-            if inside:
-                return inside[-1]
-    return None
+def _carried(replaced: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
+    """Return what stays of the settings of a component: those of one that becomes a part."""
+    options = {name: value for name, value in replaced.items() if name != "name"}
+    return {old: options} if options and old in names_in(new) else {}
 
 
 def _normalise(key: Key, value: Any, origin: Origin) -> Any:
     """Turn `strategy = "vanilla"` and `evaluations = ["accuracy"]` into tables."""
-    if len(key) == 1 and key[0] in NAMED:
-        if isinstance(value, str):
-            return {"name": value}
-        if not isinstance(value, Mapping):
-            raise ConfigError(f"{origin}: {key[0]} must be a name or a table, received {value!r}")
-    if key[0] not in SETS:
-        return value
-    if len(key) == 1:
-        if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
-            return {name: {} for name in value}
-        if not isinstance(value, Mapping):
+    match key:
+        case (section,) if section in COMPONENTS:
+            if isinstance(value, str):
+                return {"name": value}
+            rule = "must be a name or a table"
+        case (section,) if section in SETS:
+            if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
+                return {name: {} for name in value}
             rule = "must be a list of names or a table of tables"
-            raise ConfigError(f"{origin}: {key[0]} {rule}, received {value!r}")
-        for name, options in value.items():
-            _normalise((*key, name), options, origin)
-    elif len(key) == _MEMBER and not isinstance(value, Mapping):
-        rule = f"must be a table of options; {{}} for none, received {value!r}"
-        raise ConfigError(f"{origin}: {'.'.join(key)} {rule}")
+            for name, options in value.items() if isinstance(value, Mapping) else ():
+                _normalise((section, name), options, origin)
+        case (section, _) if section in SETS:
+            rule = "must be a table of options; {} for none"
+        case _:
+            return value
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{origin}: {'.'.join(key)} {rule}, received {value!r}")
     return value
-
-
-def _flatten(layer: Layer, key: Key, value: Any, origin: Origin | Callable[[Key], Origin]) -> None:
-    if isinstance(value, Mapping) and value:
-        for name, inner in value.items():
-            _flatten(layer, (*key, str(name)), inner, origin)
-    else:
-        value = {} if isinstance(value, Mapping) else value
-        layer.settings[key] = Setting(value, origin(key) if callable(origin) else origin)
-
-
-def _place(settings: Settings, key: Key, setting: Setting) -> None:
-    """Set a key; a table gives way to a value and a value to a table."""
-    if len(key) == _MEMBER and key[0] in SETS:
-        # `evaluations = ["accuracy"]` names a member and says nothing about its options.
-        if any(k[:2] == key and k != key for k in settings):
-            return
-    else:
-        _drop(settings, [k for k in settings if k[: len(key)] == key and k != key])
-    for length in range(1, len(key)):
-        settings.pop(key[:length], None)
-    settings[key] = setting
-
-
-def _order(settings: Settings, section: str, members: Iterable[Key]) -> None:
-    """Bring the members of a set into the order in which a layer states them."""
-    for member in members:
-        for key in [key for key in settings if key[:2] == (section, *member)]:
-            settings[key] = settings.pop(key)
-
-
-def _drop(settings: Settings, keys: Iterable[Key]) -> None:
-    for key in keys:
-        del settings[key]

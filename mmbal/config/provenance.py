@@ -45,7 +45,7 @@ def provenance(
 
 def _plugins(catalogue: Catalogue, config: "RunConfig") -> dict[str, str]:
     used = [
-        part for kind in COMPONENTS for part in catalogue.parts(kind, getattr(config, kind).name)
+        catalogue.get(kind, part) for kind in COMPONENTS for part in getattr(config, kind).parts
     ]
     for section, kind in SETS.items():
         used += [catalogue.get(kind, choice.name) for choice in getattr(config, section)]

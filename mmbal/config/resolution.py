@@ -5,22 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mmbal.config.layering import (
-    COMPONENTS,
-    NAMED,
-    SETS,
-    Layer,
-    Settings,
-    layer_of_overrides,
-    layer_of_tree,
-    merge,
-    names,
-    origin_of,
-    tree_of,
-)
-from mmbal.config.optimizers import arguments
-from mmbal.config.origin import DEFAULT, LAYERS, Key, Origin, Override, dotted
+from mmbal.config.layering import COMPONENTS, SETS, Settings
+from mmbal.config.origin import DEFAULT, Origin, Override, dotted
 from mmbal.config.toml import TomlFile, read_file
+from mmbal.config.tree import leaves
 from mmbal.config.validation import validate
 from mmbal.errors import ConfigError, MmbalError, PluginError, unknown
 from mmbal.registry.catalogue import Catalogue
@@ -28,9 +16,10 @@ from mmbal.registry.compatibility import refusal
 from mmbal.registry.component import Recipe
 
 if TYPE_CHECKING:
-    from mmbal.config.settings import Choice, OptimizerSettings, RunConfig
+    from mmbal.config.settings import Choice, RunConfig
 
 DEFAULT_EVALUATIONS = ("accuracy", "utilization")
+PLATEAU = "reduce-lr-on-plateau"
 
 
 @dataclass(frozen=True)
@@ -72,14 +61,14 @@ def resolve(
     given = [Override(*override) for override in overrides]
     if recipe is not None:
         given.append(Override("recipe", recipe, f"--plugin {recipe}"))
-    top = layer_of_overrides(given)
+    typed = Settings.of_overrides(given)
     toml = read_file(file) if isinstance(file, Path) else file
-    middle = layer_of_tree(toml.values, toml.origin) if toml else Layer()
-    chosen = _find_recipe(catalogue, merge([middle, top]))
-    below = [_defaults(catalogue), _layer_of_recipe(catalogue, chosen)]
+    written = Settings.of_tables(toml.values, toml.origin) if toml else Settings()
+    chosen = _find_recipe(catalogue, typed.over(written))
+    settings = _of_recipe(catalogue, chosen).over(_defaults(catalogue))
     if sample:
-        below.append(_layer_of_sample(catalogue, chosen))
-    settings = merge([*below, middle, top])
+        settings = _of_sample(catalogue, chosen).over(settings)
+    settings = typed.over(written.over(settings))
     if complete:
         _refuse_lacking(chosen, settings)
     return _build(catalogue, settings)
@@ -97,56 +86,60 @@ def choose(
         overrides: of its options; their keys may begin with the kind.
     """
     keyed = [each._replace(key=f"{kind}.{each.key.removeprefix(f'{kind}.')}") for each in overrides]
-    layer = layer_of_overrides([*keyed, Override(f"{kind}.name", name, kind)])
-    return _choice(catalogue, kind, (kind,), layer.settings)
+    settings = Settings.of_overrides([*keyed, Override(f"{kind}.name", name, kind)])
+    return _choice(catalogue, kind, settings)
 
 
 def _find_recipe(catalogue: Catalogue, settings: Settings) -> Recipe:
-    setting = settings.get(("recipe",))
-    if setting is None:
+    name = settings.table().get("recipe")
+    if name is None:
         legal = ", ".join(catalogue.names("recipe")) or "none is installed"
         raise ConfigError(f"no recipe is named: give --plugin RECIPE (legal: {legal})")
-    if not isinstance(setting.value, str):
-        raise ConfigError(f"{setting.origin}: recipe must be text, received {setting.value!r}")
-    return catalogue.recipe(setting.value)
+    if not isinstance(name, str):
+        raise ConfigError(f"{settings.origin('recipe')}: recipe must be text, received {name!r}")
+    return catalogue.recipe(name)
 
 
-def _defaults(catalogue: Catalogue) -> Layer:
+def _defaults(catalogue: Catalogue) -> Settings:
     installed = catalogue.names("evaluation")
-    tree = {"evaluations": [name for name in DEFAULT_EVALUATIONS if name in installed]}
-    return layer_of_tree(tree, lambda _: DEFAULT)
+    tables = {
+        "optimizer": "sgd",
+        "schedule": "constant",
+        "evaluations": [name for name in DEFAULT_EVALUATIONS if name in installed],
+    }
+    return Settings.of_tables(tables, lambda _: DEFAULT)
 
 
-def _layer_of_recipe(catalogue: Catalogue, recipe: Recipe) -> Layer:
+def _of_recipe(catalogue: Catalogue, recipe: Recipe) -> Settings:
     distribution = catalogue.provenance(recipe).distribution
     origin = Origin("recipe", f"recipe {recipe.name} ({distribution})")
-    tree: dict[str, Any] = {
+    for kind in recipe.options:
+        if kind not in recipe.components:
+            raise ConfigError(f"{origin}: {unknown('kind of options', kind, recipe.components)}")
+    tables: dict[str, Any] = {
         **recipe.settings,
         "recipe": recipe.name,
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "optimizer": recipe.optimizer,
     }
-    for kind in COMPONENTS:
-        tree[kind] = {"name": getattr(recipe, kind), **recipe.options.get(kind, {})}
-    for kind in recipe.options:
-        if kind not in COMPONENTS:
-            raise ConfigError(f"{origin}: {unknown('kind of options', kind, COMPONENTS)}")
-    return layer_of_tree(tree, lambda _: origin)
+    for kind, name in recipe.components.items():
+        tables[kind] = {"name": name, **recipe.options.get(kind, {})}
+    return Settings.of_tables(tables, lambda _: origin)
 
 
-def _layer_of_sample(catalogue: Catalogue, recipe: Recipe) -> Layer:
+def _of_sample(catalogue: Catalogue, recipe: Recipe) -> Settings:
     distribution = catalogue.provenance(recipe).distribution
     origin = Origin("recipe", f"--sample of recipe {recipe.name} ({distribution})")
-    return layer_of_tree(recipe.sample, lambda _: origin)
+    return Settings.of_tables(recipe.sample, lambda _: origin)
 
 
 def _refuse_lacking(recipe: Recipe, settings: Settings) -> None:
     for key, advice in recipe.needs.items():
         path = tuple(key.split("."))
-        kind = path[0]
-        own = kind not in COMPONENTS or settings[kind, "name"].value == getattr(recipe, kind)
-        if own and path not in settings:
+        own = recipe.components.get(path[0])
+        replaced = own is not None and settings.table(path[0])["name"] != own
+        if not replaced and path not in settings.origins:
             raise ConfigError(f"recipe {recipe.name!r} needs {key}: {advice}")
 
 
@@ -154,34 +147,30 @@ def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
     from mmbal.config.settings import RunConfig, RunSettings
 
     _refuse_unknown_keys(catalogue, settings, list(RunConfig.model_fields))
-    parts: dict[str, Any] = {
-        kind: _choice(catalogue, kind, (kind,), settings) for kind in COMPONENTS
-    }
-    _refuse_misfit(catalogue, parts["strategy"].name, parts["architecture"].name, settings)
-    parts["optimizer"] = _optimizer(settings)
+    parts: dict[str, Any] = {kind: _choice(catalogue, kind, settings) for kind in COMPONENTS}
     for section, kind in SETS.items():
         parts[section] = tuple(
-            _choice(catalogue, kind, (section, *name), settings)
-            for name in names(settings, section)
+            _choice(catalogue, kind, settings, section, name) for name in settings.names(section)
         )
-    tree = tree_of(settings)
-    values = {name: value for name, value in tree.items() if name not in parts}
-    plain = validate(RunSettings, values, settings, (), "the run")
-    config = RunConfig(**{name: getattr(plain, name) for name in RunSettings.model_fields}, **parts)
-    origins = {
-        dotted(key): origin_of(settings, key) if _was_set(settings, key) else DEFAULT
-        for key in _keys_of(config)
-    }
-    return Resolved(config, {key: origin or DEFAULT for key, origin in origins.items()})
+    plain = {name: value for name, value in settings.table().items() if name not in parts}
+    run = validate(RunSettings, plain, settings, (), "the run")
+    config = RunConfig(**{name: getattr(run, name) for name in RunSettings.model_fields}, **parts)
+    _refuse_misfit(catalogue, config, settings)
+    _refuse_two_rates(config, settings)
+    keys = [key for key, _ in leaves(config.tree())]
+    keys += [(section, choice.name) for section in SETS for choice in parts[section]]
+    return Resolved(config, {dotted(key): settings.origins.get(key, DEFAULT) for key in keys})
 
 
-def _choice(catalogue: Catalogue, kind: str, section: Key, settings: Settings) -> "Choice":
+def _choice(catalogue: Catalogue, kind: str, settings: Settings, *member: str) -> "Choice":
+    """Return a component: of its own section, or a member of a set."""
     from mmbal.config.settings import Choice
 
-    values = tree_of(settings, section)
-    name = section[1] if section[0] in SETS else values.pop("name", None)
-    place = section if section[0] in SETS else (*section, "name")
-    origin = origin_of(settings, place) or DEFAULT
+    section = member or (kind,)
+    values = settings.table(*section)
+    name = member[-1] if member else values.pop("name", None)
+    place = section if member else (*section, "name")
+    origin = settings.origin(*place) or DEFAULT
     if not isinstance(name, str):
         raise ConfigError(f"{origin}: {dotted(place)} must be text, received {name!r}")
     try:
@@ -194,81 +183,39 @@ def _choice(catalogue: Catalogue, kind: str, section: Key, settings: Settings) -
     return Choice(name=name, options=options)
 
 
-def _refuse_misfit(
-    catalogue: Catalogue, strategy: str, architecture: str, settings: Settings
-) -> None:
-    reason = refusal(catalogue, strategy, architecture)
+def _refuse_misfit(catalogue: Catalogue, config: "RunConfig", settings: Settings) -> None:
+    reason = refusal(catalogue, config.strategy.parts, config.architecture.name)
     if reason is not None:
-        origins = [origin_of(settings, (kind, "name")) for kind in ("strategy", "architecture")]
-        # The stronger of the two choices is the one to change.
-        told = max((each for each in origins if each), key=lambda o: LAYERS.index(o.layer))
-        raise ConfigError(f"{told}: {reason}")
+        origin = settings.strongest(("strategy", "name"), ("architecture", "name"))
+        raise ConfigError(f"{origin}: {reason}")
 
 
-def _optimizer(settings: Settings) -> "OptimizerSettings":
-    from mmbal.config.settings import OptimizerSettings
+def _refuse_two_rates(config: "RunConfig", settings: Settings) -> None:
+    """Refuse a schedule beside the callback that sets the learning rate, too."""
+    from mmbal.config.settings import CONSTANT
 
-    values = tree_of(settings, ("optimizer",))
-    optimizer = validate(OptimizerSettings, values, settings, ("optimizer",), "optimizer")
-    for name, value in values.items():
-        origin = origin_of(settings, ("optimizer", name))
-        if name != "name" and name not in arguments(optimizer.name):
-            message = unknown("option", name, arguments(optimizer.name))
-            raise ConfigError(f"{origin}: optimizer {optimizer.name!r}: {message}")
-        if name != "name" and not isinstance(value, bool | int | float):
-            rule = f"optimizer.{name} must be a number or true or false, received {value!r}"
-            raise ConfigError(f"{origin}: {rule}")
-    return optimizer
+    if config.schedule != CONSTANT and PLATEAU in [each.name for each in config.callbacks]:
+        origin = settings.strongest(("schedule",), ("callbacks", PLATEAU))
+        raise ConfigError(
+            f"{origin}: schedule {config.schedule.name!r} and callback {PLATEAU!r} both set the "
+            "learning rate: leave one of them out (schedule=constant without warm-up sets none)"
+        )
 
 
 def _refuse_unknown_keys(catalogue: Catalogue, settings: Settings, legal: Sequence[str]) -> None:
-    for key, setting in settings.items():
-        if key[0] not in legal:
-            message = unknown("setting", key[0], legal)
+    for name in settings.tree:
+        if name not in legal:
+            message = unknown("setting", name, legal)
             homes = [
-                f"{kind}.{key[0]}" for kind in NAMED if _has(catalogue, settings, kind, key[0])
+                f"{kind}.{name}" for kind in COMPONENTS if _has(catalogue, settings, kind, name)
             ]
             hint = f"; did you mean {' or '.join(homes)}?" if homes else ""
-            raise ConfigError(f"{setting.origin}: {message}{hint}")
+            raise ConfigError(f"{settings.origin(name)}: {message}{hint}")
 
 
 def _has(catalogue: Catalogue, settings: Settings, kind: str, option: str) -> bool:
     """Tell whether the chosen component of a kind has an option."""
-    name = settings.get((kind, "name"))
-    if kind == "optimizer" or name is None:
-        return option == "learning_rate"
     try:
-        return option in catalogue.options_class(kind, name.value).model_fields
-    except MmbalError:
+        return option in catalogue.options_class(kind, settings.table(kind)["name"]).model_fields
+    except (MmbalError, KeyError):
         return False
-
-
-def _keys_of(config: "RunConfig") -> list[Key]:
-    """Return the key of every value of a configuration."""
-    from mmbal.config.settings import RunSettings
-
-    keys: list[Key] = [(name,) for name in RunSettings.model_fields]
-    for section in COMPONENTS:
-        choice: Choice = getattr(config, section)
-        keys += [(section, "name"), *_leaves(choice.options.model_dump(), (section,))]
-    keys += _leaves(config.optimizer.model_dump(), ("optimizer",))
-    for section in SETS:
-        for choice in getattr(config, section):
-            keys += [(section, choice.name)]
-            keys += _leaves(choice.options.model_dump(), (section, choice.name))
-    return keys
-
-
-def _leaves(values: Mapping[str, Any], above: Key) -> list[Key]:
-    keys: list[Key] = []
-    for name, value in values.items():
-        if isinstance(value, Mapping) and value:
-            keys += _leaves(value, (*above, str(name)))
-        else:
-            keys.append((*above, str(name)))
-    return keys
-
-
-def _was_set(settings: Settings, key: Key) -> bool:
-    """Tell whether a source set this key or something in it; not merely its table."""
-    return key in settings or any(other[: len(key)] == key for other in settings)

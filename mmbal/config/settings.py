@@ -1,26 +1,15 @@
 """The resolved configuration of a run, typed."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, SerializeAsAny, model_validator
+from pydantic import Field, SerializeAsAny
 
+from mmbal.config.layering import COMPONENTS, SETS
+from mmbal.optimizers.options import WarmUpOptions
 from mmbal.options import Options
-
-OptimizerName = Literal[
-    "adadelta",
-    "adafactor",
-    "adagrad",
-    "adam",
-    "adamax",
-    "adamw",
-    "ftrl",
-    "lion",
-    "nadam",
-    "rmsprop",
-    "sgd",
-]
-OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
+from mmbal.registry.composition import options_by_part
 
 
 class Choice(Options):
@@ -31,30 +20,14 @@ class Choice(Options):
         description="its options, see `mmbal plugins show NAME`"
     )
 
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the components: one, or those of which a strategy is composed."""
+        return tuple(options_by_part(self.name, self.options))
 
-class OptimizerSettings(Options):
-    """A Keras optimizer by name; further keys are passed to its constructor."""
 
-    model_config = ConfigDict(extra="allow")
-
-    name: OptimizerName = Field(default="sgd", description="a Keras optimizer")
-    learning_rate: float = Field(
-        gt=0,
-        allow_inf_nan=False,
-        description="learning rate per step; by default Keras's own: 0.01 for sgd, else 0.001",
-    )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _default_rate(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "learning_rate" not in values:
-            rate = 0.01 if values.get("name", "sgd") == "sgd" else 0.001
-            return values | {"learning_rate": rate}
-        return values
-
-    def arguments(self) -> dict[str, Any]:
-        """Return everything but the name, as the optimizer's constructor takes it."""
-        return self.model_dump(exclude={"name"})
+CONSTANT = Choice(name="constant", options=WarmUpOptions())
+"""The schedule that leaves the learning rate alone, so that callbacks may set it."""
 
 
 class RunSettings(Options):
@@ -114,6 +87,32 @@ class RunConfig(RunSettings):
     dataset: Choice
     architecture: Choice
     strategy: Choice
-    optimizer: OptimizerSettings
+    optimizer: Choice
+    schedule: Choice = Field(default=CONSTANT, description="how the learning rate changes")
     evaluations: tuple[Choice, ...] = Field(default=(), description="scores taken at the end")
     callbacks: tuple[Choice, ...] = Field(default=(), description="Keras callbacks of plugins")
+
+    def tree(self) -> dict[str, Any]:
+        """Return the nested tables that its TOML file holds: plain values, "none" for None."""
+        tree = self.model_dump(mode="json", include=set(RunSettings.model_fields))
+        for section in COMPONENTS:
+            choice: Choice = getattr(self, section)
+            tree[section] = {"name": choice.name, **choice.options.model_dump(mode="json")}
+        for section in SETS:
+            tree[section] = {
+                choice.name: choice.options.model_dump(mode="json")
+                for choice in getattr(self, section)
+            }
+        named: dict[str, Any] = without_null(tree)
+        return named
+
+
+def without_null(value: Any) -> Any:
+    """Return plain data with "none" in place of None, which TOML lacks."""
+    if value is None:
+        return "none"
+    if isinstance(value, list | tuple):
+        return [without_null(inner) for inner in value]
+    if isinstance(value, Mapping):
+        return {name: without_null(inner) for name, inner in value.items()}
+    return value

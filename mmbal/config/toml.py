@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mmbal.config.origin import Key, Origin
+from mmbal.config.tree import around, leaves
 from mmbal.errors import ConfigError
 
 
@@ -19,10 +20,8 @@ class TomlFile:
 
     def origin(self, key: Key) -> Origin:
         """Return where `key`, or the nearest table around it, stands."""
-        for length in range(len(key), 0, -1):
-            if key[:length] in self.lines:
-                return Origin("file", f"{self.path}:{self.lines[key[:length]]}")
-        return Origin("file", str(self.path))
+        lines = (f":{self.lines[table]}" for table in around(key) if table in self.lines)
+        return Origin("file", f"{self.path}{next(lines, '')}")
 
 
 def read_file(path: Path) -> TomlFile:
@@ -60,14 +59,15 @@ def _locate(text: str) -> dict[Key, int]:
     lines: dict[Key, int] = {}
     table: Key = ()
     for number, statement in _statements(text):
-        keys = list(_keys(statement))
+        keys = [key for key, _ in leaves(statement)]
         # `[table]` and `[[table]]` are the only statements that begin with a bracket.
         if _is_header(statement):
-            table = keys[-1] if keys else ()
+            table = keys[0]
             lines.setdefault(table, number)
         else:
             for key in keys:
-                lines.setdefault(table + key, number)
+                for inner in around(key):
+                    lines.setdefault(table + inner, number)
     return lines
 
 
@@ -90,13 +90,3 @@ def _statements(text: str) -> Iterator[tuple[int, Any]]:
 
 def _is_header(statement: Any) -> bool:
     return bool(statement.as_string().lstrip().startswith("["))
-
-
-def _keys(values: Any, above: Key = ()) -> Iterator[Key]:
-    """Yield the keys of nested tables, outermost first."""
-    if isinstance(values, list) and values and isinstance(values[0], Mapping):
-        values = values[0]
-    if isinstance(values, Mapping):
-        for name, value in values.items():
-            yield (*above, str(name))
-            yield from _keys(value, (*above, str(name)))

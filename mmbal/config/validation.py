@@ -7,8 +7,8 @@ from pathlib import PurePath
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
-from mmbal.config.layering import Settings, origin_of
-from mmbal.config.origin import LAYERS, Key, Origin
+from mmbal.config.layering import Settings
+from mmbal.config.origin import Key, Origin
 from mmbal.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -47,9 +47,10 @@ def validate(
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         key, message = explain(error, model, values, section, label)
-        origin = origin_of(settings, key) or Origin("default", label)
-        if len(key) == len(section):
-            origin = _strongest(settings, section, origin)
+        if len(key) == len(section):  # a rule over several options
+            origin = settings.strongest(section, default=Origin("default", label))
+        else:
+            origin = settings.origin(*key) or Origin("default", label)
         raise ConfigError(f"{origin}: {message}") from None
 
 
@@ -74,12 +75,6 @@ def _may_be_none(annotation: Any) -> bool:
     parts = get_args(annotation)
     literals = [text for part in parts if get_origin(part) is Literal for text in get_args(part)]
     return NoneType in parts and "none" not in literals
-
-
-def _strongest(settings: Settings, section: Key, fallback: Origin) -> Origin:
-    """Return the origin a user is most likely to change: for rules over several options."""
-    origins = [s.origin for key, s in settings.items() if key[: len(section)] == section]
-    return max(origins, key=lambda origin: LAYERS.index(origin.layer), default=fallback)
 
 
 def _as_text(value: Any) -> Any:

@@ -127,8 +127,10 @@ class Fitting:
         """Return what only a run can offer to a strategy."""
         run, data, rehearse = self._run, self._data, None
         if needed.rehearsals:
-            rehearse = partial(Rehearsals, data=data, config=run.config, sampler=sampler,
-                               stop=self.stop, progress=run.progress)  # fmt: skip
+            rehearse = partial(
+                Rehearsals, data=data, config=run.config, catalogue=run.catalogue,
+                sampler=sampler, stop=self.stop, progress=run.progress,
+            )  # fmt: skip
         return Surroundings(
             epochs=run.config.epochs,
             batch_size=run.config.batch_size,

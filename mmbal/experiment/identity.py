@@ -1,11 +1,12 @@
 """Whether a run that is resumed is still the same run."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mmbal.config.origin import dotted
 from mmbal.config.settings import RunConfig
-from mmbal.config.writing import plain_tree
+from mmbal.config.tree import leaves
 from mmbal.errors import MmbalError
 
 # How and where a run is carried out may change; what it computes may not.
@@ -23,8 +24,8 @@ FREE = {
 
 def identity(config: RunConfig, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return what must not change: configuration, versions and data, by dotted key."""
-    tree = {**plain_tree(config), "provenance": dict(provenance)}
-    return {key: value for key, value in _leaves(tree, "") if key not in FREE}
+    tree = {**config.tree(), "provenance": dict(provenance)}
+    return {dotted(key): value for key, value in leaves(tree) if dotted(key) not in FREE}
 
 
 def refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
@@ -43,12 +44,3 @@ def refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path
             f"cannot resume {folder}, it was another run: {'; '.join(differences)}; resume it with "
             "what it was started with, or start a new run in another folder"
         )
-
-
-def _leaves(tree: Mapping[str, Any], above: str) -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        key = f"{above}{name}"
-        if isinstance(value, Mapping):
-            yield from _leaves(value, f"{key}.")
-        else:
-            yield key, list(value) if isinstance(value, tuple) else value

@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from mmbal.config.settings import Choice, RunConfig
+from mmbal.config.settings import CONSTANT, Choice, RunConfig
 from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
 from mmbal.networks.network import FusionNetwork
@@ -86,26 +86,35 @@ def build_model(
         on_nonfinite=config.on_nonfinite,
         surroundings=surroundings,
     )
-    compile_model(model, config)
+    compile_model(model, config, catalogue, len(data.train))
     return model
 
 
-def compile_model(model: BalancedModel, config: RunConfig) -> None:
-    """Compile with a new optimizer, as the run is configured.
+def compile_model(
+    model: BalancedModel, config: RunConfig, catalogue: Catalogue, examples: int
+) -> None:
+    """Compile with a new optimizer, as the run of so many training examples is configured.
 
     Raises:
         MmbalError: the optimizer refuses its settings, or the devices do.
     """
     execution: dict[str, Any] = {"steps_per_execution": config.steps_per_execution}
+    optimizer = _optimizer(config, catalogue, examples)
     try:
-        model.compile(_optimizer(config), jit_compile=config.jit_compile, **execution)
+        model.compile(optimizer, jit_compile=config.jit_compile, **execution)
     except ValueError as error:
         raise MmbalError(str(error)) from error
 
 
-def _optimizer(config: RunConfig) -> keras.optimizers.Optimizer:
-    settings = config.optimizer
-    try:
-        return type(keras.optimizers.get(settings.name))(**settings.arguments())
-    except (TypeError, ValueError) as error:
-        raise MmbalError(f"optimizer {settings.name!r}: {error}") from error
+def _optimizer(
+    config: RunConfig, catalogue: Catalogue, examples: int
+) -> keras.optimizers.Optimizer:
+    choice, schedule = config.optimizer, config.schedule
+    optimizer = catalogue.build("optimizer", choice.name, choice.options)
+    if schedule != CONSTANT:
+        steps = -(-examples // config.batch_size)
+        rate = float(optimizer.learning_rate)
+        optimizer.learning_rate = catalogue.build(
+            "schedule", schedule.name, schedule.options, rate, config.epochs, steps
+        )
+    return optimizer

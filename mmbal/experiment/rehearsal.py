@@ -17,6 +17,7 @@ from mmbal.experiment.model import compile_model
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.progress import Progress
+from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas
 from mmbal.strategies.strategy import Measured, SamplerPlan, Strategy
 from mmbal.strategies.surroundings import Surroundings
@@ -37,6 +38,7 @@ class Rehearsals:
         sampler: of the run; what it shows is what is trained on where a rehearsal does not say.
         stop: ends a rehearsal, too.
         progress: told what is tried.
+        catalogue: builds the optimizer.
     """
 
     def __init__(
@@ -47,9 +49,11 @@ class Rehearsals:
         sampler: Sampler | None,
         stop: StopRequest,
         progress: Progress,
+        catalogue: Catalogue,
     ) -> None:
         self._model = model
         self._config = config
+        self._catalogue, self._examples = catalogue, len(data.train)
         self._run_sampler = sampler
         self._stop = stop
         self._progress = progress
@@ -120,7 +124,7 @@ class Rehearsals:
                     sampler=self._sampler, shared_out=replicas.workers > 1, open_ended=True
                 ),
             )
-            compile_model(model, config)
+            compile_model(model, config, self._catalogue, self._examples)
         with warnings.catch_warnings():
             # A rehearsal may well train one branch alone.
             warnings.filterwarnings("ignore", "the learning speed of")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbal.errors import MmbalError, PluginError, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
-from mmbal.registry.composition import composed_options, split
+from mmbal.registry.composition import composed_options, options_by_part, split
 
 if TYPE_CHECKING:
     from mmbal.options import Options
@@ -22,6 +22,8 @@ _PRODUCTS = {
     "dataset": "mmbal.data:DatasetSource",
     "architecture": "mmbal.networks.network:FusionNetwork",
     "strategy": "mmbal.strategies.strategy:Strategy",
+    "optimizer": "keras.optimizers:Optimizer",
+    "schedule": "keras.optimizers.schedules:LearningRateSchedule",
     "callback": "keras.callbacks:Callback",
 }
 
@@ -81,9 +83,9 @@ class Catalogue:
     def check_recipes(self) -> None:
         """Report recipes that name a component nobody offers (an option can replace it)."""
         for recipe, provenance in self._recipes.values():
-            for kind in ("dataset", "architecture", "strategy"):
+            for kind, name in recipe.components.items():
                 try:
-                    self.parts(kind, str(getattr(recipe, kind)))
+                    self.parts(kind, name)
                 except MmbalError as error:
                     self.problems.append(provenance.fault(f"recipe {recipe.name!r}: {error}"))
 
@@ -173,11 +175,11 @@ class Catalogue:
             MmbalError: raised by the factory itself, untouched.
             PluginError: the factory failed in any other way, or gave the wrong type.
         """
-        parts = self.parts(kind, name)
-        if len(parts) > 1:
-            built = {each.name: self._build(each, getattr(options, each.name)) for each in parts}
-            return resolve_name(_COMPOSITE)(built)
-        return self._build(parts[0], options, *arguments)
+        built = {
+            part: self._build(self.get(kind, part), own, *arguments)
+            for part, own in options_by_part(name, options).items()
+        }
+        return built[name] if name in built else resolve_name(_COMPOSITE)(built)
 
     def _build(self, component: Component, options: "Options", *arguments: Any) -> Any:
         kind, name = component.kind, component.name

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 if TYPE_CHECKING:
     from mmbal.options import Options
 
-Kind = Literal["dataset", "architecture", "strategy", "evaluation", "callback"]
+Kind = Literal[
+    "dataset", "architecture", "strategy", "optimizer", "schedule", "evaluation", "callback"
+]
 KINDS: tuple[str, ...] = get_args(Kind)
 
 
@@ -39,11 +41,14 @@ class Component:
     - architecture: `factory(options, modalities, classes)` -> `mmbal.FusionNetwork`, where
       `modalities` maps each name to its `mmbal.data.Modality` and `classes` is their number
     - strategy: `factory(options)` -> `mmbal.Strategy`
+    - optimizer: `factory(options)` -> `keras.optimizers.Optimizer`
+    - schedule: `factory(options, learning_rate, epochs, steps_per_epoch)` ->
+      `keras.optimizers.schedules.LearningRateSchedule`, where `learning_rate` is the optimizer's
     - evaluation: `factory(options)` -> `mmbal.evaluation.Evaluation`
     - callback: `factory(options)` -> `keras.callbacks.Callback`
 
     Args:
-        kind: one of dataset, architecture, strategy, evaluation, callback.
+        kind: one of `KINDS`.
         name: what users type; unique within its kind.
         summary: one line for listings.
         factory: "package.module:callable"; of all kinds but architecture it is the class itself,
@@ -91,7 +96,7 @@ class Recipe:
         dataset, architecture, strategy: component names.
         epochs: passes over the training data.
         batch_size: examples per step, over all devices.
-        optimizer: `name` of a Keras optimizer, `learning_rate` and its other arguments.
+        optimizer: `name` of an optimizer, "sgd" where it is left out, and its options.
         options: component kind ("dataset", "architecture", "strategy") to its options.
         settings: further run settings, such as {"select": "loss"}.
         sample: what `mmbal run --sample` changes, so that it runs through the dataset's sample
@@ -120,3 +125,12 @@ class Recipe:
     source: str = ""
     expected: str = ""
     time: str = ""
+
+    @property
+    def components(self) -> dict[str, str]:
+        """Kind to name of what it puts together."""
+        return {
+            "dataset": self.dataset,
+            "architecture": self.architecture,
+            "strategy": self.strategy,
+        }

@@ -23,7 +23,7 @@ hookimpl = pluggy.HookimplMarker("mmbal")
 
 @hookspec
 def mmbal_components() -> list[Component]:  # type: ignore[empty-body]
-    """Return the datasets, architectures, strategies, evaluations and callbacks on offer."""
+    """Return the components on offer, of any `KINDS`."""
 
 
 @hookspec

@@ -2,19 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from mmbal.config.origin import dotted
+from mmbal.config.tree import leaves
 from mmbal.records.record import Record
 from mmbal.report.outcome import final_d_speed, finished_steps, seconds
 
 # Sections of config.toml that decide what is measured; the others say where and how long.
 _DECISIVE = (
-    "dataset", "architecture", "strategy", "optimizer", "epochs", "batch_size", "precision",
-    "select", "callbacks",
+    "dataset", "architecture", "strategy", "optimizer", "schedule", "epochs", "batch_size",
+    "precision", "select", "callbacks",
 )  # fmt: skip
 
+_SHORT = [("dataset",), ("architecture",), ("strategy",)]  # for NAME.name
 Settings = tuple[tuple[str, str], ...]
 
 
@@ -141,17 +143,11 @@ def _settings(record: Record) -> Settings:
         "batch_size": str(record.batch_size),
         "modalities": ", ".join(record.modalities),
     }
-    for section in _DECISIVE:
-        _flatten(section, config.get(section, {}), flat)
+    decisive = {section: config[section] for section in _DECISIVE if section in config}
+    for key, value in leaves(decisive):
+        if value != {} and key not in _SHORT:
+            flat[dotted(key)] = str(value)
     return tuple(sorted(flat.items()))
-
-
-def _flatten(key: str, value: Any, flat: dict[str, str]) -> None:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            _flatten(f"{key}.{name}", inner, flat)
-    elif key not in ("dataset", "architecture", "strategy"):  # short for NAME.name
-        flat[key] = str(value)
 
 
 def _differing(
@@ -167,7 +163,7 @@ def _differing(
     own = dict(settings)
     renamed = {
         kind
-        for kind in ("architecture", "dataset", "optimizer")
+        for kind in ("architecture", "dataset", "optimizer", "schedule")
         if any(dict(each).get(f"{kind}.name") != own.get(f"{kind}.name") for each in kin)
     }
     found = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from mmbal.config.assignment import parse_assignment
-from mmbal.config.layering import NAMED
+from mmbal.config.layering import COMPONENTS
 from mmbal.config.origin import Override
 from mmbal.errors import ConfigError
 
@@ -119,7 +119,7 @@ def points(axes: Sequence[Axis]) -> list[tuple[Point, Point]]:
 def canonical(key: str) -> str:
     """Return a key with `strategy.name` and the like in their short form."""
     section, _, rest = key.partition(".")
-    return section if section in NAMED and rest == "name" else key
+    return section if section in COMPONENTS and rest == "name" else key
 
 
 def _refuse_conflicts(axes: Sequence[Axis]) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from mmbal.config.assignment import parse_assignment
-from mmbal.config.origin import Override
+from mmbal.config.origin import Override, dotted
 from mmbal.config.toml import read_file
+from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError
 from mmbal.sweep.axes import Axis, Point
 
@@ -79,15 +80,10 @@ def _jsonl(path: Path) -> Iterator[Point]:
 def _point(row: Any, origin: str) -> Point:
     if not isinstance(row, Mapping) or not row:
         raise ConfigError(f"{origin}: a trial must be a table of settings, received {row!r}")
-    return tuple(Override(key, value, origin) for key, value in _leaves(row))
-
-
-def _leaves(row: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in row.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", "none" if value is None else value
+    return tuple(
+        Override(dotted(key), "none" if value is None else value, origin)
+        for key, value in leaves(row)
+    )
 
 
 def _text(path: Path) -> str:

@@ -3,19 +3,18 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mmbal.config.layering import NAMED, SETS
+from mmbal.config.layering import COMPONENTS, SETS
 from mmbal.config.origin import Key, Origin, Override, dotted
 from mmbal.config.resolution import Resolved, resolve
 from mmbal.config.toml import TomlFile, read_file
-from mmbal.config.writing import plain_tree
+from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError, MmbalError
 from mmbal.registry.catalogue import Catalogue
-from mmbal.registry.composition import split
 from mmbal.sweep.axes import Axis, Point, canonical, points
 
 # How and where a trial is carried out is no part of what it is: runs are resumed across these.
@@ -63,7 +62,7 @@ class Trial:
             MmbalError: what is installed here does not read it as it was meant.
         """
         resolved = resolve_tree(catalogue, self.config, self.name)
-        found = differences(plain_tree(resolved.config), self.config)
+        found = differences(resolved.config.tree(), self.config)
         if found:
             raise MmbalError(
                 f"{self.name}: another version of mmbal or of a plugin is installed here; it "
@@ -99,7 +98,7 @@ def make_trials(
     repeated = 0
     for point, varied in points(axes):
         resolved, settings = plan.resolve(point, varied)
-        trial = Trial("", _with_absolute_folder(plain_tree(resolved.config)), resolved.origins)
+        trial = Trial("", _with_absolute_folder(resolved.config.tree()), resolved.origins)
         key = identity(trial.config)
         # Trials that differ in an option of another strategy alone are one and no mistake.
         repeated += key in found and len(settings) == len(varied)
@@ -113,15 +112,6 @@ def resolve_tree(catalogue: Catalogue, tree: Mapping[str, Any], place: str) -> R
     """Resolve a complete configuration; `place` names it in messages."""
     toml = TomlFile(Path(place), dict(tree), {})
     return resolve(catalogue, None, toml)
-
-
-def leaves(tree: Mapping[str, Any], above: Key = ()) -> Iterator[tuple[Key, Any]]:
-    """Yield the values of nested tables by key; an empty table is a value."""
-    for name, value in tree.items():
-        if isinstance(value, Mapping) and value:
-            yield from leaves(value, (*above, str(name)))
-        else:
-            yield (*above, str(name)), value
 
 
 def identity(config: Mapping[str, Any]) -> str:
@@ -190,7 +180,7 @@ class _Resolver:
         except ConfigError as error:
             raise ConfigError(f"{error}{self._hint(general)}") from error
         strategy = resolved.config.strategy.name
-        parts = split("strategy", strategy)
+        parts = resolved.config.strategy.parts
         own = [self._plain(each, strategy) for each in point if self._owner(each) in parts]
         if own:
             resolved = resolve(self._catalogue, self._recipe, self._file, [*general, *own])
@@ -218,7 +208,7 @@ class _Resolver:
     def _owner(self, override: Override) -> str | None:
         """Return the strategy that alone has an option; None for any other key."""
         owner, dot, _ = override.key.partition(".")
-        legal = dot and owner in self._installed and owner not in (*NAMED, *SETS)
+        legal = dot and owner in self._installed and owner not in (*COMPONENTS, *SETS)
         return owner if legal else None
 
     def _plain(self, override: Override, strategy: str) -> Override:

@@ -1,17 +1,16 @@
 """The plan of a sweep as a file, and a new plan over an old one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mmbal.config.origin import Key
 from mmbal.config.toml import read_file
-from mmbal.config.writing import plain_tree
+from mmbal.config.tree import leaves, nest
 from mmbal.errors import ConfigError, MmbalError
 from mmbal.files.atomic import replace_file
 from mmbal.registry.catalogue import Catalogue
-from mmbal.sweep.plan import Trial, differences, distinct, identity, leaves, resolve_tree
+from mmbal.sweep.plan import Trial, differences, distinct, identity, resolve_tree
 
 VERSION = 1
 
@@ -52,9 +51,9 @@ def write_plan(path: Path, plan: Plan) -> None:
     document = {
         "version": VERSION,
         "cpus_per_trial": plan.cpus,
-        "common": _nested(common),
+        "common": nest(common.items()),
         "trials": [
-            {"name": trial.name, "own": _nested({k: v for k, v in own.items() if k not in common})}
+            {"name": trial.name, "own": nest((k, v) for k, v in own.items() if k not in common)}
             for trial, own in zip(plan.trials, flat, strict=True)
         ],
     }
@@ -78,7 +77,7 @@ def read_plan(path: Path, catalogue: Catalogue) -> Plan:
     try:
         common = dict(leaves(values["common"]))
         stored = [
-            (str(each["name"]), _nested({**common, **dict(leaves(each["own"]))}))
+            (str(each["name"]), nest({**common, **dict(leaves(each["own"]))}.items()))
             for each in values["trials"]
         ]
         cpus = int(values["cpus_per_trial"])
@@ -115,7 +114,7 @@ def _trial(catalogue: Catalogue, path: Path, name: str, config: Mapping[str, Any
     if not name or name.startswith(".") or "/" in name or "\\" in name:
         raise ConfigError(f"{path}: the name of a trial must be a plain file name, not {name!r}")
     resolved = resolve_tree(catalogue, config, str(path))
-    return Trial(name, plain_tree(resolved.config), resolved.origins)
+    return Trial(name, resolved.config.tree(), resolved.origins)
 
 
 def _refusal(path: Path, missing: Sequence[Trial], added: Sequence[Trial]) -> str:
@@ -129,14 +128,3 @@ def _refusal(path: Path, missing: Sequence[Trial], added: Sequence[Trial]) -> st
         f"{path} holds trials that this command lacks: {names}{more}{told}; a sweep can be "
         "extended but not changed: give all its values, or another --out"
     )
-
-
-def _nested(flat: Mapping[Key, Any] | Iterable[tuple[Key, Any]]) -> dict[str, Any]:
-    tree: dict[str, Any] = {}
-    for key, value in dict(flat).items():
-        *tables, last = key
-        place = tree
-        for table in tables:
-            place = place.setdefault(table, {})
-        place[last] = value
-    return tree

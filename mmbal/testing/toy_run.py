@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mmbal.config.settings import Choice, OptimizerSettings, RunConfig
+from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.fitting import Fitting, Run
@@ -40,6 +40,8 @@ class Parts(Catalogue):
 
     def build(self, kind: str, name: str, options: Options, *arguments: Any) -> Any:
         """Return a new one."""
+        if kind == "optimizer":
+            return keras.optimizers.SGD(**OPTIMIZER)
         return self.strategy() if kind == "strategy" else self.network(*arguments)
 
 
@@ -196,7 +198,7 @@ def _config(precision: str, every: int | None) -> RunConfig:
         dataset=toy,
         architecture=toy,
         strategy=toy,
-        optimizer=OptimizerSettings(name="sgd", **OPTIMIZER),
+        optimizer=toy,
     )
 
 

@@ -23,7 +23,7 @@ def test_options_reach_the_experiment(mmbal: Any, experiment: Any) -> None:
     config = resolved.config
     assert (config.seed, config.epochs, config.batch_size) == (3, 2, 16)
     assert (config.data_dir, config.strategy.name) == (Path("d"), "vanilla")
-    assert config.optimizer.learning_rate == 0.5
+    assert config.optimizer.options.learning_rate == 0.5
     assert out == Path("here")
     assert str(resolved.origins["batch_size"]) == "--batch-size 16"
     assert str(resolved.origins["strategy.name"]) == "--strategy vanilla"

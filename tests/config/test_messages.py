@@ -35,11 +35,16 @@ ASSIGNMENTS = [
     ("evaluations.extras.batches=1", "unknown evaluation 'extras'; did you mean 'extra'?"),
     ("evaluations.extra=1", "evaluations.extra must be a table of options"),
     ("evaluations=accuracy", "evaluations must be a list of names or a table of tables"),
-    ("optimizer=adan", "optimizer.name must be 'adadelta', "),
+    ("optimizer=adan", "unknown optimizer 'adan'; did you mean 'adam'?"),
     ("optimizer.momentun=1", "optimizer 'sgd': unknown option 'momentun'; did you mean 'momentum'"),
-    ("optimizer.momentum=x", "optimizer.momentum must be a number or true or false, received 'x'"),
+    ("optimizer.momentum=x", "optimizer.momentum must be a number, received 'x'"),
     ("optimizer.learning_rate=0", "optimizer.learning_rate must be greater than 0, received 0"),
     ("optimizer.learning_rate=inf", "optimizer.learning_rate must be a finite number"),
+    ("learning_rate=1", "did you mean optimizer.learning_rate?"),
+    ("optimizer.decay=torch", "optimizer.decay must be 'decoupled' or 'coupled', received 'torch'"),
+    ("schedule=cosin", "unknown schedule 'cosin'; did you mean 'cosine'?"),
+    ("schedule=step", "schedule 'step' needs schedule.every, which is not set"),
+    ("schedule.final=0", "schedule 'constant': unknown option 'final'"),
     ("precision=half", "precision must be 'float32', 'float64', "),
 ]
 
@@ -100,6 +105,22 @@ def test_files_that_cannot_be_read(toys: Catalogue, tmp_path: Path) -> None:
     latin.write_bytes(b"data_dir = '\xe4'\n")
     with pytest.raises(ConfigError, match="it is not UTF-8 text"):
         resolve(toys, "toy", latin)
+
+
+@pytest.mark.parametrize("schedule", ["schedule=cosine", "schedule.warmup_steps=3"])
+def test_schedule_and_callback_do_not_both_set_the_learning_rate(
+    toys: Catalogue, schedule: str
+) -> None:
+    callback = parse_assignment("callbacks.reduce-lr-on-plateau.patience=2")
+    name = "cosine" if "cosine" in schedule else "constant"
+
+    assert resolve(toys, "toy", None, [callback, parse_assignment("schedule=constant")])
+    with pytest.raises(ConfigError) as caught:
+        resolve(toys, "toy", None, [callback, parse_assignment(schedule)])
+    assert str(caught.value) == (
+        f"--set {schedule}: schedule {name!r} and callback 'reduce-lr-on-plateau' both set the "
+        "learning rate: leave one of them out (schedule=constant without warm-up sets none)"
+    )
 
 
 def test_rule_over_several_options_points_at_the_strongest_layer(

@@ -22,6 +22,12 @@ def resolved(toys: Catalogue, *assignments: str, toml: str = "", folder: Any = N
     return resolve(toys, "toy", file, list(map(parse_assignment, assignments)))
 
 
+def learning(found: Resolved) -> tuple[str, float, float | None]:
+    """Return name, learning rate and momentum of the optimizer."""
+    options = found.config.optimizer.options.model_dump()
+    return found.config.optimizer.name, options["learning_rate"], options.get("momentum")
+
+
 def test_recipe_over_defaults(toys: Catalogue) -> None:
     found = resolved(toys)
 
@@ -32,7 +38,7 @@ def test_recipe_over_defaults(toys: Catalogue) -> None:
     assert (options.window, options.tolerance) == (7, 0.02)
     data: Any = found.config.dataset.options
     assert data.shape == (2, 3)
-    assert found.config.optimizer.arguments() == {"learning_rate": 0.1, "momentum": 0.9}
+    assert learning(found) == ("sgd", 0.1, 0.9)
     recipe = "recipe toy (mmbal-toys 3.1)"
     assert str(found.origins["epochs"]) == recipe
     assert str(found.origins["strategy.window"]) == recipe
@@ -50,7 +56,7 @@ def test_sample_over_recipe_under_file_and_command_line(toys: Catalogue, tmp_pat
 
     config, origin = found.config, "--sample of recipe toy (mmbal-toys 3.1)"
     assert (config.epochs, config.batch_size, config.seed) == (1, 4, 5)
-    assert config.optimizer.arguments() == {"learning_rate": 0.5, "momentum": 0.9}
+    assert learning(found) == ("sgd", 0.5, 0.9)
     assert config.dataset.options.model_dump()["shape"] == (1, 1)
     assert str(found.origins["epochs"]) == str(found.origins["dataset.shape"]) == origin
     assert str(found.origins["optimizer.momentum"]) == "recipe toy (mmbal-toys 3.1)"
@@ -130,9 +136,10 @@ def test_name_and_options_of_one_layer_come_in_any_order(toys: Catalogue) -> Non
 
 
 def test_another_optimizer_brings_its_own_learning_rate(toys: Catalogue) -> None:
-    assert resolved(toys, "optimizer=adam").config.optimizer.arguments() == {"learning_rate": 0.001}
-    both = resolved(toys, "optimizer=adam", "optimizer.learning_rate=1").config.optimizer
-    assert both.learning_rate == 1.0
+    assert learning(resolved(toys, "optimizer=adam")) == ("adam", 0.001, None)
+    both = resolved(toys, "optimizer=adam", "optimizer.learning_rate=1")
+    assert learning(both) == ("adam", 1.0, None)
+    assert learning(resolved(toys, "optimizer={}")) == ("sgd", 0.1, 0.9)
 
 
 def test_evaluations_are_a_whole_set_in_a_file(toys: Catalogue, tmp_path: Path) -> None:

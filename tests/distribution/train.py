@@ -19,6 +19,8 @@ from mmbal import BalancedModel, Strategy
 from mmbal.evaluation.context import EvaluationContext
 from mmbal.evaluation.probe import Probe
 from mmbal.evaluation.utilization import Utilization
+from mmbal.optimizers.keras_optimizers import keras_optimizer
+from mmbal.optimizers.options import Adam
 from mmbal.replicas.devices import open_strategy
 from mmbal.replicas.rows import Annotated
 from mmbal.replicas.sums import synchronise_batch_norm
@@ -149,6 +151,7 @@ OPTIMIZERS = {
     "clipnorm": lambda: optimizers.SGD(0.1, clipnorm=0.02),
     "global_clipnorm": lambda: optimizers.SGD(0.1, momentum=0.5, global_clipnorm=0.05),
     "schedule": lambda: optimizers.SGD(optimizers.schedules.ExponentialDecay(0.1, 2, 0.5)),
+    "coupled": lambda: keras_optimizer(Adam(learning_rate=0.01, weight_decay=0.1, decay="coupled")),
     "moving_average": lambda: optimizers.SGD(0.1, use_ema=True, ema_momentum=0.8),
 }
 

@@ -41,13 +41,15 @@ def test_precision_reaches_variables_and_outputs(toys, precision):
     assert network.compute_dtype == precision.removeprefix("mixed_")
 
 
-def test_optimizer_has_its_settings(toys):
-    config = toys.resolve(
-        optimizer__name="adam", optimizer__learning_rate=0.25, optimizer__beta_1=0.5
-    ).config
+def built(toys, **settings):
+    """Return the model of a run with these settings."""
+    config = toys.resolve(**settings).config
+    return build_model(config, toys.catalogue, toys.load(), Strategy(), Surroundings())
 
-    optimizer = build_model(
-        config, toys.catalogue, toys.load(), Strategy(), Surroundings()
+
+def test_optimizer_has_its_settings(toys):
+    optimizer = built(
+        toys, optimizer__name="adam", optimizer__learning_rate=0.25, optimizer__beta_1=0.5
     ).optimizer
 
     assert isinstance(optimizer, keras.optimizers.Adam)
@@ -55,15 +57,40 @@ def test_optimizer_has_its_settings(toys):
     assert optimizer.beta_1 == 0.5
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [
-        {"optimizer__clipnorm": 1.0, "optimizer__clipvalue": 1.0},
-        {"optimizer__momentum": 2.0},
-    ],
-)
-def test_what_keras_refuses_is_one_error_with_the_optimizers_name(toys, settings):
-    config = toys.resolve(**settings).config
+def test_schedule_multiplies_the_learning_rate_of_the_optimizer(toys):
+    steps = -(-len(toys.load().train) // toys.resolve().config.batch_size)
+    schedule = {"schedule": "step", "schedule__every": 1, "schedule__warmup_epochs": 1}
 
+    optimizer = built(toys, optimizer__learning_rate=0.5, **schedule).optimizer
+
+    assert float(optimizer.learning_rate) == pytest.approx(0.5 / steps)
+    optimizer.iterations.assign(steps)
+    assert float(optimizer.learning_rate) == pytest.approx(0.05)
+
+
+def test_without_a_schedule_callbacks_may_set_the_learning_rate(toys):
+    optimizer = built(toys).optimizer
+
+    optimizer.learning_rate = 0.25
+    assert float(optimizer.learning_rate) == 0.25
+
+
+def test_coupled_decay_moves_weights_and_not_the_measured_speeds(toys):
+    def trained(**settings):
+        model = built(toys, **settings)
+        model.run_eagerly = True
+        batches = toys.load().train.dataset().batch(5).take(1)
+        logs = model.fit(batches, shuffle=False, verbose=0).history
+        weights = np.concatenate([np.ravel(v) for v in model.network.get_weights()])
+        return weights, [logs[f"learning_speed/{name}"] for name in model.network.modalities]
+
+    decay = {"optimizer__weight_decay": 0.5, "optimizer__decay": "coupled"}
+    (plain, speeds), (decayed, same) = trained(), trained(**decay)
+
+    assert same == speeds
+    assert np.abs(decayed).sum() < np.abs(plain).sum()
+
+
+def test_what_keras_refuses_is_one_error_with_the_optimizers_name(toys):
     with pytest.raises(MmbalError, match="^optimizer 'sgd': "):
-        build_model(config, toys.catalogue, toys.load(), Strategy(), Surroundings())
+        built(toys, optimizer__clipnorm=1.0, optimizer__clipvalue=1.0)

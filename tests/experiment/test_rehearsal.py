@@ -214,7 +214,7 @@ def bench():
     data = open_dataset(catalogue(), config.dataset).load(None, 0)
     model = build_model(config, catalogue(), data, Strategy(), Surroundings())
     stop, told, sampler = StopRequest(lambda _: None), Told(), Sampler(EXAMPLES, 2)
-    rehearse = Rehearsals(model, data, config, sampler, stop, told)
+    rehearse = Rehearsals(model, data, config, sampler, stop, told, catalogue())
     return SimpleNamespace(
         model=model, rehearse=rehearse, stop=stop, told=told, sampler=sampler,
         labels=[int(y) for _, y in data.train.dataset()],

@@ -119,7 +119,11 @@ RUNS = {
     "float16": MOMENTUM | {"strategy": "vanilla", "precision": "mixed_float16"},
     "callbacks": ADAM | {"strategy": "vanilla", "callbacks": ["halting", "patient", "lowering"]},
     "several steps": ADAM | {"strategy": "vanilla", "steps_per_execution": 2},
-    "sampler and own variables": ADAM | {"strategy": "gambler+masking"},
+    "sampler and own variables": {
+        "strategy": "gambler+masking",
+        "optimizer": ADAM["optimizer"] | {"weight_decay": 0.01, "decay": "coupled"},
+        "schedule": {"name": "cosine", "warmup_epochs": 1},
+    },
     "float16 in several steps": MOMENTUM
     | {"strategy": "vanilla", "precision": "mixed_float16", "steps_per_execution": 2},
 }

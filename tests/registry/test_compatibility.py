@@ -36,9 +36,9 @@ def test_an_architecture_that_does_not_say_is_left_to_the_built_network(toys):
 
 
 def test_refusal_names_what_is_lacking_and_who_has_it(toys):
-    assert refusal(toys, "free", "late") is None
-    assert refusal(toys, "picky", "gated") is None
-    text = refusal(toys, "free+picky", "late")
+    assert refusal(toys, ["free"], "late") is None
+    assert refusal(toys, ["picky"], "gated") is None
+    text = refusal(toys, ["free", "picky"], "late")
     assert "'free+picky' needs gates between its branches" in text
     assert "architecture 'late' does not offer" in text
     assert text.endswith("those that do: gated, silent")

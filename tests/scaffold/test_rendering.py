@@ -29,8 +29,8 @@ def written(tmp_path_factory):
     return folder
 
 
-def test_every_kind_of_component_can_be_begun():
-    assert set(KINDS) == {*COMPONENTS, "recipe"}
+def test_every_kind_of_component_can_be_begun_but_those_that_a_page_shows_whole():
+    assert set(KINDS) == {*COMPONENTS, "recipe"} - {"optimizer", "schedule"}
 
 
 @pytest.mark.parametrize("kind", KINDS)

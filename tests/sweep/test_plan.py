@@ -4,7 +4,6 @@ from pathlib import Path
 import pytest
 
 from mmbal.config.resolution import resolve
-from mmbal.config.writing import plain_tree
 from mmbal.errors import ConfigError, MmbalError
 from mmbal.sweep.axes import assignment_axis, fixed, seed_axis, strategy_axis
 from mmbal.sweep.listing import listed_axis
@@ -141,11 +140,10 @@ def test_a_trial_resolves_to_itself(catalogue, trials_of):
 
     resolved = trial.resolve(catalogue)
 
-    assert plain_tree(resolved.config) == trial.config
+    assert resolved.config.tree() == trial.config
     assert str(resolved.origins["strategy.tolerance"]) == "--set strategy.tolerance=0.5"
-    assert trial.config == plain_tree(
-        resolve(catalogue, "colored-digits", None, [("strategy.tolerance", 0.5, "")]).config
-    )
+    typed = resolve(catalogue, "colored-digits", None, [("strategy.tolerance", 0.5, "")])
+    assert trial.config == typed.config.tree()
 
 
 def test_another_version_on_another_machine_is_noticed(catalogue, trials_of):

@@ -78,7 +78,8 @@ def test_everything_installed_stands_in_the_catalogue(site):
     catalogue = discover()
     pages = {kind: (site / f"catalogue/{place}.html").read_text(encoding="utf-8")
              for kind, place in zip(KINDS, ("datasets", "architectures", "strategies",
-                                            "evaluations", "callbacks"), strict=True)}  # fmt: skip
+                                            "optimizers", "schedules", "evaluations",
+                                            "callbacks"), strict=True)}  # fmt: skip
 
     for component in catalogue.components():
         section = pages[component.kind].split(f'id="{component.name}"')[1].split("<h2")[0]

@@ -9,9 +9,8 @@ from typing import Any
 from mmbal.capabilities import CAPABILITIES
 from mmbal.cli.console import literal
 from mmbal.config.description import OptionDescription, describe
-from mmbal.config.optimizers import arguments
 from mmbal.config.resolution import resolve
-from mmbal.config.settings import OPTIMIZERS, OptimizerSettings, RunSettings
+from mmbal.config.settings import RunSettings
 from mmbal.config.writing import to_toml
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.compatibility import table as compatibility
@@ -139,18 +138,10 @@ def options_table(options: Sequence[OptionDescription]) -> str:
 
 
 def _settings() -> str:
-    rows = [
-        (f"`{name}`", ", ".join(f"`{each}`" for each in sorted(arguments(name))))
-        for name in OPTIMIZERS
-    ]
     parts = [
         "# Settings of a run",
         "Keys of `--set KEY=VALUE` and of a TOML file (`--config`).",
         "Options of components stand in the [catalogue](../catalogue/index.md).",
         options_table(describe(RunSettings)),
-        "## `optimizer`",
-        options_table(describe(OptimizerSettings)),
-        "Further keys are arguments of the Keras optimizer:",
-        table(("optimizer", "arguments"), rows),
     ]
     return "\n\n".join(parts) + "\n"
