@@ -4,7 +4,7 @@ import shlex
 import sys
 import time
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,7 @@ from mmbal.cli.options import (
     once,
     recipe_option,
 )
-from mmbal.errors import MmbalError
-
-SAMPLE = "sample"  # in the folder of a run
+from mmbal.errors import MmbalError, attempting
 
 if TYPE_CHECKING:
     from mmbal.config.origin import Override
@@ -117,12 +115,20 @@ def run(
 
         click.echo(to_toml(resolved.config, resolved.origins), nl=False)
         return
+    from mmbal.records.run_folder import RunFolder
+
     folder = out if resume and out is not None else _folder(out, resolved, sample=sample)
-    if sample:
-        _refuse_data(resolved, folder / SAMPLE)
-        given.append(Override("data_dir", str(folder / SAMPLE), "--sample"))
-        resolved = resolve(catalogue, recipe, file, given, sample=True)
-    result = _train(resolved, catalogue, folder, resume=resume, sample=sample)
+    try:
+        if sample:
+            data = RunFolder(folder).sample
+            _refuse_data(resolved, data)
+            given.append(Override("data_dir", str(data), "--sample"))
+            resolved = resolve(catalogue, recipe, file, given, sample=True)
+        result = _train(resolved, catalogue, folder, resume=resume, sample=sample)
+    finally:
+        if out is None:
+            with suppress(OSError):
+                folder.rmdir()  # where nothing came of the run
     if not result:  # a worker that is not the chief
         return
     from mmbal.cli.summary import print_summary
@@ -143,7 +149,9 @@ def _resumed(
     """
     if out is None:
         raise MmbalError("--resume needs --out with the folder of the run to go on with")
-    own = out / "config.toml"
+    from mmbal.records.run_folder import RunFolder
+
+    own = RunFolder(out).config
     if recipe is None and file is None:
         if not own.is_file():
             raise MmbalError(f"no run to resume in {out}: {own.name} is missing")
@@ -176,13 +184,8 @@ def _train(
         progress.stage("loading TensorFlow")
         from mmbal.experiment import run as run_experiment
 
-        if sample:
-            from mmbal.experiment import write_sample
-
-            progress.stage("writing the dataset's sample")
-            write_sample(resolved.config, catalogue, folder / SAMPLE)
         result: dict[str, Any] = run_experiment(
-            resolved, catalogue, folder, progress, resume=resume
+            resolved, catalogue, folder, progress, resume=resume, sample=sample
         )
         return result
 
@@ -200,17 +203,31 @@ def _overrides(options: Mapping[str, Any], assignments: Iterable[str]) -> "list[
 
 
 def _folder(out: Path | None, resolved: "Resolved", *, sample: bool) -> Path:
-    """Return the folder of the record; one that holds anything but a sample is refused."""
+    """Return the folder of the record: the one that is named, unless it is used, or a new one."""
     if out is None:
         config = resolved.config
         stamp = time.strftime("%Y%m%d-%H%M%S")
         base = f"{config.recipe}-{config.strategy.name}-seed{config.seed}-{stamp}"
-        candidates = (
-            Path("runs", base + suffix) for suffix in ("", *map("-{}".format, range(2, 100)))
-        )
-        return next(folder for folder in candidates if not folder.exists())
-    refuse_used(out, "--out", but=[SAMPLE] if sample else [])
+        return _make_new(Path("runs", base))
+    from mmbal.records.run_folder import RunFolder
+
+    files = RunFolder(out)
+    legal = [files.sample.name] if sample else []
+    if files.status() == "claimed":  # whether by a living process is found when it is claimed
+        legal.append(files.journal.name)
+    refuse_used(out, "--out", but=legal)
     return out
+
+
+def _make_new(base: Path, number: int = 1) -> Path:
+    """Make a folder that no other process has; the first name is that of `base`."""
+    folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+    with attempting(f"write into {folder}"):
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            return _make_new(base, number + 1)
+    return folder
 
 
 def refuse_used(folder: Path, option: str, but: Collection[str] = ()) -> None:

@@ -4,27 +4,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mmbal.config.settings import RunConfig
+from mmbal.config.settings import FREE, RunConfig
 from mmbal.config.writing import plain_tree
 from mmbal.errors import MmbalError
 
-# How and where a run is carried out may change; what it computes may not.
-FREE = {
-    "data_dir",
-    "distribute",
-    "logical_devices",
-    "worker_wait",
-    "checkpoint_minutes",
-    "checkpoint_steps",
-    "provenance.git_commit",
-    "provenance.git_dirty",
-}
+MAY_CHANGE = FREE | {"provenance.git_commit", "provenance.git_dirty"}
 
 
 def identity(config: RunConfig, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return what must not change: configuration, versions and data, by dotted key."""
     tree = {**plain_tree(config), "provenance": dict(provenance)}
-    return {key: value for key, value in _leaves(tree, "") if key not in FREE}
+    return {key: value for key, value in _leaves(tree, "") if key not in MAY_CHANGE}
 
 
 def refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmbal.config.origin import Key, dotted
+from mmbal.config.settings import FREE
 from mmbal.sweep.folder import TRIALS
-from mmbal.sweep.plan import FREE, Trial, leaves
+from mmbal.sweep.plan import Trial, leaves
 
 _OWN_COLUMNS = {("strategy", "name"), ("seed",)}
 
