@@ -121,4 +121,3 @@ def _agree_on_start(replicas: Replicas, checkpoint: Checkpoint | None) -> None:
                 f"worker {replicas.worker} found {found}, others another one: all workers need "
                 "the same --out folder, on a shared file system"
             )
-

@@ -91,7 +91,10 @@ class Session:
             measured = self._score(self._journal, selection, writer)
         measured["seconds"] = seconds = time.monotonic() - self._started
         outcome = result(
-            self._run.config, self._run.folder.path, measured, self._fitting.model.network.modalities
+            self._run.config,
+            self._run.folder.path,
+            measured,
+            self._fitting.model.network.modalities,
         )
         self._journal.write({"event": "end", "seconds": seconds, "result": outcome})
         return outcome
@@ -169,7 +172,9 @@ class Session:
         done = saved if self._fitting.writer is None else self._fitting.writer
         kind = Preempted if reason == PREEMPTED else Interrupted
         return kind(
-            self._run.folder.path, f"stopped after {done.steps} steps", resumable=saved.saved is not None
+            self._run.folder.path,
+            f"stopped after {done.steps} steps",
+            resumable=saved.saved is not None,
         )
 
     def _note_stop(self, reason: str) -> None:
