@@ -3,8 +3,8 @@
 import shlex
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import redirect_stdout, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,7 @@ from mmbal.errors import MmbalError, attempting
 if TYPE_CHECKING:
     from mmbal.config.origin import Override
     from mmbal.config.resolution import Resolved
+    from mmbal.records.run_folder import RunFolder
 
 
 @click.command()
@@ -115,20 +116,12 @@ def run(
 
         click.echo(to_toml(resolved.config, resolved.origins), nl=False)
         return
-    from mmbal.records.run_folder import RunFolder
-
-    folder = out if resume and out is not None else _folder(out, resolved, sample=sample)
-    try:
+    with _folder(out, resolved, resume=resume, sample=sample) as folder:
         if sample:
-            data = RunFolder(folder).sample
-            _refuse_data(resolved, data)
-            given.append(Override("data_dir", str(data), "--sample"))
+            _refuse_data(resolved, folder.sample)
+            given.append(Override("data_dir", str(folder.sample), "--sample"))
             resolved = resolve(catalogue, recipe, file, given, sample=True)
-        result = _train(resolved, catalogue, folder, resume=resume, sample=sample)
-    finally:
-        if out is None:
-            with suppress(OSError):
-                folder.rmdir()  # where nothing came of the run
+        result = _train(resolved, catalogue, folder.path, resume=resume, sample=sample)
     if not result:  # a worker that is not the chief
         return
     from mmbal.cli.summary import print_summary
@@ -202,21 +195,31 @@ def _overrides(options: Mapping[str, Any], assignments: Iterable[str]) -> "list[
     return [*given, *map(parse_assignment, assignments)]
 
 
-def _folder(out: Path | None, resolved: "Resolved", *, sample: bool) -> Path:
-    """Return the folder of the record: the one that is named, unless it is used, or a new one."""
-    if out is None:
-        config = resolved.config
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        base = f"{config.recipe}-{config.strategy.name}-seed{config.seed}-{stamp}"
-        return _make_new(Path("runs", base))
+@contextmanager
+def _folder(
+    out: Path | None, resolved: "Resolved", *, resume: bool, sample: bool
+) -> "Iterator[RunFolder]":
+    """Yield the folder of the record: the one that is named, unless it is used, or a new one."""
     from mmbal.records.run_folder import RunFolder
 
-    files = RunFolder(out)
-    legal = [files.sample.name] if sample else []
-    if files.status() == "claimed":  # whether by a living process is found when it is claimed
-        legal.append(files.journal.name)
-    refuse_used(out, "--out", but=legal)
-    return out
+    if out is not None:
+        named = RunFolder(out)
+        if not resume:
+            legal = [named.sample.name] if sample else []
+            if named.status() == "claimed":  # the run finds out whether by a living process
+                legal.append(named.journal.name)
+            refuse_used(out, "--out", but=legal)
+        yield named
+        return
+    config = resolved.config
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    base = f"{config.recipe}-{config.strategy.name}-seed{config.seed}-{stamp}"
+    folder = _make_new(Path("runs", base))
+    try:
+        yield RunFolder(folder)
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # where nothing came of the run
 
 
 def _make_new(base: Path, number: int = 1) -> Path:
