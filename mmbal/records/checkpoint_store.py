@@ -12,6 +12,7 @@ from mmbal.records.checkpoint import SUFFIX, Checkpoint, file_image, file_name, 
 
 __all__ = ["Checkpoint", "Generations"]
 
+KEPT = 2
 _NAME = re.compile(rf"([0-9]{{8,}}){re.escape(SUFFIX)}")
 
 
@@ -22,14 +23,10 @@ class Generations:
 
     Args:
         folder: made by the first `save`; nothing else should live in it.
-        keep: intact checkpoints to keep, 1 or more.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], keep: int = 2) -> None:
-        if keep < 1:
-            raise ValueError(f"keep must be 1 or more, received {keep}")
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
-        self.keep = keep
         self._intact: set[Path] = set()  # what was written or read here
 
     def save(self, checkpoint: Checkpoint) -> Path:
@@ -53,7 +50,7 @@ class Generations:
         replace_file(path, image)
         self._intact.add(path)
         intact = [path for path in self._paths() if path in self._intact]
-        for old in {*self._paths()} - {path, *intact[: self.keep]}:
+        for old in {*self._paths()} - {path, *intact[:KEPT]}:
             with suppress(OSError):  # the new one is safe; the next save tries again
                 old.unlink()
         return path

@@ -58,11 +58,9 @@ def contents_of(record: Record) -> dict[str, Any]:
         for name, value in values.items()
     ]
     count = -1 if record.steps_per_epoch is None else record.steps_per_epoch
-    plain = ("recipe", "dataset", "architecture", "strategy", "seed", "epochs", "batch_size",
-             "modalities", "classes", "fingerprint", "started", "config", "status",
-             "stop_reason", "seconds", "warnings")  # fmt: skip
+    run = [field.path for field in FIELDS if field.path.startswith("run/")]
     return {
-        **{f"run/{name}": getattr(record, name) for name in plain},
+        **{path: getattr(record, path.removeprefix("run/")) for path in run},
         "run/steps_per_epoch": count,
         "run/result": json.dumps(record.result),
         "run/notes": json.dumps(record.notes),

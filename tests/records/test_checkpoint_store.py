@@ -167,17 +167,6 @@ def test_the_newest_two_are_kept(generations: Generations) -> None:
     assert found.arrays["weights"][0] == np.float32(123_456_789)
 
 
-def test_more_or_fewer_may_be_kept(tmp_path: Path) -> None:
-    for keep in (1, 3):
-        generations = Generations(tmp_path / str(keep), keep)
-        for step in range(5):
-            generations.save(state(step))
-        assert len(names(generations)) == keep
-
-    with pytest.raises(ValueError, match="keep must be 1 or more, received 0"):
-        Generations(tmp_path, 0)
-
-
 def test_the_same_step_is_replaced(generations: Generations) -> None:
     for value in (1.0, 2.0):
         generations.save(Checkpoint(4, {"a": np.array(value)}))
