@@ -11,7 +11,7 @@ from mmbal.config.resolution import Resolved
 from mmbal.config.settings import RunConfig
 from mmbal.config.writing import to_toml
 from mmbal.errors import MmbalError
-from mmbal.experiment.fitting import Run
+from mmbal.experiment.fitting import Run, naming_a_lost_host
 from mmbal.experiment.identity import identity, refuse_other
 from mmbal.experiment.model import build_strategy, open_dataset
 from mmbal.experiment.sample import write_sample
@@ -114,7 +114,7 @@ def _finished(folder: RunFolder) -> dict[str, Any] | None:
 
 def _agree_on_start(replicas: Replicas, checkpoint: Checkpoint | None) -> None:
     step = -1 if checkpoint is None else checkpoint.step
-    with replicas.scope():
+    with naming_a_lost_host(replicas), replicas.scope():
         if not replicas.agree(step):
             found = "no checkpoint" if step < 0 else f"the checkpoint of step {step}"
             raise MmbalError(

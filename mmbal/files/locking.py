@@ -1,13 +1,19 @@
 """One process at a time; the kernel frees the lock of a dead one."""
 
+import math
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout, lock_descriptor
+from filelock import lock_descriptor
 
 from mmbal.errors import MmbalError, attempting
 from mmbal.progress import announce
+
+_PAUSE = 0.05
+"""Seconds between two attempts."""
 
 
 def try_lock(descriptor: int) -> bool:
@@ -31,7 +37,7 @@ def locked(folder: Path, *, wait: bool) -> Iterator[None]:
             written.
     """
     refusal = f"{folder}: another process is writing here"
-    with exclusive(folder / ".lock", refusal, -1 if wait else 0):
+    with exclusive(folder / ".lock", refusal, math.inf if wait else 0):
         yield
 
 
@@ -42,23 +48,22 @@ def exclusive(path: Path, refusal: str, patience: float = 0) -> Iterator[None]:
     Args:
         path: of the file; its folder is made if absent.
         refusal: the message if another process holds it.
-        patience: seconds to wait for that process, saying so; -1 for ever.
+        patience: seconds to wait for that process, saying so.
 
     Raises:
         MmbalError: another process holds it, or the file cannot be written.
     """
-    lock = FileLock(path)
     with attempting(f"write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for timeout in (0, patience):
-            try:
-                lock.acquire(timeout)
-                break
-            except Timeout as error:
-                if timeout == patience:
-                    raise MmbalError(refusal) from error
-                announce(f"waiting for another process that is writing to {path.parent}")
+        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
+        end = time.monotonic() + patience
+        if patience and not try_lock(file):
+            announce(f"waiting for another process that is writing to {path.parent}")
+        while not try_lock(file):
+            if time.monotonic() >= end:
+                raise MmbalError(refusal)
+            time.sleep(_PAUSE)
         yield
     finally:
-        lock.release()
+        os.close(file)

@@ -99,7 +99,7 @@ class Generations:
         """
         with attempting(f"clean {self.folder}"):
             for path in (*self._paths(), *self.folder.glob(".*.partial")):
-                path.unlink()
+                path.unlink(missing_ok=True)
         self._intact.clear()
         with suppress(OSError):
             self.folder.rmdir()
