@@ -31,6 +31,7 @@ from mmbal.experiment.fitting import Fitting, Run
 from mmbal.experiment.model import build_strategy, open_dataset
 from mmbal.progress import SilentProgress
 from mmbal.records.checkpoint_store import Generations
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.discovery import discover
 from mmbal.replicas.sums import Replicas
@@ -53,7 +54,7 @@ class Timed:
     def __init__(
         self, config: RunConfig, catalogue: Catalogue, data: MultimodalDataset, folder: Path
     ) -> None:
-        run = Run(config, catalogue, folder, SilentProgress(), Replicas())
+        run = Run(config, catalogue, RunFolder(folder), SilentProgress(), Replicas())
         strategy = build_strategy(config, catalogue)
         self._fitting = Fitting(run, data, strategy, Generations(folder))
         self._epoch = 0

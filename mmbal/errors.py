@@ -1,6 +1,8 @@
 """Errors a user can act on. Everything else is a bug and keeps its traceback."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -76,3 +78,21 @@ def unknown(what: str, received: str, legal: Iterable[str]) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a number of things: "1 epoch", "1,200 epochs"."""
     return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+@contextmanager
+def attempting(deed: str) -> Iterator[None]:
+    """Tell what the operating system refuses in one line.
+
+    Args:
+        deed: such as "write FILE", for "cannot write FILE: No space left on device".
+
+    Raises:
+        MmbalError: an `OSError` was raised within.
+    """
+    try:
+        yield
+    except OSError as error:
+        # Libraries such as HDF5 put a text of their own in place of the system's.
+        reason = os.strerror(error.errno) if error.errno else error
+        raise MmbalError(f"cannot {deed}: {reason}") from error

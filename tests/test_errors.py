@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmbal.errors import counted
+from mmbal.errors import MmbalError, attempting, counted
 
 
 @pytest.mark.parametrize(
@@ -10,3 +10,23 @@ from mmbal.errors import counted
 )
 def test_things_are_counted(count, said):
     assert counted(count, "epoch") == said
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(28, "[Errno 28] a long story of HDF5"), "No space left on device"),
+        (OSError("the disk is full"), "the disk is full"),
+    ],
+)
+def test_what_the_system_refuses_is_one_line(error, reason):
+    with (
+        pytest.raises(MmbalError, match=f"^cannot write here: {reason}$"),
+        attempting("write here"),
+    ):
+        raise error
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(KeyError), attempting("write here"):
+        raise KeyError

@@ -16,8 +16,8 @@ from pathlib import Path
 import click
 import tomlkit
 
-from mmbal.records.reader import read_record
 from mmbal.records.record import Record
+from mmbal.records.run_folder import RunFolder
 from mmbal.report.comparison import statistic
 
 BEGIN, END = "<!-- table of strategies -->", "<!-- end of the table -->"
@@ -38,7 +38,7 @@ def groups_of(sweep: Path) -> dict[Key, dict[int, Record]]:
     """Return strategy, architecture and optimizer to the record of every seed."""
     groups: dict[Key, dict[int, Record]] = defaultdict(dict)
     for run in sorted((sweep / "trials").iterdir()):
-        record = read_record(run)
+        record = RunFolder(run).open()
         key = (record.strategy, record.architecture, optimizer_of(record))
         groups[key][record.seed] = record
     return groups

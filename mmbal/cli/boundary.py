@@ -64,7 +64,9 @@ def _report(error: MmbalError | click.ClickException) -> int:
 
 
 def _next_steps(stop: Interrupted) -> str:
-    again = f"  mmbal run --config {stop.run}/config.toml    to run it again from the start"
+    from mmbal.records.run_folder import RunFolder
+
+    again = f"  mmbal run --config {RunFolder(stop.run).config}    to run it again from the start"
     if stop.resumable:
         again = f"  mmbal run --resume --out {stop.run}    to go on from the last checkpoint"
     return (

@@ -30,10 +30,12 @@ from mmbal.errors import MmbalError
 @click.option("--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object.")
 def evaluate(run: Path, split: str, weights: str, data_dir: Path | None, as_json: bool) -> None:
     """Score the weights of RUN, a folder that `mmbal run` wrote."""
+    from mmbal.records.run_folder import RunFolder
     from mmbal.registry.discovery import discover
 
-    if not (run / "config.toml").is_file():
-        raise MmbalError(f"{run} is no run: it holds no config.toml")
+    config = RunFolder(run).config
+    if not config.is_file():
+        raise MmbalError(f"{run} is no run: it holds no {config.name}")
     catalogue = discover()
     with redirect_stdout(sys.stderr):
         from mmbal.experiment import evaluate as evaluate_run

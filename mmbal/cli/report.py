@@ -64,7 +64,11 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
 
     Of several, those that ended before they began are left out, and named on stderr.
     """
-    from mmbal.records.run_folder import open_run
+    from mmbal.records.reader import read_record
+    from mmbal.records.run_folder import RunFolder
+
+    def tell(text: str) -> None:
+        click.echo(text, err=True)
 
     once: dict[Path, Path] = {}
     for run in runs:
@@ -72,11 +76,11 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
     records: dict[str, Record] = {}
     for run in once.values():
         try:
-            records[str(run)] = open_run(run, lambda text: click.echo(text, err=True))
+            records[str(run)] = read_record(run) if run.is_file() else RunFolder(run).open(tell)
         except NotBegunError as error:
             if len(once) == 1:
                 raise
-            click.echo(f"left out: {error}", err=True)
+            tell(f"left out: {error}")
     return records
 
 

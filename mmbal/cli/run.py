@@ -3,8 +3,8 @@
 import shlex
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,13 +25,12 @@ from mmbal.cli.options import (
     once,
     recipe_option,
 )
-from mmbal.errors import MmbalError
-
-SAMPLE = "sample"  # in the folder of a run
+from mmbal.errors import MmbalError, attempting
 
 if TYPE_CHECKING:
     from mmbal.config.origin import Override
     from mmbal.config.resolution import Resolved
+    from mmbal.records.run_folder import RunFolder
 
 
 @click.command()
@@ -117,12 +116,12 @@ def run(
 
         click.echo(to_toml(resolved.config, resolved.origins), nl=False)
         return
-    folder = out if resume and out is not None else _folder(out, resolved, sample=sample)
-    if sample:
-        _refuse_data(resolved, folder / SAMPLE)
-        given.append(Override("data_dir", str(folder / SAMPLE), "--sample"))
-        resolved = resolve(catalogue, recipe, file, given, sample=True)
-    result = _train(resolved, catalogue, folder, resume=resume, sample=sample)
+    with _folder(out, resolved, resume=resume, sample=sample) as folder:
+        if sample:
+            _refuse_data(resolved, folder.sample)
+            given.append(Override("data_dir", str(folder.sample), "--sample"))
+            resolved = resolve(catalogue, recipe, file, given, sample=True)
+        result = _train(resolved, catalogue, folder.path, resume=resume, sample=sample)
     if not result:  # a worker that is not the chief
         return
     from mmbal.cli.summary import print_summary
@@ -143,7 +142,9 @@ def _resumed(
     """
     if out is None:
         raise MmbalError("--resume needs --out with the folder of the run to go on with")
-    own = out / "config.toml"
+    from mmbal.records.run_folder import RunFolder
+
+    own = RunFolder(out).config
     if recipe is None and file is None:
         if not own.is_file():
             raise MmbalError(f"no run to resume in {out}: {own.name} is missing")
@@ -176,13 +177,8 @@ def _train(
         progress.stage("loading TensorFlow")
         from mmbal.experiment import run as run_experiment
 
-        if sample:
-            from mmbal.experiment import write_sample
-
-            progress.stage("writing the dataset's sample")
-            write_sample(resolved.config, catalogue, folder / SAMPLE)
         result: dict[str, Any] = run_experiment(
-            resolved, catalogue, folder, progress, resume=resume
+            resolved, catalogue, folder, progress, resume=resume, sample=sample
         )
         return result
 
@@ -199,18 +195,42 @@ def _overrides(options: Mapping[str, Any], assignments: Iterable[str]) -> "list[
     return [*given, *map(parse_assignment, assignments)]
 
 
-def _folder(out: Path | None, resolved: "Resolved", *, sample: bool) -> Path:
-    """Return the folder of the record; one that holds anything but a sample is refused."""
-    if out is None:
-        config = resolved.config
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        base = f"{config.recipe}-{config.strategy.name}-seed{config.seed}-{stamp}"
-        candidates = (
-            Path("runs", base + suffix) for suffix in ("", *map("-{}".format, range(2, 100)))
-        )
-        return next(folder for folder in candidates if not folder.exists())
-    refuse_used(out, "--out", but=[SAMPLE] if sample else [])
-    return out
+@contextmanager
+def _folder(
+    out: Path | None, resolved: "Resolved", *, resume: bool, sample: bool
+) -> "Iterator[RunFolder]":
+    """Yield the folder of the record: the one that is named, unless it is used, or a new one."""
+    from mmbal.records.run_folder import RunFolder
+
+    if out is not None:
+        named = RunFolder(out)
+        if not resume:
+            legal = [named.sample.name] if sample else []
+            if named.status() == "claimed":  # the run finds out whether by a living process
+                legal.append(named.journal.name)
+            refuse_used(out, "--out", but=legal)
+        yield named
+        return
+    config = resolved.config
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    base = f"{config.recipe}-{config.strategy.name}-seed{config.seed}-{stamp}"
+    folder = _make_new(Path("runs", base))
+    try:
+        yield RunFolder(folder)
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # where nothing came of the run
+
+
+def _make_new(base: Path, number: int = 1) -> Path:
+    """Make a folder that no other process has; the first name is that of `base`."""
+    folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
+    with attempting(f"write into {folder}"):
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            return _make_new(base, number + 1)
+    return folder
 
 
 def refuse_used(folder: Path, option: str, but: Collection[str] = ()) -> None:

@@ -114,7 +114,7 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     """
     from mmbal.registry.discovery import discover
     from mmbal.sweep.engine import Resources, require_ray
-    from mmbal.sweep.sweep import Sweep, exclusive
+    from mmbal.sweep.sweep import Sweep, only_sweep
 
     catalogue = discover()
     trials = _trials(catalogue, given)
@@ -123,7 +123,7 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
         _show_plan(Sweep(out, catalogue, trials, cpus), as_json)
         return
     require_ray()
-    with exclusive(out, begun=trials is None):
+    with only_sweep(out, begun=trials is None):
         work = Sweep(out, catalogue, trials, cpus)
         work.save()
         chosen = {name: given[name] for name in ("address", "gpus", "concurrent", "retries")}

@@ -1,6 +1,7 @@
 """The resolved configuration of a run, typed."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,9 @@ from mmbal.config.layering import COMPONENTS, SETS
 from mmbal.optimizers.options import WarmUpOptions
 from mmbal.options import Options
 from mmbal.registry.composition import options_by_part
+
+_FREE = {"free": True}
+_free = partial(Field, json_schema_extra=_FREE)
 
 
 class Choice(Options):
@@ -31,7 +35,10 @@ CONSTANT = Choice(name="constant", options=WarmUpOptions())
 
 
 class RunSettings(Options):
-    """What a run has beside its components: plain values."""
+    """What a run has beside its components: plain values.
+
+    Those that are free say how and where it is carried out, and may change when it is resumed.
+    """
 
     recipe: str = Field(description="name of the recipe")
     epochs: int = Field(ge=1, description="passes over the training data")
@@ -48,16 +55,16 @@ class RunSettings(Options):
         "validation loss, or the last",
     )
     log_every: int = Field(default=10, ge=1, description="steps per line of the journal")
-    data_dir: Path | None = Field(default=None, description="folder of the dataset's files")
-    distribute: Literal["auto", "none", "mirrored", "multiworker"] = Field(
+    data_dir: Path | None = _free(default=None, description="folder of the dataset's files")
+    distribute: Literal["auto", "none", "mirrored", "multiworker"] = _free(
         default="auto",
         description="devices that train together: several hosts where TF_CONFIG or SLURM names "
         "them, else all GPUs, else one device",
     )
-    logical_devices: int | None = Field(
+    logical_devices: int | None = _free(
         default=None, ge=1, description="split the CPU into so many devices, to try it out"
     )
-    worker_wait: float = Field(
+    worker_wait: float = _free(
         default=600, gt=0, description="seconds to wait for the other hosts at the start"
     )
     sync_batchnorm: bool = Field(
@@ -73,12 +80,18 @@ class RunSettings(Options):
     on_nonfinite: Literal["stop", "skip", "warn"] = Field(
         default="stop", description="what NaN or infinity in loss, gradients or speeds means"
     )
-    checkpoint_minutes: float = Field(
+    checkpoint_minutes: float = _free(
         default=5, ge=0, description="time between checkpoints for --resume; 0 for none by time"
     )
-    checkpoint_steps: int | None = Field(
+    checkpoint_steps: int | None = _free(
         default=None, ge=1, description="steps between checkpoints, beside checkpoint_minutes"
     )
+
+
+FREE = frozenset(
+    name for name, info in RunSettings.model_fields.items() if info.json_schema_extra == _FREE
+)
+"""Settings that may differ between a run and its resumption."""
 
 
 class RunConfig(RunSettings):

@@ -3,6 +3,5 @@
 from mmbal.experiment.evaluate import evaluate
 from mmbal.experiment.model import open_dataset
 from mmbal.experiment.run import run
-from mmbal.experiment.sample import write_sample
 
-__all__ = ["evaluate", "open_dataset", "run", "write_sample"]
+__all__ = ["evaluate", "open_dataset", "run"]

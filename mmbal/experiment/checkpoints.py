@@ -16,8 +16,6 @@ from mmbal.records.checkpoint_store import Generations
 from mmbal.replicas.sums import Replicas
 from mmbal.training.epochs import FaultWatch
 
-FOLDER = "resume"
-
 
 @dataclass(frozen=True)
 class Position:

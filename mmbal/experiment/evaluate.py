@@ -7,14 +7,12 @@ from typing import Any
 from mmbal.config.resolution import resolve
 from mmbal.errors import MmbalError
 from mmbal.experiment.model import build_network, build_strategy, open_dataset
-from mmbal.experiment.observers import LAST, SELECTED
 from mmbal.experiment.scoring import Scorer
-from mmbal.files.safe_hdf5 import check_sealed
+from mmbal.files.safe_hdf5 import open_sealed
 from mmbal.networks.network import FusionNetwork
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.strategies.requirements import refuse_unoffered, suited
-
-FILES = {"selected": SELECTED, "last": LAST}
 
 
 def evaluate(
@@ -38,8 +36,9 @@ def evaluate(
         DataFormatError: the file of the weights leads to other files.
     """
     overrides = [] if data_dir is None else [("data_dir", str(data_dir), "--data-dir")]
-    config = resolve(catalogue, None, run / "config.toml", overrides).config
-    path = run / FILES[weights]
+    folder = RunFolder(run)
+    config = resolve(catalogue, None, folder.config, overrides).config
+    path = {"selected": folder.weights, "last": folder.last_weights}[weights]
     if not path.is_file():
         raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
@@ -59,7 +58,8 @@ def load_weights(network: FusionNetwork, path: Path) -> None:
         DataFormatError: the file leads to other files, or is no HDF5.
         MmbalError: the weights do not fit the network.
     """
-    check_sealed(path)  # Keras follows links
+    with open_sealed(path):  # Keras follows links
+        pass
     try:
         with warnings.catch_warnings():
             # Keras merely warns of layers that it leaves as they were drawn.

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -17,7 +16,7 @@ from mmbal.errors import MmbalError
 from mmbal.experiment.batches import TrainingBatches, plain_batches
 from mmbal.experiment.checkpoints import Checkpoints
 from mmbal.experiment.model import build_model
-from mmbal.experiment.observers import LAST, JournalWriter, Selection, save_weights
+from mmbal.experiment.observers import JournalWriter, Selection, save_weights
 from mmbal.experiment.rehearsal import Rehearsals
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.state import CallbackState, TrainingState
@@ -26,6 +25,7 @@ from mmbal.progress import Progress
 from mmbal.records.checkpoint import Checkpoint
 from mmbal.records.checkpoint_store import Generations
 from mmbal.records.journal import Journal
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas
 from mmbal.strategies.strategy import Requirements, Strategy
@@ -50,14 +50,14 @@ class Run:
     Args:
         config: what to compute.
         catalogue: builds the components.
-        folder: of the record.
+        folder: its files.
         progress: told what happens; silent but on the chief.
         replicas: train together.
     """
 
     config: RunConfig
     catalogue: Catalogue
-    folder: Path
+    folder: RunFolder
     progress: Progress
     replicas: Replicas
 
@@ -155,7 +155,7 @@ class Fitting:
         hosts: dict[str, Any] = {f"callback/{n}": CallbackState(c) for n, c in extra.items()}
         if journal is None:
             return hosts
-        self.selection = Selection(self.model.network, run.config.select, run.folder)
+        self.selection = Selection(self.model.network, run.config.select, run.folder.weights)
         self.writer = JournalWriter(
             self.model, journal, run.progress, self.selection, run.config.log_every
         )
@@ -193,7 +193,7 @@ class Fitting:
         finally:
             # Here and not when the run stops: while it is scored, other weights may be loaded.
             if replicas.is_chief:
-                save_weights(self.model.network, self._run.folder / LAST)
+                save_weights(self.model.network, self._run.folder.last_weights)
 
     @contextmanager
     def _safe_when_stopped(self) -> Iterator[None]:

@@ -5,7 +5,6 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from mmbal.errors import MmbalError
+from mmbal.errors import attempting
 from mmbal.progress import Progress
 from mmbal.records.journal import Journal
 from mmbal.training.model import BalancedModel
 from mmbal.training.trace import Steps
 
-SELECTED, LAST = "weights.weights.h5", "last.weights.h5"
 OVERHEAD = 4096
 """Bytes that HDF5 takes per variable and layer beside the values, and as much again."""
 RESTORED = ("epoch", "steps", "_in_epoch", "_flushed", "_seconds", "speeds", "imbalance")
@@ -31,14 +29,14 @@ class Selection(keras.callbacks.Callback):
     Args:
         network: whose weights are saved.
         rule: "accuracy" (validation, highest), "loss" (validation, lowest) or "last".
-        folder: of the run.
+        path: of the file of weights.
     """
 
-    def __init__(self, network: keras.Model, rule: str, folder: Path) -> None:
+    def __init__(self, network: keras.Model, rule: str, path: Path) -> None:
         super().__init__()
         self._network = network
         self._rule = rule
-        self._folder = folder
+        self._path = path
         self._best = -np.inf
         self.epoch: int | None = None
 
@@ -52,7 +50,7 @@ class Selection(keras.callbacks.Callback):
         }[self._rule]
         if value >= self._best:
             self._best, self.epoch = value, epoch
-            save_weights(self._network, self._folder / SELECTED)
+            save_weights(self._network, self._path)
 
     def state(self) -> dict[str, Any]:
         """Return what a checkpoint holds of it."""
@@ -192,15 +190,13 @@ def save_weights(network: keras.Model, path: Path) -> None:
         MmbalError: they cannot be written (such as a full disk); the old ones are untouched.
     """
     beside = path.with_name(f".{path.name}")
-    try:
-        _reserve(beside, network)
-        network.save_weights(beside)
-        beside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            beside.unlink()
-        reason = os.strerror(error.errno) if error.errno else error
-        raise MmbalError(f"cannot write {path}: {reason}") from error
+    with attempting(f"write {path}"):
+        try:
+            _reserve(beside, network)
+            network.save_weights(beside)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
 
 
 def _reserve(path: Path, network: keras.Model) -> None:

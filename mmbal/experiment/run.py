@@ -1,7 +1,6 @@
 """One run from configuration to record."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +11,18 @@ from mmbal.config.resolution import Resolved
 from mmbal.config.settings import RunConfig
 from mmbal.config.writing import to_toml
 from mmbal.errors import MmbalError
-from mmbal.experiment.checkpoints import FOLDER
-from mmbal.experiment.fitting import Run
+from mmbal.experiment.fitting import Run, naming_a_lost_host
 from mmbal.experiment.identity import identity, refuse_other
 from mmbal.experiment.model import build_strategy, open_dataset
+from mmbal.experiment.sample import write_sample
 from mmbal.experiment.session import Session
 from mmbal.experiment.warning_log import Warned
 from mmbal.files.atomic import replace_file
 from mmbal.progress import Progress, SilentProgress
 from mmbal.records.checkpoint import Checkpoint
 from mmbal.records.checkpoint_store import Generations
-from mmbal.records.journal import Journal, read_journal
-from mmbal.records.run_folder import open_run
-from mmbal.records.writer import CONFIG, JOURNAL
+from mmbal.records.journal import Journal
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.devices import open_strategy
 from mmbal.replicas.sums import Replicas
@@ -37,6 +35,7 @@ def run(
     progress: Progress | None = None,
     *,
     resume: bool = False,
+    sample: bool = False,
 ) -> dict[str, Any]:
     """Train, select on validation, score on test once, write the record.
 
@@ -46,6 +45,7 @@ def run(
         folder: of the record, absent or empty unless resumed; on several hosts the same one.
         progress: told what happens.
         resume: go on from the newest checkpoint in `folder`, or begin where there is none.
+        sample: write the dataset's sample into its folder first, unless it is there.
 
     Returns:
         What `mmbal run --json` prints; on hosts other than the chief, nothing.
@@ -55,38 +55,43 @@ def run(
         MmbalError: the data, a plugin or the folder do not allow the run, or it is another
             run that is to be resumed.
     """
-    config = resolved.config
-    if resume and (finished := _finished(folder)) is not None:
+    config, files = resolved.config, RunFolder(folder)
+    if resume and (finished := _finished(files)) is not None:
         return finished
     progress = progress or SilentProgress()
     replicas = _start_devices(config, progress)
     progress = progress if replicas.is_chief else SilentProgress()
-    this = Run(config, catalogue, folder, progress, replicas)
+    this = Run(config, catalogue, files, progress, replicas)
     heard = Warned(progress)
-    with heard.catching() if replicas.is_chief else nullcontext():
-        return _run(this, resolved, heard, resume=resume)
+    journal: Journal | None = None
+    with ExitStack() as stack:
+        if replicas.is_chief:
+            stack.enter_context(heard.catching())
+            journal = stack.enter_context(files.claim(resume=resume))
+        if sample:
+            progress.stage("writing the dataset's sample")
+            write_sample(config, catalogue, files.sample)
+        return _run(this, resolved, heard, journal, resume=resume)
 
 
-def _run(run: Run, resolved: Resolved, heard: Warned, *, resume: bool) -> dict[str, Any]:
+def _run(
+    run: Run, resolved: Resolved, heard: Warned, journal: Journal | None, *, resume: bool
+) -> dict[str, Any]:
     """Load the data, build the model and train, from the newest checkpoint if there is one."""
     config, folder = run.config, run.folder
     strategy = build_strategy(config, run.catalogue)  # what it refuses is told before data are read
     run.progress.stage("loading the dataset")
     data = open_dataset(run.catalogue, config.dataset).load(config.data_dir, config.seed)
     table = provenance(run.catalogue, config, data.fingerprint)
-    who, store = identity(config, table), Generations(folder / FOLDER)
+    who, store = identity(config, table), Generations(folder.checkpoints)
     checkpoint = store.newest(run.progress.warn) if resume else None
     if checkpoint is not None:
-        refuse_other(checkpoint.facts["identity"], who, folder)
+        refuse_other(checkpoint.facts["identity"], who, folder.path)
     _agree_on_start(run.replicas, checkpoint)
-    if not run.replicas.is_chief:
-        return Session(run, data, strategy, store, who, heard, None, checkpoint).complete()
-    with (
-        _opened(folder, to_toml(config, resolved.origins, table), resume=resume),
-        Journal(folder / JOURNAL) as journal,
-    ):
-        session = Session(run, data, strategy, store, who, heard, journal, checkpoint)
-        return session.complete()
+    # A resumed run keeps the configuration that it has.
+    if journal is not None and not (resume and folder.config.is_file()):
+        replace_file(folder.config, to_toml(config, resolved.origins, table).encode())
+    return Session(run, data, strategy, store, who, heard, journal, checkpoint).complete()
 
 
 def _start_devices(config: RunConfig, progress: Progress) -> Replicas:
@@ -98,48 +103,21 @@ def _start_devices(config: RunConfig, progress: Progress) -> Replicas:
     return Replicas(strategy)
 
 
-def _finished(folder: Path) -> dict[str, Any] | None:
+def _finished(folder: RunFolder) -> dict[str, Any] | None:
     """Return the result of a run that has come to its end, and put its folder in order."""
-    journal = folder / JOURNAL
-    if not journal.is_file():
-        return None
-    ends = [event["result"] for event in read_journal(journal) if event["event"] == "end"]
-    if not ends:
-        return None
-    open_run(folder)  # the disk may have been too full for the record
-    Generations(folder / FOLDER).clear()
-    return dict(ends[-1])
+    result = folder.result()
+    if result is not None:
+        folder.open()  # the disk may have been too full for the record
+        Generations(folder.checkpoints).clear()
+    return result
 
 
 def _agree_on_start(replicas: Replicas, checkpoint: Checkpoint | None) -> None:
     step = -1 if checkpoint is None else checkpoint.step
-    with replicas.scope():
+    with naming_a_lost_host(replicas), replicas.scope():
         if not replicas.agree(step):
             found = "no checkpoint" if step < 0 else f"the checkpoint of step {step}"
             raise MmbalError(
                 f"worker {replicas.worker} found {found}, others another one: all workers need "
                 "the same --out folder, on a shared file system"
             )
-
-
-@contextmanager
-def _opened(folder: Path, config: str, *, resume: bool) -> Iterator[None]:
-    """Create the folder of a run with its configuration; a resumed one keeps its own.
-
-    Where nothing was begun, nothing stays.
-    """
-    new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MmbalError(f"cannot write into {folder}: {error.strerror}") from error
-    if not (resume and (folder / CONFIG).is_file()):
-        replace_file(folder / CONFIG, config.encode())
-    try:
-        yield
-    finally:
-        journal = folder / JOURNAL
-        if new and journal.exists() and not journal.stat().st_size:
-            journal.unlink()
-            (folder / CONFIG).unlink()
-            folder.rmdir()

@@ -2,7 +2,6 @@
 
 import shutil
 import uuid
-from contextlib import suppress
 from pathlib import Path
 
 from mmbal.config.settings import RunConfig
@@ -26,7 +25,6 @@ def write_sample(config: RunConfig, catalogue: Catalogue, folder: Path) -> None:
         return
     source = open_dataset(catalogue, config.dataset)
     partial = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    known = folder.parent.is_dir()
     try:
         partial.mkdir(parents=True)
         source.sample(partial, SEED)
@@ -37,6 +35,3 @@ def write_sample(config: RunConfig, catalogue: Catalogue, folder: Path) -> None:
             raise MmbalError(f"cannot write a sample to {folder}: {error.strerror}") from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-        if not known and not folder.is_dir():
-            with suppress(OSError):
-                folder.parent.rmdir()

@@ -9,14 +9,13 @@ from mmbal.data import MultimodalDataset
 from mmbal.errors import Interrupted, MmbalError, Preempted
 from mmbal.experiment.evaluate import load_weights
 from mmbal.experiment.fitting import Fitting, Run, naming_a_lost_host
-from mmbal.experiment.observers import SELECTED, JournalWriter, Selection
+from mmbal.experiment.observers import JournalWriter, Selection
 from mmbal.experiment.scoring import Scorer, result
 from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopTraining
 from mmbal.experiment.warning_log import Warned
 from mmbal.records.checkpoint import Checkpoint
 from mmbal.records.checkpoint_store import Generations
 from mmbal.records.journal import Journal
-from mmbal.records.writer import consolidate
 from mmbal.strategies.strategy import Strategy
 
 
@@ -77,7 +76,7 @@ class Session:
                 self._note_stop(str(error))
             raise
         if self._journal is not None:  # all is told: what fails from here on is no stop
-            consolidate(self._run.folder)
+            self._run.folder.consolidate()
             self._store.clear()
         with naming_a_lost_host(replicas):
             replicas.agree(0)
@@ -92,7 +91,10 @@ class Session:
             measured = self._score(self._journal, selection, writer)
         measured["seconds"] = seconds = time.monotonic() - self._started
         outcome = result(
-            self._run.config, self._run.folder, measured, self._fitting.model.network.modalities
+            self._run.config,
+            self._run.folder.path,
+            measured,
+            self._fitting.model.network.modalities,
         )
         self._journal.write({"event": "end", "seconds": seconds, "result": outcome})
         return outcome
@@ -145,7 +147,7 @@ class Session:
         selected = last
         if selection.epoch not in (None, writer.epoch):
             self._run.progress.stage("scoring the selected weights")
-            load_weights(network, self._run.folder / SELECTED)
+            load_weights(network, self._run.folder.weights)
             selected, means = scorer.score("validation", "test")
         for weights, scores in (("selected", selected), ("last", last)):
             for split, values in scores.items():
@@ -170,7 +172,9 @@ class Session:
         done = saved if self._fitting.writer is None else self._fitting.writer
         kind = Preempted if reason == PREEMPTED else Interrupted
         return kind(
-            self._run.folder, f"stopped after {done.steps} steps", resumable=saved.saved is not None
+            self._run.folder.path,
+            f"stopped after {done.steps} steps",
+            resumable=saved.saved is not None,
         )
 
     def _note_stop(self, reason: str) -> None:
@@ -180,4 +184,4 @@ class Session:
         writer.flush()
         step = writer.steps
         self._journal.write({"event": "stop", "reason": reason, "step": step})
-        consolidate(self._run.folder)
+        self._run.folder.consolidate()

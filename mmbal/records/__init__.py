@@ -3,6 +3,6 @@
 from mmbal.records.journal import read_journal
 from mmbal.records.reader import read_record
 from mmbal.records.record import Epochs, History, Record, Steps
-from mmbal.records.run_folder import open_run
+from mmbal.records.run_folder import RunFolder
 
-__all__ = ["Epochs", "History", "Record", "Steps", "open_run", "read_journal", "read_record"]
+__all__ = ["Epochs", "History", "Record", "RunFolder", "Steps", "read_journal", "read_record"]

@@ -5,22 +5,19 @@ one torn line, the last; it has no newline and both reader and writer leave it o
 """
 
 import errno
-import fcntl
 import json
 import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from mmbal.errors import DataFormatError, MmbalError
+from mmbal.errors import DataFormatError, MmbalError, attempting
+from mmbal.files.locking import try_lock
 
 # After these events a power failure must not cost what was learnt so far.
 DURABLE_EVENTS = frozenset({"start", "epoch", "scores", "stop", "end"})
-
-_TAIL = 1 << 16
 
 
 class Journal:
@@ -35,16 +32,19 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        try:
+        with attempting(f"write {self.path}"):
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
         try:
-            self._lock()
+            self._refuse_another_writer()
             self._cut(whole_size(self.path))
         except BaseException:
             self.close()
             raise
+
+    @property
+    def size(self) -> int:
+        """Return the bytes written so far, also by the processes before."""
+        return os.fstat(self._file).st_size
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Append one event.
@@ -59,15 +59,16 @@ class Journal:
         """
         text = json.dumps(_plain(event), separators=(",", ":"), allow_nan=False)
         line = text.encode("ascii") + b"\n"
-        before = os.fstat(self._file).st_size
-        try:
-            _write_all(self._file, line)
-            if event.get("event") in DURABLE_EVENTS:
-                _synchronise(self._file)
-        except OSError as error:
-            with suppress(OSError):
-                self._cut(before)
-            raise _unwritable(self.path, error) from error
+        before = self.size
+        with attempting(f"write {self.path}"):
+            try:
+                _write_all(self._file, line)
+                if event.get("event") in DURABLE_EVENTS:
+                    _synchronise(self._file)
+            except OSError:
+                with suppress(OSError):
+                    self._cut(before)
+                raise
 
     def close(self) -> None:
         """Close the file; a second call does nothing."""
@@ -75,28 +76,13 @@ class Journal:
             os.close(self._file)
             self._file = -1
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _lock(self) -> None:
-        # The kernel drops the lock with the process, so a killed run can be resumed.
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise MmbalError(f"{self.path}: another process is writing this run") from error
-        except OSError:
-            pass  # a file system without locks
+    def _refuse_another_writer(self) -> None:
+        # A file without a name was that of a process which has just removed it.
+        if not try_lock(self._file) or not os.fstat(self._file).st_nlink:
+            raise MmbalError(f"{self.path}: another process is writing this run")
 
     def _cut(self, size: int) -> None:
-        if os.fstat(self._file).st_size > size:
+        if self.size > size:
             os.ftruncate(self._file, size)
 
 
@@ -121,16 +107,13 @@ def numbered_events(
         path: the journal.
         size: bytes to read at most, the end of a whole line; None for all of them.
     """
-    try:
-        with Path(path).open("rb") as file:
-            read = 0
-            for number, line in enumerate(file, start=1):
-                read += len(line)
-                if not line.endswith(b"\n") or (size is not None and read > size):
-                    return
-                yield number, _parse(line, f"{path}:{number}")
-    except OSError as error:
-        raise MmbalError(f"cannot read {path}: {error.strerror}") from error
+    with attempting(f"read {path}"), Path(path).open("rb") as file:
+        read = 0
+        for number, line in enumerate(file, start=1):
+            read += len(line)
+            if not line.endswith(b"\n") or (size is not None and read > size):
+                return
+            yield number, _parse(line, f"{path}:{number}")
 
 
 def whole_size(path: str | os.PathLike[str]) -> int:
@@ -139,19 +122,8 @@ def whole_size(path: str | os.PathLike[str]) -> int:
     Raises:
         MmbalError: the file cannot be read.
     """
-    try:
-        with Path(path).open("rb") as file:
-            end = os.fstat(file.fileno()).st_size
-            while end > 0:
-                start = max(0, end - _TAIL)
-                file.seek(start)
-                newline = file.read(end - start).rfind(b"\n")
-                if newline >= 0:
-                    return start + newline + 1
-                end = start
-            return 0
-    except OSError as error:
-        raise MmbalError(f"cannot read {path}: {error.strerror}") from error
+    with attempting(f"read {path}"):
+        return Path(path).read_bytes().rfind(b"\n") + 1
 
 
 def _parse(line: bytes, place: str) -> dict[str, Any]:
@@ -191,7 +163,3 @@ def _synchronise(file: int) -> None:
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a pipe or an odd file system
             raise
-
-
-def _unwritable(path: Path, error: OSError) -> MmbalError:
-    return MmbalError(f"cannot write {path}: {error.strerror}")

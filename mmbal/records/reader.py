@@ -11,39 +11,28 @@ import h5py
 import numpy as np
 
 from mmbal.errors import DataFormatError, MmbalError
-from mmbal.files.safe_hdf5 import check_values, most_bytes, own_object
+from mmbal.files.safe_hdf5 import open_sealed
 from mmbal.records.record import Epochs, History, Record, Steps
 from mmbal.records.schema import ARRAYS, FIELDS, FORMAT, VERSION, Field
-from mmbal.records.writer import JOURNAL, RECORD
 
 _KINDS = {"float64": "f", "int64": "iu", "bool": "b", "text": "S"}
 
 
-def read_record(run: str | os.PathLike[str]) -> Record:
-    """Read the record of a run.
+def read_record(record: str | os.PathLike[str]) -> Record:
+    """Read a record as it stands; `RunFolder.open` brings that of a run up to date first.
 
     Args:
-        run: a run's folder holding `record.h5`, or such a file.
+        record: the `record.h5` of a run, wherever it lies now.
 
     Raises:
         DataFormatError: the file is damaged, is no record, or holds links to elsewhere.
         MmbalError: there is no such file, or a newer mmbal wrote it.
     """
-    path = Path(run)
-    if path.is_dir():
-        path /= RECORD
+    path = Path(record)
     if not path.is_file():
-        raise MmbalError(f"no record at {path}: expected a folder with {JOURNAL} or {RECORD}")
-    try:
-        # Records are replaced as a whole, never written in place, so no lock is needed;
-        # asking for one fails on read-only and network file systems.
-        with h5py.File(path, "r", locking=False) as file:
-            return _read(file, path)
-    except MmbalError:
-        raise
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataFormatError(f"{path}: damaged record ({reason})") from error
+        raise MmbalError(f"no record at {path}: expected an HDF5 file that `mmbal run` wrote")
+    with open_sealed(path) as file:
+        return _read(file, path)
 
 
 def _read(file: h5py.File, path: Path) -> Record:
@@ -55,34 +44,22 @@ def _read(file: h5py.File, path: Path) -> Record:
             f"{path}: schema version {version} is newer than {VERSION}, the newest this mmbal "
             "reads; upgrade mmbal"
         )
-    limit = most_bytes(path)
-    values = {field.path: _dataset(file, field, field.path, limit) for field in FIELDS}
+    values = {field.path: _dataset(file, field, field.path) for field in FIELDS}
     _check_axes(values)
-    arrays = _group(file, "arrays")
     return _record(
         values,
-        arrays={unquote(name): _dataset(file, ARRAYS, f"arrays/{name}", limit) for name in arrays},
+        arrays={unquote(n): _dataset(file, ARRAYS, f"arrays/{n}") for n in file["arrays"]},
         journal_bytes=int(file.attrs["journal_bytes"]),
     )
 
 
-def _group(file: h5py.File, path: str) -> h5py.Group:
-    """Return a group reached by hard links only."""
-    group: Any = file
-    for name in path.split("/"):
-        group = own_object(group, name, path)
-    return group
-
-
-def _dataset(file: h5py.File, field: Field, path: str, limit: int) -> Any:
+def _dataset(file: h5py.File, field: Field, path: str) -> Any:
     """Return the checked values of one dataset: text as str or tuple, the rest as NumPy."""
-    group, _, name = path.rpartition("/")
-    if field.default is not None and name not in _group(file, group):
+    dataset: Any = file.get(path)
+    if dataset is None and field.default is not None:
         return field.default
-    dataset: Any = _group(file, path)
     if not isinstance(dataset, h5py.Dataset):
-        raise TypeError(f"{path} is no dataset")
-    check_values(dataset, path, limit)
+        raise TypeError(f"no dataset {path}")
     if dataset.dtype.kind not in _KINDS[field.dtype]:
         raise ValueError(f"{path} holds {dataset.dtype}, expected {field.dtype}")
     if field.axes != ("...",) and dataset.ndim != len(field.axes):

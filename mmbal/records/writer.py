@@ -1,8 +1,7 @@
-"""Journal -> `record.h5`, atomically."""
+"""Record -> HDF5, atomically."""
 
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,54 +11,13 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from mmbal.errors import MmbalError
 from mmbal.files.atomic import replace_file
-from mmbal.records.assembly import assemble
 from mmbal.records.record import Record
 from mmbal.records.schema import ARRAYS, FIELDS, FORMAT, VERSION, Field
 from mmbal.version import __version__
 
-CONFIG, JOURNAL, RECORD = "config.toml", "journal.jsonl", "record.h5"
-
 # Shorter arrays grow under compression.
 _COMPRESS_FROM = 4096
-
-
-def consolidate(run_dir: str | os.PathLike[str]) -> Path:
-    """Build `record.h5` of a run's folder from its journal and config.toml; return its path.
-
-    Killed at any moment, it leaves the old record or none; the journal is never touched.
-
-    Raises:
-        DataFormatError: the journal is broken; the message starts with file:line.
-        MmbalError: there is no journal, or the record cannot be written.
-    """
-    record = assemble_run(run_dir)
-    path = Path(run_dir) / RECORD
-    write_record(record, path)
-    return path
-
-
-def assemble_run(run_dir: str | os.PathLike[str]) -> Record:
-    """Read the record of a run from its journal and config.toml, writing nothing.
-
-    Raises: as `consolidate`.
-    """
-    folder = Path(run_dir)
-    if not (folder / JOURNAL).is_file():
-        raise no_run(folder)
-    try:
-        config = (folder / CONFIG).read_text(encoding="utf-8", errors="backslashreplace")
-    except FileNotFoundError:
-        config = ""
-    except OSError as error:
-        raise MmbalError(f"cannot read {folder / CONFIG}: {error.strerror}") from error
-    return assemble(folder / JOURNAL, config)
-
-
-def no_run(folder: Path) -> MmbalError:
-    """Return the error of a folder without a journal."""
-    return MmbalError(f"no run in {folder}: expected {JOURNAL}, which `mmbal run` writes")
 
 
 def write_record(record: Record, path: Path) -> None:
@@ -100,11 +58,9 @@ def contents_of(record: Record) -> dict[str, Any]:
         for name, value in values.items()
     ]
     count = -1 if record.steps_per_epoch is None else record.steps_per_epoch
-    plain = ("recipe", "dataset", "architecture", "strategy", "seed", "epochs", "batch_size",
-             "modalities", "classes", "fingerprint", "started", "config", "status",
-             "stop_reason", "seconds", "warnings")  # fmt: skip
+    run = [field.path for field in FIELDS if field.path.startswith("run/")]
     return {
-        **{f"run/{name}": getattr(record, name) for name in plain},
+        **{path: getattr(record, path.removeprefix("run/")) for path in run},
         "run/steps_per_epoch": count,
         "run/result": json.dumps(record.result),
         "run/notes": json.dumps(record.notes),

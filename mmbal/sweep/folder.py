@@ -1,15 +1,10 @@
 """A sweep's folder: the plan, one run per trial, and what of it is done."""
 
-import fcntl
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from mmbal.errors import DataFormatError, MmbalError
+from mmbal.errors import DataFormatError, MmbalError, attempting
 from mmbal.sweep.plan import Trial, differences
 
 if TYPE_CHECKING:
@@ -18,12 +13,10 @@ if TYPE_CHECKING:
 PLAN, TABLE, TRIALS, ASIDE, ERRORS, LOCKS = (
     "sweep.toml", "table.csv", "trials", "aside", "errors", ".locks",
 )  # fmt: skip
-RESUME = "resume"  # in a run's folder: what a run goes on from
 
 State = Literal["waiting", "half-done", "finished"]
 
 _SHOWN = 3
-_POLL = 0.2
 
 
 @dataclass(frozen=True)
@@ -70,23 +63,30 @@ def trial_folder(sweep: Path, trial: Trial) -> Path:
 
 
 def standing(sweep: Path, trial: Trial) -> Standing:
-    """Tell how far a trial is; nothing is written.
+    """Tell how far a trial is.
 
     Raises:
         MmbalError: its folder holds a finished run of another configuration, or cannot be read.
     """
     folder = trial_folder(sweep, trial)
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists():
         return Standing("waiting")
+    # It loads NumPy, which a trial may only do once its threads are set.
+    from mmbal.records.run_folder import RunFolder
+
+    run = RunFolder(folder)
     try:
-        record = _peek(folder)
-    except DataFormatError:
-        record = None  # damaged: it is set aside and begun again
-    if record is None:
+        status = run.status()
+        if status in ("absent", "claimed"):
+            return Standing("waiting")
+        if status == "foreign":
+            return Standing("half-done")
+        record = run.open()
+    except DataFormatError:  # damaged: it is set aside and begun again
         return Standing("half-done")
     found = _differences(record, trial)
-    if record.status != "finished":
-        return Standing("half-done", resumable=not found and (folder / RESUME).is_dir())
+    if status != "finished":
+        return Standing("half-done", resumable=not found and status == "resumable")
     if found:
         more = f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
         raise MmbalError(
@@ -102,76 +102,12 @@ def set_aside(sweep: Path, trial: Trial) -> None:
     Raises:
         MmbalError: it cannot be moved.
     """
-    try:
+    with attempting(f"move {trial_folder(sweep, trial)}"):
         (sweep / ASIDE).mkdir(exist_ok=True)
         number = 1
         while (sweep / ASIDE / f"{trial.name}-{number}").exists():
             number += 1
         trial_folder(sweep, trial).rename(sweep / ASIDE / f"{trial.name}-{number}")
-    except OSError as error:
-        raise MmbalError(f"cannot move {trial_folder(sweep, trial)}: {error.strerror}") from error
-
-
-@contextmanager
-def lock(sweep: Path, name: str, problem: str, patience: float = 0) -> Iterator[None]:
-    """Hold a name in a sweep's folder against other processes, on this machine and others.
-
-    Args:
-        sweep: its folder, made if absent.
-        name: what is held.
-        problem: the message if another process holds it.
-        patience: seconds to wait for a process that is just ending.
-
-    Raises:
-        MmbalError: another process holds it, or the folder cannot be written.
-    """
-    path = sweep / LOCKS / name
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise MmbalError(f"cannot write {path}: {error.strerror}") from error
-    try:
-        if not _acquire(file, patience):
-            raise MmbalError(problem)
-        yield
-    finally:
-        # The kernel drops the lock with the file, also when the process is killed.
-        os.close(file)
-
-
-def _acquire(file: int, patience: float) -> bool:
-    end = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= end:
-                return False
-            time.sleep(_POLL)
-        except OSError:
-            return True  # a file system without locks; the journal has one of its own
-        else:
-            return True
-
-
-def _peek(folder: Path) -> "Record | None":
-    """Return the record of a run without bringing it up to date; None where there is no run."""
-    from mmbal.records.journal import whole_size
-    from mmbal.records.reader import read_record
-    from mmbal.records.writer import JOURNAL, RECORD, assemble_run
-
-    if not (folder / JOURNAL).is_file() or not whole_size(folder / JOURNAL):
-        return None
-    if (folder / RECORD).is_file():
-        try:
-            record = read_record(folder)
-        except DataFormatError:
-            pass  # the journal knows all that a damaged record held
-        else:
-            if record.journal_bytes == whole_size(folder / JOURNAL):
-                return record
-    return assemble_run(folder)
 
 
 def _differences(record: "Record", trial: Trial) -> list[str]:

@@ -11,21 +11,12 @@ from typing import Any
 from mmbal.config.layering import COMPONENTS, SETS
 from mmbal.config.origin import Key, Origin, Override, dotted
 from mmbal.config.resolution import Resolved, resolve
+from mmbal.config.settings import FREE
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError, MmbalError
 from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.axes import Axis, Point, canonical, points
-
-# How and where a trial is carried out is no part of what it is: runs are resumed across these.
-FREE = {
-    "data_dir",
-    "distribute",
-    "logical_devices",
-    "worker_wait",
-    "checkpoint_minutes",
-    "checkpoint_steps",
-}
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=+-]+")
 _LONGEST_NAME = 100

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from mmbal.config.origin import dotted
 from mmbal.files.atomic import replace_file
+from mmbal.files.locking import exclusive
 from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.folder import (
     ERRORS,
+    LOCKS,
     PLAN,
     TABLE,
     Standing,
     check_folder,
-    lock,
     standing,
     trial_folder,
 )
@@ -142,10 +143,10 @@ class Sweep:
 
     def records(self) -> "dict[str, Record]":
         """Return the records of finished trials, by folder."""
-        from mmbal.records.run_folder import open_run
+        from mmbal.records.run_folder import RunFolder
 
         done = [trial for trial in self.trials if self._rows[trial.name]["status"] == "finished"]
-        return {str(path): open_run(path) for path in (self._path(trial) for trial in done)}
+        return {str(path): RunFolder(path).open() for path in (self._path(trial) for trial in done)}
 
     def _look(self, trial: Trial) -> None:
         stands = standing(self.folder, trial)
@@ -167,11 +168,11 @@ class Sweep:
         replace_file(self.table, to_csv(self.rows).encode())
 
 
-def exclusive(folder: Path, *, begun: bool = False) -> AbstractContextManager[None]:
+def only_sweep(folder: Path, *, begun: bool = False) -> AbstractContextManager[None]:
     """Keep other sweeps out of a folder; `begun`: it must be a sweep's already.
 
     Raises:
         MmbalError: it is none of a sweep, or another sweep runs in it.
     """
     check_folder(folder, begun=begun)
-    return lock(folder, "sweep", f"another `mmbal sweep` is running in {folder}")
+    return exclusive(folder / LOCKS / "sweep", f"another `mmbal sweep` is running in {folder}")

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmbal.config.origin import Key, dotted
+from mmbal.config.settings import FREE
 from mmbal.config.tree import leaves
 from mmbal.sweep.folder import TRIALS
-from mmbal.sweep.plan import FREE, Trial
+from mmbal.sweep.plan import Trial
 
 _OWN_COLUMNS = {("strategy", "name"), ("seed",)}
 

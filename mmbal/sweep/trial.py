@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmbal.errors import Interrupted, MmbalError
-from mmbal.sweep.folder import PLAN, lock, set_aside, standing, trial_folder
+from mmbal.files.locking import exclusive
+from mmbal.sweep.folder import LOCKS, PLAN, set_aside, standing, trial_folder
 from mmbal.sweep.plan import Trial
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def run_trial(job: Job) -> Outcome:
     try:
         _refuse_unshared(sweep)
         problem = f"another process is running {trial_folder(sweep, job.trial)}"
-        with lock(sweep, f"trial-{job.trial.name}", problem, _PATIENCE):
+        with exclusive(sweep / LOCKS / f"trial-{job.trial.name}", problem, _PATIENCE):
             return _run(sweep, job.trial)
     except (Interrupted, KeyboardInterrupt):
         return Outcome("interrupted")
@@ -107,7 +108,7 @@ def _prepare(job: Job) -> None:
 
 
 def _run(sweep: Path, trial: Trial) -> Outcome:
-    from mmbal.records.run_folder import open_run
+    from mmbal.records.run_folder import RunFolder
     from mmbal.registry.discovery import discover
     from mmbal.report.outcome import outcome
 
@@ -124,5 +125,5 @@ def _run(sweep: Path, trial: Trial) -> Outcome:
         # Only a run that can be gone on with is told so.
         how: dict[str, Any] = {"resume": True} if stands.resumable else {}
         run(resolved, catalogue, folder, **how)
-        record = open_run(folder)
+        record = RunFolder(folder).open()
     return Outcome("finished", outcome(record, str(folder)))

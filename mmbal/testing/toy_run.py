@@ -19,6 +19,7 @@ from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
 from mmbal.progress import SilentProgress
 from mmbal.records.checkpoint_store import Checkpoint, Generations
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas
 from mmbal.strategies.strategy import Strategy
@@ -119,8 +120,9 @@ def prepare(
         checkpoint: to go on from.
     """
     config = _config(precision, 1 if checkpoints else None)
-    store = Store(folder / "resume")
-    run = Run(config, parts, folder, SilentProgress(), Replicas())
+    files = RunFolder(folder)
+    store = Store(files.checkpoints)
+    run = Run(config, parts, files, SilentProgress(), Replicas())
     fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
     fitting.model.run_eagerly = eager
     toy = ToyRun(fitting.model, fitting, store)

@@ -38,13 +38,21 @@ class FakeExperiment(ModuleType):
     def __init__(self) -> None:
         super().__init__("mmbal.experiment")
         self.calls: list[tuple[Any, ...]] = []
-        self.samples: list[tuple[str, Path]] = []
+        self.samples: list[bool] = []
         self.error: BaseException | None = None
 
     def run(
-        self, resolved: Any, catalogue: Any, out: Path, progress: Progress, *, resume: bool = False
+        self,
+        resolved: Any,
+        catalogue: Any,
+        out: Path,
+        progress: Progress,
+        *,
+        resume: bool = False,
+        sample: bool = False,
     ) -> dict[str, Any]:
         self.calls.append((resolved, catalogue, out))
+        self.samples.append(sample)
         progress.started(2, 40)
         progress.stepped(1, 40, 1.0)
         progress.epoch_done(1, {"loss": 1.0, "d_speed": float("nan")})
@@ -54,9 +62,6 @@ class FakeExperiment(ModuleType):
         if self.error:
             raise self.error
         return {"run": str(out), **RESULT, "strategy": resolved.config.strategy.name}
-
-    def write_sample(self, config: Any, catalogue: Any, folder: Path) -> None:
-        self.samples.append((config.dataset.name, folder))
 
     def evaluate(
         self, run: Path, catalogue: Any, split: str, weights: str, data_dir: Path | None

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import tomlkit
 
-from mmbal.errors import Interrupted
+from mmbal.errors import Interrupted, MmbalError
 
 RECIPE = ("run", "--plugin", "colored-digits")
 
@@ -34,7 +34,7 @@ def test_sample_is_written_into_the_folder_of_the_run(mmbal: Any, experiment: An
 
     assert done.exit_code == 0, done.output
     [(resolved, *_)] = experiment.calls
-    assert experiment.samples == [("colored-digits", Path("here/sample"))]
+    assert experiment.samples == [True]
     assert resolved.config.data_dir == Path("here/sample")
     assert str(resolved.origins["data_dir"]) == "--sample"
     assert "mmbal run --plugin colored-digits --sample --seed 7 --strategy vanilla" in done.stderr
@@ -43,9 +43,9 @@ def test_sample_is_written_into_the_folder_of_the_run(mmbal: Any, experiment: An
 def test_sample_of_a_run_in_the_default_folder(mmbal: Any, experiment: Any) -> None:
     mmbal(*RECIPE, "--sample")
 
-    [(_, _, out)] = experiment.calls
+    [(resolved, _, out)] = experiment.calls
     assert out.parent == Path("runs")
-    assert experiment.samples == [("colored-digits", out / "sample")]
+    assert resolved.config.data_dir == out / "sample"
 
 
 def test_sample_of_a_resumed_run_stays_its_data(mmbal: Any, experiment: Any) -> None:
@@ -77,7 +77,9 @@ def test_sample_that_is_there_does_not_make_a_folder_used(mmbal: Any, experiment
 
     assert mmbal(*RECIPE, "--sample", "--out", "here").exit_code == 0
     assert mmbal(*RECIPE, "--out", "here").exit_code == 2
-    Path("here/journal.jsonl").touch()
+    Path("here/journal.jsonl").touch()  # of a run that was killed before it began
+    assert mmbal(*RECIPE, "--sample", "--out", "here").exit_code == 0
+    Path("here/journal.jsonl").write_text('{"event":"start"}\n')
     assert mmbal(*RECIPE, "--sample", "--out", "here").exit_code == 2
 
 
@@ -122,6 +124,33 @@ def test_default_folder_names_the_run(mmbal: Any, experiment: Any) -> None:
 
     out = experiment.calls[0][2]
     assert re.fullmatch(r"runs/colored-digits-guided-seed7-\d{8}-\d{6}", str(out))
+
+
+def test_runs_that_begin_in_the_same_second_have_folders_of_their_own(
+    mmbal: Any, experiment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.strftime", lambda _: "20260101-120000")
+    made = []
+
+    def run(resolved: Any, catalogue: Any, out: Path, *_: Any, **how: Any) -> dict[str, Any]:
+        assert list(out.iterdir()) == []  # it is there before anything is loaded
+        made.append(out.name)
+        (out / "journal.jsonl").touch()
+        return {}
+
+    monkeypatch.setattr(experiment, "run", run)
+    for _ in range(3):
+        assert mmbal(*RECIPE).exit_code == 0
+
+    first = "colored-digits-guided-seed0-20260101-120000"
+    assert made == [first, f"{first}-2", f"{first}-3"]
+
+
+def test_a_default_folder_of_a_run_that_fails_does_not_stay(mmbal: Any, experiment: Any) -> None:
+    experiment.error = MmbalError("no data")
+
+    assert mmbal(*RECIPE).exit_code == 2
+    assert list(Path("runs").iterdir()) == []
 
 
 def test_used_folder_is_refused(mmbal: Any, experiment: Any, tmp_path: Path) -> None:

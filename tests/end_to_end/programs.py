@@ -119,7 +119,7 @@ class Script:
 
     def newest(self, folder: Path) -> str:
         """Return the name of the newest checkpoint of a run, "" for none."""
-        return max((path.name for path in (folder / "resume").glob("0*.h5")), default="")
+        return max((path.name for path in (folder / "resume").glob("0*.safetensors")), default="")
 
     def train(self, out: Path, *arguments: Any) -> dict[str, Any]:
         """Run one small epoch; return the object of the last line of stdout."""

@@ -176,4 +176,4 @@ def test_sample_check_and_train_on_files(mmbal, script):
     assert len(files) == 4
     assert checked.stdout == "colored-mnist in mnist: sound\n"
     assert json.loads(done.stdout)["dataset"] == "colored-mnist"
-    assert read_record(mmbal.folder / "on-files").status == "finished"
+    assert read_record(mmbal.folder / "on-files" / "record.h5").status == "finished"

@@ -47,7 +47,7 @@ def assert_nothing_torn(folder):
 
 def assert_goes_on(mmbal, folder):
     mmbal("run", "--resume", "--out", folder)
-    record = read_record(folder)
+    record = read_record(folder / "record.h5")
     assert record.status == "finished"
     assert record.result["steps"] == len(record.history.steps.index) == 48
     assert not (folder / "resume").exists()
@@ -58,7 +58,7 @@ def stopped(mmbal):
     """Return the folder of a run that was told to stop, with two checkpoints."""
     folder = mmbal.folder / "full-while-stopping"
     process = mmbal.start("run", *mmbal.small, *RUN, "--out", folder)
-    while len(list(folder.glob("resume/0*.h5"))) < 2:
+    while len(list(folder.glob("resume/0*.safetensors"))) < 2:
         time.sleep(0.01)
         assert process.poll() is None, process.communicate()[1]
     process.send_signal(signal.SIGTERM)
@@ -84,7 +84,7 @@ LIMITS = (
     # Larger than the journal, smaller than the weights.
     (lambda _: 400_000, ("weights.weights.h5", "last.weights.h5"), ("checkpoint_steps=1000",)),
     # Larger than the weights, smaller than a checkpoint.
-    (lambda _: 1_600_000, ("resume/{step:08d}.h5",), ()),
+    (lambda _: 1_600_000, ("resume/{step:08d}.safetensors",), ()),
 )
 
 
@@ -105,16 +105,16 @@ def test_files_that_cannot_grow_are_one_line_each(mmbal, copy):
 AT_THE_END = """
 import os, resource, sys
 from mmbal.cli import main
-from mmbal.records import writer
+from mmbal.records.run_folder import RunFolder
 
-assemble_run = writer.assemble_run
+assemble = RunFolder.assemble
 
-def assemble_late(folder):
-    size = os.path.getsize(os.path.join(folder, "journal.jsonl")) // 2
+def assemble_late(run):
+    size = os.path.getsize(run.journal) // 2
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    return assemble_run(folder)
+    return assemble(run)
 
-writer.assemble_run = assemble_late
+RunFolder.assemble = assemble_late
 sys.argv[0] = "mmbal"
 main()
 """
@@ -173,7 +173,12 @@ def test_a_full_disk_is_one_line_and_room_is_enough_to_go_on(stopped, tmp_path):
     error, _, second = second.partition("\n")
     ended = subprocess.CompletedProcess([], done.returncode, "", f"{first}error: {error}\n")
     step = Generations(stopped / "resume").newest().step + 4
-    files = ("journal.jsonl", f"resume/{step:08d}.h5", "weights.weights.h5", "last.weights.h5")
+    files = (
+        "journal.jsonl",
+        f"resume/{step:08d}.safetensors",
+        "weights.weights.h5",
+        "last.weights.h5",
+    )
     assert_one_line(ended, disk / "run", "No space left on device", *files)
     assert assert_nothing_torn(kept).step == step - 4
     assert json.loads(done.stdout)["steps"] == 48

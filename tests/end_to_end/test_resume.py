@@ -38,7 +38,7 @@ def await_moment(mmbal, process, folder, epochs, moment):
     if moment == "saving":
         wait_until(process, lambda: list((folder / "resume").glob(".*.partial")))
     elif moment == "scoring":
-        wait_until(process, lambda: mmbal.newest(folder) == f"{epochs * STEPS:08d}.h5")
+        wait_until(process, lambda: mmbal.newest(folder) == f"{epochs * STEPS:08d}.safetensors")
     else:
         time.sleep(moment)
 
@@ -50,7 +50,7 @@ def assert_readable(mmbal, folder):
     assert told["status"] == "unfinished"
     assert "rebuilt" in report.stderr
     assert told["epochs"] > 0
-    record = read_record(folder)
+    record = read_record(folder / "record.h5")
     assert len(record.history.epochs.index) == told["epochs"]
     steps = record.history.steps.index
     assert (steps == range(len(steps))).all()
@@ -84,7 +84,7 @@ def stopped(mmbal, which, status, reason):
     """Return the folder of a run that heard a signal after two checkpoints, and its stderr."""
     folder = mmbal.folder / f"told-{which.name}"
     process = start(mmbal, folder, EPOCHS)
-    wait_until(process, lambda: len(list((folder / "resume").glob("0*.h5"))) == 2)
+    wait_until(process, lambda: len(list((folder / "resume").glob("0*.safetensors"))) == 2)
     process.send_signal(which)
     out, err = process.communicate(timeout=60)
     assert process.returncode == status
@@ -103,7 +103,7 @@ def test_ctrl_c_leaves_a_readable_record_and_says_how_to_go_on(mmbal, unbroken, 
     assert "interrupted: stopped after" in err
     for hint in ("mmbal report", "mmbal evaluate", "--weights last", "--resume"):
         assert hint in err
-    record = read_record(folder)
+    record = read_record(folder / "record.h5")
     assert (record.status, record.stop_reason) == ("interrupted", "interrupt")
     assert len(record.history.epochs.index) >= 2
     steps = record.history.steps.index

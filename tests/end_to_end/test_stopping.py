@@ -43,6 +43,6 @@ def test_kill_before_the_first_step_leaves_a_journal_that_report_rebuilds(mmbal)
     told = json.loads(report.stdout)
     assert (told["status"], told["epochs"]) == ("unfinished", 0)
     assert "rebuilt" in report.stderr
-    assert len(read_record(folder).history.epochs.index) == 0
+    assert len(read_record(folder / "record.h5").history.epochs.index) == 0
     failed = mmbal("evaluate", folder.name, status=2)
     assert failed.stderr.splitlines()[-1].startswith("error: ")

@@ -62,7 +62,7 @@ def contents(folder):
 
 def is_whole(folder):
     """Tell whether a run is finished and holds each of its steps once."""
-    record = read_record(folder)
+    record = read_record(folder / "record.h5")
     return record.status == "finished" and [*record.history.steps.index] == [*range(EPOCHS * STEPS)]
 
 

@@ -228,7 +228,7 @@ class TestOfARun:
     def test_two_are_kept(self, folder):
         # Ctrl-C came in step 8, before its checkpoint; step 5 ends an epoch.
         assert sorted(path.name for path in (folder / "resume").iterdir()) == [
-            "00000004.h5", "00000006.h5",
+            "00000004.safetensors", "00000006.safetensors",
         ]  # fmt: skip
         facts = Generations(folder / "resume").newest().facts
         assert facts["position"] == {"epoch": 1, "step": 1}
@@ -241,18 +241,20 @@ class TestOfARun:
         assert warned == []
 
     def test_a_damaged_newest_falls_back_and_says_so(self, toys, folder):
-        newest = folder / "resume" / "00000006.h5"
+        newest = folder / "resume" / "00000006.safetensors"
         newest.write_bytes(newest.read_bytes()[:-100])
         warned, start = self.resume(toys, folder)
         assert start["resumed_at"] == 4
         (text,) = warned
         assert text.startswith(f"{newest}: damaged checkpoint (")
-        assert text.endswith("; using 00000004.h5 instead")
+        assert text.endswith("; using 00000004.safetensors instead")
 
     def test_all_damaged_is_an_error(self, toys, folder):
         for path in (folder / "resume").iterdir():
             path.write_bytes(b"")
-        with pytest.raises(MmbalError, match=r"no intact checkpoint in .*: 00000006.h5 \("):
+        with pytest.raises(
+            MmbalError, match=r"no intact checkpoint in .*: 00000006.safetensors \("
+        ):
             self.resume(toys, folder)
 
     def test_none_begins_anew(self, toys, folder):

@@ -74,8 +74,8 @@ class TestFaults:
             poisoned.run(folder, dataset="poisoned", strategy="vanilla", epochs=3)
 
         text = str(caught.value)
-        assert read_record(folder).status == "interrupted"
-        assert read_record(folder).stop_reason == text
+        assert read_record(folder / "record.h5").status == "interrupted"
+        assert read_record(folder / "record.h5").stop_reason == text
         found = re.fullmatch(
             r"(.*) became NaN or infinite in step (\d) \(epoch 1, batch (\d), training examples "
             r"([\d, ]+)\); the weights of the step before are kept: .*",

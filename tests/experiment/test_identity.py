@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from mmbal.config.settings import FREE
 from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment import run
-from mmbal.experiment.identity import FREE, identity, refuse_other
+from mmbal.experiment.identity import MAY_CHANGE, identity, refuse_other
 from mmbal.registry.catalogue import Provenance
 
 PROVENANCE = {
@@ -33,7 +34,15 @@ def test_what_is_computed_belongs_to_it(toys):
     assert {"strategy.name", "strategy.window", "dataset.units"} <= keys
     assert {"provenance.mmbal", "provenance.plugins.toy"} <= keys
     assert "provenance.dataset_fingerprint" in keys
-    assert not keys & FREE
+    assert not keys & MAY_CHANGE
+
+
+def test_the_fields_of_a_run_say_which_of_them_may_change():
+    assert {
+        "data_dir", "distribute", "logical_devices", "worker_wait", "checkpoint_minutes",
+        "checkpoint_steps",
+    } == FREE  # fmt: skip
+    assert {"provenance.git_commit", "provenance.git_dirty"} == MAY_CHANGE - FREE
 
 
 def test_the_same_run_is_let_through(toys):

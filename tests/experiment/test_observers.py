@@ -1,13 +1,14 @@
 """The choice of weights and the journal's lines, without a training around them."""
 
 import json
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
 import tensorflow as tf
 
 from mmbal.errors import MmbalError
-from mmbal.experiment.observers import SELECTED, JournalWriter, Selection, save_weights
+from mmbal.experiment.observers import JournalWriter, Selection, save_weights
 from mmbal.progress import SilentProgress
 from mmbal.records.journal import Journal
 from mmbal.training.trace import StepTrace
@@ -43,7 +44,8 @@ class Network:
 )
 def test_selection(tmp_path, rule, logs, best):
     network = Network()
-    selection = Selection(network, rule, tmp_path)
+    path = tmp_path / "weights.weights.h5"
+    selection = Selection(network, rule, path)
 
     for epoch, values in enumerate(logs):
         network.text = f"epoch {epoch}"
@@ -53,12 +55,12 @@ def test_selection(tmp_path, rule, logs, best):
     if best is None:
         assert not list(tmp_path.iterdir())
     else:
-        assert [file.name for file in tmp_path.iterdir()] == [SELECTED]
-        assert (tmp_path / SELECTED).read_text() == f"epoch {best}"
+        assert list(tmp_path.iterdir()) == [path]
+        assert path.read_text() == f"epoch {best}"
 
 
 def test_weights_are_replaced_as_a_whole(tmp_path):
-    path = tmp_path / SELECTED
+    path = tmp_path / "weights.weights.h5"
     path.write_text("old")
 
     class Full(Network):
@@ -69,12 +71,12 @@ def test_weights_are_replaced_as_a_whole(tmp_path):
     with pytest.raises(MmbalError, match=r"cannot write .*weights\.h5: the disk is full"):
         save_weights(Full(), path)
 
-    assert [file.name for file in tmp_path.iterdir()] == [SELECTED]
+    assert list(tmp_path.iterdir()) == [path]
     assert path.read_text() == "old"
     Network.text = "new"
     save_weights(Network(), path)
     assert path.read_text() == "new"
-    assert [file.name for file in tmp_path.iterdir()] == [SELECTED]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def write(tmp_path):
         trace = StepTrace(2, log_every)
         model = SimpleNamespace(trace=trace, network=SimpleNamespace(modalities=("a", "b")))
         selection = SimpleNamespace(epoch=0)
-        with Journal(tmp_path / "journal.jsonl") as journal:
+        with closing(Journal(tmp_path / "journal.jsonl")) as journal:
             writer = JournalWriter(model, journal, SilentProgress(), selection, log_every)
             for epoch, isolated in enumerate(epochs):
                 writer.on_epoch_begin(epoch)

@@ -9,9 +9,10 @@ import pytest
 import tomlkit
 
 from mmbal.errors import Interrupted, MmbalError
-from mmbal.experiment import evaluate
+from mmbal.experiment import evaluate, run
 from mmbal.progress import SilentProgress
 from mmbal.records.reader import read_record
+from mmbal.records.run_folder import RunFolder
 
 KEYS = {
     "run", "recipe", "dataset", "architecture", "strategy", "seed", "epochs", "steps", "test",
@@ -101,7 +102,7 @@ def test_counts_agree_with_the_trace(toys, finished):
 
 def test_record_holds_what_the_journal_holds(toys, finished):
     folder, result = finished
-    record = read_record(folder)
+    record = read_record(folder / "record.h5")
     steps, epochs = record.history.steps, record.history.epochs
 
     lines = toys.journal(folder, "steps")
@@ -195,7 +196,7 @@ def test_strategy_may_choose_its_examples(toys, tmp_path):
 
     assert result["steps"] == 6  # three rows an epoch, two a step
     assert toys.journal(folder, "start")[0]["steps_per_epoch"] is None
-    assert read_record(folder).steps_per_epoch is None
+    assert read_record(folder / "record.h5").steps_per_epoch is None
 
 
 @pytest.mark.parametrize("precision", ["float64", "mixed_bfloat16"])
@@ -218,7 +219,7 @@ def test_interrupted_training_keeps_its_steps_and_weights(toys, tmp_path):
         toys.run(folder, callbacks={"stopper": {"at": 7}})
 
     assert caught.value.run == folder
-    record = read_record(folder)
+    record = read_record(folder / "record.h5")
     assert (record.status, record.stop_reason) == ("interrupted", "interrupt")
     assert len(record.history.steps.index) == 7
     assert len(record.history.epochs.index) == 1
@@ -233,7 +234,7 @@ def test_interrupted_scoring_leaves_the_last_weights_alone(toys, tmp_path):
     with pytest.raises(Interrupted):
         toys.run(folder, evaluations={"accuracy": {}, "answer": {"at": 3}}, **settings)
 
-    record = read_record(folder)
+    record = read_record(folder / "record.h5")
     assert record.status == "interrupted"
     told = record.history.epochs.validation["loss"]
     assert told[0] < told[1]
@@ -253,7 +254,7 @@ def test_warnings_reach_journal_and_display(toys, tmp_path, monkeypatch):
 
     assert {"event": "warning", "text": "something is odd"} in toys.journal(folder, "warning")
     assert "warn something is odd" in toys.log
-    assert "something is odd" in read_record(folder).warnings
+    assert "something is odd" in read_record(folder / "record.h5").warnings
 
 
 @pytest.mark.filterwarnings("always:an example is left out")
@@ -273,7 +274,7 @@ def test_what_loading_tells_reaches_the_record(toys, tmp_path, monkeypatch):
     assert start["notes"] == {"seed": 3, "left_out": ["x"]}
     assert warning == {"event": "warning", "text": "an example is left out"}
     assert toys.log.count("warn an example is left out") == 1
-    record = read_record(folder)
+    record = read_record(folder / "record.h5")
     assert record.notes == start["notes"]
     assert record.warnings == ("an example is left out",)
 
@@ -283,3 +284,23 @@ def test_refused_folder_is_one_line(toys, tmp_path):
 
     with pytest.raises(MmbalError, match="cannot write into .*file"):
         toys.run(tmp_path / "file" / "run")
+
+
+def test_a_folder_is_claimed_before_anything_is_written_or_loaded(toys, tmp_path):
+    files = RunFolder(tmp_path / "run")
+    told = Told(toys.log)
+
+    toys.log.clear()
+    busy = "another process is writing this run"
+    with files.claim(), pytest.raises(MmbalError, match=busy):
+        run(toys.resolve(), toys.catalogue, files.path, told, sample=True)
+
+    assert toys.log == []
+    assert not files.path.exists()
+
+
+def test_a_run_that_fails_before_it_begins_leaves_nothing(toys, tmp_path):
+    with pytest.raises(MmbalError, match="no `mmbal data sample`"):
+        run(toys.resolve(), toys.catalogue, tmp_path / "new" / "run", sample=True)
+
+    assert list(tmp_path.iterdir()) == []

@@ -42,7 +42,7 @@ def test_schedule_of_a_run(toys, tmp_path):
     )
 
     assert rates(toys, tmp_path / "run") == pytest.approx([0.05, 0.05, 0.05, 0.025, 0.025])
-    assert read_record(tmp_path / "run").status == "finished"
+    assert read_record(tmp_path / "run" / "record.h5").status == "finished"
 
 
 @pytest.mark.parametrize("at", [2, pytest.param(4, marks=pytest.mark.deep)])

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.files.locking import locked
+from mmbal.files.locking import exclusive, locked
 
 HOLD = """
 import sys, pathlib
@@ -25,21 +25,39 @@ def test_a_second_process_is_refused_until_the_first_ends(tmp_path):
     refused = rf"^{tmp_path}: another process is writing here$"
     with pytest.raises(MmbalError, match=refused), locked(tmp_path, wait=False):
         pass
-    waiting = []
+    holder.kill()  # a dead process holds nothing
+    holder.communicate()
+    with locked(tmp_path, wait=False):
+        pass
 
-    def end():
-        waiting.append(True)
-        holder.kill()  # a dead process holds nothing
+
+def test_who_waits_says_so(tmp_path, capsys):
+    code = HOLD.replace("sys.stdin.read()", "import time; time.sleep(0.5)")
+    holder = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+
+    with locked(tmp_path, wait=True):
         holder.communicate()
+    with locked(tmp_path, wait=True):
+        pass
 
-    for _ in range(2):
-        with locked(tmp_path, wait=True, waiting=end):
-            pass
-    assert waiting == [True]
+    told = f"waiting for another process that is writing to {tmp_path}\n"
+    assert capsys.readouterr().err == told
+
+
+def test_patience_ends(tmp_path, capsys):
+    path = tmp_path / "new" / "lock"
+    with (
+        exclusive(path, "nobody"),
+        pytest.raises(MmbalError, match="^somebody holds it$"),
+        exclusive(path, "somebody holds it", patience=0.1),
+    ):
+        pass
+    assert capsys.readouterr().err.startswith("waiting for another process")
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / ".lock").mkdir()
-    refused = f"^cannot write to {tmp_path}: Is a directory$"
+    refused = f"^cannot write {tmp_path}/.lock: Is a directory$"
     with pytest.raises(MmbalError, match=refused), locked(tmp_path, wait=True):
         pass

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmbal.errors import DataFormatError
-from mmbal.files.safe_hdf5 import check_sealed
+from mmbal.files.safe_hdf5 import open_sealed
 
 SECRET = np.arange(6.0)
 
@@ -69,7 +69,8 @@ ANOTHER_FILE = [external_storage, virtual_values]
 
 
 def test_a_plain_file_passes(weights: Path) -> None:
-    check_sealed(weights)
+    with open_sealed(weights) as file:
+        assert file["layers/dense/vars/1"][()].tolist() == [1, 1, 1]
 
 
 def test_hard_links_may_go_in_circles(weights: Path) -> None:
@@ -77,7 +78,8 @@ def test_hard_links_may_go_in_circles(weights: Path) -> None:
         file["layers/dense/round"] = file["layers"]
         file["layers/again"] = file["layers/dense/vars/0"]
 
-    check_sealed(weights)
+    with open_sealed(weights) as file:
+        assert file["layers/dense/round/again"].shape == (2, 3)
 
 
 @pytest.mark.parametrize("spoil", [link_to_a_file, external_storage, virtual_values])
@@ -104,13 +106,21 @@ def test_a_file_that_leads_elsewhere_is_refused(
     with h5py.File(weights, "r+") as file:
         spoil(file, secret)
 
-    with pytest.raises(DataFormatError, match=rf"some\.weights\.h5: layers/dense/vars.* {problem}"):
-        check_sealed(weights)
+    found = rf"some\.weights\.h5: damaged \(layers/dense/vars.* {problem}"
+    with pytest.raises(DataFormatError, match=found), open_sealed(weights):
+        pass
+
+
+def test_what_a_reader_stumbles_over_is_told_of_the_file(weights: Path) -> None:
+    damaged = r"some\.weights\.h5: damaged \(.*nothing"
+    with pytest.raises(DataFormatError, match=damaged), open_sealed(weights) as file:
+        file["nothing"]
 
 
 def test_what_is_no_hdf5_is_named(tmp_path: Path) -> None:
     path = tmp_path / "some.weights.h5"
     path.write_bytes(b"nonsense")
 
-    with pytest.raises(DataFormatError, match=r"some\.weights\.h5: Unable"):
-        check_sealed(path)
+    damaged = r"some\.weights\.h5: damaged \(Unable"
+    with pytest.raises(DataFormatError, match=damaged), open_sealed(path):
+        pass

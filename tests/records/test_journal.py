@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_writes_one_line_per_event_with_numpy_values_and_null_for_undefined(path: Path) -> None:
-    with Journal(path) as journal:
+    with closing(Journal(path)) as journal:
         journal.write({"event": "steps", "loss": np.array([1.5, np.nan]), "first": np.int64(3)})
         journal.write(
             {"event": "epoch", "selected": np.bool_(True), "d_speed": float("inf"), "run": path}
@@ -34,7 +35,7 @@ def test_a_torn_last_line_is_left_out_and_then_cut_off(path: Path) -> None:
     path.write_bytes(b'{"event":"start"}\n{"event":"steps","lo')
 
     assert list(read_journal(path)) == [{"event": "start"}]
-    with Journal(path) as journal:
+    with closing(Journal(path)) as journal:
         journal.write({"event": "end"})
     assert path.read_bytes() == b'{"event":"start"}\n{"event":"end"}\n'
 
@@ -66,10 +67,26 @@ def test_a_broken_whole_line_is_named_by_file_and_line(path: Path, line: bytes) 
 
 
 def test_a_second_writer_is_refused(path: Path) -> None:
-    with Journal(path), pytest.raises(MmbalError, match="another process is writing this run"):
+    with (
+        closing(Journal(path)),
+        pytest.raises(MmbalError, match="another process is writing this run"),
+    ):
         Journal(path)
 
     Journal(path).close()
+
+
+def test_a_file_that_another_writer_has_just_removed_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lock_late(descriptor: int) -> bool:
+        path.unlink()
+        return True
+
+    monkeypatch.setattr("mmbal.records.journal.try_lock", lock_late)
+
+    with pytest.raises(MmbalError, match="another process is writing this run"):
+        Journal(path)
 
 
 def test_a_missing_folder_or_a_folder_in_place_of_the_file_is_one_clear_error(

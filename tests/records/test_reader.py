@@ -7,12 +7,14 @@ import pytest
 
 from mmbal.errors import DataFormatError, MmbalError
 from mmbal.records.reader import read_record
-from mmbal.records.writer import consolidate
+from mmbal.records.run_folder import RunFolder
 
 
 @pytest.fixture
 def path(write_run: Callable[..., Path]) -> Path:
-    return consolidate(write_run())
+    run = RunFolder(write_run())
+    run.consolidate()
+    return run.record
 
 
 def replace(path: Path, name: str, value: object) -> None:
@@ -20,10 +22,6 @@ def replace(path: Path, name: str, value: object) -> None:
         del file[name]
         if value is not None:
             file[name] = value
-
-
-def test_reads_a_folder_or_a_file(path: Path) -> None:
-    assert read_record(path).recipe == read_record(path.parent).recipe == "toy"
 
 
 def test_a_newer_version_asks_for_an_upgrade(path: Path) -> None:
@@ -55,7 +53,7 @@ def test_links_to_elsewhere_are_refused(path: Path, tmp_path: Path) -> None:
         with pytest.raises(DataFormatError, match=r"record\.h5: .*run/seed is a link"):
             read_record(path)
     replace(path, "run", h5py.ExternalLink(str(other), "/"))
-    with pytest.raises(DataFormatError, match="run/recipe is a link|is a link"):
+    with pytest.raises(DataFormatError, match="run is a link"):
         read_record(path)
 
 
@@ -84,14 +82,14 @@ def test_values_in_a_raw_file_are_refused(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("run/recipe", None, "no run/recipe"),
+        ("run/recipe", None, "no dataset run/recipe"),
         ("run/recipe", 3, "run/recipe holds int64, expected text"),
         ("step/loss", "text", "step/loss holds object, expected float64"),
         ("step/loss", np.zeros((8, 1)), "step/loss has 2 axes, expected 1"),
         ("step/loss", np.zeros(7), "axis step is"),
         ("epoch/d_speed", np.zeros(1), "axis epoch is"),
         ("run/status", np.bytes_("asleep"), "run/status is 'asleep'"),
-        ("run/result", np.bytes_("["), "damaged record"),
+        ("run/result", np.bytes_("["), "damaged "),
         ("run/result", np.bytes_("[]"), "no JSON object"),
     ],
 )
@@ -126,10 +124,10 @@ def test_a_cut_file_is_named(path: Path, share: float) -> None:
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
 
-    with pytest.raises(DataFormatError, match=r"record\.h5: damaged record"):
+    with pytest.raises(DataFormatError, match=r"record\.h5: damaged "):
         read_record(path)
 
 
 def test_nothing_there_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(MmbalError, match=r"expected a folder with journal\.jsonl or record\.h5"):
+    with pytest.raises(MmbalError, match="expected an HDF5 file that `mmbal run` wrote"):
         read_record(tmp_path)

@@ -1,73 +1,223 @@
+import ast
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import pytest
 
-from mmbal.errors import MmbalError
-from mmbal.records.run_folder import open_run
-from mmbal.records.writer import consolidate
+import mmbal
+from mmbal.errors import DataFormatError, MmbalError
+from mmbal.records.reader import read_record
+from mmbal.records.run_folder import RunFolder
 
 WriteRun = Callable[..., Path]
+Events = list[dict[str, Any]]
 
 
-def test_a_missing_record_is_built_once(write_run: WriteRun) -> None:
-    folder, told = write_run(), []
+class TestOpen:
+    def test_a_missing_record_is_built_once(self, write_run: WriteRun) -> None:
+        run, told = RunFolder(write_run()), []
 
-    assert open_run(folder, told.append).recipe == "toy"
-    assert open_run(folder, told.append).recipe == "toy"
+        assert run.open(told.append).recipe == "toy"
+        assert run.open(told.append).recipe == "toy"
 
-    assert told == [f"rebuilt {folder / 'record.h5'} from the journal (missing)"]
+        assert told == [f"rebuilt {run.record} from the journal (missing)"]
+
+    def test_a_record_that_lags_behind_its_journal_is_rebuilt(self, write_run: WriteRun) -> None:
+        run, told = RunFolder(write_run()), []
+        run.consolidate()
+        with open(run.journal, "a") as file:
+            file.write(json.dumps({"event": "warning", "text": "late"}) + "\n")
+            file.write('{"event":"torn')
+
+        assert run.open(told.append).warnings == ("one thing", "late")
+        assert run.open(told.append).warnings == ("one thing", "late")
+
+        assert told == [f"rebuilt {run.record} from the journal (older than the journal)"]
+
+    def test_a_damaged_record_is_rebuilt(self, write_run: WriteRun) -> None:
+        run, told = RunFolder(write_run()), []
+        run.record.write_bytes(b"not HDF5")
+
+        assert run.open(told.append).recipe == "toy"
+        assert "record.h5: damaged (" in told[0]
+
+    def test_a_newer_record_is_never_overwritten(self, write_run: WriteRun) -> None:
+        run = RunFolder(write_run())
+        run.consolidate()
+        with h5py.File(run.record, "r+") as file:
+            file.attrs["version"] = 99
+
+        with pytest.raises(MmbalError, match="upgrade mmbal"):
+            run.open()
+
+    def test_a_record_alone_is_enough(self, write_run: WriteRun) -> None:
+        run = RunFolder(write_run())
+        run.consolidate()
+        run.journal.unlink()
+
+        assert run.open().seed == read_record(run.record).seed == 0
+
+    def test_where_nothing_can_be_written_the_journal_serves(self, write_run: WriteRun) -> None:
+        run, told = RunFolder(write_run()), []
+        run.record.mkdir()
+
+        assert run.open(told.append).recipe == "toy"
+        assert told[0].startswith(f"reading {run.journal} alone: cannot write ")
+
+    @pytest.mark.parametrize("place", [".", "absent"])
+    def test_no_run_says_what_was_expected(self, tmp_path: Path, place: str) -> None:
+        run = RunFolder(tmp_path / place)
+        for read in (run.open, run.assemble, run.consolidate):
+            with pytest.raises(MmbalError, match=r"no run in .*: expected journal\.jsonl"):
+                read()
 
 
-def test_a_record_that_lags_behind_its_journal_is_rebuilt(write_run: WriteRun) -> None:
-    folder, told = write_run(), []
-    consolidate(folder)
-    with open(folder / "journal.jsonl", "a") as file:
-        file.write(json.dumps({"event": "warning", "text": "late"}) + "\n")
-        file.write('{"event":"torn')
+class TestStatus:
+    def test_nothing_is_absent(self, tmp_path: Path) -> None:
+        assert RunFolder(tmp_path).status() == RunFolder(tmp_path / "none").status() == "absent"
 
-    assert open_run(folder, told.append).warnings == ("one thing", "late")
-    assert open_run(folder, told.append).warnings == ("one thing", "late")
+    def test_what_is_no_run_is_foreign(self, tmp_path: Path) -> None:
+        (tmp_path / "notes.txt").write_text("mine")
 
-    assert told == [f"rebuilt {folder / 'record.h5'} from the journal (older than the journal)"]
+        assert RunFolder(tmp_path).status() == "foreign"
+        assert RunFolder(tmp_path / "notes.txt").status() == "foreign"
 
+    def test_a_journal_without_a_line_is_claimed(self, tmp_path: Path) -> None:
+        run = RunFolder(tmp_path)
+        for torn in ("", '{"event":"sta'):
+            run.journal.write_text(torn)
+            assert run.status() == "claimed"
 
-def test_a_damaged_record_is_rebuilt(write_run: WriteRun) -> None:
-    folder, told = write_run(), []
-    (folder / "record.h5").write_bytes(b"not HDF5")
+    def test_a_checkpoint_makes_it_resumable(self, write_run: WriteRun, events: Events) -> None:
+        run = RunFolder(write_run(events=events[:-1]))
+        assert (run.status(), run.result()) == ("unfinished", None)
 
-    assert open_run(folder, told.append).recipe == "toy"
-    assert "damaged record" in told[0]
+        run.checkpoints.mkdir()
 
+        assert run.status() == "resumable"
 
-def test_a_newer_record_is_never_overwritten(write_run: WriteRun) -> None:
-    folder = write_run()
-    with h5py.File(consolidate(folder), "r+") as file:
-        file.attrs["version"] = 99
+    def test_an_end_finishes_it(self, write_run: WriteRun, events: Events) -> None:
+        run = RunFolder(write_run())
+        run.checkpoints.mkdir()  # killed before they were removed
 
-    with pytest.raises(MmbalError, match="upgrade mmbal"):
-        open_run(folder)
+        assert run.status() == "finished"
+        assert run.result() == events[-1]["result"]
 
+    def test_a_broken_journal_is_named(self, tmp_path: Path) -> None:
+        run = RunFolder(tmp_path)
+        run.journal.write_text("no JSON\n")
 
-def test_a_record_alone_is_enough(write_run: WriteRun) -> None:
-    folder = write_run()
-    path = consolidate(folder)
-    (folder / "journal.jsonl").unlink()
-
-    assert open_run(folder).seed == open_run(path).seed == 0
-
-
-def test_where_nothing_can_be_written_the_journal_serves(write_run: WriteRun) -> None:
-    folder, told = write_run(), []
-    (folder / "record.h5").mkdir()
-
-    assert open_run(folder, told.append).recipe == "toy"
-    assert told[0].startswith(f"reading {folder / 'journal.jsonl'} alone: cannot write ")
+        with pytest.raises(DataFormatError, match=r"journal\.jsonl:1: "):
+            run.status()
 
 
-@pytest.mark.parametrize("place", [".", "absent"])
-def test_no_run_says_what_was_expected(tmp_path: Path, place: str) -> None:
-    with pytest.raises(MmbalError, match=r"no run in .*: expected journal\.jsonl"):
-        open_run(tmp_path / place)
+HOLD = """
+import sys
+from mmbal.records.run_folder import RunFolder
+with RunFolder(sys.argv[1]).claim():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+class TestClaim:
+    def test_a_second_process_is_refused_until_the_first_is_dead(self, tmp_path: Path) -> None:
+        run = RunFolder(tmp_path / "new" / "run")
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLD, run.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        before = sorted(tmp_path.rglob("*"))
+
+        for resume in (False, True):
+            refusal = rf"^{run.journal}: another process is writing this run$"
+            with pytest.raises(MmbalError, match=refusal), run.claim(resume=resume):
+                pass
+        assert sorted(tmp_path.rglob("*")) == before
+
+        holder.kill()
+        holder.communicate()
+        assert run.status() == "claimed"
+        with run.claim() as journal:
+            journal.write({"event": "start"})
+        assert run.status() == "unfinished"
+
+    def test_a_run_that_comes_to_nothing_leaves_nothing(self, tmp_path: Path) -> None:
+        run = RunFolder(tmp_path / "new" / "run")
+
+        def load() -> None:
+            assert run.status() == "claimed"
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt), run.claim():
+            load()
+
+        assert list(tmp_path.iterdir()) == []
+
+    def test_what_was_there_stays(self, tmp_path: Path) -> None:
+        run = RunFolder(tmp_path)
+        run.sample.mkdir()
+
+        with run.claim():
+            pass
+
+        assert list(tmp_path.iterdir()) == [run.sample]
+
+    def test_a_run_is_not_begun_over_another(self, write_run: WriteRun) -> None:
+        run = RunFolder(write_run())
+        before = run.journal.read_bytes()
+
+        with pytest.raises(MmbalError, match="holds a run already"), run.claim():
+            pass
+        with run.claim(resume=True) as journal:
+            journal.write({"event": "warning", "text": "again"})
+
+        assert run.journal.read_bytes() == before + b'{"event":"warning","text":"again"}\n'
+
+    def test_a_folder_that_cannot_be_made_is_one_line(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("mine")
+        run = RunFolder(tmp_path / "file" / "run")
+
+        refusal = f"^cannot write into {run.path}: Not a directory$"
+        with pytest.raises(MmbalError, match=refusal), run.claim():
+            pass
+
+
+NAMES = {path.name for path in vars(RunFolder("run")).values()} - {"run"}
+
+
+def spelt(source: str) -> set[str]:
+    """Return the names of a run's files that a module joins to a path, or has as a whole text."""
+    tree = ast.parse(source)
+    joined = {id(node.right) for node in ast.walk(tree) if isinstance(node, ast.BinOp)}
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            # Words such as "sample" mean many things, unless they stand behind a slash.
+            whole = node.value if "." in node.value or id(node) in joined else ""
+            found |= {whole, *re.findall(r"/([\w.]+)", node.value)} & NAMES
+    return found
+
+
+def test_names_are_found_where_they_are_spelt() -> None:
+    assert spelt('folder / "resume"') == {"resume"}
+    assert spelt('f"{run}/config.toml"') == {"config.toml"}
+    assert spelt('SELECTED = "weights.weights.h5"') == {"weights.weights.h5"}
+    assert spelt('"""Reads a sample of record.h5."""; kind = {"resume": True}') == set()
+
+
+def test_no_other_module_spells_the_name_of_a_file_of_a_run() -> None:
+    assert {
+        "config.toml", "journal.jsonl", "record.h5", "weights.weights.h5", "last.weights.h5",
+        "resume", "sample",
+    } == NAMES  # fmt: skip
+    root = Path(mmbal.__file__).parent
+    found = {path: spelt(path.read_text(encoding="utf-8")) for path in root.rglob("*.py")}
+    assert [path for path, names in found.items() if names] == [root / "records/run_folder.py"]

@@ -3,16 +3,17 @@ from pathlib import Path
 
 import h5py
 
-from mmbal.records.reader import read_record
+from mmbal.records.run_folder import RunFolder
 from mmbal.records.schema import ARRAYS, ATTRIBUTES, FIELDS, schema_markdown
-from mmbal.records.writer import consolidate, contents_of
+from mmbal.records.writer import contents_of
 
 
 def test_files_hold_what_the_schema_says_and_nothing_else(write_run: Callable[..., Path]) -> None:
-    path = consolidate(write_run())
+    run = RunFolder(write_run())
+    run.consolidate()
     fields = {field.path: field for field in FIELDS}
     found = {}
-    with h5py.File(path) as file:
+    with h5py.File(run.record) as file:
         assert set(file.attrs) == set(ATTRIBUTES)
         file.visititems(
             lambda name, item: found.update({name: item}) if hasattr(item, "shape") else None
@@ -32,7 +33,7 @@ def test_files_hold_what_the_schema_says_and_nothing_else(write_run: Callable[..
 
 
 def test_the_writer_fills_exactly_the_table(write_run: Callable[..., Path]) -> None:
-    contents = contents_of(read_record(consolidate(write_run())))
+    contents = contents_of(RunFolder(write_run()).open())
 
     assert list(contents) != []
     assert set(contents) == {field.path for field in FIELDS}

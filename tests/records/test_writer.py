@@ -10,21 +10,23 @@ import pytest
 
 from mmbal.errors import MmbalError
 from mmbal.records.reader import read_record
-from mmbal.records.writer import array_path, assemble_run, consolidate
+from mmbal.records.run_folder import RunFolder
+from mmbal.records.writer import array_path
 
 WriteRun = Callable[..., Path]
 
 
 def test_a_record_comes_back_as_it_was(write_run: WriteRun) -> None:
-    folder = write_run(classes=["Straße", "", "三"], steps_per_epoch=None)
-    expected = assemble_run(folder)
+    run = RunFolder(write_run(classes=["Straße", "", "三"], steps_per_epoch=None))
+    expected = run.assemble()
 
-    record = read_record(consolidate(folder))
+    run.consolidate()
+    record = read_record(run.record)
 
     np.testing.assert_equal(_plain(record), _plain(expected))
     assert record.classes == ("Straße", "", "三")
     assert record.steps_per_epoch is None
-    assert record.config == (folder / "config.toml").read_text()
+    assert record.config == run.config.read_text()
     assert list(record.arrays) == ["squeeze_mean", "squeeze_mean/mmtm_0/gray"]
 
 
@@ -45,10 +47,11 @@ def test_long_histories_are_compressed_and_come_back(write_run: WriteRun) -> Non
         "event": "steps", "epoch": 0, "first": 0, "loss": loss.tolist(),
         "isolated": [-1] * 10_000,
     }  # fmt: skip
-    path = consolidate(write_run(events=[start, steps]))
+    run = RunFolder(write_run(events=[start, steps]))
+    run.consolidate()
 
-    np.testing.assert_array_equal(read_record(path).history.steps.loss, loss)
-    assert path.stat().st_size < 200_000
+    np.testing.assert_array_equal(read_record(run.record).history.steps.loss, loss)
+    assert run.record.stat().st_size < 200_000
 
 
 @pytest.mark.parametrize("name", ["a", "a/b", "..", ".", "100%/é", "\ud800"])
@@ -59,17 +62,12 @@ def test_every_array_name_has_its_own_place(name: str) -> None:
     assert place.strip(".")
 
 
-def test_a_folder_without_a_journal_says_what_was_expected(tmp_path: Path) -> None:
-    with pytest.raises(MmbalError, match=r"no run in .*expected journal\.jsonl"):
-        consolidate(tmp_path)
-
-
 def test_an_unwritable_record_is_one_clear_error(write_run: WriteRun) -> None:
     folder = write_run()
     (folder / "record.h5").mkdir()
 
     with pytest.raises(MmbalError, match=r"cannot write .*record\.h5: Is a directory"):
-        consolidate(folder)
+        RunFolder(folder).consolidate()
     assert {file.name for file in folder.iterdir()} == {
         "config.toml", "journal.jsonl", "record.h5",
     }  # fmt: skip
@@ -77,15 +75,16 @@ def test_an_unwritable_record_is_one_clear_error(write_run: WriteRun) -> None:
 
 def test_a_full_disk_keeps_the_old_record(write_run: WriteRun) -> None:
     folder = write_run()
-    old = consolidate(folder).read_bytes()
+    RunFolder(folder).consolidate()
+    old = (folder / "record.h5").read_bytes()
     code = f"""
 import resource, signal
 from mmbal.errors import MmbalError
-from mmbal.records.writer import consolidate
+from mmbal.records.run_folder import RunFolder
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
-    consolidate({str(folder)!r})
+    RunFolder({str(folder)!r}).consolidate()
 except MmbalError as error:
     print(error)
 """
@@ -99,10 +98,10 @@ except MmbalError as error:
 def test_killed_at_any_moment_it_leaves_a_whole_record_or_none(write_run: WriteRun) -> None:
     folder = write_run()
     code = f"""
-from mmbal.records.writer import consolidate
+from mmbal.records.run_folder import RunFolder
 print("ready", flush=True)
 while True:
-    consolidate({str(folder)!r})
+    RunFolder({str(folder)!r}).consolidate()
 """
     random = np.random.default_rng(0)
     for _ in range(5):
@@ -116,8 +115,8 @@ while True:
         process.stdout.close()
 
         if (folder / "record.h5").exists():
-            assert read_record(folder).status == "finished"
-        consolidate(folder)
+            assert read_record(folder / "record.h5").status == "finished"
+        RunFolder(folder).consolidate()
         assert {file.name for file in folder.iterdir()} == {
             "config.toml", "journal.jsonl", "record.h5",
         }  # fmt: skip

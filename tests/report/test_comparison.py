@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmbal.records.record import Record
-from mmbal.records.writer import assemble_run
+from mmbal.records.run_folder import RunFolder
 from mmbal.report.comparison import compare_records, statistic
 
 ReadRun = Callable[..., Record]
@@ -18,7 +18,9 @@ def read_run(write_run: Callable[..., Path], events: list[dict[str, Any]]) -> Re
 
     def read(name: str, accuracy: float, config: str = "", **changes: Any) -> Record:
         events[7]["values"]["accuracy"] = accuracy
-        return assemble_run(write_run(name, [{**events[0], **changes}, *events[1:]], config=config))
+        return RunFolder(
+            write_run(name, [{**events[0], **changes}, *events[1:]], config=config)
+        ).assemble()
 
     return read
 
@@ -76,7 +78,7 @@ def test_runs_without_scores_and_repeated_seeds_are_remarked(
     records = {
         "a": read_run("a", 0.5),
         "b": read_run("b", 0.5),
-        "killed": assemble_run(write_run("killed", events[:3])),
+        "killed": RunFolder(write_run("killed", events[:3])).assemble(),
     }
     comparison = compare_records(records)
 

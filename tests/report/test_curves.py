@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.records.writer import assemble_run
+from mmbal.records.run_folder import RunFolder
 from mmbal.report.curves import _running_mean, _windows, draw_curves, save_curves
 
 WriteRun = Callable[..., Path]
@@ -19,7 +19,7 @@ WriteRun = Callable[..., Path]
 def test_the_suffix_gives_the_format_and_files_repeat(
     write_run: WriteRun, tmp_path: Path, suffix: str, magic: bytes
 ) -> None:
-    records = {"run": assemble_run(write_run())}
+    records = {"run": RunFolder(write_run()).assemble()}
     paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
     for path in paths:
         save_curves(records, path)
@@ -34,7 +34,7 @@ def test_an_unknown_suffix_names_the_legal_ones(tmp_path: Path) -> None:
 
 
 def test_the_panels_show_the_record(write_run: WriteRun) -> None:
-    record = assemble_run(write_run())
+    record = RunFolder(write_run()).assemble()
     figure = draw_curves({"run": record})
     loss, accuracy, speed, utilization = figure.axes
 
@@ -50,8 +50,8 @@ def test_the_panels_show_the_record(write_run: WriteRun) -> None:
 def test_names_are_no_formulas_and_young_runs_no_errors(
     write_run: WriteRun, events: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    odd = assemble_run(write_run("odd", events[:1], config=""))
-    whole = assemble_run(write_run("whole"))
+    odd = RunFolder(write_run("odd", events[:1], config="")).assemble()
+    whole = RunFolder(write_run("whole")).assemble()
     changed = {**vars(whole), "modalities": ("$\\frac$", "_hidden"), "recipe": "$x^$"}
 
     save_curves({"$": odd, "b": type(whole)(**changed)}, tmp_path / "odd.png")

@@ -7,7 +7,7 @@ from mmbal.config.resolution import resolve
 from mmbal.errors import ConfigError, MmbalError
 from mmbal.sweep.axes import assignment_axis, fixed, seed_axis, strategy_axis
 from mmbal.sweep.listing import listed_axis
-from mmbal.sweep.plan import FREE, differences, distinct, identity, make_trials
+from mmbal.sweep.plan import differences, distinct, identity, make_trials
 
 
 def names(trials):
@@ -127,12 +127,6 @@ def test_the_folder_of_the_data_becomes_absolute_and_decides_nothing(catalogue):
     assert made("here").config["data_dir"] == str(Path("here").absolute())
     assert identity(made("here").config) == identity(made("/there").config)
     assert differences(made("here").config, made("/there").config) == []
-
-
-def test_what_may_change_is_what_a_resumed_run_may_change():
-    from mmbal.experiment import identity as resumed
-
-    assert {key for key in resumed.FREE if not key.startswith("provenance.")} == FREE
 
 
 def test_a_trial_resolves_to_itself(catalogue, trials_of):

@@ -3,7 +3,7 @@ import csv
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.sweep.sweep import Sweep, exclusive
+from mmbal.sweep.sweep import Sweep, only_sweep
 from mmbal.sweep.trial import Outcome
 
 
@@ -12,7 +12,7 @@ def begin(tmp_path, catalogue):
     """Return a function that opens a sweep and writes its plan."""
 
     def start(trials, **options):
-        with exclusive(tmp_path / "s"):
+        with only_sweep(tmp_path / "s"):
             sweep = Sweep(tmp_path / "s", catalogue, trials, **options)
             sweep.save()
         return sweep
@@ -117,14 +117,14 @@ def test_another_number_of_threads_is_remarked(begin, trials_of):
 
 def test_only_one_sweep_at_a_time(tmp_path):
     with (
-        exclusive(tmp_path / "s"),
+        only_sweep(tmp_path / "s"),
         pytest.raises(MmbalError, match="another `mmbal sweep` is running in"),
-        exclusive(tmp_path / "s"),
+        only_sweep(tmp_path / "s"),
     ):
         pass
 
 
 def test_a_missing_sweep_is_not_begun(tmp_path):
-    with pytest.raises(MmbalError, match="holds no sweep"), exclusive(tmp_path / "s", begun=True):
+    with pytest.raises(MmbalError, match="holds no sweep"), only_sweep(tmp_path / "s", begun=True):
         pass
     assert not (tmp_path / "s").exists()

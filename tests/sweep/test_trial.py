@@ -8,8 +8,8 @@ from types import ModuleType
 import pytest
 
 from mmbal.errors import Interrupted, MmbalError
+from mmbal.files.locking import exclusive
 from mmbal.sweep import trial as module
-from mmbal.sweep.folder import lock
 from mmbal.sweep.trial import Job, run_trial
 
 VARIABLES = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS",
@@ -123,7 +123,7 @@ def test_a_folder_that_this_machine_does_not_see_is_told(job, experiment, tmp_pa
 def test_two_processes_do_not_run_one_trial(job, experiment, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_PATIENCE", 0.0)
 
-    with lock(tmp_path, "trial-guided-seed0", ""):
+    with exclusive(tmp_path / ".locks" / "trial-guided-seed0", ""):
         done = run_trial(job)
 
     assert "another process is running" in done.error

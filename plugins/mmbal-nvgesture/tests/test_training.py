@@ -85,7 +85,9 @@ def test_a_killed_run_goes_on_to_the_same_weights(mmbal: Any, start: Any, tmp_pa
     done = mmbal(*recipe, "--out", "unbroken")
     assert done.returncode == 0, done.stderr
     process, end = start(*recipe, "--out", "killed"), time.monotonic() + 240
-    while len(list((tmp_path / "killed/resume").glob("0*.h5"))) < 2:  # inside the first epoch
+    while (
+        len(list((tmp_path / "killed/resume").glob("0*.safetensors"))) < 2
+    ):  # inside the first epoch
         assert time.monotonic() < end
         assert process.poll() is None
         time.sleep(0.01)

@@ -118,12 +118,9 @@ class Cache:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        def tell() -> None:
-            announce(f"waiting for another process that is writing to {self.folder}")
-
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with locked(self.folder, wait=True, waiting=tell):
+            with locked(self.folder, wait=True):
                 for partial in self.folder.glob(".*.partial"):  # of a killed run
                     partial.unlink()
                 yield
