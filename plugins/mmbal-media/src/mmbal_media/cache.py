@@ -1,0 +1,204 @@
+"""Decoded files on disk: arrays that are whole or absent, and shared by all runs."""
+
+import shutil
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from mmbal.data import Problem, announce, locked, over_processes, track
+from mmbal.errors import DataFormatError, MmbalError
+from mmbal_media.memory import Memory
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.uint8]
+
+SPARE = 1 << 28  # bytes that are left free on the disk
+
+
+class Decodable(Protocol):
+    """A file, or a part of one, that becomes one array of uint8."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+
+    @property
+    @abstractmethod
+    def example(self) -> str:
+        """Key of the example that it belongs to."""
+
+    @abstractmethod
+    def name(self, root: Path) -> str:
+        """Return a name for a file: another one for other contents, wherever `root` stands."""
+
+    @abstractmethod
+    def state(self) -> str:
+        """Return what changes when a file that could not be decoded is mended."""
+
+    @abstractmethod
+    def read(self) -> "Pixels":
+        """Decode it all.
+
+        Raises:
+            DataFormatError: it is damaged. The message begins with the file's path; the key of
+                the example may follow in parentheses.
+        """
+
+
+class ArrayCache:
+    """A folder of arrays, each of which appears when it is whole.
+
+    Args:
+        folder: made when something is written into it.
+        root: the dataset's folder, which may be moved with its cache.
+    """
+
+    def __init__(self, folder: Path, root: Path) -> None:
+        self.folder = folder
+        self._root = root
+
+    def path(self, array: Decodable) -> Path:
+        """Return where an array stands, or would stand."""
+        return self.folder / f"{array.name(self._root)}.npy"
+
+    def load(self, array: Decodable) -> "Pixels | None":
+        """Return an array, mapped into memory; None if it is not there.
+
+        Raises:
+            DataFormatError: its file is damaged.
+        """
+        import numpy as np
+
+        path = self.path(array)
+        if not _is_there(path):
+            return None
+        try:
+            stored: Pixels = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as problem:
+            raise DataFormatError(f"{path}: damaged ({problem}); remove it") from problem
+        if stored.shape != array.shape or stored.dtype != np.uint8:
+            raise DataFormatError(f"{path}: damaged (holds {stored.shape}); remove it")
+        return stored
+
+    def read(self, array: Decodable) -> "Pixels":
+        """Return an array from here or, where it is not, from its file."""
+        stored = self.load(array)
+        return array.read() if stored is None else stored
+
+    def lacking(self, arrays: Iterable[Decodable]) -> list[Decodable]:
+        """Return the arrays that are not there."""
+        return [array for array in arrays if not _is_there(self.path(array))]
+
+    def problems(self, arrays: Iterable[Decodable]) -> list[Problem]:
+        """Return what could not be decoded when the cache was filled and has not changed since.
+
+        Raises:
+            DataFormatError: the file that tells it is damaged.
+        """
+        faults = self._faults()
+        known = [
+            (array.example, faults.finding(self.path(array).stem, array.state()))
+            for array in self.lacking(arrays)
+        ]
+        return [Problem(f"{fault} ({key})", (key,)) for key, fault in known if fault]
+
+    def fill(self, arrays: Sequence[Decodable], workers: int | None, noun: str) -> int:
+        """Decode what is not there, several at a time; return how many arrays are new.
+
+        A process that is killed loses the arrays in work only. A cache that lacks nothing is
+        only read. What cannot be decoded is kept for `problems`.
+
+        Args:
+            arrays: of all examples.
+            workers: processes; None for one per processor.
+            noun: what an example is, in the singular.
+
+        Raises:
+            MmbalError: the disk has too little room, or the folder cannot be written.
+        """
+
+        def tell() -> None:
+            announce(f"waiting for another process that is writing to {self.folder}")
+
+        if not self._undecided(arrays):
+            return 0
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with locked(self.folder, wait=True, waiting=tell):
+                for partial in self.folder.glob(".*.partial"):  # of a killed run
+                    partial.unlink()
+                # Another process may have been at work till now.
+                return self._decode(self._undecided(arrays), workers, noun)
+        except OSError as problem:
+            raise MmbalError(f"cannot write to {self.folder}: {problem.strerror}") from problem
+
+    def _undecided(self, arrays: Iterable[Decodable]) -> list[Decodable]:
+        faults, lacking = self._faults(), self.lacking(arrays)
+        return [a for a in lacking if faults.finding(self.path(a).stem, a.state()) is None]
+
+    def _faults(self) -> Memory:
+        return Memory(self.folder / "bad.json")
+
+    def _decode(self, arrays: Sequence[Decodable], workers: int | None, noun: str) -> int:
+        if not arrays:
+            return 0
+        needed = sum(prod(array.shape) for array in arrays)
+        free = shutil.disk_usage(self.folder).free
+        size = f"{_bytes(needed)} in {self.folder}, where {_bytes(free)} are free"
+        if needed + SPARE > free:
+            raise MmbalError(
+                f"decoded {noun}s take {size}; set cache to a folder with more room, or have "
+                "fewer pixels"
+            )
+        announce(f"decoding {noun}s once; they take {size}")
+        work = over_processes(store, arrays, workers, self)
+        told = list(track(work, "decoding", len(arrays)))
+        faults = self._faults()
+        for array, fault in zip(arrays, told, strict=True):
+            # As it is told wherever the dataset stands, in whatever order its examples do.
+            text = fault and fault.removeprefix(f"{self._root}/")
+            text = text and text.removesuffix(f" ({array.example})")
+            faults.note(self.path(array).stem, array.state(), text)
+        faults.save()
+        return told.count(None)
+
+
+def store(array: Decodable, cache: ArrayCache) -> str | None:
+    """Decode an array into a cache; return in one line why it cannot be, None if it can.
+
+    Raises:
+        MmbalError: the file cannot be written.
+    """
+    import numpy as np
+
+    path = cache.path(array)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        pixels = array.read()
+        with partial.open("wb") as stream:
+            np.save(stream, pixels)
+        partial.replace(path)
+    except DataFormatError as problem:
+        return str(problem)
+    except OSError as problem:
+        raise MmbalError(f"cannot write {path}: {problem.strerror}") from problem
+    finally:
+        partial.unlink(missing_ok=True)
+    return None
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as problem:
+        raise MmbalError(f"cannot read {path}: {problem.strerror}") from problem
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

@@ -1,0 +1,59 @@
+"""From arrays to the examples that networks read."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from mmbal.data import Examples, Modality, from_python
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+LABEL = "label"
+# Of ImageNet, in the order red, green, blue.
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+
+
+def read_by(
+    count: int,
+    modalities: Mapping[str, Modality],
+    scale: "Callable[[str, tf.Tensor], tf.Tensor]",
+    plain: Callable[..., tuple[Mapping[str, Any], int]],
+    varied: Callable[..., tuple[Mapping[str, Any], int]] | None = None,
+) -> Examples:
+    """Return examples that Python code reads as uint8 whenever they are shown.
+
+    Args:
+        count: of examples.
+        modalities: their shapes.
+        scale: brings the pixels of a modality, by name, to float32.
+        plain: maps an index to (arrays by modality, label); threads call it.
+        varied: maps an index and a seed, (2,), to the same as training shows it.
+    """
+    import numpy as np
+
+    arrays = {name: Modality(each.shape, "uint8") for name, each in modalities.items()}
+    arrays[LABEL] = Modality((), "int64")
+
+    def tensors(read: Callable[..., Any]) -> Callable[..., Any]:
+        def labelled(*arguments: Any) -> dict[str, Any]:
+            shown, label = read(*arguments)
+            return {**shown, LABEL: np.int64(label)}
+
+        called = from_python(labelled, arrays)
+
+        def example(*arguments: Any) -> Any:
+            values = called(*arguments)
+            label = values.pop(LABEL)
+            return {name: scale(name, value) for name, value in values.items()}, label
+
+        return example
+
+    return Examples(count, tensors(plain), None if varied is None else tensors(varied))
+
+
+def by_imagenet(pixels: "tf.Tensor") -> "tf.Tensor":
+    """Scale (..., 3) uint8 pixels to float32 by the mean and deviation of ImageNet."""
+    import tensorflow as tf
+
+    return (tf.cast(pixels, tf.float32) / 255 - MEAN) / DEVIATION
