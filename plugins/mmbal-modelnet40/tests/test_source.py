@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,9 @@ from PIL import Image
 
 from mmbal.errors import ConfigError, DataFormatError, MmbalError
 from mmbal_modelnet40.layout import view_name
-from mmbal_modelnet40.pipeline import DEVIATION, MEAN
 
 Make = Callable[..., Any]
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def pixels_of(root: Path, name: str, number: int, view: int) -> np.ndarray:
@@ -152,18 +153,20 @@ def test_cached_examples_are_equal(
 ) -> None:
     plain = modelnet(image_size=size).load(views, 0)
     for _ in range(2):  # written, then found
-        cached = modelnet(image_size=size, cache=tmp_path / "cache").load(views, 0)
+        cached = modelnet(image_size=size, cache=tmp_path / "cache", workers=1).load(views, 0)
         assert cached.fingerprint == plain.fingerprint
         for part in ("train", "validation", "test"):
             one, two = (collect(getattr(data, part)) for data in (plain, cached))
             assert all((one[0][name] == two[0][name]).all() for name in one[0])
             assert (one[1] == two[1]).all()
-    names = sorted(path.name for path in (tmp_path / "cache").iterdir())
-    assert [name[:6] for name in names] == [".lock", "files_", "view00", "view06"]
+    names = [path.name for path in (tmp_path / "cache").iterdir()]
+    assert Counter(name[:6] for name in names) == {
+        ".lock": 1, "files_": 1, "view00": 14, "view06": 14,
+    }  # fmt: skip
 
 
 def test_the_cache_follows_the_files(modelnet: Make, views: Path, tmp_path: Path) -> None:
-    source = modelnet(cache=tmp_path / "cache")
+    source = modelnet(cache=tmp_path / "cache", workers=1)
     before = source.load(views, 0)
     path = views / "bed" / "test" / view_name("bed_0006", 7)
     Image.new("RGB", (20, 24), (9, 9, 9)).save(path)
@@ -172,51 +175,3 @@ def test_the_cache_follows_the_files(modelnet: Make, views: Path, tmp_path: Path
     assert before.fingerprint != after.fingerprint
     images, _ = next(iter(after.test.dataset()))
     assert np.allclose(images["view_6"], (9 / 255 - np.array(MEAN)) / DEVIATION, atol=1e-5)
-
-
-def test_a_killed_run_leaves_no_half_cache(modelnet: Make, views: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / ".view00_x.npy.partial").write_bytes(b"half")
-    modelnet(cache=cache).load(views, 0)
-    assert not list(cache.glob(".*.partial"))
-
-
-class Trap:
-    """Leaves a trace when it is unpickled."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Path.touch, (self.trace,)
-
-
-@pytest.mark.parametrize("damage", ["pickle", "cut", "nonsense"])
-def test_a_damaged_cache_is_named_and_no_pickle_is_read(
-    modelnet: Make, views: Path, tmp_path: Path, damage: str
-) -> None:
-    source, trace = modelnet(cache=tmp_path / "cache"), tmp_path / "trace"
-    source.load(views, 0)
-    path = next((tmp_path / "cache").glob("view00*.npy"))
-    if damage == "pickle":
-        np.save(path, np.array([Trap(trace)], object), allow_pickle=True)
-    else:
-        path.write_bytes(path.read_bytes()[:200] if damage == "cut" else b"nonsense")
-
-    with pytest.raises(DataFormatError, match=r"view00.*\.npy: damaged .*remove it"):
-        source.load(views, 0)
-    assert not trace.exists()
-
-
-def test_the_cache_is_mapped_not_copied(tmp_path: Path) -> None:
-    from mmbal_modelnet40.pipeline import from_pixels
-
-    array = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.uint8, (5, 4, 4, 3))
-    array[:] = 1
-    array.flush()
-    mapped = np.load(tmp_path / "a.npy", mmap_mode="c")
-    examples = from_pixels({"view_0": mapped}, np.arange(5), np.zeros(5, np.int64))
-    mapped[3] = 255  # seen through the tensor if and only if memory is shared
-    inputs, _ = examples.read(tf.constant(3, tf.int64))
-    assert np.allclose(inputs["view_0"], (1 - np.array(MEAN)) / DEVIATION, atol=1e-5)

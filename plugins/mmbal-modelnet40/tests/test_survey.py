@@ -8,15 +8,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mmbal_media import Memory
 from mmbal_modelnet40 import survey as module
 from mmbal_modelnet40.images import ImageFacts, inspect_image
 from mmbal_modelnet40.listing import list_objects
-from mmbal_modelnet40.survey import Remembered, survey
+from mmbal_modelnet40.options import ModelNet40Options
+from mmbal_modelnet40.survey import remembering, survey
 
 
 def found(root: Path, **how) -> list[str]:
-    how = {"any_size": False, "workers": 2, **how}
-    return [problem.text for problem in survey(list_objects(root, None), range(12), **how).problems]
+    options = ModelNet40Options(workers=2, **how)
+    seen = survey(list_objects(root, None), range(12), options)
+    return [problem.text for problem in seen.problems]
 
 
 def first(root: Path, view: int = 1) -> Path:
@@ -24,13 +27,13 @@ def first(root: Path, view: int = 1) -> Path:
 
 
 def test_sound_files(views: Path) -> None:
-    listing = list_objects(views, None)
-    result = survey(listing, (0, 6), any_size=False)
-    assert result.problems == ()
+    result = survey(list_objects(views, None), (0, 6), ModelNet40Options())
+    assert result.problems == []
     assert len(result.sound()) == 14
-    facts = result.objects[0][1]
-    assert sorted(facts) == [0, 6]
-    assert (facts[0].height, facts[0].width, facts[0].deep) == (24, 20, False)
+    arrays = result.examples[0].arrays
+    assert list(arrays) == ["view_0", "view_6"]
+    facts = arrays["view_0"].facts
+    assert (facts.height, facts.width, facts.deep) == (24, 20, False)
 
 
 def cut(data: bytes) -> bytes:
@@ -66,7 +69,7 @@ def test_views_of_different_sizes(views: Path) -> None:
     Image.new("RGB", (10, 12)).save(first(views, 7))
     problem = "bed/train/bed_0001: view 1 is 20x24, view 7 is 10x12"
     assert found(views) == [problem]
-    assert found(views, any_size=True) == [problem]
+    assert found(views, image_size=16) == [problem]
 
 
 def test_objects_of_different_sizes(views: Path) -> None:
@@ -77,7 +80,7 @@ def test_objects_of_different_sizes(views: Path) -> None:
         "equal"
     )
     assert found(views) == [text]
-    assert found(views, any_size=True) == []
+    assert found(views, image_size=16) == []
 
 
 def test_sixteen_bits_are_seen(tmp_path: Path) -> None:
@@ -100,13 +103,13 @@ def test_unchanged_files_are_looked_at_once(
     monkeypatch.setattr(module, "inspect_image", counted)
     memory = tmp_path / "files.json"
     for _ in range(2):
-        inspect = Remembered(memory, views)
-        assert not isinstance(inspect(first(views)), str)
-        inspect.save()
+        kept = Memory(memory)
+        assert not isinstance(remembering(kept, views)(first(views)), str)
+        kept.save()
     assert looked == [first(views)]
     os.utime(first(views), ns=(1, 1))
-    Remembered(memory, views)(first(views))
+    remembering(kept, views)(first(views))
     assert len(looked) == 2
-    memory.write_text("[]")
-    assert not isinstance(Remembered(memory, views)(first(views)), str)
+    memory.write_text(memory.read_text().replace("height", "length"))
+    assert not isinstance(remembering(Memory(memory), views)(first(views)), str)
     assert len(looked) == 3

@@ -199,14 +199,12 @@ def test_a_stride_that_leaps_over_windows_shows_black(gestures: Make, written: P
         ("imagenet", {"color": [-2.1179, 2.64], "depth": [0, 1]}),
     ],
 )
-def test_scaling(scaling: str, expected: dict[str, list[float]]) -> None:
-    from mmbal_nvgesture.pipeline import scale
-
+def test_scaling(gestures: Make, scaling: str, expected: dict[str, list[float]]) -> None:
     dark, light = (tf.constant(value, tf.uint8, [1, 1, 1, 3]) for value in (0, 255))
     for name, values in expected.items():
-        found = [scale({name: clip}, scaling)[name].numpy() for clip in (dark, light)]
-        assert [found[0].min(), found[1].max()] == pytest.approx(values, abs=1e-4)
-        assert found[0].dtype == np.float32
+        scaled = [gestures(scaling=scaling).scale(name, clip).numpy() for clip in (dark, light)]
+        assert [scaled[0].min(), scaled[1].max()] == pytest.approx(values, abs=1e-4)
+        assert scaled[0].dtype == np.float32
 
 
 def test_resizing_keeps_the_shape_of_frames(gestures: Make, written: Path) -> None:

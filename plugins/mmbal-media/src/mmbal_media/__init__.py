@@ -4,7 +4,7 @@ from mmbal_media.cache import ArrayCache, Decodable
 from mmbal_media.folder import absent, first_root
 from mmbal_media.memory import Memory
 from mmbal_media.options import MediaOptions
-from mmbal_media.reading import by_imagenet, read_by
+from mmbal_media.reading import Reader, by_imagenet
 from mmbal_media.source import Indices, MediaSource, hold_out_share
 from mmbal_media.survey import MediaExample, Survey, look_at
 
@@ -16,11 +16,11 @@ __all__ = [
     "MediaOptions",
     "MediaSource",
     "Memory",
+    "Reader",
     "Survey",
     "absent",
     "by_imagenet",
     "first_root",
     "hold_out_share",
     "look_at",
-    "read_by",
 ]

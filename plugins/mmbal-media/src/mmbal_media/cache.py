@@ -57,11 +57,15 @@ class ArrayCache:
     Args:
         folder: made when something is written into it.
         root: the dataset's folder, which may be moved with its cache.
+        noun: what an example is, in the singular.
+        smaller: the option that makes arrays smaller.
     """
 
-    def __init__(self, folder: Path, root: Path) -> None:
+    def __init__(self, folder: Path, root: Path, noun: str, smaller: str) -> None:
         self.folder = folder
         self._root = root
+        self._noun = noun
+        self._smaller = smaller
 
     def path(self, array: Decodable) -> Path:
         """Return where an array stands, or would stand."""
@@ -108,16 +112,11 @@ class ArrayCache:
         ]
         return [Problem(f"{fault} ({key})", (key,)) for key, fault in known if fault]
 
-    def fill(self, arrays: Sequence[Decodable], workers: int | None, noun: str) -> int:
+    def fill(self, arrays: Sequence[Decodable], workers: int | None) -> int:
         """Decode what is not there, several at a time; return how many arrays are new.
 
         A process that is killed loses the arrays in work only. A cache that lacks nothing is
         only read. What cannot be decoded is kept for `problems`.
-
-        Args:
-            arrays: of all examples.
-            workers: processes; None for one per processor.
-            noun: what an example is, in the singular.
 
         Raises:
             MmbalError: the disk has too little room, or the folder cannot be written.
@@ -134,7 +133,7 @@ class ArrayCache:
                 for partial in self.folder.glob(".*.partial"):  # of a killed run
                     partial.unlink()
                 # Another process may have been at work till now.
-                return self._decode(self._undecided(arrays), workers, noun)
+                return self._decode(self._undecided(arrays), workers)
         except OSError as problem:
             raise MmbalError(f"cannot write to {self.folder}: {problem.strerror}") from problem
 
@@ -145,7 +144,7 @@ class ArrayCache:
     def _faults(self) -> Memory:
         return Memory(self.folder / "bad.json")
 
-    def _decode(self, arrays: Sequence[Decodable], workers: int | None, noun: str) -> int:
+    def _decode(self, arrays: Sequence[Decodable], workers: int | None) -> int:
         if not arrays:
             return 0
         needed = sum(prod(array.shape) for array in arrays)
@@ -153,10 +152,10 @@ class ArrayCache:
         size = f"{_bytes(needed)} in {self.folder}, where {_bytes(free)} are free"
         if needed + SPARE > free:
             raise MmbalError(
-                f"decoded {noun}s take {size}; set cache to a folder with more room, or have "
-                "fewer pixels"
+                f"decoded {self._noun}s take {size}; set cache to a folder with more room, or "
+                f"{self._smaller} to fewer pixels"
             )
-        announce(f"decoding {noun}s once; they take {size}")
+        announce(f"decoding {self._noun}s once; they take {size}")
         work = over_processes(store, arrays, workers, self)
         told = list(track(work, "decoding", len(arrays)))
         faults = self._faults()

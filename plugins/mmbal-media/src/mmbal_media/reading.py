@@ -1,13 +1,14 @@
 """From arrays to the examples that networks read."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mmbal.data import Examples, Modality, from_python
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
+Reader: TypeAlias = Callable[..., tuple[Mapping[str, Any], int]]
 LABEL = "label"
 # Of ImageNet, in the order red, green, blue.
 MEAN = (0.485, 0.456, 0.406)
@@ -18,16 +19,16 @@ def read_by(
     count: int,
     modalities: Mapping[str, Modality],
     scale: "Callable[[str, tf.Tensor], tf.Tensor]",
-    plain: Callable[..., tuple[Mapping[str, Any], int]],
-    varied: Callable[..., tuple[Mapping[str, Any], int]] | None = None,
+    plain: Reader,
+    varied: Reader | None,
 ) -> Examples:
     """Return examples that Python code reads as uint8 whenever they are shown.
 
     Args:
         count: of examples.
         modalities: their shapes.
-        scale: brings the pixels of a modality, by name, to float32.
-        plain: maps an index to (arrays by modality, label); threads call it.
+        scale: brings the values of a modality, by name, to float32.
+        plain: maps an index to (arrays by modality, label).
         varied: maps an index and a seed, (2,), to the same as training shows it.
     """
     import numpy as np
@@ -35,7 +36,7 @@ def read_by(
     arrays = {name: Modality(each.shape, "uint8") for name, each in modalities.items()}
     arrays[LABEL] = Modality((), "int64")
 
-    def tensors(read: Callable[..., Any]) -> Callable[..., Any]:
+    def tensors(read: Reader) -> Callable[..., Any]:
         def labelled(*arguments: Any) -> dict[str, Any]:
             shown, label = read(*arguments)
             return {**shown, LABEL: np.int64(label)}

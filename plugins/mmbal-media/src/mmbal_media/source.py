@@ -3,13 +3,12 @@
 import hashlib
 import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias
 
 from mmbal.data import (
     DatasetSource,
-    Examples,
     Modality,
     MultimodalDataset,
     hold_out,
@@ -20,10 +19,12 @@ from mmbal.data import (
 from mmbal.errors import ConfigError, DataFormatError, MmbalError, counted
 from mmbal_media.cache import ArrayCache, Decodable
 from mmbal_media.options import MediaOptions
+from mmbal_media.reading import Reader, read_by
 from mmbal_media.survey import AnExample, MediaExample, Survey
 
 if TYPE_CHECKING:
     import numpy as np
+    import tensorflow as tf
     from numpy.typing import NDArray
 
 Indices: TypeAlias = "NDArray[np.intp]"
@@ -34,8 +35,8 @@ FOLDER = "decoded"
 class MediaSource(DatasetSource, Generic[AnExample]):
     """A dataset of files below one folder, some of which may be bad.
 
-    Subclasses say what stands there (`survey`), who is held out (`hold_out`), what an example is
-    (`modalities`, `class_names`, `read`) and what tells data apart (`settings`, `facts`).
+    Subclasses say what stands there (`survey`, `class_names`), who is held out (`hold_out`) and
+    what tells data apart (`facts`, `settings`); the rest is theirs to change.
 
     Args:
         options: of the dataset.
@@ -45,6 +46,8 @@ class MediaSource(DatasetSource, Generic[AnExample]):
     """Of the dataset."""
     noun: ClassVar[str] = "example"
     """What an example is, in the singular."""
+    smaller: ClassVar[str]
+    """The option that makes decoded examples smaller."""
 
     def __init__(self, options: MediaOptions) -> None:
         self.options = options
@@ -62,24 +65,41 @@ class MediaSource(DatasetSource, Generic[AnExample]):
         """Return a rule in words, and the positions of training examples: (rule, kept, held)."""
 
     @abstractmethod
-    def modalities(self, examples: Sequence[AnExample]) -> Mapping[str, Modality]:
-        """Return what networks read."""
-
-    @abstractmethod
     def class_names(self, examples: Sequence[AnExample]) -> tuple[str, ...]:
         """Return the names of the classes, by label."""
 
     @abstractmethod
-    def read(self, examples: Sequence[AnExample], cache: ArrayCache) -> Examples:
-        """Return examples that are read from `cache` where it holds them, else from files."""
+    def facts(self, example: AnExample) -> bytes:
+        """Return what tells an example from others, wherever the data stand."""
 
     @abstractmethod
     def settings(self, examples: Sequence[AnExample]) -> str:
-        """Return what, beside files, decides what examples hold; for the fingerprint."""
+        """Return what, beside `facts`, decides what examples hold."""
 
-    @abstractmethod
-    def facts(self, example: AnExample) -> bytes:
-        """Return what tells an example from others, wherever the data stand; as `settings`."""
+    def modalities(self, examples: Sequence[AnExample]) -> dict[str, Modality]:
+        """Return what networks read: whole arrays, unless overridden together with `readers`."""
+        return {name: Modality(array.shape) for name, array in examples[0].arrays.items()}
+
+    def readers(
+        self, examples: Sequence[AnExample], cache: ArrayCache
+    ) -> tuple[Reader, Reader | None]:
+        """Return functions from an index, and from index and seed, to arrays and label.
+
+        The second shows an example as training does; None where `augment` or nothing varies it.
+        """
+
+        def read(index: int) -> tuple[dict[str, Any], int]:
+            example = examples[index]
+            arrays = {name: cache.read(array) for name, array in example.arrays.items()}
+            return arrays, example.label
+
+        return read, None
+
+    def scale(self, name: str, pixels: "tf.Tensor") -> "tf.Tensor":
+        """Bring uint8 values of a modality to float32, here to [0, 1]."""
+        import tensorflow as tf
+
+        return tf.cast(pixels, tf.float32) / 255
 
     def augment(self) -> Any:
         """Return the dataset's `augment`; None where there is none."""
@@ -105,9 +125,12 @@ class MediaSource(DatasetSource, Generic[AnExample]):
         rows = (kept, held, np.arange(count, len(sound)))
         parts = [[sound[row] for row in part] for part in rows]
         cache = self.cache(survey.root)
-        train, validation, test = (self.read(part, cache) for part in parts)
+        modalities = self.modalities(sound)
+        train, validation, test = (
+            read_by(len(part), modalities, self.scale, *self.readers(part, cache)) for part in parts
+        )
         return MultimodalDataset(
-            modalities=self.modalities(sound),
+            modalities=modalities,
             class_names=self.class_names(sound),
             train=train,
             validation=validation,
@@ -143,7 +166,7 @@ class MediaSource(DatasetSource, Generic[AnExample]):
         survey = self.survey(data_dir)
         survey.refuse(strict=False)
         cache, arrays = self.cache(survey.root), _arrays(survey.sound())
-        decoded = cache.fill(arrays, self.options.workers, self.noun)
+        decoded = cache.fill(arrays, self.options.workers)
         survey = survey.joined_by(cache.problems(arrays))
         survey.refuse(strict=self.options.on_bad_example == "fail")
         sound = survey.sound()
@@ -157,7 +180,8 @@ class MediaSource(DatasetSource, Generic[AnExample]):
 
     def cache(self, root: Path) -> ArrayCache:
         """Return the cache: the option's, else what `prepare` has put beside the data."""
-        return ArrayCache(self.options.cache or root / FOLDER, root)
+        folder = self.options.cache or root / FOLDER
+        return ArrayCache(folder, root, self.noun, self.smaller)
 
     def require_sound(self, survey: Survey[AnExample]) -> None:
         """Refuse a folder of which skipping has left nothing to train or to test on."""
@@ -172,7 +196,7 @@ class MediaSource(DatasetSource, Generic[AnExample]):
         survey.refuse(strict=strict)
         cache, arrays = self.cache(survey.root), _arrays(survey.sound())
         if self.options.cache is not None:
-            cache.fill(arrays, self.options.workers, self.noun)
+            cache.fill(arrays, self.options.workers)
         survey = survey.joined_by(cache.problems(arrays))
         survey.refuse(strict=strict)
         if survey.problems:

@@ -89,18 +89,19 @@ class View:
         """Decode and resize it.
 
         Raises:
-            DataFormatError: it cannot be decoded.
+            DataFormatError: it cannot be decoded, or has changed since it was looked at.
         """
         import tensorflow as tf
 
         from mmbal_modelnet40.pipeline import decode_png
 
-        height, width, _ = self.shape
         try:
             with tf.device("CPU"):
                 contents = tf.io.read_file(str(self.path))
-                pixels = decode_png(contents, height, width, deep=self.facts.deep)
+                pixels = np.asarray(decode_png(contents, self.side, deep=self.facts.deep))
         except tf.errors.OpError as problem:
             reason = " ".join(str(problem).split())[:200]
             raise DataFormatError(f"{self.path}: TensorFlow cannot decode: {reason}") from problem
-        return np.asarray(pixels)
+        if pixels.shape != self.shape:
+            raise DataFormatError(f"{self.path}: has another size than before")
+        return pixels

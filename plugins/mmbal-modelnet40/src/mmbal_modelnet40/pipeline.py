@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 
-def decode_png(contents: tf.Tensor, height: int, width: int, *, deep: bool) -> tf.Tensor:
+def decode_png(contents: tf.Tensor, side: int | None, *, deep: bool) -> tf.Tensor:
     """PNG bytes -> (height, width, 3) uint8: what Pillow's `convert("RGB")` gives.
 
     Palettes are looked up, gray becomes three equal channels, transparency is dropped, 16 bits
@@ -11,17 +11,15 @@ def decode_png(contents: tf.Tensor, height: int, width: int, *, deep: bool) -> t
 
     Args:
         contents: of the file.
-        height: of the result; an image of another size is resized.
-        width: of the result.
+        side: height and width of the result; None for the file's own.
         deep: whether the file has 16 bits per channel.
     """
     # TensorFlow widens 8 bits to 16 exactly, by 257.
     image = tf.io.decode_png(contents, 3, tf.uint16 if deep else tf.uint8)
-    resized = image.shape[:2] != (height, width)
-    if deep or resized:
+    if side or deep:
         pixels = tf.cast(image, tf.float32) / (257 if deep else 1)
-        if resized:
-            pixels = tf.image.resize(pixels, (height, width), antialias=True)
+        if side:
+            pixels = tf.image.resize(pixels, (side, side), antialias=True)
         image = tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), tf.uint8)
     return image
 

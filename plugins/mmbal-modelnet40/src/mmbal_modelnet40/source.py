@@ -3,22 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mmbal.data import Examples, Modality
 from mmbal.errors import MmbalError
 from mmbal_media import (
-    ArrayCache,
     Indices,
     MediaSource,
     Memory,
     Survey,
     by_imagenet,
     hold_out_share,
-    read_by,
 )
 from mmbal_modelnet40.checking import check_folder
 from mmbal_modelnet40.classes import SPLITS
@@ -30,6 +24,9 @@ from mmbal_modelnet40.sampling import write_sample
 from mmbal_modelnet40.sidecar import refuse_unfinished
 from mmbal_modelnet40.split import hold_out_as_reference
 from mmbal_modelnet40.survey import remembering, survey
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 FORMAT = 1  # of what the fingerprint covers
 
@@ -46,6 +43,7 @@ class ModelNet40(MediaSource[Object3D]):
 
     name = "modelnet40"
     noun = "object"
+    smaller = "image_size"
     options: ModelNet40Options
 
     def survey(self, data_dir: Path | None) -> Survey[Object3D]:
@@ -80,23 +78,13 @@ class ModelNet40(MediaSource[Object3D]):
             if not {(name, split) for split in SPLITS} <= sound:
                 raise MmbalError(f"{survey.root}/{name}: no sound object to train or to test on")
 
-    def modalities(self, examples: Sequence[Object3D]) -> dict[str, Modality]:
-        """Return (height, width, 3) by view."""
-        return {name: Modality(view.shape) for name, view in examples[0].arrays.items()}
-
     def class_names(self, examples: Sequence[Object3D]) -> tuple[str, ...]:
         """Return the classes by the alphabet."""
         return tuple(sorted({each.class_name for each in examples}))
 
-    def read(self, examples: Sequence[Object3D], cache: ArrayCache) -> Examples:
-        """Return views that are normalised by the mean and deviation of ImageNet."""
-
-        def plain(index: int) -> tuple[dict[str, NDArray[np.uint8]], int]:
-            each = examples[index]
-            return {name: cache.read(view) for name, view in each.arrays.items()}, each.label
-
-        modalities = self.modalities(examples)
-        return read_by(len(examples), modalities, lambda _, pixels: by_imagenet(pixels), plain)
+    def scale(self, name: str, pixels: "tf.Tensor") -> "tf.Tensor":
+        """Normalise by the mean and deviation of ImageNet."""
+        return by_imagenet(pixels)
 
     def settings(self, examples: Sequence[Object3D]) -> str:
         """Return classes and size."""

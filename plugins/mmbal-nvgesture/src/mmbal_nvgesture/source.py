@@ -1,19 +1,22 @@
 """The dataset: read the lists, look at the files, split, hand out examples."""
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmbal.data import Examples, Modality
-from mmbal_media import ArrayCache, Indices, MediaSource, Survey, read_by
+from mmbal.data import Modality
+from mmbal_media import ArrayCache, Indices, MediaSource, Reader, Survey, by_imagenet
 from mmbal_nvgesture.layout import find_root
 from mmbal_nvgesture.lists import Clip
 from mmbal_nvgesture.options import NVGestureOptions
 from mmbal_nvgesture.reader import ClipReader
 from mmbal_nvgesture.sampling import write_sample
+from mmbal_nvgesture.sensors import SENSORS
 from mmbal_nvgesture.split import split_clips
 from mmbal_nvgesture.survey import survey
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 FORMAT = 2  # of what the fingerprint covers
 
@@ -37,6 +40,7 @@ class NVGesture(MediaSource[Clip]):
 
     name = "nvgesture"
     noun = "clip"
+    smaller = "short_side"
     options: NVGestureOptions
 
     def survey(self, data_dir: Path | None) -> Survey[Clip]:
@@ -60,14 +64,21 @@ class NVGesture(MediaSource[Clip]):
         """Return the labels of the lists."""
         return tuple(str(label) for label in range(1, self.options.classes + 1))
 
-    def read(self, examples: Sequence[Clip], cache: ArrayCache) -> Examples:
-        """Return the middle of clips; training varies it."""
-        from mmbal_nvgesture.pipeline import scale  # TensorFlow: not to check or sample
-
+    def readers(self, examples: Sequence[Clip], cache: ArrayCache) -> tuple[Reader, Reader]:
+        """Return what reads the middle of clips, and what training shows."""
         reader = ClipReader(examples, cache, self.options)
-        scaled = partial(scale, scaling=self.options.scaling)
-        modalities = self.modalities(examples)
-        return read_by(len(examples), modalities, scaled, reader.plain, reader.varied)
+        return reader.plain, reader.varied
+
+    def scale(self, name: str, pixels: "tf.Tensor") -> "tf.Tensor":
+        """Scale pixels as the option says."""
+        import tensorflow as tf
+
+        scaling = self.options.scaling
+        if scaling == "imagenet" and not SENSORS[name].gray:
+            return by_imagenet(pixels)
+        if scaling == "signed":
+            return tf.cast(pixels, tf.float32) / 127.5 - 1
+        return super().scale(name, pixels)
 
     def settings(self, examples: Sequence[Clip]) -> str:
         """Return the options that change what an example holds."""
