@@ -109,7 +109,7 @@ def test_a_damaged_array_is_named_and_no_pickle_is_read(
     assert not (folder / "decoded" / "trace").exists()
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"a": 1}', '{"a": {"finding": "b"}}'])
+@pytest.mark.parametrize("text", ["", "[1]", '{"a": 1}', '{"a": {"fault": "b"}}'])
 def test_a_damaged_list_of_bad_examples_is_named(pairs: Make, folder: Path, text: str) -> None:
     (folder / "decoded").mkdir()
     (folder / "decoded" / "bad.json").write_text(text)

@@ -1,6 +1,5 @@
 """What the contents of files tell (7.2, no. 6 and 7)."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,12 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbal_media import Memory
-from mmbal_modelnet40 import survey as module
-from mmbal_modelnet40.images import ImageFacts, inspect_image
+from mmbal_modelnet40.images import inspect_view
 from mmbal_modelnet40.listing import list_objects
 from mmbal_modelnet40.options import ModelNet40Options
-from mmbal_modelnet40.survey import remembering, survey
+from mmbal_modelnet40.survey import survey
 
 
 def found(root: Path, **how) -> list[str]:
@@ -32,8 +29,8 @@ def test_sound_files(views: Path) -> None:
     assert len(result.sound()) == 14
     arrays = result.examples[0].arrays
     assert list(arrays) == ["view_0", "view_6"]
-    facts = arrays["view_0"].facts
-    assert (facts.height, facts.width, facts.deep) == (24, 20, False)
+    view = arrays["view_0"]
+    assert (view.height, view.width, view.deep) == (24, 20, False)
 
 
 def cut(data: bytes) -> bytes:
@@ -85,31 +82,14 @@ def test_objects_of_different_sizes(views: Path) -> None:
 
 def test_sixteen_bits_are_seen(tmp_path: Path) -> None:
     Image.fromarray(np.full((3, 2), 40_000, np.uint16)).save(tmp_path / "deep.png")
-    facts = inspect_image(tmp_path / "deep.png")
-    assert isinstance(facts, ImageFacts)
-    assert facts.deep
-    assert facts.size == "2x3"
+    view = inspect_view("a", 0, tmp_path / "deep.png", None, lambda _: False)
+    assert (view.deep, view.size) == (True, "2x3")
 
 
-def test_unchanged_files_are_looked_at_once(
-    views: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked: list[Path] = []
-
-    def counted(path: Path):
-        looked.append(path)
-        return inspect_image(path)
-
-    monkeypatch.setattr(module, "inspect_image", counted)
-    memory = tmp_path / "files.json"
-    for _ in range(2):
-        kept = Memory(memory)
-        assert not isinstance(remembering(kept, views)(first(views)), str)
-        kept.save()
-    assert looked == [first(views)]
-    os.utime(first(views), ns=(1, 1))
-    remembering(kept, views)(first(views))
-    assert len(looked) == 2
-    memory.write_text(memory.read_text().replace("height", "length"))
-    assert not isinstance(remembering(Memory(memory), views)(first(views)), str)
-    assert len(looked) == 3
+def test_what_is_decoded_is_not_decoded_again(views: Path) -> None:
+    path = first(views)
+    whole = inspect_view("bed_0001", 0, path, None, lambda _: False)
+    path.write_bytes(cut(path.read_bytes()))
+    assert "cannot decode image" in inspect_view("bed_0001", 0, path, None, whole.__eq__)
+    known = inspect_view("bed_0001", 0, path, None, lambda view: view.size == "20x24")
+    assert known.digest != whole.digest

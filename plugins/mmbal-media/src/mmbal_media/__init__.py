@@ -2,7 +2,6 @@
 
 from mmbal_media.cache import ArrayCache, Decodable
 from mmbal_media.folder import absent, first_root
-from mmbal_media.memory import Memory
 from mmbal_media.options import MediaOptions
 from mmbal_media.reading import Reader, by_imagenet
 from mmbal_media.source import Indices, MediaSource, hold_out_share
@@ -15,7 +14,6 @@ __all__ = [
     "MediaExample",
     "MediaOptions",
     "MediaSource",
-    "Memory",
     "Reader",
     "Survey",
     "absent",

@@ -1,15 +1,14 @@
 """Decoded files on disk: arrays that are whole or absent, and shared by all runs."""
 
+import json
 import shutil
-from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mmbal.data import Problem, announce, locked, over_processes, track
+from mmbal.data import Problem, announce, locked, over_processes, replace_file, track
 from mmbal.errors import DataFormatError, MmbalError
-from mmbal_media.memory import Memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,24 +23,19 @@ class Decodable(Protocol):
     """A file, or a part of one, that becomes one array of uint8."""
 
     @property
-    @abstractmethod
-    def shape(self) -> tuple[int, ...]:
-        """Of the array."""
-
-    @property
-    @abstractmethod
     def example(self) -> str:
         """Key of the example that it belongs to."""
 
-    @abstractmethod
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the array."""
+
     def name(self, root: Path) -> str:
         """Return a name for a file: another one for other contents, wherever `root` stands."""
 
-    @abstractmethod
     def state(self) -> str:
         """Return what changes when a file that could not be decoded is mended."""
 
-    @abstractmethod
     def read(self) -> "Pixels":
         """Decode it all.
 
@@ -79,9 +73,9 @@ class ArrayCache:
         """
         import numpy as np
 
-        path = self.path(array)
-        if not _is_there(path):
+        if not self.holds(array):
             return None
+        path = self.path(array)
         try:
             stored: Pixels = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError) as problem:
@@ -95,9 +89,13 @@ class ArrayCache:
         stored = self.load(array)
         return array.read() if stored is None else stored
 
-    def lacking(self, arrays: Iterable[Decodable]) -> list[Decodable]:
-        """Return the arrays that are not there."""
-        return [array for array in arrays if not _is_there(self.path(array))]
+    def holds(self, array: Decodable) -> bool:
+        """Return whether an array is there."""
+        path = self.path(array)
+        try:
+            return path.is_file()
+        except OSError as problem:
+            raise MmbalError(f"cannot read {path}: {problem.strerror}") from problem
 
     def problems(self, arrays: Iterable[Decodable]) -> list[Problem]:
         """Return what could not be decoded when the cache was filled and has not changed since.
@@ -105,12 +103,11 @@ class ArrayCache:
         Raises:
             DataFormatError: the file that tells it is damaged.
         """
-        faults = self._faults()
-        known = [
-            (array.example, faults.finding(self.path(array).stem, array.state()))
-            for array in self.lacking(arrays)
+        return [
+            Problem(f"{fault} ({array.example})", (array.example,))
+            for array, fault in self._lacking(arrays)
+            if fault is not None
         ]
-        return [Problem(f"{fault} ({key})", (key,)) for key, fault in known if fault]
 
     def fill(self, arrays: Sequence[Decodable], workers: int | None) -> int:
         """Decode what is not there, several at a time; return how many arrays are new.
@@ -137,13 +134,6 @@ class ArrayCache:
         except OSError as problem:
             raise MmbalError(f"cannot write to {self.folder}: {problem.strerror}") from problem
 
-    def _undecided(self, arrays: Iterable[Decodable]) -> list[Decodable]:
-        faults, lacking = self._faults(), self.lacking(arrays)
-        return [a for a in lacking if faults.finding(self.path(a).stem, a.state()) is None]
-
-    def _faults(self) -> Memory:
-        return Memory(self.folder / "bad.json")
-
     def _decode(self, arrays: Sequence[Decodable], workers: int | None) -> int:
         if not arrays:
             return 0
@@ -157,15 +147,45 @@ class ArrayCache:
             )
         announce(f"decoding {self._noun}s once; they take {size}")
         work = over_processes(store, arrays, workers, self)
-        told = list(track(work, "decoding", len(arrays)))
-        faults = self._faults()
-        for array, fault in zip(arrays, told, strict=True):
-            # As it is told wherever the dataset stands, in whatever order its examples do.
-            text = fault and fault.removeprefix(f"{self._root}/")
-            text = text and text.removesuffix(f" ({array.example})")
-            faults.note(self.path(array).stem, array.state(), text)
-        faults.save()
-        return told.count(None)
+        faults = list(track(work, "decoding", len(arrays)))
+        self._keep(zip(arrays, faults, strict=True))
+        return faults.count(None)
+
+    def _undecided(self, arrays: Iterable[Decodable]) -> list[Decodable]:
+        return [array for array, fault in self._lacking(arrays) if fault is None]
+
+    def _lacking(self, arrays: Iterable[Decodable]) -> Iterable[tuple[Decodable, str | None]]:
+        """Yield what is not there, and why it cannot be decoded if that is known."""
+        known = self._faults()
+        for array in arrays:
+            if not self.holds(array):
+                entry = known.get(self.path(array).stem)
+                yield array, entry["fault"] if entry and entry["state"] == array.state() else None
+
+    def _faults(self) -> dict[str, dict[str, str]]:
+        path = self.folder / "bad.json"
+        try:
+            return {
+                name: {key: str(entry[key]) for key in ("fault", "state")}
+                for name, entry in json.loads(path.read_bytes()).items()
+            }
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except (OSError, ValueError, AttributeError, TypeError, KeyError) as problem:
+            raise DataFormatError(f"{path}: damaged; remove it") from problem
+
+    def _keep(self, faults: Iterable[tuple[Decodable, str | None]]) -> None:
+        """Write down what cannot be decoded, as it is told wherever the dataset stands."""
+        before = self._faults()
+        table = dict(before)
+        for array, fault in faults:
+            name = self.path(array).stem
+            table.pop(name, None)
+            if fault is not None:
+                text = fault.removeprefix(f"{self._root}/").removesuffix(f" ({array.example})")
+                table[name] = {"fault": text, "state": array.state()}
+        if table != before:
+            replace_file(self.folder / "bad.json", json.dumps(table, indent=1).encode())
 
 
 def store(array: Decodable, cache: ArrayCache) -> str | None:
@@ -190,13 +210,6 @@ def store(array: Decodable, cache: ArrayCache) -> str | None:
     finally:
         partial.unlink(missing_ok=True)
     return None
-
-
-def _is_there(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError as problem:
-        raise MmbalError(f"cannot read {path}: {problem.strerror}") from problem
 
 
 def _bytes(count: int) -> str:

@@ -204,7 +204,7 @@ class MediaSource(DatasetSource, Generic[AnExample]):
             warnings.warn(text, stacklevel=4)
         self.require_sound(survey)
         sound = survey.sound()
-        lacking = {array.example for array in cache.lacking(_arrays(sound))}
+        lacking = {array.example for array in _arrays(sound) if not cache.holds(array)}
         if lacking and next(cache.folder.glob("*.npy"), None) is not None:
             warnings.warn(
                 f"{len(lacking):,} of {counted(len(sound), self.noun)} are decoded in every epoch, "

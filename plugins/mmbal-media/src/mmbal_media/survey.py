@@ -56,9 +56,9 @@ class Survey(Generic[AnExample]):
         bad = self.bad
         return [example for example in self.examples if example.key not in bad]
 
-    def lines(self) -> list[str]:
-        """Return all problems for `mmbal data check`, a line each."""
-        return [f"{self.root}/{problem.text}" for problem in self.problems]
+    def lines(self, *, fatal: bool = False) -> list[str]:
+        """Return all problems, or the fatal ones, as `mmbal data check` prints them."""
+        return [f"{self.root}/{each.text}" for each in self.problems if each.fatal or not fatal]
 
     def joined_by(self, problems: Iterable[Problem]) -> "Survey[AnExample]":
         """Return the same with further problems."""
@@ -66,9 +66,9 @@ class Survey(Generic[AnExample]):
 
     def refuse(self, *, strict: bool) -> None:
         """Raise DataFormatError where a problem is fatal, or, if strict, where there is any."""
-        fatal = [problem for problem in self.problems if problem.fatal]
+        fatal = self.lines(fatal=True)
         if fatal or (strict and self.problems):
-            raise refusal(self.root, fatal or self.problems)
+            raise refusal(fatal or self.lines(), skippable=not fatal)
 
 
 def look_at(

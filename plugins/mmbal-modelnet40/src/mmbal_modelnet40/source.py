@@ -1,6 +1,5 @@
 """The dataset: find the views, look through them, split, hand out examples."""
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,6 @@ from mmbal.errors import MmbalError
 from mmbal_media import (
     Indices,
     MediaSource,
-    Memory,
     Survey,
     by_imagenet,
     hold_out_share,
@@ -23,7 +21,7 @@ from mmbal_modelnet40.preparing import prepare_folder
 from mmbal_modelnet40.sampling import write_sample
 from mmbal_modelnet40.sidecar import refuse_unfinished
 from mmbal_modelnet40.split import hold_out_as_reference
-from mmbal_modelnet40.survey import remembering, survey
+from mmbal_modelnet40.survey import survey
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -54,14 +52,7 @@ class ModelNet40(MediaSource[Object3D]):
         refuse_unfinished(root, data_dir)
         listing = list_objects(root, options.classes, options.views)
         listing.refuse(strict=False)  # before the long way through the files
-        if options.cache is None:
-            return survey(listing, options.views, options)
-        options.cache.mkdir(parents=True, exist_ok=True)
-        tag = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
-        memory = Memory(options.cache / f"files_{tag}.json", forgiving=True)
-        seen = survey(listing, options.views, options, remembering(memory, root))
-        memory.save()
-        return seen
+        return survey(listing, options.views, options, self.cache(root).holds)
 
     def hold_out(self, train: Sequence[Object3D], seed: int) -> tuple[str, Indices, Indices]:
         """Hold out a share of every class, or what the published code does."""
@@ -93,7 +84,7 @@ class ModelNet40(MediaSource[Object3D]):
 
     def facts(self, example: Object3D) -> bytes:
         """Return label and digests of the views."""
-        digests = [bytes.fromhex(view.facts.digest) for view in example.arrays.values()]
+        digests = [bytes.fromhex(view.digest) for view in example.arrays.values()]
         return example.label.to_bytes(2, "big") + b"".join(digests)
 
     def augment(self) -> Any:
