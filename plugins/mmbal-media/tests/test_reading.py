@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.data import Modality
-from mmbal_media import by_imagenet
+from mmbal_media import MediaExample, by_imagenet
 from mmbal_media.reading import read_by
 
 
@@ -29,13 +29,15 @@ def test_examples_are_plain_or_varied_by_their_seed() -> None:
         assert name == "a"
         return tf.cast(values, tf.float32) / 2
 
-    examples = read_by(5, {"a": Modality((2,))}, halved, plain, varied)
+    listed = [MediaExample(key=f"{row}", split="train", label=7) for row in range(5)]
+    examples = read_by(listed, {"a": Modality((2,))}, halved, plain, varied)
+    assert (examples.labels.tolist(), examples.ids) == ([7] * 5, ["0", "1", "2", "3", "4"])
     (inputs, label), *_ = examples.dataset([3])
     assert (inputs["a"].numpy().tolist(), int(label)) == ([1.5, 1.5], 7)
     assert label.dtype == tf.int64
     inputs, label = examples.vary(np.int64(3), np.array([0, 4]))
     assert (inputs["a"].numpy().tolist(), int(label)) == ([3.5, 3.5], 8)
-    assert read_by(5, {"a": Modality((2,))}, halved, plain, None).vary is None
+    assert read_by(listed, {"a": Modality((2,))}, halved, plain, None).vary is None
 
 
 def test_options_load_nothing_heavy() -> None:

@@ -1,9 +1,10 @@
 """From arrays to the examples that networks read."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mmbal.data import Examples, Modality, from_python
+from mmbal_media.survey import MediaExample
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -16,7 +17,7 @@ DEVIATION = (0.229, 0.224, 0.225)
 
 
 def read_by(
-    count: int,
+    examples: Sequence[MediaExample],
     modalities: Mapping[str, Modality],
     scale: "Callable[[str, tf.Tensor], tf.Tensor]",
     plain: Reader,
@@ -25,7 +26,7 @@ def read_by(
     """Return examples that Python code reads as uint8 whenever they are shown.
 
     Args:
-        count: of examples.
+        examples: their labels and keys, which are told without reading.
         modalities: their shapes.
         scale: brings the values of a modality, by name, to float32.
         plain: maps an index to (arrays by modality, label).
@@ -50,7 +51,13 @@ def read_by(
 
         return example
 
-    return Examples(count, tensors(plain), None if varied is None else tensors(varied))
+    return Examples(
+        len(examples),
+        tensors(plain),
+        None if varied is None else tensors(varied),
+        labels=np.array([example.label for example in examples], np.int64),
+        ids=[example.key for example in examples],
+    )
 
 
 def by_imagenet(pixels: "tf.Tensor") -> "tf.Tensor":

@@ -127,7 +127,7 @@ class MediaSource(DatasetSource, Generic[AnExample]):
         cache = self.cache(survey.root)
         modalities = self.modalities(sound)
         train, validation, test = (
-            read_by(len(part), modalities, self.scale, *self.readers(part, cache)) for part in parts
+            read_by(part, modalities, self.scale, *self.readers(part, cache)) for part in parts
         )
         return MultimodalDataset(
             modalities=modalities,
