@@ -151,11 +151,11 @@ def main(clips: int, batch_size: int, batches: int, worker: str | None) -> None:
 def print_cache(folder: Path, root: Path, title: str) -> None:
     """Fill the cache, in as many processes as there are cores, and print how fast that was."""
     from mmbal_nvgesture.options import NVGestureOptions
-    from mmbal_nvgesture.preparing import prepare_folder
+    from mmbal_nvgesture.source import NVGesture
 
     options = NVGestureOptions(cache=folder / "cache")
     started = time.perf_counter()
-    done = prepare_folder(root, options)
+    done = NVGesture(options).prepare(root)
     Console().print(f"{title}\n{done}\nin {time.perf_counter() - started:.1f} seconds")
 
 

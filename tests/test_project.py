@@ -6,13 +6,11 @@ import subprocess
 from collections.abc import Iterable
 from importlib import import_module
 from importlib.metadata import EntryPoint
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
 import tomlkit
 from packaging.requirements import Requirement
-from packaging.version import Version
 
 import mmbal
 from mmbal.registry import builtins, hookspecs
@@ -20,6 +18,8 @@ from mmbal.registry.discovery import HOOKS, discover
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
+LIBRARIES = ("mmbal-media",)
+"""Distributions that offer nothing to mmbal and serve plugins."""
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
 SOURCES = sorted(
     [
@@ -50,14 +50,6 @@ def plugin_module(folder: Path):
 def entries(folder: Path) -> dict:
     """Return the entry points of a plugin."""
     return dict(project(folder)["entry-points"]["mmbal"])
-
-
-@pytest.fixture
-def versions():
-    spec = spec_from_file_location("versions", ROOT / "tools/versions.py")
-    module = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def relative(path: Path) -> str:
@@ -93,7 +85,7 @@ def test_every_hook_is_documented_and_implemented_by_a_shipped_plugin():
     specs = {
         name: function for name, function in vars(hookspecs).items() if name.startswith("mmbal_")
     }
-    shipped = [plugin_module(folder) for folder in PLUGINS]
+    shipped = [plugin_module(folder) for folder in PLUGINS if folder.name not in LIBRARIES]
 
     assert set(specs) == set(HOOKS)
     for name, function in specs.items():
@@ -108,30 +100,21 @@ def test_versions_are_in_step():
     assert versions == {mmbal.__version__}
 
 
-def test_a_bump_leaves_the_examples_resolvable(versions):
-    """They have versions of their own, which pins between them go on meeting."""
-    ours = {folder.name for folder in PLUGINS}
-    changed = versions.bumped(ROOT, "0.2.0")
-    own = {folder.name: Version(project(folder)["version"]) for folder in EXAMPLES}
-    for folder in EXAMPLES:
-        table = tomlkit.parse(changed[folder / "pyproject.toml"])["project"]
-        assert table["version"] == project(folder)["version"]
-        needed = [*table["dependencies"], *table["optional-dependencies"]["test"]]
-        for each in map(Requirement, needed):
-            assert each.name not in {"mmbal", *ours} or str(each.specifier) == "==0.2.*"
-            assert each.name not in own or own[each.name] in each.specifier
-
-
-def test_a_bump_leaves_the_code_alone(versions):
-    changed = versions.bumped(ROOT, "0.2.0")
-
-    assert {path for path in changed if path.suffix == ".py"} == {ROOT / versions.PACKAGE}
+def test_distributions_ask_for_one_another_by_the_minor_version():
+    ours = {"mmbal", *(folder.name for folder in PLUGINS)}
+    step = ".".join(mmbal.__version__.split(".")[:2])
+    for folder in (ROOT, *PLUGINS, *EXAMPLES):
+        table = tomlkit.parse((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        for needed in map(Requirement, requirements({"project": table["project"]})):
+            assert needed.name not in ours or str(needed.specifier) == f"=={step}.*", folder
 
 
 def test_tests_that_need_more_than_pytest_are_run_by_tox_somewhere():
     """They skip themselves where a tool is absent, as in tox's environments of tests."""
     tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
-    tools = re.compile(r'importorskip\("(build|mkdocs|mypy)"|which\("ruff"')
+    tools = re.compile(
+        r'importorskip\("(bumpversion|check_wheel_contents|mkdocs|mypy)"|which\("ruff"'
+    )
     needy = [
         relative(path)
         for path in (ROOT / "tests").rglob("test_*.py")
@@ -145,12 +128,18 @@ def test_tests_that_need_more_than_pytest_are_run_by_tox_somewhere():
 @pytest.mark.parametrize("folder", PLUGINS, ids=relative)
 def test_plugin_is_complete(folder):
     table = project(folder)
-    (entry,) = entries(folder)
 
     assert table["name"] == folder.name
-    assert entry in {each.plugin for each in discover().plugins}
+    if folder.name in LIBRARIES:
+        assert "entry-points" not in table
+    else:
+        assert set(entries(folder)) <= {each.plugin for each in discover().plugins}
     assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
-    assert table["name"] in (folder / "README.md").read_text(encoding="utf-8")
+    assert table["license"] == "Apache-2.0"
+    assert (folder / "src" / folder.name.replace("-", "_") / "py.typed").is_file()
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert table["name"] in readme
+    assert not re.findall(r"\]\((?!https://|#)", readme), "no index of packages has such links"
     assert any(each.startswith("mmbal") for each in table["dependencies"])
 
 

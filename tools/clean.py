@@ -5,13 +5,16 @@ import os
 import subprocess
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
-from built import metadata_of
-from versions import Refusal
-
+ROOT = Path(__file__).parents[1]
 _RUN = ("run", "--plugin", "colored-digits", "--epochs", "1", "--out", "run", "--json",
         "--set", "dataset.train_examples=60")  # fmt: skip
+
+
+class Refusal(Exception):  # noqa: N818  (the user's to mend, not an error of these scripts)
+    """Something that stands in the way, in one line."""
 
 
 def try_wheels(folder: Path, python: str) -> str:
@@ -54,7 +57,8 @@ def _use(home: Path, interpreter: Path, wheels: list[Path]) -> str:
     if listing["problems"]:
         raise Refusal(f"plugins have problems: {listing['problems']}")
     offered = {each["distribution"].split()[0] for each in listing["plugins"]}
-    lost = {str(metadata_of(wheel)["Name"]) for wheel in wheels} - offered
+    lost = {wheel.name.partition("-")[0].replace("_", "-") for wheel in wheels} & offering()
+    lost -= offered
     if lost:
         raise Refusal(f"{', '.join(sorted(lost))} offered nothing; those that did: {offered}")
     _call(home, mmbal, "doctor", "--quick")
@@ -65,6 +69,13 @@ def _use(home: Path, interpreter: Path, wheels: list[Path]) -> str:
         f"{len(listing['recipes'])} recipes; one epoch of {result['recipe']} ended after "
         f"{result['steps']} steps"
     )
+
+
+def offering() -> set[str]:
+    """Return our distributions that offer something; others serve them."""
+    files = (ROOT / "pyproject.toml", *ROOT.glob("plugins/*/pyproject.toml"))
+    projects = [tomllib.loads(file.read_text(encoding="utf-8"))["project"] for file in files]
+    return {project["name"] for project in projects if "entry-points" in project}
 
 
 def _call(home: Path, *command: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""Builds every distribution, looks through what was built, and tries it in clean environments.
+"""Builds every distribution, has released tools look through them, and tries the wheels alone.
 
 Usage:
     python tools/packages.py build FOLDER          wheels and sdists of all distributions
@@ -7,45 +7,66 @@ Usage:
 
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from built import build, faults_of, rebuild_faults
-from clean import try_wheels
-from versions import Refusal, current
+from clean import Refusal, try_wheels
 
 ROOT = Path(__file__).parents[1]
 
 
-def build_checked(root: Path, folder: Path) -> list[Path]:
-    """Build all distributions of a checkout into a folder and check them.
+def build(root: Path, folder: Path) -> list[Path]:
+    """Build all distributions of a checkout, each wheel from its sdist, and check them.
 
     Returns:
         The files that were built.
 
     Raises:
-        Refusal: one is not as it should be.
+        Refusal: the folder holds something, or one cannot be built or is not as it should be.
     """
-    found = build(root, folder)
-    version = current(root)
-    faults = [fault for each in found for fault in faults_of(each, version)]
-    with tempfile.TemporaryDirectory() as scratch:
-        faults += [f for each in found for f in rebuild_faults(each, Path(scratch))]
-    if faults:
-        raise Refusal("\n".join(["what was built is not as it should be:", *faults]))
-    files = [file for each in found for file in (each.wheel, each.sdist)]
-    command = [sys.executable, "-m", "twine", "check", "--strict", *files]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise Refusal(f"an index of packages would not take them: {done.stdout}{done.stderr}")
+    if folder.exists() and any(folder.iterdir()):
+        raise Refusal(f"{folder} must be empty: old packages would be among the new ones")
+    build = ("build", "-q", "--all-packages", "--no-create-gitignore", "--python", sys.executable)
+    call(root, "uv", *build, "--out-dir", folder.resolve())
+    files = sorted(folder.resolve().iterdir())
+    for wheel in (file for file in files if file.suffix == ".whl"):
+        check_contents(root, wheel)
+    call(root, sys.executable, "-m", "twine", "check", "--strict", *files)
     return files
+
+
+def check_contents(root: Path, wheel: Path) -> None:
+    """Compare a wheel with the package in the checkout.
+
+    Raises:
+        Refusal: something is missing, or does not belong in it.
+    """
+    name = wheel.name.partition("-")[0]
+    source = root / "plugins" / name.replace("_", "-") / "src"
+    package = (source if source.is_dir() else root) / name
+    call(root, sys.executable, "-m", "check_wheel_contents", "--package", package, wheel)
+
+
+def call(folder: Path, *command: str | Path) -> str:
+    """Run a command in a folder; return what it printed.
+
+    Raises:
+        Refusal: it fails, or is not there.
+    """
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError as error:
+        raise Refusal(f"there is no {command[0]}, which packages are built with") from error
+    if done.returncode:
+        shown = " ".join(map(str, command[:4]))
+        raise Refusal(f"`{shown}` ends with {done.returncode}: {done.stdout}{done.stderr}".strip())
+    return done.stdout
 
 
 def main(arguments: list[str]) -> None:
     """Do what the command line says."""
     match arguments:
         case ["build", folder]:
-            for path in build_checked(ROOT, Path(folder)):
+            for path in build(ROOT, Path(folder)):
                 print(f"{path.name}: {path.stat().st_size:,} bytes, as it should be")
         case ["try", folder, *pythons]:
             for python in pythons or [sys.executable]:

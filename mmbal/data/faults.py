@@ -22,15 +22,17 @@ class Problem:
     fatal: bool = False
 
 
-def refusal(root: Path, problems: Sequence[Problem]) -> DataFormatError:
+def refusal(lines: Sequence[str], *, skippable: bool = False) -> DataFormatError:
     """Return the error that tells the first problem and how many follow.
 
-    The option `on_bad_example` is offered where leaving out examples helps.
+    Args:
+        lines: one for each problem, as `mmbal data check` prints them.
+        skippable: offer the option `on_bad_example`, which helps.
     """
-    more = len(problems) - 1
+    more = len(lines) - 1
     rest = f" ({more} more: see `mmbal data check`)" if more else ""
-    hint = "" if any(problem.fatal for problem in problems) else "; on_bad_example=skip goes on"
-    return DataFormatError(f"{root}/{problems[0].text}{rest}{hint}")
+    hint = "; on_bad_example=skip goes on" if skippable else ""
+    return DataFormatError(f"{lines[0]}{rest}{hint}")
 
 
 def left_out(root: Path, noun: str, count: int, problems: Sequence[Problem]) -> str:

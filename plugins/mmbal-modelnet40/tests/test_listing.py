@@ -13,12 +13,11 @@ def texts(root: Path, **wanted) -> list[str]:
 
 def test_a_sound_folder(views: Path) -> None:
     listing = list_objects(views, None)
-    assert listing.problems == ()
-    assert listing.class_names == ("bed", "tv_stand")  # the underscore splits nothing
-    keys = [each.key for each in listing.objects]
+    assert listing.problems == []
+    keys = [each.key for each in listing.examples]
     assert keys == [f"{name}_{n:04d}" for name in ("bed", "tv_stand") for n in range(1, 8)]
-    assert [each.split for each in listing.objects] == (["train"] * 5 + ["test"] * 2) * 2
-    assert listing.objects[0].views[6].name == "bed_0001.obj.shaded_v007.png"
+    assert [each.split for each in listing.examples] == (["train"] * 5 + ["test"] * 2) * 2
+    assert listing.examples[0].files[6].name == "bed_0001.obj.shaded_v007.png"
 
 
 def test_other_files_are_none_of_ours(views: Path) -> None:
@@ -30,8 +29,10 @@ def test_other_files_are_none_of_ours(views: Path) -> None:
 
 
 def test_classes_are_labelled_by_the_alphabet(views: Path) -> None:
+    labels = {each.class_name: each.label for each in list_objects(views, None).examples}
+    assert labels == {"bed": 0, "tv_stand": 1}  # the underscore splits nothing
     listing = list_objects(views, ("tv_stand", "bed"))
-    assert listing.class_names == ("bed", "tv_stand")
+    assert {each.class_name: each.label for each in listing.examples} == labels
     assert [problem.text for problem in list_objects(views, ("bed", "sofa")).problems] == [
         "sofa/train: no images",
         "sofa/test: no images",

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-from mmbal_modelnet40.pipeline import DEVIATION, MEAN, Decoder, flip
+from mmbal.errors import DataFormatError
+from mmbal_modelnet40.images import inspect_view
+from mmbal_modelnet40.pipeline import decode_png, flip
 
 RNG = np.random.default_rng(0)
 COLOURS = RNG.integers(0, 256, (9, 7, 4), np.uint8)
@@ -24,9 +25,8 @@ KINDS: dict[str, Callable[[], Image.Image]] = {
 }
 
 
-def decode(path: Path, **how: Any) -> np.ndarray:
-    how = {"height": 9, "width": 7, "resized": False, "deep": False, **how}
-    return Decoder(**how)(tf.io.read_file(str(path))).numpy()
+def decode(path: Path, *, side: int | None = None, deep: bool = False) -> np.ndarray:
+    return decode_png(tf.io.read_file(str(path)), side, deep=deep).numpy()
 
 
 @pytest.mark.parametrize("deep", [False, True])
@@ -56,15 +56,22 @@ def test_resizing_loses_no_pixel(tmp_path: Path) -> None:
     pixels = np.zeros((64, 64), np.uint8)
     pixels[::8, ::8] = 255  # one of 64: sampling alone would see all or none
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    small = decode(tmp_path / "a.png", height=8, width=8, resized=True)
+    small = decode(tmp_path / "a.png", side=8)
     assert small.shape == (8, 8, 3)
     assert small[2:-2, 2:-2].mean() == pytest.approx(255 / 64, abs=1)
 
 
-def test_a_file_of_another_size_is_refused(tmp_path: Path) -> None:
-    Image.new("RGB", (3, 3)).save(tmp_path / "a.png")
-    with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
-        decode(tmp_path / "a.png")
+def test_a_file_that_changes_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (3, 3)).save(path)
+    view = inspect_view("bed_0001", 0, path, None, lambda _: False)
+    assert view.read().shape == view.shape == (3, 3, 3)
+    Image.new("RGB", (4, 3)).save(path)
+    with pytest.raises(DataFormatError, match=f"^{path}: has another size than before$"):
+        view.read()
+    path.write_bytes(b"no image")
+    with pytest.raises(DataFormatError, match=f"^{path}: TensorFlow cannot decode: "):
+        view.read()
 
 
 def test_views_are_flipped_independently_and_repeatably() -> None:
@@ -84,8 +91,3 @@ def test_views_are_flipped_independently_and_repeatably() -> None:
         seen.append(tuple(state))
     shares = [seen.count((a, b)) / 200 for a in (True, False) for b in (True, False)]
     assert all(0.15 < share < 0.35 for share in shares)
-
-
-def test_constants_are_those_of_imagenet() -> None:
-    assert MEAN == (0.485, 0.456, 0.406)
-    assert DEVIATION == (0.229, 0.224, 0.225)

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,11 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from mmbal.errors import ConfigError, DataFormatError, MmbalError
+from mmbal.errors import DataFormatError, MmbalError
 from mmbal_modelnet40.layout import view_name
-from mmbal_modelnet40.pipeline import DEVIATION, MEAN
 
 Make = Callable[..., Any]
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def pixels_of(root: Path, name: str, number: int, view: int) -> np.ndarray:
@@ -100,14 +101,6 @@ def test_a_bad_object_ends_the_run(modelnet: Make, views: Path) -> None:
     assert modelnet(views=(1, 6)).load(views, 0)  # that view is not asked for
 
 
-def test_a_bad_object_is_left_out_and_counted(modelnet: Make, views: Path) -> None:
-    damage(views)
-    with pytest.warns(UserWarning, match=r"1 object left out .*bed_0001"):
-        data = modelnet(on_bad_example="skip").load(views, 0)
-    assert data.notes["objects_left_out"] == 1
-    assert len(data.train) + len(data.validation) == 9
-
-
 def test_a_class_without_sound_objects_ends_the_run(modelnet: Make, views: Path) -> None:
     for number in range(1, 6):
         damage(views, number)
@@ -122,11 +115,6 @@ def test_nothing_to_skip_saves_an_empty_class(modelnet: Make, views: Path) -> No
     shutil.rmtree(views / "bed" / "train")
     with pytest.raises(DataFormatError, match=r"bed/train: no images$"):
         modelnet(on_bad_example="skip").load(views, 0)
-
-
-def test_too_few_to_hold_out(modelnet: Make, views: Path) -> None:
-    with pytest.raises(ConfigError, match="splits 10 training objects into 10 and 0"):
-        modelnet(validation_fraction=0.01).load(views, 0)
 
 
 def test_absent_data_says_where_to_get_it(modelnet: Make, tmp_path: Path) -> None:
@@ -152,18 +140,20 @@ def test_cached_examples_are_equal(
 ) -> None:
     plain = modelnet(image_size=size).load(views, 0)
     for _ in range(2):  # written, then found
-        cached = modelnet(image_size=size, cache=tmp_path / "cache").load(views, 0)
+        cached = modelnet(image_size=size, cache=tmp_path / "cache", workers=1).load(views, 0)
         assert cached.fingerprint == plain.fingerprint
         for part in ("train", "validation", "test"):
             one, two = (collect(getattr(data, part)) for data in (plain, cached))
             assert all((one[0][name] == two[0][name]).all() for name in one[0])
             assert (one[1] == two[1]).all()
-    names = sorted(path.name for path in (tmp_path / "cache").iterdir())
-    assert [name[:6] for name in names] == [".lock", "files_", "view00", "view06"]
+    names = [path.name for path in (tmp_path / "cache").iterdir()]
+    assert Counter(name[:6] for name in names) == {
+        ".lock": 1, "view00": 14, "view06": 14,
+    }  # fmt: skip
 
 
 def test_the_cache_follows_the_files(modelnet: Make, views: Path, tmp_path: Path) -> None:
-    source = modelnet(cache=tmp_path / "cache")
+    source = modelnet(cache=tmp_path / "cache", workers=1)
     before = source.load(views, 0)
     path = views / "bed" / "test" / view_name("bed_0006", 7)
     Image.new("RGB", (20, 24), (9, 9, 9)).save(path)
@@ -172,51 +162,3 @@ def test_the_cache_follows_the_files(modelnet: Make, views: Path, tmp_path: Path
     assert before.fingerprint != after.fingerprint
     images, _ = next(iter(after.test.dataset()))
     assert np.allclose(images["view_6"], (9 / 255 - np.array(MEAN)) / DEVIATION, atol=1e-5)
-
-
-def test_a_killed_run_leaves_no_half_cache(modelnet: Make, views: Path, tmp_path: Path) -> None:
-    cache = tmp_path / "cache"
-    cache.mkdir()
-    (cache / ".view00_x.npy.partial").write_bytes(b"half")
-    modelnet(cache=cache).load(views, 0)
-    assert not list(cache.glob(".*.partial"))
-
-
-class Trap:
-    """Leaves a trace when it is unpickled."""
-
-    def __init__(self, trace: Path) -> None:
-        self.trace = trace
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Path.touch, (self.trace,)
-
-
-@pytest.mark.parametrize("damage", ["pickle", "cut", "nonsense"])
-def test_a_damaged_cache_is_named_and_no_pickle_is_read(
-    modelnet: Make, views: Path, tmp_path: Path, damage: str
-) -> None:
-    source, trace = modelnet(cache=tmp_path / "cache"), tmp_path / "trace"
-    source.load(views, 0)
-    path = next((tmp_path / "cache").glob("view00*.npy"))
-    if damage == "pickle":
-        np.save(path, np.array([Trap(trace)], object), allow_pickle=True)
-    else:
-        path.write_bytes(path.read_bytes()[:200] if damage == "cut" else b"nonsense")
-
-    with pytest.raises(DataFormatError, match=r"view00.*\.npy: damaged .*remove it"):
-        source.load(views, 0)
-    assert not trace.exists()
-
-
-def test_the_cache_is_mapped_not_copied(tmp_path: Path) -> None:
-    from mmbal_modelnet40.pipeline import from_pixels
-
-    array = np.lib.format.open_memmap(tmp_path / "a.npy", "w+", np.uint8, (5, 4, 4, 3))
-    array[:] = 1
-    array.flush()
-    mapped = np.load(tmp_path / "a.npy", mmap_mode="c")
-    examples = from_pixels({"view_0": mapped}, np.arange(5), np.zeros(5, np.int64))
-    mapped[3] = 255  # seen through the tensor if and only if memory is shared
-    inputs, _ = examples.read(tf.constant(3, tf.int64))
-    assert np.allclose(inputs["view_0"], (1 - np.array(MEAN)) / DEVIATION, atol=1e-5)

@@ -1,6 +1,5 @@
 """What the contents of files tell (7.2, no. 6 and 7)."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,15 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmbal_modelnet40 import survey as module
-from mmbal_modelnet40.images import ImageFacts, inspect_image
+from mmbal_modelnet40.images import inspect_view
 from mmbal_modelnet40.listing import list_objects
-from mmbal_modelnet40.survey import Remembered, survey
+from mmbal_modelnet40.options import ModelNet40Options
+from mmbal_modelnet40.survey import survey
 
 
 def found(root: Path, **how) -> list[str]:
-    how = {"any_size": False, "workers": 2, **how}
-    return [problem.text for problem in survey(list_objects(root, None), range(12), **how).problems]
+    options = ModelNet40Options(workers=2, **how)
+    seen = survey(list_objects(root, None), range(12), options)
+    return [problem.text for problem in seen.problems]
 
 
 def first(root: Path, view: int = 1) -> Path:
@@ -24,13 +24,13 @@ def first(root: Path, view: int = 1) -> Path:
 
 
 def test_sound_files(views: Path) -> None:
-    listing = list_objects(views, None)
-    result = survey(listing, (0, 6), any_size=False)
-    assert result.problems == ()
+    result = survey(list_objects(views, None), (0, 6), ModelNet40Options())
+    assert result.problems == []
     assert len(result.sound()) == 14
-    facts = result.objects[0][1]
-    assert sorted(facts) == [0, 6]
-    assert (facts[0].height, facts[0].width, facts[0].deep) == (24, 20, False)
+    arrays = result.examples[0].arrays
+    assert list(arrays) == ["view_0", "view_6"]
+    view = arrays["view_0"]
+    assert (view.height, view.width, view.deep) == (24, 20, False)
 
 
 def cut(data: bytes) -> bytes:
@@ -66,7 +66,7 @@ def test_views_of_different_sizes(views: Path) -> None:
     Image.new("RGB", (10, 12)).save(first(views, 7))
     problem = "bed/train/bed_0001: view 1 is 20x24, view 7 is 10x12"
     assert found(views) == [problem]
-    assert found(views, any_size=True) == [problem]
+    assert found(views, image_size=16) == [problem]
 
 
 def test_objects_of_different_sizes(views: Path) -> None:
@@ -77,36 +77,19 @@ def test_objects_of_different_sizes(views: Path) -> None:
         "equal"
     )
     assert found(views) == [text]
-    assert found(views, any_size=True) == []
+    assert found(views, image_size=16) == []
 
 
 def test_sixteen_bits_are_seen(tmp_path: Path) -> None:
     Image.fromarray(np.full((3, 2), 40_000, np.uint16)).save(tmp_path / "deep.png")
-    facts = inspect_image(tmp_path / "deep.png")
-    assert isinstance(facts, ImageFacts)
-    assert facts.deep
-    assert facts.size == "2x3"
+    view = inspect_view("a", 0, tmp_path / "deep.png", None, lambda _: False)
+    assert (view.deep, view.size) == (True, "2x3")
 
 
-def test_unchanged_files_are_looked_at_once(
-    views: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    looked: list[Path] = []
-
-    def counted(path: Path):
-        looked.append(path)
-        return inspect_image(path)
-
-    monkeypatch.setattr(module, "inspect_image", counted)
-    memory = tmp_path / "files.json"
-    for _ in range(2):
-        inspect = Remembered(memory, views)
-        assert not isinstance(inspect(first(views)), str)
-        inspect.save()
-    assert looked == [first(views)]
-    os.utime(first(views), ns=(1, 1))
-    Remembered(memory, views)(first(views))
-    assert len(looked) == 2
-    memory.write_text("[]")
-    assert not isinstance(Remembered(memory, views)(first(views)), str)
-    assert len(looked) == 3
+def test_what_is_decoded_is_not_decoded_again(views: Path) -> None:
+    path = first(views)
+    whole = inspect_view("bed_0001", 0, path, None, lambda _: False)
+    path.write_bytes(cut(path.read_bytes()))
+    assert "cannot decode image" in inspect_view("bed_0001", 0, path, None, whole.__eq__)
+    known = inspect_view("bed_0001", 0, path, None, lambda view: view.size == "20x24")
+    assert known.digest != whole.digest

@@ -72,21 +72,6 @@ def sample(written: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(written, tmp_path / "sample"))
 
 
-@pytest.fixture(scope="session")
-def decoded(written: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the sample with its cache, which must not be changed."""
-    directory = tmp_path_factory.mktemp("decoded") / "sample"
-    shutil.copytree(written, directory)
-    NVGesture(NVGestureOptions(**SMALL)).prepare(directory)
-    return directory
-
-
-@pytest.fixture
-def prepared(decoded: Path, tmp_path: Path) -> Path:
-    """Return a copy of the sample with its cache that may be changed."""
-    return Path(shutil.copytree(decoded, tmp_path / "prepared"))
-
-
 @pytest.fixture
 def number_of() -> Callable[[np.ndarray], int]:
     """Return a function from a frame, (60, 80, channels) uint8, to the number it carries."""

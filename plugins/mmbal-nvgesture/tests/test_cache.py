@@ -1,19 +1,16 @@
-"""The cache: equal to decoding, whole or not at all, and safe to interrupt."""
+"""Clips in the cache of `mmbal-media`: equal to decoding, and known by windows and files."""
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from mmbal.data import telling_bad_examples
-from mmbal.errors import DataFormatError, MmbalError
-from mmbal_nvgesture import cache as module
+from mmbal.errors import DataFormatError
 from mmbal_nvgesture.strip import Strip
 
 Make = Callable[..., Any]
@@ -74,16 +71,14 @@ def test_prepared_clips_are_found_beside_the_lists(
 ) -> None:
     done = gestures().prepare(sample)
     assert done == (
-        f"nvgesture: {sample / 'decoded'} holds 18 clips of 2 sensors (36 videos decoded now, 0 "
-        "clips left out)"
+        f"nvgesture: {sample / 'decoded'} holds 18 clips (36 files decoded now, 0 clips left out)"
     )
     told = capfd.readouterr().err
     size = 18 * 80 * 60 * 80 * 4 / 1e6
-    assert f"decoding 36 videos once; they take {size:.1f} MB in {sample / 'decoded'}, wh" in told
+    assert f"decoding clips once; they take {size:.1f} MB in {sample / 'decoded'}, wh" in told
     assert sum(path.stat().st_size for path in (sample / "decoded").glob("*.npy")) == (
         pytest.approx(size * 1e6, rel=0.01)
     )
-    assert "(0 videos decoded now, 0 clips left out)" in gestures().prepare(sample)
     forbid_decoding(monkeypatch)
     data = gestures().load(sample, 0)
     assert len(arrays(data.train)) == len(data.train)
@@ -92,37 +87,6 @@ def test_prepared_clips_are_found_beside_the_lists(
         other = gestures(short_side=30, crop=20).load(sample, 0)
     with pytest.raises(Exception, match="decoded"):
         arrays(other.train)
-    next((sample / "decoded").glob("*-sk_depth-*.npy")).unlink()
-    with pytest.warns(UserWarning, match="^1 of 18 clips are decoded in every epoch"):
-        gestures().load(sample, 0)
-
-
-def test_a_dataset_is_moved_with_its_cache(
-    gestures: Make, decoded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    moved = Path(shutil.copytree(decoded, tmp_path / "moved", copy_function=shutil.copyfile))
-    forbid_decoding(monkeypatch)
-    assert "(0 videos decoded now" in gestures().prepare(moved)
-    data = gestures().load(moved, 0)
-    assert len(arrays(data.test)) == 6
-
-
-def test_a_whole_cache_is_only_read(gestures: Make, sample: Path, tmp_path: Path) -> None:
-    damage(sample)
-    gestures(on_bad_example="skip").prepare(sample)
-    (sample / "decoded").rename(tmp_path / "cache")
-    options: dict[str, Any] = {"cache": tmp_path / "cache", "on_bad_example": "skip"}
-    with pytest.warns(UserWarning, match="1 clip left out"):
-        gestures(**options).load(sample, 0)
-    lock = tmp_path / "cache" / ".lock"
-    lock.unlink()
-    lock.mkdir()  # so that nobody can lock: root may write to what is read-only
-    with pytest.warns(UserWarning, match="1 clip left out"):
-        data = gestures(**options).load(sample, 0)
-    assert len(arrays(data.test)) == 6
-    next((tmp_path / "cache").glob("*.npy")).unlink()
-    with pytest.raises(MmbalError, match=f"^cannot write to {tmp_path / 'cache'}: Is a directory$"):
-        gestures(**options).load(sample, 0)
 
 
 def test_the_number_of_the_first_image_tells_caches_and_data_apart(
@@ -153,78 +117,12 @@ def test_the_cache_follows_the_files(gestures: Make, sample: Path, tmp_path: Pat
     assert equal(data.test, gestures().load(sample, 0).test)
 
 
-def test_processes_store_what_one_does(
-    gestures: Make, written: Path, decoded: Path, tmp_path: Path
-) -> None:
-    gestures(cache=tmp_path, workers=2).load(written, 0)
-    one, two = (sorted(folder.glob("*.npy")) for folder in (decoded / "decoded", tmp_path))
-    assert len(one) == 36
-    assert [path.name for path in one] == [path.name for path in two]
-    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(one, two, strict=True))
-
-
-def test_what_a_stopped_process_left_is_kept_and_the_rest_is_decoded(
-    gestures: Make, prepared: Path
-) -> None:
-    folder = prepared / "decoded"
-    arrays = sorted(folder.glob("*.npy"))
-    for path in arrays[:3]:
-        path.unlink()
-    (folder / f".{arrays[0].name}.partial").write_bytes(b"half")
-    there = {path.name: path.stat().st_mtime_ns for path in arrays[3:]}
-
-    assert "(3 videos decoded now" in gestures().prepare(prepared)
-
-    assert not list(folder.glob(".*.partial"))
-    after = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.npy")}
-    assert len(after) == 36
-    assert {name: after[name] for name in there} == there
-
-
-def test_a_full_disk_is_refused_before_the_work(
-    gestures: Make, sample: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage = SimpleNamespace(free=4_000_000)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(MmbalError) as caught:
-        gestures().prepare(sample)
-    assert str(caught.value) == (
-        f"decoded clips take 27.6 MB in {sample / 'decoded'}, where 4.0 MB are free; set cache to "
-        "a folder with more room, or short_side to fewer pixels"
-    )
-    assert not list((sample / "decoded").glob("*.npy"))
-
-
-def test_a_folder_that_cannot_be_written(gestures: Make, sample: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(MmbalError, match=f"cannot write to {tmp_path / 'file' / 'x'}: "):
-        gestures(cache=tmp_path / "file" / "x").load(sample, 0)
-
-
 def damage(sample: Path) -> Path:
     path = sample / CLIP / "sk_depth.avi"
     data = bytearray(path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 300] = bytes(300)
     path.write_bytes(data)
     return path
-
-
-def test_a_damaged_clip_while_the_cache_is_filled(
-    gestures: Make, sample: Path, tmp_path: Path
-) -> None:
-    path = damage(sample)
-    message = rf"^{path}: cannot decode frame .*lst:7\); on_bad_example=skip goes on$"
-    with pytest.raises(DataFormatError, match=message):
-        gestures().prepare(sample)
-    assert len(list((sample / "decoded").glob("*.npy"))) == 35  # all others
-    done = gestures(on_bad_example="skip").prepare(sample)
-    assert "holds 17 clips of 2 sensors (0 videos decoded now, 1 clip left out)" in done
-    with pytest.raises(DataFormatError, match=message):
-        gestures(cache=tmp_path / "c").load(sample, 0)
-    with pytest.warns(UserWarning, match=r"1 clip left out \(.*cannot decode frame"):
-        data = gestures(cache=tmp_path / "c", on_bad_example="skip").load(sample, 0)
-    assert data.notes["clips_left_out"] == 1
-    assert len(data.train) + len(data.validation) == 11
 
 
 def test_runs_leave_out_what_prepare_could_not_decode(gestures: Make, sample: Path) -> None:
@@ -235,7 +133,7 @@ def test_runs_leave_out_what_prepare_could_not_decode(gestures: Make, sample: Pa
     plain = gestures(on_bad_example="skip", frames=80).load(sample, 0)
     with pytest.raises(DataFormatError, match=hint), telling_bad_examples():
         arrays(plain.train), arrays(plain.validation)
-    skip.prepare(sample)
+    assert "holds 17 clips (35 files decoded now, 1 clip left out)" in skip.prepare(sample)
     with pytest.warns(UserWarning, match=r"1 clip left out \(Video_data/.*cannot decode.*lst:7\)"):
         data = skip.load(sample, 0)
     assert data.notes["clips_left_out"] == 1
@@ -246,34 +144,5 @@ def test_runs_leave_out_what_prepare_could_not_decode(gestures: Make, sample: Pa
     path.write_bytes(whole)  # as large as before
     with pytest.warns(UserWarning, match="^1 of 18 clips are decoded in every epoch"):
         assert skip.load(sample, 0).notes["clips_left_out"] == 0
-    assert "holds 18 clips of 2 sensors (1 video decoded now, 0 clips" in skip.prepare(sample)
+    assert "holds 18 clips (1 file decoded now, 0 clips" in skip.prepare(sample)
     assert json.loads((sample / "decoded" / "bad.json").read_text()) == {}
-
-
-@pytest.mark.parametrize("text", ["", "[1]", '{"a": 1}', '{"a": {"fault": "b"}}'])
-def test_a_damaged_list_of_bad_clips_is_named(gestures: Make, sample: Path, text: str) -> None:
-    (sample / "decoded").mkdir()
-    (sample / "decoded" / "bad.json").write_text(text)
-    with pytest.raises(DataFormatError, match=r"decoded/bad\.json: damaged; remove it$"):
-        gestures().load(sample, 0)
-
-
-@pytest.mark.parametrize("cut", [0, 10, 100, 5000])
-def test_a_damaged_array_is_named(gestures: Make, prepared: Path, cut: int) -> None:
-    for path in (prepared / "decoded").glob("*.npy"):
-        os.truncate(path, cut)
-    data = gestures().load(prepared, 0)
-    message = r"decoded/class_.*\.npy: damaged \(.*\); remove it$"
-    with pytest.raises(DataFormatError, match=message), telling_bad_examples():
-        arrays(data.test)
-
-
-def test_another_array_in_its_place_is_named(gestures: Make, prepared: Path) -> None:
-    for path in (prepared / "decoded").glob("*.npy"):
-        np.save(path, np.zeros((2, 2)))
-    data = gestures().load(prepared, 0)
-    with (
-        pytest.raises(DataFormatError, match=r"damaged \(holds \(2, 2\)\); remove it$"),
-        telling_bad_examples(),
-    ):
-        arrays(data.test)

@@ -26,7 +26,7 @@ def read(
 def test_a_published_line(tmp_path: Path) -> None:
     ([clip], problems) = read(tmp_path, LINE, ("depth", "color", "duo_right", "duo_disparity"))
     assert not problems
-    assert (clip.place, clip.split, clip.subject, clip.label) == ("train.lst:1", "train", 3, 0)
+    assert (clip.key, clip.split, clip.subject, clip.label) == ("train.lst:1", "train", 3, 0)
     assert clip.path == "Video_data/class_01/subject3_r0"
     assert dict(clip.windows) == {
         "depth": Window("sk_depth", 146, 226),

@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbal.data import claim, hold_out
+from mmbal.data import claim, hold_out, refusal
 from mmbal.errors import ConfigError, DataFormatError, MmbalError
 from mmbal_colored_mnist.colour import generator
 from mmbal_colored_mnist.glyphs import draw_digits
 from mmbal_colored_mnist.images import GrayData, GrayImages
 from mmbal_colored_mnist.options import DigitsOptions
-from mmbal_colored_mnist.problems import refusal
 from mmbal_colored_mnist.source import SAMPLE, TEST_SPLIT, ColouredSource
 
 NAME = "digits.csv"

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbal.data import refusal
 from mmbal.errors import MmbalError
 from mmbal_colored_mnist.idx import read_idx, write_idx
 from mmbal_colored_mnist.images import GrayData, GrayImages
-from mmbal_colored_mnist.problems import refusal
 
 SIDE = 28  # pixels
 PARTS = {"train": "train", "test": "t10k"}

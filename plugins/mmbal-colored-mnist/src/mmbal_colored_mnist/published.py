@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbal.data import refusal
 from mmbal.errors import ConfigError, DataFormatError, MmbalError
 from mmbal_colored_mnist.colour import apparent_colours, nearest_colour
 from mmbal_colored_mnist.images import GrayData, GrayImages
-from mmbal_colored_mnist.problems import refusal
 
 KEYS = ("train_image", "train_label", "test_image", "test_label")
 CORRELATED = 0.3  # chance is 0.1; the share of training images is above 0.5

@@ -14,7 +14,6 @@ from mmbal_colored_mnist.colour import draw_colours, generator
 from mmbal_colored_mnist.images import GrayData, GrayImages
 from mmbal_colored_mnist.options import ColouringOptions
 from mmbal_colored_mnist.resize import resize
-from mmbal_colored_mnist.split import choose
 
 # Each purpose draws from its own stream: the test colours owe nothing to the training colours,
 # and neither moves when fewer examples are asked for.
@@ -85,7 +84,9 @@ class ColouredSource(DatasetSource):
             raise ConfigError(
                 f"train_examples = {wanted:,}, but there are {len(labels):,} training images"
             )
-        chosen = choose(len(labels), wanted, generator(seed, SUBSET))
+        # Any number of examples is the beginning of one order.
+        order = generator(seed, SUBSET).permutation(len(labels))
+        chosen = np.sort(order[:wanted])
         kept, held = hold_out(labels[chosen], fraction, generator(seed, VALIDATION))
         if not len(kept) or not len(held):
             raise ConfigError(

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from mmbal.data import over_processes, track
 from mmbal.errors import MmbalError
-from mmbal_modelnet40.layout import IMAGES, absent, image_root, mesh_root
+from mmbal_modelnet40.classes import VIEWS
+from mmbal_modelnet40.layout import IMAGES, image_root, mesh_root, no_views
 from mmbal_modelnet40.listing import list_objects
 from mmbal_modelnet40.meshes import inspect_mesh, list_meshes
 from mmbal_modelnet40.options import ModelNet40Options
@@ -14,11 +15,8 @@ from mmbal_modelnet40.survey import survey
 
 def check_folder(data_dir: Path | None, options: ModelNet40Options) -> list[str]:
     """Look through all files of a folder; return its problems, one line each."""
-    images = None if data_dir is None else image_root(data_dir)
-    meshes = None if data_dir is None else mesh_root(data_dir)
-    problems = [] if images else [str(absent(data_dir))]
-    if images:
-        problems += _image_problems(images, data_dir, options)
+    images, meshes = image_root(data_dir), mesh_root(data_dir)
+    problems = _image_problems(images, data_dir, options) if images else [str(no_views(data_dir))]
     if data_dir and meshes:
         problems += _mesh_problems(meshes, data_dir / IMAGES, options)
     return problems
@@ -31,14 +29,11 @@ def _image_problems(images: Path, data_dir: Path | None, options: ModelNet40Opti
     except MmbalError as problem:
         problems.append(str(problem))
     listing = list_objects(images, options.classes)
-    found = survey(
-        listing, range(12), any_size=options.image_size is not None, workers=options.workers
-    )
-    return problems + [f"{images}/{problem.text}" for problem in found.problems]
+    return problems + survey(listing, range(VIEWS), options).lines()
 
 
 def _mesh_problems(meshes: Path, images: Path, options: ModelNet40Options) -> list[str]:
     every = list_meshes(meshes, images, options.classes)
     results = over_processes(inspect_mesh, every, options.workers, options.render)
-    told = track(results, "looking through meshes", len(every))
-    return [problem for problem in told if problem is not None]
+    looked = track(results, "looking through meshes", len(every))
+    return [problem for problem in looked if problem is not None]

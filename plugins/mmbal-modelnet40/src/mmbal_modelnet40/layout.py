@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from mmbal.errors import MmbalError
+from mmbal_media import absent, first_root
 from mmbal_modelnet40.classes import CLASSES, SPLITS
 
 IMAGES = "modelnet40_images_new_12x"
@@ -22,12 +23,12 @@ def view_name(key: str, number: int) -> str:
     return f"{key}.obj.shaded_v{number:03d}.png"
 
 
-def image_root(data_dir: Path) -> Path | None:
+def image_root(data_dir: Path | None) -> Path | None:
     """Return the folder whose class folders hold images: a known one inside, or itself."""
     return _root(data_dir, IMAGES, ".png")
 
 
-def mesh_root(data_dir: Path) -> Path | None:
+def mesh_root(data_dir: Path | None) -> Path | None:
     """Return the folder whose class folders hold meshes: a known one inside, or itself."""
     return _root(data_dir, MESHES, ".off")
 
@@ -46,25 +47,17 @@ def files(root: Path, class_name: str, split: str, suffix: str) -> list[Path]:
     return sorted(path for path in found if not path.name.startswith("."))
 
 
-def absent(data_dir: Path | None) -> MmbalError:
+def no_views(data_dir: Path | None) -> MmbalError:
     """Return the error for a folder without images: what is needed, and how to get it."""
-    if data_dir is not None and data_dir.is_dir():
-        if mesh_root(data_dir):
-            return MmbalError(
-                f"{data_dir}: holds meshes but no views; draw them once with "
-                f"`mmbal data prepare modelnet40 {data_dir}`"
-            )
-        names = sorted(path.name for path in data_dir.iterdir() if not path.name.startswith("."))
-        listing = ", ".join(names[:8]) + (", …" if len(names) > 8 else "") if names else "nothing"
-        start = f"no class folder of the 40 found under {data_dir}; found: {listing}"
-    elif data_dir is not None:
-        start = f"{data_dir}: not a folder"
-    else:
-        start = "modelnet40 needs --data-dir"
-    return MmbalError(f"{start}. {_HELP}")
+    if mesh_root(data_dir):
+        return MmbalError(
+            f"{data_dir}: holds meshes but no views; draw them once with "
+            f"`mmbal data prepare modelnet40 {data_dir}`"
+        )
+    return absent(data_dir, "modelnet40", "no class folder of the 40 found under", _ADVICE)
 
 
-_HELP = (
+_ADVICE = (
     f"Expected: DIR/{IMAGES}/<class>/<train|test>/<class>_<id>.obj.shaded_v<001..012>.png, the 12 "
     "views of Su et al. (shaded_images.tar.gz at supermoe.cs.umass.edu/shape_recog), or meshes "
     f"DIR/{MESHES}/<class>/<train|test>/<class>_<id>.off (ModelNet40.zip at "
@@ -73,9 +66,9 @@ _HELP = (
 )
 
 
-def _root(data_dir: Path, inside: str, suffix: str) -> Path | None:
-    for root in (data_dir / inside, data_dir):
-        for class_name in class_folders(root):
-            if any(files(root, class_name, split, suffix) for split in SPLITS):
-                return root
-    return None
+def _root(data_dir: Path | None, inside: str, suffix: str) -> Path | None:
+    def holds(root: Path) -> bool:
+        classes = class_folders(root)
+        return any(files(root, name, split, suffix) for name in classes for split in SPLITS)
+
+    return first_root(data_dir, (inside, ""), holds)

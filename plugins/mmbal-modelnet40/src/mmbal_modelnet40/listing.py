@@ -1,30 +1,30 @@
 """Which objects a folder of images holds, judged by the names of the files alone."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mmbal.data import Problem
+from mmbal_media import MediaExample, Survey
 from mmbal_modelnet40.classes import SPLITS, VIEWS
+from mmbal_modelnet40.images import View
 from mmbal_modelnet40.layout import class_folders, files, parse_view
 
 
-@dataclass(frozen=True)
-class Object3D:
-    """One object and the files of its views.
+@dataclass(frozen=True, kw_only=True)
+class Object3D(MediaExample):
+    """One object; its key is its name, such as `bed_0001`.
 
     Args:
-        key: its name, such as `bed_0001`; the same in both splits never.
         class_name: one of the forty.
-        split: "train" or "test".
-        views: view, 0..11, to its file.
+        files: view, 0..11, to its file.
+        arrays: the views whose files have been looked at.
     """
 
-    key: str
     class_name: str
-    split: str
-    views: dict[int, Path]
+    files: Mapping[int, Path]
+    arrays: Mapping[str, View] = field(default_factory=dict)
 
     @property
     def place(self) -> str:
@@ -32,49 +32,36 @@ class Object3D:
         return f"{self.class_name}/{self.split}/{self.key}"
 
 
-@dataclass(frozen=True)
-class Listing:
-    """What the names of a folder's files tell.
-
-    Args:
-        root: the folder of the class folders.
-        class_names: in the order of the labels.
-        objects: by class, then training before testing, then by key.
-        problems: with names and numbers of files.
-    """
-
-    root: Path
-    class_names: tuple[str, ...]
-    objects: tuple[Object3D, ...]
-    problems: tuple[Problem, ...]
-
-
 def list_objects(
     root: Path, classes: Iterable[str] | None, views: Collection[int] = range(VIEWS)
-) -> Listing:
-    """List the objects below `root`.
+) -> Survey[Object3D]:
+    """List the objects below `root`: by class, then training before testing, then by key.
 
     Args:
         root: the folder of the class folders.
         classes: those wanted; None for all that have a folder.
         views: 0..11, which views an object must have.
     """
-    names = tuple(class_folders(root) if classes is None else sorted(classes))
+    names = class_folders(root) if classes is None else sorted(classes)
     objects: list[Object3D] = []
     problems: list[Problem] = []
-    for class_name in names:
+    for label, class_name in enumerate(names):
         for split in SPLITS:
-            found = _list_folder(root, class_name, split, problems)
-            objects += found
-            for each in found:
+            grouped = _list_folder(root, class_name, split, problems)
+            for key in sorted(grouped):
+                each = Object3D(
+                    key=key, split=split, label=label, class_name=class_name, files=grouped[key]
+                )
+                objects.append(each)
                 problems += _missing(each, views)
     problems += _in_both(objects)
-    return Listing(root, names, tuple(objects), tuple(problems))
+    return Survey(root, objects, problems)
 
 
 def _list_folder(
     root: Path, class_name: str, split: str, problems: list[Problem]
-) -> list[Object3D]:
+) -> dict[str, dict[int, Path]]:
+    """Return the files of each object by view."""
     place = f"{class_name}/{split}"
     images = files(root, class_name, split, ".png")
     if not images:
@@ -95,13 +82,13 @@ def _list_folder(
             problems.append(Problem(text, (key,)))
         else:
             views[number - 1] = path
-    return [Object3D(key, class_name, split, grouped[key]) for key in sorted(grouped)]
+    return grouped
 
 
 def _missing(each: Object3D, views: Collection[int]) -> Iterable[Problem]:
-    missing = [view + 1 for view in sorted(views) if view not in each.views]
+    missing = [view + 1 for view in sorted(views) if view not in each.files]
     if missing:
-        have = ranges([view + 1 for view in sorted(each.views)]) or "none"
+        have = ranges([view + 1 for view in sorted(each.files)]) or "none"
         noun = "view" if len(missing) == 1 else "views"
         yield Problem(f"{each.place}: {noun} {ranges(missing)} missing (have {have})", (each.key,))
 

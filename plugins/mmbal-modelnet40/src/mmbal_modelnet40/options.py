@@ -7,6 +7,7 @@ from pydantic import Field, field_validator
 
 from mmbal import Options
 from mmbal.errors import unknown
+from mmbal_media import MediaOptions
 from mmbal_modelnet40.classes import CLASSES, VIEWS
 
 
@@ -66,7 +67,7 @@ class RenderOptions(Options):
     )
 
 
-class ModelNet40Options(Options):
+class ModelNet40Options(MediaOptions):
     """Options of modelnet40."""
 
     views: tuple[int, ...] = Field(
@@ -96,32 +97,15 @@ class ModelNet40Options(Options):
     validation_fraction: float = Field(
         default=0.2, gt=0, lt=1, description="share of the training objects held out"
     )
-    seed: int | None = Field(
-        default=None,
-        ge=0,
-        description="seed of the stratified split; none takes the run's seed, a number keeps the "
-        "data the same over runs of different seeds",
-    )
     flip: bool = Field(
         default=True,
         description="mirror every training view with probability 1/2, each on its own; "
         "validation and test images never",
     )
-    on_bad_example: Literal["fail", "skip"] = Field(
-        default="fail",
-        description="an object whose files are missing or damaged ends the run, or is left out "
-        "and counted",
-    )
     cache: Path | None = Field(
         default=None,
         description="folder for decoded images, memory-mapped and shared by runs: 150 KB per "
         "view of 224x224; none decodes the files in every epoch",
-    )
-    workers: int | None = Field(
-        default=None,
-        ge=1,
-        description="processes that draw meshes or threads that look through files; none takes "
-        "one per processor",
     )
     render: RenderOptions = Field(
         default=RenderOptions(),

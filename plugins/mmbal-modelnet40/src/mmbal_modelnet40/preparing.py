@@ -6,7 +6,7 @@ from pathlib import Path
 from mmbal.data import locked, over_processes, track
 from mmbal.errors import DataFormatError, MmbalError
 from mmbal_modelnet40.classes import VIEWS
-from mmbal_modelnet40.layout import IMAGES, absent, image_root, mesh_root
+from mmbal_modelnet40.layout import IMAGES, image_root, mesh_root, no_views
 from mmbal_modelnet40.meshes import STAGING, MeshFile, draw_mesh, list_meshes
 from mmbal_modelnet40.options import ModelNet40Options
 from mmbal_modelnet40.sidecar import read_sidecar, same_rendering, write_sidecar
@@ -24,12 +24,11 @@ def prepare_folder(data_dir: Path | None, options: ModelNet40Options) -> str:
         DataFormatError: a mesh cannot be drawn, after all others have been, unless
             `on_bad_example` is "skip".
     """
-    meshes = None if data_dir is None else mesh_root(data_dir)
-    existing = None if data_dir is None else image_root(data_dir)
+    meshes, existing = mesh_root(data_dir), image_root(data_dir)
     if existing is not None and read_sidecar(existing) is None:
         return f"modelnet40: {existing} holds views that were not drawn here; nothing to do"
     if data_dir is None or meshes is None:
-        raise absent(data_dir)
+        raise no_views(data_dir)
     images = data_dir / IMAGES
     every = list_meshes(meshes, images, options.classes)
     _refuse_equal_names(every)

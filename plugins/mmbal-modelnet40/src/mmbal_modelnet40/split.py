@@ -4,9 +4,9 @@ import math
 import random
 
 import numpy as np
-from numpy.typing import NDArray
 
-Indices = NDArray[np.int64]
+from mmbal_media import Indices
+
 REFERENCE_SEED = 10
 
 
@@ -21,4 +21,4 @@ def hold_out_as_reference(count: int, fraction: float) -> tuple[Indices, Indices
     order = list(range(count))
     random.Random(REFERENCE_SEED).shuffle(order)  # noqa: S311  (its very numbers are wanted)
     held = math.floor(fraction * count)
-    return np.array(order[held:], np.int64), np.array(order[:held], np.int64)
+    return np.array(order[held:], np.intp), np.array(order[:held], np.intp)

@@ -1,137 +1,70 @@
 """Look through the files of all objects; leave out the bad ones or say what is wrong."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import replace
 
-from mmbal.data import Problem, processors, replace_file, track
-from mmbal_modelnet40.images import ImageFacts, inspect_image
-from mmbal_modelnet40.listing import Listing, Object3D
-
-Inspect = Callable[[Path], ImageFacts | str]
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What the files of a listing hold.
-
-    Args:
-        objects: with the facts of each view that was looked at.
-        problems: of the listing and of the files.
-    """
-
-    objects: tuple[tuple[Object3D, dict[int, ImageFacts]], ...]
-    problems: tuple[Problem, ...]
-
-    def sound(self) -> tuple[tuple[Object3D, dict[int, ImageFacts]], ...]:
-        """Return the objects that no problem speaks of."""
-        bad = {key for problem in self.problems for key in problem.examples}
-        return tuple(each for each in self.objects if each[0].key not in bad)
+from mmbal.data import Problem
+from mmbal_media import Survey, look_at
+from mmbal_modelnet40.images import View, inspect_view
+from mmbal_modelnet40.listing import Object3D
+from mmbal_modelnet40.options import ModelNet40Options
 
 
 def survey(
-    listing: Listing,
+    listing: Survey[Object3D],
     views: Iterable[int],
-    *,
-    any_size: bool,
-    workers: int | None = None,
-    inspect: Inspect = inspect_image,
-) -> Survey:
-    """Decode every file once, several at a time.
+    options: ModelNet40Options,
+    decoded: Callable[[View], bool] = lambda _: False,
+) -> Survey[Object3D]:
+    """Look at every file, and decode it once, several at a time.
 
     Args:
         listing: the objects.
         views: 0..11, which of their views are looked at; absent ones are passed over.
-        any_size: whether objects may differ in size; views of one object never may.
-        workers: threads; None for one per processor.
-        inspect: looks at one file.
+        options: `image_size` makes objects equal, which may differ in size then; views of one
+            object never may.
+        decoded: whether a view is known to be sound.
     """
     chosen = list(views)
 
-    def look(each: Object3D) -> tuple[dict[int, ImageFacts], list[Problem]]:
-        found = {view: inspect(each.views[view]) for view in chosen if view in each.views}
-        facts = {view: fact for view, fact in found.items() if isinstance(fact, ImageFacts)}
-        bad = [fact for fact in found.values() if isinstance(fact, str)]
-        folder = f"{each.class_name}/{each.split}"
-        problems = [Problem(f"{folder}/{text}", (each.key,)) for text in bad]
-        return facts, problems + list(_unequal(each, facts))
+    def look(each: Object3D) -> tuple[Object3D, list[Problem]]:
+        arrays: dict[str, View] = {}
+        problems: list[Problem] = []
+        for number in (number for number in chosen if number in each.files):
+            path = each.files[number]
+            view = inspect_view(each.key, number, path, options.image_size, decoded)
+            if isinstance(view, View):
+                arrays[f"view_{number}"] = view
+            else:
+                problems.append(Problem(f"{each.class_name}/{each.split}/{view}", (each.key,)))
+        seen = replace(each, arrays=arrays)
+        return seen, problems + list(_unequal(seen))
 
-    with ThreadPoolExecutor(workers or processors()) as pool:
-        looked = pool.map(look, listing.objects)
-        results = list(track(looked, "looking through images", len(listing.objects)))
-    objects = [(each, facts) for each, (facts, _) in zip(listing.objects, results, strict=True)]
-    problems = [problem for _, problems in results for problem in problems]
-    if not any_size:
+    looked = look_at(listing.examples, look, options.workers)
+    objects = [each for each, _ in looked]
+    problems = [problem for _, faults in looked for problem in faults]
+    if options.image_size is None:
         problems += _odd_sizes(objects)
-    return Survey(tuple(objects), (*listing.problems, *problems))
+    return replace(listing, examples=objects).joined_by(problems)
 
 
-class Remembered:
-    """Looks at a file once and again only when its size or time of change differ.
-
-    Args:
-        path: of the JSON file that remembers.
-        root: names in it are relative to this folder.
-    """
-
-    def __init__(self, path: Path, root: Path) -> None:
-        self._path = path
-        self._root = root
-        self._known = self._read()
-        self._seen: dict[str, tuple[int, int, ImageFacts]] = {}
-
-    def __call__(self, path: Path) -> ImageFacts | str:
-        """Return what is known of a file, or look at it."""
-        name, status = str(path.relative_to(self._root)), path.stat()
-        stamp = (status.st_size, status.st_mtime_ns)
-        known = self._known.get(name)
-        fact = known[2] if known and known[:2] == stamp else inspect_image(path)
-        if isinstance(fact, ImageFacts):
-            self._seen[name] = (*stamp, fact)
-        return fact
-
-    def save(self) -> None:
-        """Write down what was seen, if any of it is new."""
-        together = self._known | self._seen
-        if together != self._known:
-            entries = {
-                name: [size, time, asdict(fact)] for name, (size, time, fact) in together.items()
-            }
-            replace_file(self._path, json.dumps(entries).encode())
-
-    def _read(self) -> dict[str, tuple[int, int, ImageFacts]]:
-        try:
-            entries = json.loads(self._path.read_text())
-            return {
-                name: (size, time, ImageFacts(**fact))
-                for name, (size, time, fact) in entries.items()
-            }
-        except (OSError, ValueError, TypeError, AttributeError):
-            return {}  # absent or damaged: look again
-
-
-def _unequal(each: Object3D, facts: dict[int, ImageFacts]) -> Iterator[Problem]:
-    pairs = sorted(facts.items())
-    for view, fact in pairs[1:]:
-        first_view, first = pairs[0]
-        if fact.size != first.size:
-            sizes = f"view {first_view + 1} is {first.size}, view {view + 1} is {fact.size}"
-            yield Problem(f"{each.place}: {sizes}", (each.key,))
+def _unequal(each: Object3D) -> Iterator[Problem]:
+    views = sorted(each.arrays.values(), key=lambda view: view.number)
+    for view in views[1:]:
+        if view.size != views[0].size:
+            pair = (f"view {one.number + 1} is {one.size}" for one in (views[0], view))
+            yield Problem(f"{each.place}: {', '.join(pair)}", (each.key,))
             return
 
 
-def _odd_sizes(
-    objects: Sequence[tuple[Object3D, dict[int, ImageFacts]]],
-) -> Iterator[Problem]:
-    sizes = [next(iter(facts.values())).size if facts else "" for _, facts in objects]
+def _odd_sizes(objects: Sequence[Object3D]) -> Iterator[Problem]:
+    sizes = [next((view.size for view in each.arrays.values()), "") for each in objects]
     counts = Counter(size for size in sizes if size)
     if len(counts) < 2:
         return
     usual, number = counts.most_common(1)[0]
-    for (each, _), size in zip(objects, sizes, strict=True):
+    for each, size in zip(objects, sizes, strict=True):
         if size not in ("", usual):
             yield Problem(
                 f"{each.place}: images of {size}, but {number:,} objects have {usual}; "

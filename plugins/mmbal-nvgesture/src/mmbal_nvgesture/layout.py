@@ -4,14 +4,12 @@ import re
 from pathlib import Path, PurePosixPath
 
 from mmbal.errors import ConfigError, MmbalError
+from mmbal_media import absent, first_root
 
 ROOTS = ("", "nvGesture_v1", "nvGesture_v1.1/nvGesture_v1", "nvgesture", "nvGesture")
 LISTS = tuple(
     f"nvgesture_{{split}}_correct{version}.lst" for version in ("", "_cvpr2016_v2", "_cvpr2016")
 )
-DECODED = "decoded"
-"""Where `mmbal data prepare` puts decoded clips, beside the lists."""
-
 _SUBJECT = re.compile(r"subject(\d+)_r\d+")
 
 
@@ -25,18 +23,15 @@ def find_root(data_dir: Path | None, names: tuple[str | None, str | None]) -> Pa
     Raises:
         MmbalError: there is none; the message says where to get the data.
     """
-    if data_dir is None:
-        raise MmbalError(f"nvgesture needs --data-dir. {_HELP}")
-    if not data_dir.is_dir():
-        raise MmbalError(f"{data_dir}: not a folder. {_HELP}")
-    for inside in ROOTS:
-        root = data_dir / inside
-        if any(_find(root, split, name) for split, name in zip(SPLITS, names, strict=True)):
-            return root
-    wanted = " or ".join(name for name in names if name) or "nvgesture_train_correct.lst"
-    found = sorted(path.name for path in data_dir.iterdir() if not path.name.startswith("."))
-    listing = ", ".join(found[:8]) + (", …" if len(found) > 8 else "") if found else "nothing"
-    raise MmbalError(f"no {wanted} in {data_dir}; found: {listing}. {_HELP}")
+
+    def holds(root: Path) -> bool:
+        return any(_find(root, split, name) for split, name in zip(SPLITS, names, strict=True))
+
+    root = first_root(data_dir, ROOTS, holds)
+    if root is None:
+        wanted = " or ".join(name for name in names if name) or "nvgesture_train_correct.lst"
+        raise absent(data_dir, "nvgesture", f"no {wanted} in", _ADVICE)
+    return root
 
 
 def find_list(root: Path, split: str, name: str | None) -> Path:
@@ -63,7 +58,7 @@ def subject_of(path: str) -> int | None:
 
 SPLITS = ("train", "test")
 
-_HELP = (
+_ADVICE = (
     "Expected: DIR/nvgesture_train_correct.lst, DIR/nvgesture_test_correct.lst and "
     "DIR/Video_data/class_01/subject3_r0/sk_color.avi and so on. NVIDIA gives the data on "
     "request: see the dataset form on research.nvidia.com/publication/"

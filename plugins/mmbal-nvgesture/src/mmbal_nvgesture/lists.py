@@ -3,14 +3,16 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from mmbal.data import Problem
 from mmbal.errors import DataFormatError
+from mmbal_media import MediaExample
 from mmbal_nvgesture.layout import subject_of
 from mmbal_nvgesture.sensors import SENSORS
+from mmbal_nvgesture.strip import Strip
 
 LONGEST = 10_000  # frames of a window
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
@@ -28,25 +30,21 @@ class Window:
         return self.end - self.start
 
 
-@dataclass(frozen=True)
-class Clip:
-    """One line of a list.
+@dataclass(frozen=True, kw_only=True)
+class Clip(MediaExample):
+    """One line of a list; its key is list and line, such as `nvgesture_train_correct.lst:4`.
 
     Args:
-        place: list and line, such as `nvgesture_train_correct.lst:4`; no other clip has it.
-        split: "train" or "test".
         path: folder of the videos, relative to the dataset's.
         subject: number of the person; None where the folder's name does not tell.
-        label: from 0; the list's own minus 1.
         windows: by sensor.
+        arrays: the frames by sensor, where its files have been looked at.
     """
 
-    place: str
-    split: str
     path: str
     subject: int | None
-    label: int
     windows: Mapping[str, Window]
+    arrays: Mapping[str, Strip] = field(default_factory=dict)
 
 
 def read_list(
@@ -93,22 +91,22 @@ def compare_lists(clips: Sequence[Clip]) -> Iterator[Problem]:
     for clip in clips:
         other = first.setdefault((clip.split, clip.path), clip)
         if other is not clip:
-            text = f"{clip.place}: duplicate path {clip.path} (also {other.place})"
-            yield Problem(text, (clip.place,))
+            text = f"{clip.key}: duplicate path {clip.path} (also {other.key})"
+            yield Problem(text, (clip.key,))
     by_subject: dict[tuple[str, int | None], list[Clip]] = defaultdict(list)
     for clip in clips:
         by_subject[clip.split, clip.subject].append(clip)
         both = first.get(("test", clip.path)) if clip.split == "train" else None
         if both is not None:
-            text = f"{clip.place}: overlap between train and test: {clip.path} ({both.place})"
-            yield Problem(text, (clip.place,))
+            text = f"{clip.key}: overlap between train and test: {clip.path} ({both.key})"
+            yield Problem(text, (clip.key,))
     for (split, subject), those in sorted(by_subject.items(), key=lambda item: str(item[0])):
         others = by_subject.get(("test", subject))
         if split == "train" and subject is not None and others:
             yield Problem(
-                f"{those[0].place}: subject {subject} is in both splits ({len(those)} training "
-                f"clips; also {others[0].place})",
-                tuple(each.place for each in those),
+                f"{those[0].key}: subject {subject} is in both splits ({len(those)} training "
+                f"clips; also {others[0].key})",
+                tuple(clip.key for clip in those),
             )
 
 
@@ -133,7 +131,15 @@ def _read_line(
         return None, faults
     faults += _unequal(windows)
     where = path.as_posix()
-    return Clip(place, split, where, subject_of(where), label, windows), faults
+    clip = Clip(
+        key=place,
+        split=split,
+        path=where,
+        subject=subject_of(where),
+        label=label,
+        windows=windows,
+    )
+    return clip, faults
 
 
 def _fields(line: str) -> tuple[dict[str, str], list[str]]:

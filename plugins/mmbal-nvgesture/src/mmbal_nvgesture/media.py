@@ -55,6 +55,11 @@ class Media:
         """Width and height in words."""
         return f"{self.width}x{self.height}"
 
+    @property
+    def first(self) -> int | None:
+        """Number of a folder's first image; None for a video."""
+        return None if self.numbering is None else self.numbering.first
+
 
 def find_media(folder: Path, stem: str, layout: str) -> Path | None:
     """Return the video or the folder of images of a sensor; None if there is neither.

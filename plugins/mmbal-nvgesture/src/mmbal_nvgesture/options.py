@@ -5,14 +5,14 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mmbal import Options
+from mmbal_media import MediaOptions
 from mmbal_nvgesture.sensors import SensorName
 
 MIRRORED = ((1, 2), (5, 6), (20, 21))
 """Labels that are one another's mirror image."""
 
 
-class NVGestureOptions(Options):
+class NVGestureOptions(MediaOptions):
     """Options of nvgesture."""
 
     modalities: tuple[SensorName, ...] = Field(
@@ -109,27 +109,11 @@ class NVGestureOptions(Options):
         description="hold out this share of the training clips of every class instead; subjects "
         "are then on both sides",
     )
-    seed: int | None = Field(
-        default=None,
-        ge=0,
-        description="of what is held out; none takes the run's seed, a number keeps the data the "
-        "same over runs of different seeds",
-    )
-    on_bad_example: Literal["fail", "skip"] = Field(
-        default="fail",
-        description="a clip whose line or files are bad ends the run, or is left out and counted",
-    )
     cache: Path | None = Field(
         default=None,
         description="folder of decoded and resized clips, memory-mapped and shared by runs, "
         "about 28 MB per clip; none takes what `mmbal data prepare` has put beside the lists, "
         "and decodes the rest in every epoch",
-    )
-    workers: int | None = Field(
-        default=None,
-        ge=1,
-        description="processes that decode for the cache and threads that look at files; none "
-        "takes one per processor",
     )
 
     @field_validator("modalities")

@@ -1,17 +1,21 @@
 """Examples as NumPy arrays: which frames, which crop, from files or from the cache."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbal_nvgesture.cache import Cache
+from mmbal.errors import DataFormatError
+from mmbal_media import ArrayCache
+from mmbal_nvgesture.lists import Clip
 from mmbal_nvgesture.options import NVGestureOptions
-from mmbal_nvgesture.strip import Box, Pixels
-from mmbal_nvgesture.survey import Found
+from mmbal_nvgesture.strip import Box, Pixels, Strip
 from mmbal_nvgesture.window import BLACK, Positions, Sampler, at_same_times
 
-LABEL = "label"
+HINT = (
+    "`mmbal data check nvgesture` lists all such clips; with on_bad_example=skip, runs leave out "
+    "those that `mmbal data prepare nvgesture` has found"
+)
 
 
 class ClipReader:
@@ -23,7 +27,7 @@ class ClipReader:
         options: of the dataset.
     """
 
-    def __init__(self, clips: Sequence[Found], cache: Cache, options: NVGestureOptions) -> None:
+    def __init__(self, clips: Sequence[Clip], cache: ArrayCache, options: NVGestureOptions) -> None:
         self._clips = clips
         self._cache = cache
         self._crop = options.crop
@@ -37,27 +41,27 @@ class ClipReader:
         ]
         self._mirrored = dict(pairs) | {other: one for one, other in pairs}
 
-    def plain(self, index: NDArray[np.int64]) -> dict[str, NDArray[np.generic] | np.int64]:
+    def plain(self, index: NDArray[np.int64]) -> tuple[dict[str, Pixels], int]:
         """Return the middle of a clip's window and frames, and its label.
 
         Args:
             index: (), of the clip.
 
         Returns:
-            By sensor (frames, height, width, channels) uint8, and () int64.
+            By sensor (frames, height, width, channels) uint8; the label.
 
         Raises:
             DataFormatError: a frame cannot be read.
         """
-        found = self._clips[int(index)]
-        height, width = _size(found)
+        clip = self._clips[int(index)]
+        height, width = _size(clip)
         box = Box((height - self._crop) // 2, (width - self._crop) // 2, self._crop)
-        shown = self._read(found, self._sampler.middle(_length(found)), box)
-        return {**shown, LABEL: np.int64(found.clip.label)}
+        shown = self._read(clip, self._sampler.middle(_length(clip)), box)
+        return shown, clip.label
 
     def varied(
         self, index: NDArray[np.int64], seed: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.generic] | np.int64]:
+    ) -> tuple[dict[str, Pixels], int]:
         """Return a random stretch of a clip's window in a random crop.
 
         Args:
@@ -70,28 +74,30 @@ class ClipReader:
         Raises:
             DataFormatError: a frame cannot be read.
         """
-        found = self._clips[int(index)]
+        clip = self._clips[int(index)]
         rng = np.random.default_rng(seed.astype(np.uint64))
-        positions = self._sampler.drawn(_length(found), rng)
-        height, width = _size(found)
+        positions = self._sampler.drawn(_length(clip), rng)
+        height, width = _size(clip)
         top, left = (int(rng.integers(side - self._crop + 1)) for side in (height, width))
-        shown = self._read(found, positions, Box(top, left, self._crop))
-        label = found.clip.label
+        shown = self._read(clip, positions, Box(top, left, self._crop))
+        label = clip.label
         if self._flip and rng.random() < 0.5:
-            shown = {name: np.ascontiguousarray(clip[:, :, ::-1]) for name, clip in shown.items()}
+            shown = {
+                name: np.ascontiguousarray(pixels[:, :, ::-1]) for name, pixels in shown.items()
+            }
             label = self._mirrored.get(label, label)
-        return {**shown, LABEL: np.int64(label)}
+        return shown, label
 
-    def _read(self, found: Found, positions: Positions, box: Box) -> dict[str, Pixels]:
-        length = _length(found)
+    def _read(self, clip: Clip, positions: Positions, box: Box) -> dict[str, Pixels]:
+        length = _length(clip)
         shown = {}
-        for name, strip in found.strips.items():
+        for name, strip in clip.arrays.items():
             own = at_same_times(positions, length, len(strip))
             frames, order = np.unique(own[own != BLACK], return_inverse=True)
             if not len(frames):  # a stride that leaps over a window
                 pixels = np.zeros((0, box.side, box.side, strip.shape[-1]), np.uint8)
             else:
-                pixels = self._cache.read(strip, frames.tolist(), box)
+                pixels = self._frames(strip, frames.tolist(), box)
             if len(order) < len(own) or len(frames) < len(order):
                 every = np.zeros((len(own), *pixels.shape[1:]), np.uint8)
                 every[own != BLACK] = pixels[order]
@@ -101,22 +107,22 @@ class ClipReader:
             shown[name] = pixels
         return shown
 
+    def _frames(self, strip: Strip, wanted: list[int], box: Box) -> Pixels:
+        stored = self._cache.load(strip)
+        if stored is not None:
+            return np.asarray(box.cut(stored)[wanted])
+        try:
+            return strip.read(wanted, box)
+        except DataFormatError as problem:
+            raise DataFormatError(f"{problem}; {HINT}") from problem
 
-def _length(found: Found) -> int:
+
+def _length(clip: Clip) -> int:
     """Return the frames of the shortest window, whose positions stand for those of all."""
-    return min(map(len, found.strips.values()))
+    return min(map(len, clip.arrays.values()))
 
 
-def _size(found: Found) -> tuple[int, int]:
+def _size(clip: Clip) -> tuple[int, int]:
     """Return height and width, which all strips of a clip share."""
-    strip = next(iter(found.strips.values()))
+    strip = next(iter(clip.arrays.values()))
     return strip.height, strip.width
-
-
-def modality_shapes(options: NVGestureOptions) -> Mapping[str, tuple[int, int, int, int]]:
-    """Return (frames, height, width, channels) of an example by sensor."""
-    side = options.crop
-    return {
-        name: (options.frames, side, side, 3 if name == "color" else options.depth_channels)
-        for name in options.modalities
-    }

@@ -3,40 +3,27 @@
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from mmbal.data import hold_out
 from mmbal.errors import ConfigError
+from mmbal_media import Indices, hold_out_share
 from mmbal_nvgesture.lists import Clip
 from mmbal_nvgesture.options import NVGestureOptions
-
-Indices = NDArray[np.intp]
 
 
 def split_clips(
     clips: Sequence[Clip], options: NVGestureOptions, seed: int
-) -> tuple[Indices, Indices]:
-    """Split the positions of training clips into (kept, held out), both ascending.
+) -> tuple[str, Indices, Indices]:
+    """Return the rule in words, and the positions of training clips (kept, held out), ascending.
 
     Raises:
-        ConfigError: a part would be empty, or the subjects are not there.
+        ConfigError: the subjects are not there.
     """
-    rng = np.random.default_rng([seed, 0])
     if options.validation_fraction is not None:
-        labels = np.array([clip.label for clip in clips], np.int64)
-        kept, held = hold_out(labels, options.validation_fraction, rng)
-        rule = f"validation_fraction = {options.validation_fraction}"
-    else:
-        chosen = choose_subjects(clips, options.validation_subjects, rng)
-        out = np.array([clip.subject in chosen for clip in clips], bool)
-        kept, held = np.flatnonzero(~out), np.flatnonzero(out)
-        rule = f"validation_subjects = {sorted(chosen)}"
-    if not len(kept) or not len(held):
-        raise ConfigError(
-            f"{rule} splits {len(clips):,} training clips into {len(kept):,} and {len(held):,}; "
-            "both need at least one"
-        )
-    return kept, held
+        return hold_out_share(clips, options.validation_fraction, seed)
+    rng = np.random.default_rng([seed, 0])
+    chosen = choose_subjects(clips, options.validation_subjects, rng)
+    out = np.array([clip.subject in chosen for clip in clips], bool)
+    return f"validation_subjects = {sorted(chosen)}", np.flatnonzero(~out), np.flatnonzero(out)
 
 
 def choose_subjects(
@@ -55,7 +42,7 @@ def choose_subjects(
     nameless = next((clip for clip in clips if clip.subject is None), None)
     if nameless is not None:
         raise ConfigError(
-            f"{nameless.place}: {nameless.path} does not tell the subject (subject<number>_r"
+            f"{nameless.key}: {nameless.path} does not tell the subject (subject<number>_r"
             "<number>), and validation_subjects holds out subjects; set validation_fraction"
         )
     known = sorted({clip.subject for clip in clips if clip.subject is not None})

@@ -1,7 +1,9 @@
 """The frames of one sensor of one clip, resized."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 import av
@@ -14,6 +16,7 @@ from mmbal_nvgesture.decoding import Take, decode
 from mmbal_nvgesture.media import Media
 
 Pixels = NDArray[np.uint8]
+FORMAT = 2  # of what names cover
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Strip:
     """One sensor's window of one clip.
 
     Args:
-        place: of the clip's line, for messages.
+        example: key of the clip, for messages.
         media: the file.
         start, end: frames of the window, from 0, end exclusive.
         height, width: after resizing, in pixels.
@@ -44,7 +47,7 @@ class Strip:
         conceal: whether damaged frames are taken as the decoder guesses them.
     """
 
-    place: str
+    example: str
     media: Media
     start: int
     end: int
@@ -93,13 +96,29 @@ class Strip:
             self._decode(found - 1, found, take)
         return np.stack([kept[min(frame, found - 1)] for frame in frames])
 
-    def check(self) -> str | None:
-        """Decode the window; return in one line what is wrong, None for nothing."""
+    def name(self, root: Path) -> str:
+        """Return clip, sensor and a digest of all that decides what the frames show."""
+        path = self.media.path
+        facts = (
+            FORMAT, path.relative_to(root).as_posix(), self.media.size, self.media.first,
+            self.start, self.end, self.shape, self.pad, self.conceal,
+        )  # fmt: skip
+        digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+        return f"{path.parent.parent.name}-{path.parent.name}-{path.stem}-{digest}"
+
+    def state(self) -> str:
+        """Return what changes when a file is mended, or when another decoder would read it.
+
+        A mended file often has the size of the bad one, but not its time.
+        """
+        paths = [self.media.path]
         try:
-            self._decode(self.start, self._frame(len(self) - 1) + 1, lambda _number, _frame: None)
-        except DataFormatError as problem:
-            return str(problem)
-        return None
+            if self.media.numbering is not None:
+                paths += self.media.path.iterdir()
+            changed = sum(path.stat().st_mtime_ns for path in paths)
+        except OSError:  # not there any more
+            changed = 0
+        return f"PyAV {av.__version__}, {changed}"
 
     def _frame(self, position: int) -> int:
         """Return the frame of the file that stands at a position of the window."""
@@ -112,11 +131,11 @@ class Strip:
         try:
             found = decode(self.media, first, last, take, conceal=self.conceal)
         except DataFormatError as problem:
-            raise DataFormatError(f"{path.parent}/{problem} ({self.place})") from problem
+            raise DataFormatError(f"{path.parent}/{problem} ({self.example})") from problem
         if found < last and not (self.pad and found > 0):
             raise DataFormatError(
                 f"{path}: window {self.start}:{self.end} but header {self.media.promised} frames, "
-                f"decoded {found} ({self.place})"
+                f"decoded {found} ({self.example})"
             )
         return found
 

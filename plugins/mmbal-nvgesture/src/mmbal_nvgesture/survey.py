@@ -1,11 +1,11 @@
 """Look at the files of all clips without decoding them; leave out the bad ones or say why."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from mmbal.data import Problem, processors, track
+from mmbal.data import Problem
+from mmbal_media import Survey, look_at
 from mmbal_nvgesture.layout import find_list
 from mmbal_nvgesture.lists import Clip, Window, compare_lists, read_list
 from mmbal_nvgesture.media import Media, find_media, probe_media
@@ -14,37 +14,7 @@ from mmbal_nvgesture.sensors import SENSORS
 from mmbal_nvgesture.strip import Strip
 
 
-@dataclass(frozen=True)
-class Found:
-    """A clip and where its frames stand, by sensor."""
-
-    clip: Clip
-    strips: Mapping[str, Strip]
-
-
-@dataclass(frozen=True)
-class Survey:
-    """What lists and files hold.
-
-    Args:
-        root: the folder of the lists.
-        lines: number of clips that the lists name, the bad ones included.
-        found: clips whose files look sound, training before testing, in the order of the lists.
-        problems: of lists and files.
-    """
-
-    root: Path
-    lines: int
-    found: tuple[Found, ...]
-    problems: tuple[Problem, ...]
-
-    def sound(self) -> tuple[Found, ...]:
-        """Return the clips that no problem speaks of."""
-        bad = {place for problem in self.problems for place in problem.examples}
-        return tuple(each for each in self.found if each.clip.place not in bad)
-
-
-def survey(root: Path, options: NVGestureOptions) -> Survey:
+def survey(root: Path, options: NVGestureOptions) -> Survey[Clip]:
     """Read both lists and look at the files that they name.
 
     Raises:
@@ -58,19 +28,17 @@ def survey(root: Path, options: NVGestureOptions) -> Survey:
         read, faults = read_list(path, split, options.modalities, options.classes)
         clips += read
         problems += faults
-    lines = len(clips) + len({place for each in problems for place in each.examples})
     problems += compare_lists(clips)
 
-    def look(clip: Clip) -> Found | list[str]:
+    def look(clip: Clip) -> Clip | list[str]:
         return _look(root, clip, options)
 
-    with ThreadPoolExecutor(options.workers or processors()) as pool:
-        looked = list(track(pool.map(look, clips), "looking at files", len(clips)))
-    found = [each for each in looked if isinstance(each, Found)]
+    looked = look_at(clips, look, options.workers)
     pairs = list(zip(clips, looked, strict=True))
-    bad = [(clip, each) for clip, each in pairs if isinstance(each, list)]
+    bad = [(clip, result) for clip, result in pairs if isinstance(result, list)]
     problems += _file_problems(bad, len(clips))
-    return Survey(root, lines, tuple(found), tuple(problems))
+    sound = [result for result in looked if isinstance(result, Clip)]
+    return Survey(root, sound, problems)
 
 
 def _file_problems(bad: Sequence[tuple[Clip, list[str]]], total: int) -> Iterator[Problem]:
@@ -78,10 +46,10 @@ def _file_problems(bad: Sequence[tuple[Clip, list[str]]], total: int) -> Iterato
     for clip, faults in bad:
         for fault in faults:
             count = f"; {absent:,} of {total:,} clips affected" if ": not found" in fault else ""
-            yield Problem(f"{clip.path}/{fault} ({clip.place}){count}", (clip.place,))
+            yield Problem(f"{clip.path}/{fault} ({clip.key}){count}", (clip.key,))
 
 
-def _look(root: Path, clip: Clip, options: NVGestureOptions) -> Found | list[str]:
+def _look(root: Path, clip: Clip, options: NVGestureOptions) -> Clip | list[str]:
     media: dict[str, Media] = {}
     faults: list[str] = []
     for name in options.modalities:
@@ -99,7 +67,7 @@ def _look(root: Path, clip: Clip, options: NVGestureOptions) -> Found | list[str
         name: _strip(clip, name, window, media[name], options) for name, window in windows.items()
     }
     faults = _unequal(strips, options.crop)
-    return faults or Found(clip, strips)
+    return faults or replace(clip, arrays=strips)
 
 
 def _facts(folder: Path, window: Window, options: NVGestureOptions) -> Media | str:
@@ -151,7 +119,7 @@ def _strip(clip: Clip, name: str, window: Window, facts: Media, options: NVGestu
     short = min(facts.width, facts.height)
     side = options.short_side or short
     return Strip(
-        clip.place,
+        clip.key,
         facts,
         window.start,
         window.end,
