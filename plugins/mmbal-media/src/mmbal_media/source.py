@@ -37,9 +37,6 @@ class MediaSource(DatasetSource, Generic[AnExample]):
 
     Subclasses say what stands there (`survey`, `class_names`), who is held out (`hold_out`) and
     what tells data apart (`facts`, `settings`); the rest is theirs to change.
-
-    Args:
-        options: of the dataset.
     """
 
     name: ClassVar[str]
@@ -49,8 +46,7 @@ class MediaSource(DatasetSource, Generic[AnExample]):
     smaller: ClassVar[str]
     """The option that makes decoded examples smaller."""
 
-    def __init__(self, options: MediaOptions) -> None:
-        self.options = options
+    options: MediaOptions
 
     @abstractmethod
     def survey(self, data_dir: Path | None) -> Survey[AnExample]:
