@@ -11,13 +11,15 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Examples
+from mmbal.errors import RequirementError
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import Configurable
 from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
-from mmbal.strategies.surroundings import ALONE
+from mmbal.strategies.surroundings import ALONE, Surroundings
 from mmbal.strategies.tape import GlobalTape
 
 Measured = TypeVar("Measured")
+Offered = TypeVar("Offered")
 
 
 @dataclass(frozen=True)
@@ -51,33 +53,86 @@ class Requirements:
 class Context:
     """What a strategy may look at.
 
-    `epochs`, `examples`, `batch_size` and `rehearse` exist only within a run (`mmbal run`); under
-    `fit` alone they are None, and a note is not recorded. `Requirements` demand such a run.
-
     Args:
         network: the built network.
         groups: name of a disjoint variable group to its variables.
         seed: of the run, for the strategy's own random numbers.
         steps_per_epoch: None where the length of the data is unknown.
-        epochs: of the whole run.
-        examples: the training examples, never augmented.
-        batch_size: examples per step, over all replicas.
-        classes: number of classes; None where the network was never called.
-        rehearse: trains the network and undoes it.
-        note: for the epoch hooks: tells the user, and the record of such a run, what was found
-            out, as a name that is unique within the run and numbers by what they are of.
+        surroundings: the run; under `fit` alone there is none.
+        rehearsal: trains the network and undoes it, within a run.
+
+    `examples`, `batch_size`, `epochs` and `rehearse` exist only within a run (`mmbal run`), and say
+    so elsewhere; a strategy that needs them demands them by its `Requirements`.
     """
 
     network: FusionNetwork
     groups: Mapping[str, Sequence[keras.Variable]]
     seed: int = 0
     steps_per_epoch: int | None = None
-    epochs: int | None = None
-    examples: Examples | None = None
-    batch_size: int | None = None
-    classes: int | None = None
-    rehearse: "Rehearsal | None" = None
-    note: Callable[[str, Mapping[str, float]], None] = ALONE.note
+    surroundings: Surroundings = ALONE
+    rehearsal: "Rehearsal | None" = None
+
+    @property
+    def examples(self) -> Examples:
+        """The training examples, never augmented.
+
+        Raises:
+            RequirementError: there is no run.
+        """
+        return self._within_a_run(self.surroundings.examples, "the training examples")
+
+    @property
+    def batch_size(self) -> int:
+        """Examples per step, over all replicas.
+
+        Raises:
+            RequirementError: there is no run.
+        """
+        return self._within_a_run(self.surroundings.batch_size, "the batch size")
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the whole run.
+
+        Raises:
+            RequirementError: there is no run.
+        """
+        return self._within_a_run(self.surroundings.epochs, "the number of epochs")
+
+    @property
+    def rehearse(self) -> "Rehearsal":
+        """Trains the network and undoes it.
+
+        Raises:
+            RequirementError: there is no run.
+        """
+        return self._within_a_run(self.rehearsal, "rehearsals")
+
+    def note(self, name: str, values: Mapping[str, float]) -> None:
+        """Tell the user, and the record of a run, what was found out; for the epoch hooks.
+
+        Args:
+            name: unique within the run.
+            values: numbers by what they are of.
+        """
+        self.surroundings.note(name, values)
+
+    def _within_a_run(self, offered: Offered | None, what: str) -> Offered:
+        if offered is None:
+            raise RequirementError(
+                f"{what} can be had within a run alone (`mmbal run`), not under `fit`; a strategy "
+                "that needs them says so (Requirements)"
+            )
+        return offered
+
+    @property
+    def classes(self) -> int:
+        """Number of classes.
+
+        Raises:
+            ValueError: the network was never called.
+        """
+        return self._once_called(self.network.classes, "number of classes")
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -91,12 +146,13 @@ class Context:
         Raises:
             ValueError: the network was never called.
         """
-        if not self.network.feature_channels:
-            raise ValueError(
-                f"the channels of {type(self.network).__name__}'s features are known once it "
-                "was called on a batch"
-            )
-        return dict(self.network.feature_channels)
+        return dict(self._once_called(self.network.feature_channels, "channels of the features"))
+
+    def _once_called(self, known: Offered | None, what: str) -> Offered:
+        if not known:
+            name = type(self.network).__name__
+            raise ValueError(f"the {what} of {name} is known once it was called on a batch")
+        return known
 
     @property
     def encoders(self) -> dict[str, list[keras.Variable]]:

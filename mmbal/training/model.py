@@ -173,18 +173,14 @@ class BalancedModel(ReplicatedModel):
         return self.context
 
     def _context(self, steps_per_epoch: int | None) -> Context:
-        run = self.surroundings
+        rehearse = self.surroundings.rehearse
         return Context(
             self.network,
             self.network.partition(),
             self.strategy_seed,
-            steps_per_epoch=steps_per_epoch,
-            epochs=run.epochs,
-            examples=run.examples,
-            batch_size=run.batch_size,
-            classes=self.network.classes,
-            rehearse=None if run.rehearse is None else run.rehearse(self),
-            note=run.note,
+            steps_per_epoch,
+            self.surroundings,
+            None if rehearse is None else rehearse(self),
         )
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:

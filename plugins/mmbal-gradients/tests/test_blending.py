@@ -10,7 +10,7 @@ from mmbal import Component, Recipe
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset, SilentProgress
 from mmbal.errors import ConfigError, RequirementError, counted
 from mmbal.records import read_journal
-from mmbal.strategies import Context
+from mmbal.strategies import Context, Surroundings
 from mmbal.testing import Provenance, discover, resolve, run
 from mmbal_gradients import GradientBlending
 from mmbal_gradients.blending import Only, blend, mean_losses, split
@@ -66,10 +66,11 @@ class TestSplit:
 def context(late, draw):
     """Return a function: a context with training examples."""
 
-    def make(network, **facts):
+    def make(network, rehearse=None, **facts):
         inputs, labels = draw(network.modalities, 24)
         examples = Examples.from_arrays(inputs, labels)
-        return Context(network, network.partition(), examples=examples, batch_size=5, **facts)
+        run = Surroundings(examples=examples, batch_size=5, **facts)
+        return Context(network, network.partition(), surroundings=run, rehearsal=rehearse)
 
     return make
 
@@ -253,16 +254,6 @@ class TestAlone:
     def test_it_needs_a_run(self, late, train):
         with pytest.raises(RequirementError, match="`fit` alone offers no"):
             train(GradientBlending(), late())
-
-    def test_one_modality_is_plain(self, late, context, make_step):
-        network = late("a")
-        strategy = GradientBlending()
-        facts = context(network)
-        strategy.context = facts
-        strategy.build(facts)
-        assert strategy.begin_epoch(0, facts) is None
-        joint = {"fused": tf.constant(1.0)}
-        assert strategy.losses(make_step(network), joint) is joint
 
 
 def test_options():

@@ -9,7 +9,7 @@ from mmbal import BalancedModel
 from mmbal.data import Examples
 from mmbal.errors import ConfigError, RequirementError
 from mmbal.networks import Outputs
-from mmbal.strategies import Batch, Context, Step, true_class_scores
+from mmbal.strategies import Batch, Context, Step, Surroundings, true_class_scores
 from mmbal.training import branch_loss
 from mmbal_objectives import PMR
 from mmbal_objectives.pmr import entropy, lags_and_leads, similarities
@@ -27,17 +27,19 @@ class Passing(tf.Module):
 
     variable_dtype = "float32"
 
-    def __init__(self, channels):
+    def __init__(self, channels, classes):
         super().__init__()
         self.feature_channels, self.modalities = dict(channels), tuple(channels)
+        self.classes = classes
 
     def __call__(self, inputs, training):
         assert training is False
         return Outputs(None, {}, inputs, {})
 
 
-def context_of(channels, classes=2, examples=None, **facts):
-    return Context(Passing(channels), {}, classes=classes, examples=examples, **facts)
+def context_of(channels, classes=2, examples=None, batch_size=64, **facts):
+    run = Surroundings(examples=examples, batch_size=batch_size)
+    return Context(Passing(channels, classes), {}, surroundings=run, **facts)
 
 
 def built(prototypes=PROTOTYPES, seen=(True, True), *, early=True, **options):
@@ -150,7 +152,7 @@ class TestPrototypes:
             strategy.begin_epoch(epoch, context)
         return strategy.prototypes["a"].numpy(), strategy.seen.numpy().tolist()
 
-    @pytest.mark.parametrize("batch_size", [None, 1, 3])
+    @pytest.mark.parametrize("batch_size", [1, 3, 64])
     def test_are_class_means(self, batch_size):
         prototypes, seen = self.begin(PMR(share=1.0), 0, batch_size=batch_size)
         np.testing.assert_allclose(prototypes, [[2, 10 / 3], [0, 0], [8, 8]], rtol=1e-6)
@@ -200,7 +202,8 @@ class TestPrototypes:
 def test_terms_reach_the_encoder_of_their_modality_alone(make_network, make_data, mode):
     network, (inputs, labels) = make_network("late", "abc"), make_data("abc", 30)
     examples = Examples.from_arrays(inputs, labels)
-    context = Context(network, network.partition(), classes=3, examples=examples)
+    run = Surroundings(examples=examples, batch_size=64)
+    context = Context(network, network.partition(), surroundings=run)
     strategy = PMR(share=1.0, mode=mode, entropy=1.0)
     strategy.context = context
     strategy.build(context)

@@ -23,11 +23,11 @@ class Fixed:
     variable_dtype = "float32"
 
     def __init__(self, **channels):
-        self.feature_channels, self.modalities = channels, tuple(channels)
+        self.feature_channels, self.modalities, self.classes = channels, tuple(channels), 3
 
 
 def built(strategy, **channels):
-    strategy.build(Context(Fixed(**channels), {}, classes=3))
+    strategy.build(Context(Fixed(**channels), {}))
     return strategy
 
 
@@ -100,7 +100,7 @@ class TestBranch:
 def test_who_learns_from_which_loss(make_network, make_data):
     network, (inputs, labels) = make_network(), make_data()
     strategy = RUBi(bias="a", hidden=(4,))
-    strategy.build(Context(network, network.partition(), classes=network.classes))
+    strategy.build(Context(network, network.partition()))
     own, groups = strategy.trained_variables(), network.partition()
     with tf.GradientTape(persistent=True) as tape:
         step = Step(Batch.of(inputs, tf.constant(labels)), network(inputs), branch_loss())

@@ -66,14 +66,13 @@ class AdaptiveMargin(Strategy):
                 )
         suspected = self.options.modalities or context.modalities
         chosen = () if self.options.groups == EVERYBODY else suspected
-        averages, labels = read_summaries(context.examples, chosen)  # type: ignore[arg-type]
+        averages, labels = read_summaries(context.examples, chosen)
         found = {m: self._group(m, averages[m], context.seed) for m in chosen}
         self.centroids = {m: _constant(each.centroids, m) for m, each in found.items()}
         members = {m: each.members for m, each in found.items()}
         members = members or {EVERYBODY: np.zeros_like(labels)}
         self.tables = {
-            name: self._tabulate(each, labels, context.classes)  # type: ignore[arg-type]
-            for name, each in members.items()
+            name: self._tabulate(each, labels, context.classes) for name, each in members.items()
         }
         if not any(table.numpy().any() for table in self.tables.values()):
             least, most = self.options.min_count, self.options.max_entropy

@@ -62,14 +62,10 @@ class GradientBlending(Strategy):
         self.weights = tf.Variable(
             tf.fill([count], tf.constant(1 / count, tf.float64)), trainable=False, name="weights"
         )
-        self._held_out, self._shown = split(
-            len(context.examples or ()), self.options.share, context.seed
-        )
+        self._held_out, self._shown = split(len(context.examples), self.options.share, context.seed)
 
     def begin_epoch(self, epoch: int, context: Context) -> EpochPlan | None:
         """Estimate the weights if it is time; show what is not held out."""
-        if len(context.modalities) == 1:
-            return None
         length = self._length_of_rehearsals(epoch)
         if length:
             self._estimate(epoch, length)
@@ -77,8 +73,6 @@ class GradientBlending(Strategy):
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the weighted loss of every objective."""
-        if len(self.context.modalities) == 1:
-            return joint
         weights = tf.unstack(tf.convert_to_tensor(self.weights))
         found = {
             name: step.loss_of(logits)
@@ -95,7 +89,7 @@ class GradientBlending(Strategy):
 
     def _length_of_rehearsals(self, epoch: int) -> int:
         """Return how many epochs rehearsals before this epoch last, 0 for none."""
-        rest = (self.context.epochs or epoch) - epoch
+        rest = self.context.epochs - epoch
         if self.options.estimate == "offline":
             return rest if epoch == 0 else 0
         length = self.options.super_epoch
@@ -103,7 +97,6 @@ class GradientBlending(Strategy):
 
     def _estimate(self, epoch: int, length: int) -> None:
         context = self.context
-        assert context.rehearse is not None  # noqa: S101  (checked before training)
         loss = mean_losses(context, self._shown[: len(self._held_out)], self._held_out)
         found = [
             context.rehearse(
@@ -184,9 +177,7 @@ def mean_losses(
         shown: ids of training examples that are trained on, as many as are held out.
         held_out: ids of those that are not.
     """
-    assert context.examples is not None  # noqa: S101  (checked before training)
-    size = context.batch_size or 32
-    parts = [context.examples.dataset(ids).batch(size) for ids in (shown, held_out)]
+    parts = [context.examples.dataset(ids).batch(context.batch_size) for ids in (shown, held_out)]
     network = context.network
 
     @tf.function(reduce_retracing=True)

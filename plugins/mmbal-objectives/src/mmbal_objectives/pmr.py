@@ -74,12 +74,11 @@ class PMR(Windowed):
     def _class_means(self, epoch: int, context: Context) -> tuple[dict[str, Any], np.ndarray]:
         """Return modality to (classes, channels) means over a share, and the (classes,) counts."""
         examples = context.examples
-        assert examples is not None  # noqa: S101  (checked before training)
         drawn = np.random.default_rng([context.seed, epoch]).permutation(len(examples))
         chosen = np.sort(drawn[: int(np.ceil(self.options.share * len(examples)))])
         sums = {m: np.zeros(old.shape) for m, old in self.prototypes.items()}
         counts = np.zeros(self.seen.shape[0], np.int64)
-        for inputs, labels in examples.dataset(chosen).batch(context.batch_size or 64):
+        for inputs, labels in examples.dataset(chosen).batch(context.batch_size):
             np.add.at(counts, labels.numpy(), 1)
             for m, features in self._read(inputs).items():
                 np.add.at(sums[m], labels.numpy(), features.numpy())
