@@ -30,6 +30,7 @@ cli.main(sys.argv[1:], prog_name="mmbal")
         ["plugins"],
         ["plugins", "--json"],
         ["plugins", "show", "guided"],
+        ["plugins", "show", "adam"],
         ["plugins", "new", "lazy", "--kind", "architecture"],
         ["plugins", "check", "--help"],
         ["plugins", "show", "colored-digits", "--kind", "recipe"],
@@ -53,7 +54,7 @@ def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Pat
 
 
 def test_importing_mmbal_imports_nothing_heavy() -> None:
-    script = "import sys, mmbal, mmbal.data, mmbal.options; print(*sys.modules)"
+    script = "import sys, mmbal, mmbal.data, mmbal.optimizers, mmbal.options; print(*sys.modules)"
 
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

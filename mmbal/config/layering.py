@@ -63,7 +63,7 @@ class Settings:
             known = known if isinstance(known, Mapping) else {}
             below[section] = {name: known.get(name, {}) for name in self.names(section)}
         for section in COMPONENTS:
-            new, old = (each.table(section).get("name") for each in (self, weaker))
+            new, old = self.table(section).get("name"), weaker.table(section).get("name")
             if None not in (new, old) and new != old:
                 below[section] = _carried(below[section], str(old), str(new))
         return Settings(_merge(below, self.tree))
@@ -87,7 +87,7 @@ class Settings:
 
     def origin(self, *key: str) -> Origin | None:
         """Return where a value, or the nearest table around it, was set."""
-        return next((self.origins[each] for each in around(key) if each in self.origins), None)
+        return next((self.origins[at] for at in around(key) if at in self.origins), None)
 
     @cached_property
     def origins(self) -> Mapping[Key, Origin]:

@@ -137,8 +137,8 @@ def _of_sample(catalogue: Catalogue, recipe: Recipe) -> Settings:
 def _refuse_lacking(recipe: Recipe, settings: Settings) -> None:
     for key, advice in recipe.needs.items():
         path = tuple(key.split("."))
-        own = recipe.components.get(path[0])
-        replaced = own is not None and settings.table(path[0])["name"] != own
+        component = recipe.components.get(path[0])
+        replaced = component is not None and settings.table(path[0])["name"] != component
         if not replaced and path not in settings.origins:
             raise ConfigError(f"recipe {recipe.name!r} needs {key}: {advice}")
 

@@ -176,8 +176,8 @@ class Catalogue:
             PluginError: the factory failed in any other way, or gave the wrong type.
         """
         built = {
-            part: self._build(self.get(kind, part), own, *arguments)
-            for part, own in options_by_part(name, options).items()
+            part: self._build(self.get(kind, part), settings, *arguments)
+            for part, settings in options_by_part(name, options).items()
         }
         return built[name] if name in built else resolve_name(_COMPOSITE)(built)
 

@@ -65,6 +65,17 @@ def test_show_component(mmbal: Any) -> None:
     assert "number" in row
 
 
+def test_show_optimizer_and_schedule(mmbal: Any) -> None:
+    shown = json.loads(mmbal("plugins", "show", "adam", "--json").stdout)
+    options = {each["name"]: each for each in shown["options"]}
+    assert (options["beta_2"]["default"], options["decay"]["default"]) == (0.999, "decoupled")
+    assert all(each["help"] for each in options.values())
+
+    done = mmbal("plugins", "show", "cosine")
+    assert "schedule cosine: learning rate: half a cosine" in done.stdout
+    assert {"warmup_epochs", "warmup_steps", "final"} <= {*done.stdout.split()}
+
+
 def test_show_component_without_options(mmbal: Any) -> None:
     assert "it has no options" in mmbal("plugins", "show", "vanilla").stdout
 

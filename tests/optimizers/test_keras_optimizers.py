@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.optimizers.keras_optimizers import keras_optimizer
-from mmbal.optimizers.options import SGD, Adam, Lion
+from mmbal.optimizers.options import SGD, Adam, Lion, OptimizerOptions
 from mmbal.training.optimizer import GroupedOptimizer
 
 START, GRADIENTS = 2.0, (0.5, -1.0)
@@ -103,3 +103,17 @@ def test_rows_of_an_embedding_decay_with_all_the_others():
     optimizer.apply([slices], [table])
 
     assert table.numpy().tolist() == [[1.5], [1.0], [1.5]]
+
+
+def test_a_plugin_offers_another_one_of_keras_by_the_name_of_its_options():
+    class Muon(OptimizerOptions):
+        momentum: float = 0.5
+
+    built = keras_optimizer(Muon(learning_rate=0.25))
+    matrix = keras.Variable(np.eye(2, dtype="float32"))
+    before = matrix.numpy()
+    optimizer = GroupedOptimizer(built, {"branch/a": [matrix]})
+    optimizer.apply([tf.eye(2)], [matrix])
+
+    assert (built.momentum, float(built.learning_rate)) == (0.5, 0.25)
+    assert (matrix.numpy() != before).any()
