@@ -24,7 +24,9 @@ def example_events(**changes: Any) -> list[dict[str, Any]]:
         "dataset": "digits", "architecture": "mmtm", "strategy": "guided", "seed": 0,
         "epochs": 2, "batch_size": 8, "steps_per_epoch": 4, "modalities": ["gray", "color"],
         "classes": ["zero", "one", "two"], "fingerprint": "c0ffee",
-        "notes": {"left_out": 2, "drawn": [3, None]}, **changes,
+        "notes": {"left_out": 2, "drawn": [3, None]},
+        "data": {"task": "single-label", "splits": {"train": {"examples": 32, "digest": "ab"}}},
+        "initial_weights": "1f", "data_order": "2e", **changes,
     }  # fmt: skip
     return [
         start,

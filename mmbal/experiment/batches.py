@@ -107,12 +107,19 @@ class TrainingBatches:
             ValueError: there is no such epoch or step.
         """
         self._check(epoch, step)
-        with tf.device("CPU"):
-            order = self._rows(tf.constant(epoch, tf.int64))["id"].numpy()
-        found: np.ndarray = order[step * self._batch_size :][: self._batch_size]
-        if not found.size:
+        rows = self.order(epoch)[step * self._batch_size :][: self._batch_size]
+        if not rows.size:
             raise ValueError(f"epoch {epoch} ends before its step {step}")
-        return found
+        return rows
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Return the training indices of an epoch in their order, (rows,) int64.
+
+        With a sampler, those of the plan in force.
+        """
+        with tf.device("CPU"):
+            order: np.ndarray = self._rows(tf.constant(epoch, tf.int64))["id"].numpy()
+        return order
 
     def _check(self, epoch: int, step: int) -> None:
         last = self.steps_per_epoch

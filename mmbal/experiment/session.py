@@ -7,6 +7,7 @@ from typing import Any
 
 from mmbal.data import MultimodalDataset
 from mmbal.errors import Interrupted, MmbalError, Preempted
+from mmbal.experiment.digests import data_facts, digest_of_arrays, digest_of_weights
 from mmbal.experiment.evaluate import load_weights
 from mmbal.experiment.fitting import Fitting, Run, naming_a_lost_host
 from mmbal.experiment.observers import JournalWriter, Selection
@@ -55,8 +56,12 @@ class Session:
         if checkpoint is not None:
             self._note_replicas(before["replicas"])
         if journal is not None:
-            resumed = {} if checkpoint is None else {"resumed_at": checkpoint.step}
-            journal.write(self._start() | resumed)
+            start = self._start()
+            if checkpoint is None:
+                start["initial_weights"] = digest_of_weights(self._fitting.model.network)
+            else:
+                start["resumed_at"] = checkpoint.step
+            journal.write(start)
             heard.write_to(journal)
 
     def complete(self) -> dict[str, Any]:
@@ -132,6 +137,8 @@ class Session:
             "classes": list(self._data.class_names),
             "fingerprint": self._data.fingerprint,
             "notes": dict(self._data.notes),
+            "data": data_facts(self._data),
+            "data_order": digest_of_arrays(self._fitting.batches.order(0)),
             "replicas": self._run.replicas.count,
             "jit_compile": bool(self._fitting.model.jit_compile),
         }

@@ -89,6 +89,12 @@ class _Assembly:
             "fingerprint": str(event["fingerprint"]),
             "steps_per_epoch": _integer_or_none(event.get("steps_per_epoch")),
             "notes": dict(event.get("notes") or {}),
+            "data": dict(event.get("data") or {}),
+            "data_order": str(event.get("data_order", "")),
+            # A resumed run does not know what it started from.
+            "initial_weights": str(
+                event.get("initial_weights") or self.start.get("initial_weights", "")
+            ),
         }
         if self.start and facts["modalities"] != self.start["modalities"]:
             raise ValueError(f"modalities {facts['modalities']} differ from the first start's")

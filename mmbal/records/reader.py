@@ -91,7 +91,7 @@ def _record(values: Mapping[str, Any], **rest: Any) -> Record:
     run = {name[4:]: value for name, value in values.items() if name.startswith("run/")}
     if run["status"] not in ("finished", "interrupted", "unfinished"):
         raise ValueError(f"run/status is {run['status']!r}")
-    for name in ("result", "notes"):
+    for name in ("result", "notes", "data"):
         run[name] = json.loads(run[name])
         if not isinstance(run[name], dict):
             raise TypeError(f"run/{name} is no JSON object")

@@ -92,6 +92,9 @@ class Record:
         result: what `mmbal run --json` printed, {} without an end.
         warnings: in order.
         notes: what the dataset tells of itself, such as how many examples it left out.
+        data: task, shape and dtype of each modality, number of examples and digest of each split.
+        initial_weights: digest of the weights before training, "" when unknown.
+        data_order: digest of the order of the first epoch, "" when unknown.
         journal_bytes: bytes of the journal this record was built from.
     """
 
@@ -117,4 +120,7 @@ class Record:
     result: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     notes: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    initial_weights: str = ""
+    data_order: str = ""
     journal_bytes: int = 0

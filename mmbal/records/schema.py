@@ -55,7 +55,11 @@ _RUN = (
     Field("run/result", "text", (), "", "JSON object that `mmbal run --json` printed, or {}"),
     Field("run/warnings", "text", ("warning",), "", "warnings of the run, in order"),
     Field("run/notes", "text", (), "", "JSON object of what the dataset tells of itself", "{}"),
-)
+    Field("run/data", "text", (), "", "JSON object: task, shape and dtype of each modality, number "
+          "of examples and digest of each split", "{}"),
+    Field("run/initial_weights", "text", (), "", "SHA-256 of the weights before training", ""),
+    Field("run/data_order", "text", (), "", "SHA-256 of the order of the first epoch", ""),
+)  # fmt: skip
 _STEP = (
     Field("step/index", "int64", ("step",), "steps", "steps taken before this one in the run"),
     Field("step/epoch", "int64", ("step",), "epochs", "epoch, from 0"),
