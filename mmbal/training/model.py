@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from mmbal.networks.controls import Controls
 from mmbal.networks.network import OWN, FusionNetwork
 from mmbal.networks.shapes import build_from
 from mmbal.replicas.model import ReplicatedModel
@@ -259,9 +260,8 @@ class BalancedModel(ReplicatedModel):
         return plan._replace(keep=inputs.get(KEEP)) if plan.keep is None else plan
 
     def _forward(self, inputs: dict[str, tf.Tensor], plan: Forward) -> Any:
-        given = {"isolate": plan.isolate, "keep": plan.keep, "transform": plan.transform}
-        needed = {name: value for name, value in given.items() if value is not None}
-        return self.network(modalities_only(inputs), training=True, **needed)
+        controls = Controls(plan.isolate, plan.keep, transform=plan.transform)
+        return self.network(modalities_only(inputs), controls, training=True)
 
     def _active(self, plan: Forward, verdict: Verdict) -> Mapping[str, tf.Tensor]:
         """Return which groups this step updates: none if it is faulty."""
