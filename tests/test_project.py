@@ -19,7 +19,7 @@ from mmbal.registry import builtins, hookspecs
 from mmbal.registry.discovery import HOOKS, discover
 
 ROOT = Path(__file__).parents[1]
-PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
+PROJECTS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
 SOURCES = sorted(
     [
@@ -40,6 +40,11 @@ MODULE_LINES, FUNCTION_LINES = 300, 40
 
 def project(folder: Path) -> dict:
     return tomlkit.parse((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+PLUGINS = [folder for folder in PROJECTS if "entry-points" in project(folder)]
+LIBRARIES = [folder for folder in PROJECTS if folder not in PLUGINS]
+"""What several plugins share; without components of their own."""
 
 
 def plugin_module(folder: Path):
@@ -103,14 +108,14 @@ def test_every_hook_is_documented_and_implemented_by_a_shipped_plugin():
 
 
 def test_versions_are_in_step():
-    versions = {project(folder)["version"] for folder in (ROOT, *PLUGINS)}
+    versions = {project(folder)["version"] for folder in (ROOT, *PROJECTS)}
 
     assert versions == {mmbal.__version__}
 
 
 def test_a_bump_leaves_the_examples_resolvable(versions):
     """They have versions of their own, which pins between them go on meeting."""
-    ours = {folder.name for folder in PLUGINS}
+    ours = {folder.name for folder in PROJECTS}
     changed = versions.bumped(ROOT, "0.2.0")
     own = {folder.name: Version(project(folder)["version"]) for folder in EXAMPLES}
     for folder in EXAMPLES:
@@ -144,14 +149,42 @@ def test_tests_that_need_more_than_pytest_are_run_by_tox_somewhere():
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=relative)
 def test_plugin_is_complete(folder):
-    table = project(folder)
     (entry,) = entries(folder)
 
-    assert table["name"] == folder.name
     assert entry in {each.plugin for each in discover().plugins}
+
+
+@pytest.mark.parametrize("folder", LIBRARIES, ids=relative)
+def test_library_is_used_by_plugins(folder):
+    needed = [
+        Requirement(each).name for plugin in PLUGINS for each in project(plugin)["dependencies"]
+    ]
+
+    assert needed.count(folder.name) > 1
+
+
+@pytest.mark.parametrize("folder", PROJECTS, ids=relative)
+def test_distribution_is_complete(folder):
+    table = project(folder)
+
+    assert table["name"] == folder.name
     assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     assert table["name"] in (folder / "README.md").read_text(encoding="utf-8")
     assert any(each.startswith("mmbal") for each in table["dependencies"])
+
+
+@pytest.mark.parametrize("folder", PROJECTS, ids=relative)
+def test_only_public_names_of_other_distributions_are_used(folder):
+    """What a package has in its face, and only if the distribution asks for it."""
+    packages = {each.name.replace("-", "_") for each in PROJECTS} - {folder.name.replace("-", "_")}
+    for path in folder.rglob("*.py"):
+        table = tomlkit.parse((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        asked = table["project"]["dependencies"]
+        if path.is_relative_to(folder / "tests"):
+            asked = requirements(table)
+        own = {Requirement(each).name.replace("-", "_") for each in asked}
+        used = {name for name in imports(path) if name.split(".")[0] in packages}
+        assert used <= own, path
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
@@ -204,18 +237,29 @@ def test_the_extra_all_brings_every_plugin_and_uv_finds_them_in_the_checkout():
     whole = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extra = {Requirement(each).name for each in project(ROOT)["optional-dependencies"]["all"]}
 
-    assert extra == {folder.name for folder in PLUGINS}
+    assert extra == {folder.name for folder in PROJECTS}
     assert set(whole["tool"]["uv"]["sources"]) == extra | {"mmbal"}
 
 
 def test_everything_asked_for_has_a_newest_version_that_was_tested():
-    tables = [tomlkit.parse((each / "pyproject.toml").read_text()) for each in (ROOT, *PLUGINS)]
+    tables = [tomlkit.parse((each / "pyproject.toml").read_text()) for each in (ROOT, *PROJECTS)]
     uv = tables[0]["tool"]["uv"]
     asked = {each for table in tables for each in requirements(table)}
     builds = {each for table in tables for each in table["build-system"]["requires"]}
 
     assert names(asked) - names(uv["constraint-dependencies"]) == set()
     assert names(builds) - names(uv["build-constraint-dependencies"]) == set()
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports from."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
 
 
 def names(requirements: Iterable[str]) -> set[str]:
@@ -249,6 +293,6 @@ def test_there_is_an_example_of_each_kind_with_rules():
         assert sum(f'@parametrize_with_rules("{kind}", ' in text for text in tests) == 1
 
 
-@pytest.mark.parametrize("folder", [*PLUGINS, *EXAMPLES], ids=relative)
+@pytest.mark.parametrize("folder", [*PROJECTS, *EXAMPLES], ids=relative)
 def test_plugin_supports_the_pythons_that_mmbal_supports(folder):
     assert project(folder)["requires-python"] == project(ROOT)["requires-python"]

@@ -65,6 +65,14 @@ def metadata_of(wheel: Path) -> Message:
         return email.message_from_bytes(archive.read(name))
 
 
+def entry_points_of(wheel: Path) -> str:
+    """Return what a wheel offers to mmbal or as a command; nothing, if it is a library."""
+    with zipfile.ZipFile(wheel) as archive:
+        files = [name for name in archive.namelist() if name.endswith("/entry_points.txt")]
+        text = "".join(archive.read(name).decode() for name in files)
+    return text if "[mmbal]" in text or "mmbal = mmbal.cli:main" in text else ""
+
+
 def faults_of(built: Built, version: str) -> list[str]:
     """Return all that is wrong with what was built, one line each."""
     found = [*_wheel_faults(built), *_metadata_faults(metadata_of(built.wheel), version)]
@@ -77,11 +85,11 @@ def faults_of(built: Built, version: str) -> list[str]:
 def _wheel_faults(built: Built) -> Iterator[str]:
     with zipfile.ZipFile(built.wheel) as archive:
         names = {name for name in archive.namelist() if not name.endswith("/")}
-        entries = [archive.read(n).decode() for n in names if n.endswith("/entry_points.txt")]
     info = {name for name in names if name.split("/")[0].endswith(".dist-info")}
     if not any(name.endswith("/licenses/LICENSE") for name in info):
         yield "no LICENSE"
-    if not any("[mmbal]" in text or "mmbal = mmbal.cli:main" in text for text in entries):
+    settings = (built.folder / "pyproject.toml").read_text(encoding="utf-8")
+    if "[project.entry-points" in settings and not entry_points_of(built.wheel):
         yield "no entry point"
     source = built.folder / "src" if (built.folder / "src").is_dir() else built.folder
     wanted = set(_tracked(source))

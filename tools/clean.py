@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from built import metadata_of
+from built import entry_points_of, metadata_of
 from versions import Refusal
 
 _RUN = ("run", "--plugin", "colored-digits", "--epochs", "1", "--out", "run", "--json",
@@ -54,7 +54,8 @@ def _use(home: Path, interpreter: Path, wheels: list[Path]) -> str:
     if listing["problems"]:
         raise Refusal(f"plugins have problems: {listing['problems']}")
     offered = {each["distribution"].split()[0] for each in listing["plugins"]}
-    lost = {str(metadata_of(wheel)["Name"]) for wheel in wheels} - offered
+    plugins = [wheel for wheel in wheels if entry_points_of(wheel)]
+    lost = {str(metadata_of(wheel)["Name"]) for wheel in plugins} - offered
     if lost:
         raise Refusal(f"{', '.join(sorted(lost))} offered nothing; those that did: {offered}")
     _call(home, mmbal, "doctor", "--quick")

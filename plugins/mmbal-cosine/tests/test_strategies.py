@@ -15,8 +15,8 @@ from mmbal_cosine.margin import adaptive_margin, with_margin
 from mmbal_cosine.mmcosine import mmcosine
 from mmbal_cosine.options import MarginOptions, MMCosineOptions
 from mmbal_cosine.plugin import mmbal_components
+from mmbal_cosine.rules import JointCosine, ModalityCosine
 from mmbal_late import LateConcat, LateSum
-from mmbal_late.rules import JointCosine, ModalityCosine
 
 CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 MARGIN = {"scale": 8, "clusters": 3, "min_count": 1}
