@@ -23,8 +23,8 @@ from mmbal.replicas.devices import open_strategy
 from mmbal.replicas.sums import WHOLE, synchronise_batch_norm
 from mmbal.strategies.step import KEEP, Forward, Phase
 from mmbal.strategies.strategy import EpochPlan, Requirements
+from mmbal.testing.toys import GatedBranches
 from mmbal_guided import Guided, Random
-from mmbal_mmtm import MMTMNetwork
 
 WIDTH, SIDE, WORDS, CLASSES = 4, 6, 7, 3
 layers, optimizers = keras.layers, keras.optimizers
@@ -263,7 +263,7 @@ def batches(setting, rows, replicas):
 
 def build(setting):
     """Return a compiled model; to be called in the scope of the replicas."""
-    network = MMTMNetwork({m: branch(setting, m) for m in setting["modalities"]})
+    network = GatedBranches({m: branch(setting, m) for m in setting["modalities"]})
     if setting.get("synchronised", True):
         synchronise_batch_norm(network)
     model = BalancedModel(network, STRATEGIES[setting["strategy"]](), seed=4)
