@@ -17,9 +17,7 @@ from mmbal.registry import builtins, hookspecs
 from mmbal.registry.discovery import HOOKS, discover
 
 ROOT = Path(__file__).parents[1]
-PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
-LIBRARIES = ("mmbal-media",)
-"""Distributions that offer nothing to mmbal and serve plugins."""
+PROJECTS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
 SOURCES = sorted(
     [
@@ -40,6 +38,11 @@ MODULE_LINES, FUNCTION_LINES = 300, 40
 
 def project(folder: Path) -> dict:
     return tomlkit.parse((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+PLUGINS = [folder for folder in PROJECTS if "entry-points" in project(folder)]
+LIBRARIES = [folder for folder in PROJECTS if folder not in PLUGINS]
+"""What several plugins share; without components of their own."""
 
 
 def plugin_module(folder: Path):
@@ -85,7 +88,7 @@ def test_every_hook_is_documented_and_implemented_by_a_shipped_plugin():
     specs = {
         name: function for name, function in vars(hookspecs).items() if name.startswith("mmbal_")
     }
-    shipped = [plugin_module(folder) for folder in PLUGINS if folder.name not in LIBRARIES]
+    shipped = [plugin_module(folder) for folder in PLUGINS]
 
     assert set(specs) == set(HOOKS)
     for name, function in specs.items():
@@ -95,15 +98,15 @@ def test_every_hook_is_documented_and_implemented_by_a_shipped_plugin():
 
 
 def test_versions_are_in_step():
-    versions = {project(folder)["version"] for folder in (ROOT, *PLUGINS)}
+    versions = {project(folder)["version"] for folder in (ROOT, *PROJECTS)}
 
     assert versions == {mmbal.__version__}
 
 
 def test_distributions_ask_for_one_another_by_the_minor_version():
-    ours = {"mmbal", *(folder.name for folder in PLUGINS)}
+    ours = {"mmbal", *(folder.name for folder in PROJECTS)}
     step = ".".join(mmbal.__version__.split(".")[:2])
-    for folder in (ROOT, *PLUGINS, *EXAMPLES):
+    for folder in (ROOT, *PROJECTS, *EXAMPLES):
         table = tomlkit.parse((folder / "pyproject.toml").read_text(encoding="utf-8"))
         for needed in map(Requirement, requirements({"project": table["project"]})):
             assert needed.name not in ours or str(needed.specifier) == f"=={step}.*", folder
@@ -127,13 +130,23 @@ def test_tests_that_need_more_than_pytest_are_run_by_tox_somewhere():
 
 @pytest.mark.parametrize("folder", PLUGINS, ids=relative)
 def test_plugin_is_complete(folder):
+    assert set(entries(folder)) <= {each.plugin for each in discover().plugins}
+
+
+@pytest.mark.parametrize("folder", LIBRARIES, ids=relative)
+def test_library_is_used_by_plugins(folder):
+    needed = [
+        Requirement(each).name for plugin in PLUGINS for each in project(plugin)["dependencies"]
+    ]
+
+    assert needed.count(folder.name) > 1
+
+
+@pytest.mark.parametrize("folder", PROJECTS, ids=relative)
+def test_distribution_is_complete(folder):
     table = project(folder)
 
     assert table["name"] == folder.name
-    if folder.name in LIBRARIES:
-        assert "entry-points" not in table
-    else:
-        assert set(entries(folder)) <= {each.plugin for each in discover().plugins}
     assert (folder / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
     assert table["license"] == "Apache-2.0"
     assert (folder / "src" / folder.name.replace("-", "_") / "py.typed").is_file()
@@ -141,6 +154,20 @@ def test_plugin_is_complete(folder):
     assert table["name"] in readme
     assert not re.findall(r"\]\((?!https://|#)", readme), "no index of packages has such links"
     assert any(each.startswith("mmbal") for each in table["dependencies"])
+
+
+@pytest.mark.parametrize("folder", PROJECTS, ids=relative)
+def test_only_public_names_of_other_distributions_are_used(folder):
+    """What a package has in its face, and only if the distribution asks for it."""
+    packages = {each.name.replace("-", "_") for each in PROJECTS} - {folder.name.replace("-", "_")}
+    for path in folder.rglob("*.py"):
+        table = tomlkit.parse((folder / "pyproject.toml").read_text(encoding="utf-8"))
+        asked = table["project"]["dependencies"]
+        if path.is_relative_to(folder / "tests"):
+            asked = requirements(table)
+        own = {Requirement(each).name.replace("-", "_") for each in asked}
+        used = {name for name in imports(path) if name.split(".")[0] in packages}
+        assert used <= own, path
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
@@ -193,18 +220,29 @@ def test_the_extra_all_brings_every_plugin_and_uv_finds_them_in_the_checkout():
     whole = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     extra = {Requirement(each).name for each in project(ROOT)["optional-dependencies"]["all"]}
 
-    assert extra == {folder.name for folder in PLUGINS}
+    assert extra == {folder.name for folder in PROJECTS}
     assert set(whole["tool"]["uv"]["sources"]) == extra | {"mmbal"}
 
 
 def test_everything_asked_for_has_a_newest_version_that_was_tested():
-    tables = [tomlkit.parse((each / "pyproject.toml").read_text()) for each in (ROOT, *PLUGINS)]
+    tables = [tomlkit.parse((each / "pyproject.toml").read_text()) for each in (ROOT, *PROJECTS)]
     uv = tables[0]["tool"]["uv"]
     asked = {each for table in tables for each in requirements(table)}
     builds = {each for table in tables for each in table["build-system"]["requires"]}
 
     assert names(asked) - names(uv["constraint-dependencies"]) == set()
     assert names(builds) - names(uv["build-constraint-dependencies"]) == set()
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports from."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
 
 
 def names(requirements: Iterable[str]) -> set[str]:
@@ -238,6 +276,6 @@ def test_there_is_an_example_of_each_kind_with_rules():
         assert sum(f'@parametrize_with_rules("{kind}", ' in text for text in tests) == 1
 
 
-@pytest.mark.parametrize("folder", [*PLUGINS, *EXAMPLES], ids=relative)
+@pytest.mark.parametrize("folder", [*PROJECTS, *EXAMPLES], ids=relative)
 def test_plugin_supports_the_pythons_that_mmbal_supports(folder):
     assert project(folder)["requires-python"] == project(ROOT)["requires-python"]
