@@ -9,8 +9,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups, at_least_float32
-from mmbal.replicas.sums import global_mean
+from mmbal.networks.branches import BranchNetwork
+from mmbal.networks.fusion import Fusion
 from mmbal.strategies.step import Batch, Forward, Phase, Signals
 from mmbal.strategies.strategy import Context, Requirements, Strategy
 
@@ -21,52 +21,36 @@ PERIOD = 3
 """Every so many steps one branch is isolated."""
 
 
-class Gate(keras.layers.Layer):
-    """Gates every branch by what all of them see, and keeps the running mean of every gate."""
+class Gate(Fusion):
+    """Gates every branch by what it hears of all."""
 
     def build(self, shapes: Any) -> None:
-        """Create one dense layer per branch, fed by all branches."""
-        width = sum(int(shape[-1]) for shape in shapes)
+        """Create a common layer, and one per branch behind it."""
         self.squeeze = _dense(HIDDEN, "tanh")
         self.excite = [_dense(int(shape[-1]), "sigmoid") for shape in shapes]
-        self.means = [
-            self.add_weight(shape=(shape[-1],), initializer="zeros", trainable=False)
-            for shape in shapes
-        ]
-        self.batches = self.add_weight(shape=(), initializer="zeros", trainable=False)
-        self.squeeze.build((None, width))
+        self.squeeze.build((None, sum(int(shape[-1]) for shape in shapes)))
         for layer in self.excite:
             layer.build((None, HIDDEN))
-        self.built = True
 
-    def call(self, features: Any, isolate: Any = None, training: bool = False) -> Any:
-        """Gate (batch, channels) features; an isolated branch by its running mean."""
-        summary = self.squeeze(tf.concat(features, axis=-1))
-        gates = [layer(summary) for layer in self.excite]
-        if training:
-            self._move_means(gates)
-        if isolate is not None:
-            gates = [
-                tf.where(isolate[i], tf.convert_to_tensor(mean), gate)
-                for i, (mean, gate) in enumerate(zip(self.means, gates, strict=True))
-            ]
-        return [feature * gate for feature, gate in zip(features, gates, strict=True)]
+    def combine(self, heard: list[tf.Tensor]) -> tf.Tensor:
+        """Return what the common layer makes of it."""
+        return self.squeeze(super().combine(heard))
 
-    def _move_means(self, gates: list[tf.Tensor]) -> None:
-        before = tf.convert_to_tensor(self.batches)
-        for mean, gate in zip(self.means, gates, strict=True):
-            batch = global_mean(tf.stop_gradient(gate))
-            mean.assign((batch + before * tf.convert_to_tensor(mean)) / (before + 1))
-        self.batches.assign(before + 1)
+    def message(self, branch: int, combined: tf.Tensor) -> tf.Tensor:
+        """Return what the branch's features are multiplied by."""
+        return self.excite[branch](combined)
+
+    def fusion_variables(self, branch: int) -> list[keras.Variable]:
+        """Return those of the common layer and of the branch's."""
+        return [*self.squeeze.trainable_variables, *self.excite[branch].trainable_variables]
 
 
-class TwoBranches(FusionNetwork):
+class TwoBranches(BranchNetwork):
     """Two dense branches with batch normalisation, joined by one gate."""
 
     def __init__(self) -> None:
-        super().__init__(MODALITIES, name="two_branches")
-        self.encoders = [
-            keras.Sequential(
+        encoders = {
+            modality: keras.Sequential(
                 [
                     # No bias: batch normalisation would leave its gradient to rounding alone.
                     _dense(HIDDEN, None, use_bias=False),
@@ -76,41 +60,9 @@ class TwoBranches(FusionNetwork):
                 name=f"{modality}_encoder",
             )
             for modality in MODALITIES
-        ]
-        self.gate = Gate(name="gate")
-        self.heads = [_dense(CLASSES, None) for _ in MODALITIES]
-
-    def call(
-        self,
-        inputs: dict[str, tf.Tensor],
-        isolate: tf.Tensor | None = None,
-        keep: tf.Tensor | None = None,
-        blocked: Any = None,
-        transform: Any = None,
-        training: bool = False,
-    ) -> Outputs:
-        """Run the branches; `keep`, `blocked` and `transform` are not needed here."""
-        features = [
-            encoder(inputs[modality], training=training)
-            for modality, encoder in zip(MODALITIES, self.encoders, strict=True)
-        ]
-        features = self.gate(features, isolate=isolate, training=training)
-        named = dict(zip(MODALITIES, features, strict=True))
-        unimodal = {
-            modality: at_least_float32(head(named[modality]))
-            for modality, head in zip(MODALITIES, self.heads, strict=True)
         }
-        return Outputs(self.fuse_logits(unimodal), unimodal, named, {})
-
-    def variable_groups(self) -> VariableGroups:
-        """Branches: encoder and head. Fusion: the gate's own layer and the common squeeze."""
-        squeeze = self.gate.squeeze.trainable_variables
-        branch, fusion = {}, {}
-        for i, modality in enumerate(MODALITIES):
-            head = self.heads[i].trainable_variables
-            branch[modality] = [*self.encoders[i].trainable_variables, *head]
-            fusion[modality] = [*squeeze, *self.gate.excite[i].trainable_variables]
-        return VariableGroups(branch, fusion)
+        heads = {modality: _dense(CLASSES, None) for modality in MODALITIES}
+        super().__init__(encoders, Gate(name="gate"), heads, name="two_branches")
 
 
 class IsolateTheFaster(Strategy):

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from mmbal.networks.controls import NORMAL, blocked
 from mmbal.networks.network import FusionNetwork, at_least_float32
 
 SqueezeMeans = dict[str, tuple[np.ndarray, ...]]
@@ -41,18 +42,18 @@ class Probe:
         self._counts = tf.function(self._count_batch, reduce_retracing=True)
         self._sums = tf.function(self._sum_batch, reduce_retracing=True)
 
-    def scores(self, data: tf.data.Dataset, blocked: SqueezeMeans | None = None) -> BranchScores:
+    def scores(self, data: tf.data.Dataset, means: SqueezeMeans | None = None) -> BranchScores:
         """Score batches of `({modality: tensor}, label)`.
 
         Args:
             data: the batches.
-            blocked: squeeze means that every branch sees in place of the other modalities';
+            means: squeeze means that every branch hears in place of the other modalities;
                 None for normal gates.
 
         Raises:
             ValueError: there are no examples.
         """
-        constants = None if blocked is None else tf.nest.map_structure(tf.constant, blocked)
+        constants = None if means is None else tf.nest.map_structure(tf.constant, means)
         measured = [self._counts(inputs, labels, constants).numpy() for inputs, labels in data]
         if not measured:
             raise ValueError("there are no examples to score")
@@ -80,12 +81,12 @@ class Probe:
         }
 
     def _count_batch(
-        self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, blocked: Any
+        self, inputs: dict[str, tf.Tensor], labels: tf.Tensor, means: Any
     ) -> tf.Tensor:
         """Return examples, loss, right fused, per branch, per prediction: (3 + 2 modality,)."""
-        extra = {} if blocked is None else {"blocked": blocked}
-        outputs = self.network(inputs, training=False, **extra)
         names = self.network.modalities
+        controls = NORMAL if means is None else blocked(len(names), means)
+        outputs = self.network(inputs, controls, training=False)
         unimodal = [outputs.unimodal[m] for m in names]
         conditional = [outputs.predictions[m] for m in names]
         labels = tf.cast(labels, tf.int64)

@@ -1,5 +1,9 @@
 """What authors of architectures need."""
 
+from mmbal.networks.branches import BranchNetwork
+from mmbal.networks.controls import NORMAL, Controls, blocked
+from mmbal.networks.fusion import Fusion
+from mmbal.networks.held import HeldMean
 from mmbal.networks.network import (
     FusionNetwork,
     Outputs,
@@ -7,14 +11,23 @@ from mmbal.networks.network import (
     VariableGroups,
     at_least_float32,
 )
+from mmbal.networks.rules import Linear, Rule
 from mmbal.networks.shapes import before_saved_weights, saved_weights_follow
 
 __all__ = [
+    "NORMAL",
+    "BranchNetwork",
+    "Controls",
+    "Fusion",
     "FusionNetwork",
+    "HeldMean",
+    "Linear",
     "Outputs",
+    "Rule",
     "Unimodal",
     "VariableGroups",
     "at_least_float32",
     "before_saved_weights",
+    "blocked",
     "saved_weights_follow",
 ]

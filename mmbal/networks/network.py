@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 
 from mmbal.errors import ContractError, RequirementError
+from mmbal.networks.controls import NORMAL, Controls, presence
+from mmbal.networks.rules import Rule
 
 Unimodal = Literal["slice", "head", "mask"]
 """What is meant by the logits of one modality; see `FusionNetwork.logits_of`."""
@@ -23,13 +25,15 @@ class Outputs(NamedTuple):
         unimodal: one (batch, classes) tensor per modality, what its accuracy is measured on.
         features: what enters each branch's classifier, one (batch, ..., channels) tensor
             per modality.
-        squeezed: name of a fusion module to the summaries it saw, one (batch, channels)
-            tensor per modality.
+        squeezed: name of a fusion module to what the modalities say to it, absent or not, one
+            (batch, channels) tensor per modality.
         joint: name to the (batch, classes) logits that joint training fits, each with a loss
             of its own; None for `unimodal`, as Wu et al. train.
         conditional: one (batch, classes) tensor per modality, the prediction whose
             utilization is measured: what branch m says given all modalities. None for
             `unimodal`; a network with one prediction for all gives that one.
+        slices: modality to its (batch, classes) part of `logits`; None where these are no sum.
+        extras: further tensors by name.
     """
 
     logits: tf.Tensor
@@ -38,6 +42,8 @@ class Outputs(NamedTuple):
     squeezed: dict[str, tuple[tf.Tensor, ...]]
     joint: dict[str, tf.Tensor] | None = None
     conditional: dict[str, tf.Tensor] | None = None
+    slices: dict[str, tf.Tensor] | None = None
+    extras: Mapping[str, tf.Tensor] = {}
 
     @property
     def supervised(self) -> dict[str, tf.Tensor]:
@@ -128,8 +134,9 @@ class FusionNetwork(keras.Model):
     offers: frozenset[str] = frozenset({"isolation"})
     """What strategies may ask of it, of `mmbal.capabilities.CAPABILITIES`.
 
-    "isolation": `call` heeds `isolate`. "slice", "head" and "mask": `logits_of` gives them, and
-    with them `fuse`. "rule": `set_rule` changes how the joint classifier computes its logits.
+    "isolation": `call` heeds `Controls.isolate`. "slice", "head" and "mask": `logits_of` gives
+    them, and with them `fuse`. "rule": `set_rule` changes how the joint classifier computes its
+    logits.
     """
 
     def __init__(self, modalities: Sequence[str], name: str | None = None) -> None:
@@ -143,9 +150,11 @@ class FusionNetwork(keras.Model):
         self.feature_channels: dict[str, int] = {}
         self.classes: int | None = None
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
+    def __call__(
+        self, inputs: Mapping[str, Any], controls: Controls = NORMAL, **options: Any
+    ) -> Any:
         """Run `call`, as any Keras layer; the first time, note how wide features and logits are."""
-        outputs = super().__call__(*arguments, **options)
+        outputs = super().__call__(inputs, controls=controls, **options)
         if self.classes is None:
             self.feature_channels = {m: int(z.shape[-1]) for m, z in outputs.features.items()}
             self.classes = int(outputs.logits.shape[-1])
@@ -154,23 +163,18 @@ class FusionNetwork(keras.Model):
     def call(
         self,
         inputs: dict[str, tf.Tensor],
-        isolate: tf.Tensor | None = None,
-        keep: tf.Tensor | None = None,
-        blocked: dict[str, tuple[tf.Tensor, ...]] | None = None,
-        transform: Any = None,
+        controls: Controls = NORMAL,
         training: bool = False,
     ) -> Outputs:
         """Run the branches and their fusion.
 
+        Where `controls.keep` is (branch, batch, modality), every branch predicts from what it
+        hears (`Outputs.predictions`), and `logits` are the mean of these predictions over the
+        branches whose own modality is kept for them.
+
         Args:
             inputs: modality to a (batch, ...) tensor.
-            isolate: (modality,) bool; an isolated branch gets running means instead of what
-                the other modalities would tell it. None isolates nothing.
-            keep: (batch, modality), 1 where a modality is present and 0 where it is absent.
-                None keeps all.
-            blocked: as `Outputs.squeezed`, each a (channels,) training mean: every branch
-                sees its own summaries and these means in place of the others'.
-            transform: callable applied to `features` before the classifiers, or None.
+            controls: what to isolate, leave out, fill in and transform.
             training: whether running means move and dropout drops.
         """
         raise NotImplementedError
@@ -212,7 +216,7 @@ class FusionNetwork(keras.Model):
             return {m: self.fuse(features, alone[i]) for i, m in enumerate(self.modalities)}
         raise NotImplementedError
 
-    def set_rule(self, rule: Any) -> None:
+    def set_rule(self, rule: Rule) -> None:
         """Let the joint classifier compute its logits by another rule, from now on.
 
         To be called before training and before weights are loaded, in `Strategy.adapt`, so that
@@ -221,10 +225,7 @@ class FusionNetwork(keras.Model):
         those of features with zeros in place of the other modalities'. "head" stays as it is.
 
         Args:
-            rule: has `contributions(features, kernels, bias)`: modality to (batch, channels)
-                features, modality to its (channels, classes) rows of the joint kernel, and the
-                (classes,) bias, to modality to its (batch, classes) part of the fused logits;
-                and `biased`, whether it uses the bias, which is not trained otherwise.
+            rule: gives what every modality contributes.
 
         Raises:
             RequirementError: the network's rule cannot be changed.
@@ -260,15 +261,25 @@ class FusionNetwork(keras.Model):
         return {name: variables for name, variables in kept.items() if variables}
 
     def fuse_logits(
-        self, unimodal: dict[str, tf.Tensor], keep: tf.Tensor | None = None
+        self, unimodal: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None
     ) -> tf.Tensor:
-        """Return the mean of the unimodal logits over the modalities present, (batch, classes)."""
+        """Return the mean of the branches' logits over the modalities present, (batch, classes).
+
+        Args:
+            unimodal: modality to (batch, classes).
+            keep: as `Controls.keep`, or (modality,).
+        """
         stacked = tf.stack([unimodal[m] for m in self.modalities], axis=1)
         if keep is None:
             return tf.reduce_mean(stacked, axis=1)
-        weight = tf.cast(keep, stacked.dtype)[:, :, tf.newaxis]
+        weight = tf.cast(presence(keep), stacked.dtype)[:, :, tf.newaxis]
         present = tf.maximum(tf.reduce_sum(weight, axis=1), 1)
         return tf.reduce_sum(stacked * weight, axis=1) / present
+
+
+def average(feature: tf.Tensor) -> tf.Tensor:
+    """Average (batch, ..., channels) over everything between: (batch, channels)."""
+    return tf.reduce_mean(feature, axis=list(range(1, feature.shape.rank - 1)))
 
 
 def at_least_float32(tensor: tf.Tensor) -> tf.Tensor:

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from mmbal.networks.network import at_least_float32
+from mmbal.networks.network import at_least_float32, average
 from mmbal.replicas.sums import global_sum
 
 FLOOR = 1e-8
@@ -16,9 +16,7 @@ FLOOR = 1e-8
 
 def pooled(feature: tf.Tensor) -> tf.Tensor:
     """Average (batch, ..., channels) to (batch, channels), float32 or wider."""
-    feature = at_least_float32(feature)
-    inner = list(range(1, feature.shape.rank - 1))
-    return tf.reduce_mean(feature, axis=inner) if inner else feature
+    return average(at_least_float32(feature))
 
 
 def true_class_probabilities(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

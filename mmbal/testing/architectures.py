@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from mmbal.capabilities import CAPABILITIES
 from mmbal.errors import unknown
+from mmbal.networks import controls
+from mmbal.networks.controls import Controls
 from mmbal.testing.benches.architecture import (
     ROWS,
     SEED,
@@ -70,12 +72,12 @@ def isolation(bench: ArchitectureBench) -> None:
         raise Inapplicable("it does not offer isolation")
     for place, modality in enumerate(network.modalities):
         chosen = tf.one_hot(place, len(network.modalities), on_value=True, off_value=False)
-        leaks = influence(bench, modality, isolate=chosen, training=True)
+        leaks = influence(bench, modality, Controls(isolate=chosen), training=True)
         own = leaks.pop(modality)
         require(own > 0, f"isolated, the branch of {modality} does not see its own inputs")
         told = [other for other, size in leaks.items() if size > 0]
         require(not told, f"isolated, the branch of {modality} still depends on {told}")
-        free = influence(bench, modality, isolate=tf.zeros_like(chosen), training=True)
+        free = influence(bench, modality, Controls(tf.zeros_like(chosen)), training=True)
         deaf = [other for other in leaks if free[other] == 0]
         require(not deaf, f"not isolated, the branch of {modality} does not depend on {deaf}")
 
@@ -83,22 +85,27 @@ def isolation(bench: ArchitectureBench) -> None:
 @RULES.rule(
     why="samplers hide modalities of single examples; a hidden one that is still read makes scores "
     "of missing modalities meaningless",
-    fix="multiply the modality's features by its column of `keep` before they meet others, and "
-    "leave it out of the fusion",
+    fix="let modalities meet as `Controls.heard` gives them, and leave the hidden one out of the "
+    "fusion (`fuse_logits`)",
 )
 def keep(bench: ArchitectureBench) -> None:
     """A row's hidden modality is not read, and rows that show all are as without a mask."""
     network, given = bench.network(), bench.inputs()
     free = network(given).logits
-    shown = network(given, keep=tf.ones([ROWS, len(given)])).logits
+    shown = network(given, Controls(keep=tf.ones([ROWS, len(given)]))).logits
     require(distance([shown], [free]) <= SAME, "a mask that shows everything changes the logits")
     for place, modality in enumerate(network.modalities):
         mask = np.ones((ROWS, len(given)), "float32")
         mask[0, place] = 0  # the first row hides it
-        masked = network(given, keep=tf.constant(mask)).logits
+        masked = network(given, Controls(keep=tf.constant(mask))).logits
         require(
             distance([masked[1:]], [free[1:]]) <= SAME,
             f"hiding {modality} in one row changes the logits of others",
+        )
+        apart = network(given, Controls(keep=tf.constant([mask] * len(given)))).logits
+        require(
+            distance([apart], [masked]) <= SAME,
+            f"hiding {modality} from every branch apart is not the same as from all",
         )
         read = gradients(given, partial(masked_logits, network, tf.constant(mask)))
         require(read[modality][0] == 0, f"the logits depend on {modality} where it is hidden")
@@ -108,7 +115,7 @@ def keep(bench: ArchitectureBench) -> None:
 @RULES.rule(
     why="utilization is what a prediction loses without the other modalities; read all the same, "
     "they make it too small",
-    fix="let every branch see its own summaries and the given means in place of the others'",
+    fix="let every branch hear what `Controls.heard` gives it of the summaries",
 )
 def blocked(bench: ArchitectureBench) -> None:
     """With means in place of the others' summaries, a prediction reads its own modality alone."""
@@ -123,11 +130,17 @@ def blocked(bench: ArchitectureBench) -> None:
             f"squeezed[{name!r}] must be one (batch, channels) tensor per modality",
         )
         means[name] = tuple(tf.reduce_mean(summary, axis=0) for summary in summaries)
+    held = controls.blocked(len(network.modalities), means)
     for modality in network.modalities:
-        read = influence(bench, modality, predictions=True, blocked=means)
+        read = influence(bench, modality, held, predictions=True)
         require(read.pop(modality) > 0, f"blocked, {modality} does not see its own inputs")
         told = [other for other, size in read.items() if size > 0]
         require(not told, f"blocked, the prediction of {modality} still depends on {told}")
+    filled, empty = (
+        network(bench.inputs(), each).predictions for each in (held, Controls(keep=held.keep))
+    )
+    deaf = [m for m in filled if distance([filled[m]], [empty[m]]) <= SAME]
+    require(not deaf, f"blocked, zeros and means are the same to {deaf}")
 
 
 @RULES.rule(
@@ -138,9 +151,9 @@ def transform(bench: ArchitectureBench) -> None:
     """`transform` is given the features, and what it returns is classified."""
     network, given = bench.network(), bench.inputs()
     free = network(given)
-    same = network(given, transform=lambda features: features)
+    same = network(given, Controls(transform=lambda features: features))
     require(distance([same.logits], [free.logits]) <= SAME, "the identity changes the logits")
-    zeros = network(given, transform=zeroed)
+    zeros = network(given, Controls(transform=zeroed))
     require(distance([zeros.logits], [free.logits]) > SAME, "zeros as features change nothing")
     left = [m for m, feature in zeros.features.items() if np.any(feature)]
     require(not left, f"`Outputs.features` of {', '.join(left)} are not what `transform` returned")

@@ -8,6 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Examples, Modality, MultimodalDataset
+from mmbal.networks.branches import BranchNetwork
+from mmbal.networks.controls import NORMAL, Controls
+from mmbal.networks.fusion import Fusion
 from mmbal.networks.network import (
     FusionNetwork,
     Outputs,
@@ -15,10 +18,11 @@ from mmbal.networks.network import (
     VariableGroups,
     at_least_float32,
 )
-from mmbal.replicas.sums import global_mean
 
 NAMES = ("sight", "sound", "touch", "taste")
 WIDTH, HIDDEN, CLASSES = 5, 4, 3
+JOINT = "joint"
+"""Where the modalities of `LateToy` meet."""
 SIZES = {"train": 9, "validation": 4, "test": 4}
 """With batches of 8, the last one of an epoch has a single row, fewer than two replicas."""
 
@@ -50,121 +54,42 @@ def toy_data(count: int, dtype: str = "float32", seed: int = 7) -> MultimodalDat
     return MultimodalDataset(modalities, names, fingerprint=f"{seed:x}", **splits)
 
 
-class Gate(keras.layers.Layer):
-    """Gates every branch by what all of them see, and keeps the running mean of every gate."""
+class Gate(Fusion):
+    """Gates every branch by what it hears of all."""
 
     def build(self, shapes: Any) -> None:
-        """Create a common layer, one per branch behind it, and the means."""
+        """Create a common layer, and one per branch behind it."""
         self.squeeze = _dense(HIDDEN, "tanh")
         self.squeeze.build((None, sum(int(shape[-1]) for shape in shapes)))
         self.excite = [_dense(int(shape[-1]), "sigmoid") for shape in shapes]
         for layer in self.excite:
             layer.build((None, HIDDEN))
-        self.means = [
-            self.add_weight(shape=(shape[-1],), initializer="zeros", trainable=False)
-            for shape in shapes
-        ]
-        self.batches = self.add_weight(shape=(), initializer="zeros", trainable=False)
-        self.built = True
 
-    def call(
-        self,
-        features: Sequence[tf.Tensor],
-        isolate: tf.Tensor | None = None,
-        blocked: Sequence[tf.Tensor] | None = None,
-        training: bool = False,
-    ) -> list[tf.Tensor]:
-        """Return what every branch's (batch, channels) features are multiplied by."""
-        gates = [
-            layer(self.squeeze(tf.concat(_seen(features, i, blocked), axis=-1)))
-            for i, layer in enumerate(self.excite)
-        ]
-        if training:
-            self._move_means(gates)
-        if isolate is None:
-            return gates
-        held = [tf.cast(tf.convert_to_tensor(mean), gates[0].dtype) for mean in self.means]
-        return [
-            tf.where(isolate[i], mean, gate)
-            for i, (mean, gate) in enumerate(zip(held, gates, strict=True))
-        ]
+    def combine(self, heard: list[tf.Tensor]) -> tf.Tensor:
+        """Return what the common layer makes of it."""
+        return self.squeeze(super().combine(heard))
 
-    def _move_means(self, gates: Sequence[tf.Tensor]) -> None:
-        before = tf.convert_to_tensor(self.batches)
-        for mean, gate in zip(self.means, gates, strict=True):
-            batch = global_mean(tf.cast(tf.stop_gradient(gate), mean.dtype))
-            mean.assign((batch + before * tf.convert_to_tensor(mean)) / (before + 1))
-        self.batches.assign(before + 1)
+    def message(self, branch: int, combined: tf.Tensor) -> tf.Tensor:
+        """Return what the branch's features are multiplied by."""
+        return self.excite[branch](combined)
+
+    def fusion_variables(self, branch: int) -> list[keras.Variable]:
+        """Return those of the common layer and of the branch's."""
+        return [*self.squeeze.trainable_variables, *self.excite[branch].trainable_variables]
 
 
-class GatedToy(FusionNetwork):
-    """A dense branch per modality, a gate between them, a classifier of each branch's own.
-
-    The prediction is the mean of the branches', as in a network of MMTMs.
+class GatedToy(BranchNetwork):
+    """A dense branch and a classifier per modality; the branches gate each other's features.
 
     Args:
         modalities: name to description, of (channels,) vectors.
         classes: how many there are.
     """
 
-    offers = frozenset({"isolation", "slice", "head", "mask"})
-
     def __init__(self, modalities: Mapping[str, Modality], classes: int) -> None:
-        super().__init__(tuple(modalities), name="gated_toy")
-        self.encoders = [_dense(HIDDEN, "tanh") for _ in modalities]
-        self.gate = Gate(name="gate")
-        self.heads = [_dense(classes) for _ in modalities]
-
-    def call(
-        self,
-        inputs: dict[str, tf.Tensor],
-        isolate: tf.Tensor | None = None,
-        keep: tf.Tensor | None = None,
-        blocked: dict[str, tuple[tf.Tensor, ...]] | None = None,
-        transform: Any = None,
-        training: bool = False,
-    ) -> Outputs:
-        """Run the branches; arguments as in `mmbal.FusionNetwork.call`."""
-        features = [
-            encoder(inputs[m]) for m, encoder in zip(self.modalities, self.encoders, strict=True)
-        ]
-        seen = _masked(features, keep)
-        means = None if blocked is None else blocked["gate"]
-        gates = self.gate(seen, isolate=isolate, blocked=means, training=training)
-        gated = [feature * gate for feature, gate in zip(features, gates, strict=True)]
-        named = dict(zip(self.modalities, gated, strict=True))
-        named = named if transform is None else transform(named)
-        unimodal = self._classify(named)
-        return Outputs(self.fuse_logits(unimodal, keep), unimodal, named, {"gate": tuple(seen)})
-
-    def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
-        """Return the mean of the branches' logits over the modalities kept."""
-        if keep is not None and keep.shape.rank == 1:
-            keep = keep[tf.newaxis]
-        return self.fuse_logits(self._classify(features), keep)
-
-    def logits_of(self, features: Mapping[str, tf.Tensor], kind: Unimodal) -> dict[str, tf.Tensor]:
-        """Return the branches' logits, divided by their number where they must sum up."""
-        if kind not in self.offers:
-            return super().logits_of(features, kind)
-        parts = len(self.modalities) if kind == "slice" else 1
-        return {m: logits / parts for m, logits in self._classify(features).items()}
-
-    def _classify(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {
-            m: at_least_float32(head(features[m]))
-            for m, head in zip(self.modalities, self.heads, strict=True)
-        }
-
-    def variable_groups(self) -> VariableGroups:
-        """Branches: encoder and head. Fusion: the gate's own layer and the common one."""
-        squeeze = self.gate.squeeze.trainable_variables
-        encoder, branch, fusion = {}, {}, {}
-        for i, modality in enumerate(self.modalities):
-            encoder[modality] = self.encoders[i].trainable_variables
-            branch[modality] = [*encoder[modality], *self.heads[i].trainable_variables]
-            fusion[modality] = [*squeeze, *self.gate.excite[i].trainable_variables]
-        return VariableGroups(branch, fusion, encoder=encoder)
+        encoders = {m: _dense(HIDDEN, "tanh") for m in modalities}
+        heads = {m: _dense(classes) for m in modalities}
+        super().__init__(encoders, Gate(name="gate"), heads, name="gated_toy")
 
 
 class BareToy(GatedToy):
@@ -210,30 +135,31 @@ class LateToy(FusionNetwork):
     def call(
         self,
         inputs: dict[str, tf.Tensor],
-        isolate: tf.Tensor | None = None,
-        keep: tf.Tensor | None = None,
-        blocked: dict[str, tuple[tf.Tensor, ...]] | None = None,
-        transform: Any = None,
+        controls: Controls = NORMAL,
         training: bool = False,
     ) -> Outputs:
-        """Run the branches; there is nothing between them to isolate or to block."""
+        """Run the branches; there is nothing between them to isolate."""
         features = {
             m: encoder(inputs[m]) for m, encoder in zip(self.modalities, self.encoders, strict=True)
         }
-        features = features if transform is None else transform(features)
+        features = features if controls.transform is None else controls.transform(features)
         heads = self.logits_of(features, "head")  # built in the first pass, whoever uses them
         del heads
-        logits = self.fuse(features, keep)
+        said = tuple(features.values())
+        fused = [
+            self.fuse(dict(zip(self.modalities, heard, strict=True)))
+            for heard in controls.heard(JOINT, said)
+        ]
+        predictions = dict(zip(self.modalities, fused * len(said), strict=False))
+        logits = fused[0]
+        if controls.branches_differ:
+            logits = self.fuse_logits(predictions, controls.keep)
         unimodal = self.logits_of(features, "mask")
-        same = dict.fromkeys(self.modalities, logits)
-        return Outputs(logits, unimodal, features, {}, {"fused": logits}, same)
+        return Outputs(logits, unimodal, features, {JOINT: said}, {"fused": logits}, predictions)
 
     def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
         """Return the sum of the parts of the modalities kept, and the bias."""
-        parts = self._parts(features)
-        if keep is not None:
-            keep = keep[tf.newaxis] if keep.shape.rank == 1 else keep
-            parts = _masked(parts, keep)
+        (parts,) = Controls(keep=keep).heard(JOINT, self._parts(features))
         return tf.add_n(parts) + at_least_float32(tf.convert_to_tensor(self.bias))
 
     def logits_of(self, features: Mapping[str, tf.Tensor], kind: Unimodal) -> dict[str, tf.Tensor]:
@@ -273,24 +199,6 @@ def backbone(shape: Sequence[int]) -> keras.Model:
 
 
 TOYS: tuple[Any, ...] = (GatedToy, LateToy)
-
-
-def _seen(
-    features: Sequence[tf.Tensor], own: int, blocked: Sequence[tf.Tensor] | None
-) -> list[tf.Tensor]:
-    """Return what one branch's gate sees: means in place of the others' where blocked."""
-    if blocked is None:
-        return list(features)
-    return [
-        feature if i == own else tf.broadcast_to(tf.cast(mean, feature.dtype), tf.shape(feature))
-        for i, (feature, mean) in enumerate(zip(features, blocked, strict=True))
-    ]
-
-
-def _masked(tensors: Sequence[tf.Tensor], keep: tf.Tensor | None) -> list[tf.Tensor]:
-    if keep is None:
-        return list(tensors)
-    return [x * tf.cast(keep[:, i, tf.newaxis], x.dtype) for i, x in enumerate(tensors)]
 
 
 def _dense(units: int, activation: str | None = None, **options: Any) -> keras.layers.Dense:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from mmbal.networks.controls import Controls
 from mmbal.networks.network import OWN, FusionNetwork
 from mmbal.strategies.composite import product_of
 from mmbal.strategies.requirements import checked
@@ -132,9 +133,8 @@ class Learner:
     def _forward(self, batch: Batch, forward: Forward) -> Any:
         masks = [mask for mask in (batch.keep, forward.keep) if mask is not None]
         keep = product_of(masks) if masks else None
-        given = {"isolate": forward.isolate, "keep": keep, "transform": forward.transform}
-        needed = {name: value for name, value in given.items() if value is not None}
-        return self.network(batch.inputs, training=True, **needed)
+        controls = Controls(forward.isolate, keep, transform=forward.transform)
+        return self.network(batch.inputs, controls, training=True)
 
     def _active(
         self, forward: Forward, verdict: Verdict, optimizer: GroupedOptimizer

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from mmbal.data import Modality
 from mmbal.errors import MmbalError
+from mmbal.networks.controls import Controls
 from mmbal.networks.network import FusionNetwork, Outputs
 from mmbal.networks.shapes import build_from
 from mmbal.testing.benches.bench import Bench
@@ -131,13 +132,18 @@ def takes_no_empty_batch(network: FusionNetwork) -> bool:
 
 
 def influence(
-    bench: ArchitectureBench, modality: str, *, predictions: bool = False, **how: Any
+    bench: ArchitectureBench,
+    modality: str,
+    controls: Controls,
+    *,
+    predictions: bool = False,
+    training: bool = False,
 ) -> dict[str, float]:
     """Return how much a modality's logits depend on the inputs of every modality."""
     network = bench.network()
 
     def told(inputs: Inputs) -> tf.Tensor:
-        said = network(inputs, **how)
+        said = network(inputs, controls, training=training)
         return (said.predictions if predictions else said.unimodal)[modality]
 
     return {name: float(size.sum()) for name, size in gradients(bench.inputs(), told).items()}
@@ -145,7 +151,7 @@ def influence(
 
 def masked_logits(network: FusionNetwork, keep: tf.Tensor, inputs: Inputs) -> tf.Tensor:
     """Return the fused logits under a mask."""
-    return network(inputs, keep=keep).logits
+    return network(inputs, Controls(keep=keep)).logits
 
 
 def is_within(variables: Any, others: Any) -> bool:

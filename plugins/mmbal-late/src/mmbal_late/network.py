@@ -1,12 +1,11 @@
 """Encoders side by side, and a prediction that is a sum of one part per modality."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
-from mmbal.networks import FusionNetwork, Outputs, at_least_float32
+from mmbal.networks import NORMAL, Controls, FusionNetwork, Outputs, at_least_float32
 
 FUSION = "fusion"
 """Name of the place where modalities meet, in `Outputs.squeezed`."""
@@ -15,9 +14,9 @@ FUSION = "fusion"
 class LateNetwork(FusionNetwork):
     """The fused logits are the sum of what each modality contributes.
 
-    The features of a modality that `keep` leaves out are zeros. With `blocked`, branch m predicts
-    from its own features and the training means of the others': its utilization tells how much
-    the fused prediction relies on the others.
+    The features of a modality that is left out are zeros, or means. Where branches hear different
+    modalities, each predicts from what it hears: from its own features and the means of the
+    others', the utilization tells how much the fused prediction relies on the others.
 
     Args:
         encoders: modality to a layer from its input to (batch, channels).
@@ -31,31 +30,32 @@ class LateNetwork(FusionNetwork):
     def call(
         self,
         inputs: dict[str, tf.Tensor],
-        isolate: tf.Tensor | None = None,
-        keep: tf.Tensor | None = None,
-        blocked: dict[str, tuple[tf.Tensor, ...]] | None = None,
-        transform: Any = None,
+        controls: Controls = NORMAL,
         training: bool = False,
     ) -> Outputs:
-        """Run encoders and fusion; arguments as in `mmbal.FusionNetwork.call`.
+        """Run encoders and fusion; arguments as of `FusionNetwork.call`.
 
         Raises:
             ValueError: a modality is to be isolated, or an encoder returns no vectors.
         """
-        if isolate is not None:
+        if controls.isolate is not None:
             raise ValueError(f"{type(self).__name__} has no gates that could isolate a modality")
         features = {m: self._encode(m, inputs[m], training) for m in self.modalities}
-        if transform is not None:
-            features = transform(features)
-        if keep is not None:
-            features = self._leave_out(features, keep)
-        parts = self.parts(features)
-        logits = tf.add_n(list(parts.values()))
-        predictions = dict.fromkeys(self.modalities, logits)
-        if blocked is not None:
-            predictions = self._relying_on_itself(features, blocked[FUSION])
+        if controls.transform is not None:
+            features = controls.transform(features)
         squeezed = {FUSION: tuple(features[m] for m in self.modalities)}
-        return Outputs(logits, parts, features, squeezed, {"fused": logits}, predictions)
+        heard = [self._named(each) for each in controls.heard(FUSION, squeezed[FUSION])]
+        if controls.branches_differ:
+            parts, slices = self.parts(features), None
+            predictions = self._named([self.fuse(each) for each in heard])
+            logits = self.fuse_logits(predictions, controls.keep)
+        else:
+            (features,) = heard
+            parts = slices = self.parts(features)
+            logits = tf.add_n(list(parts.values()))
+            predictions = dict.fromkeys(self.modalities, logits)
+        joint = {"fused": logits}
+        return Outputs(logits, parts, features, squeezed, joint, predictions, slices)
 
     def parts(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return what each modality adds to the fused logits, (batch, classes) each."""
@@ -63,8 +63,8 @@ class LateNetwork(FusionNetwork):
 
     def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
         """Return the fused logits of features, (batch, classes); biases always count."""
-        kept = dict(features) if keep is None else self._leave_out(features, keep)
-        return tf.add_n(list(self.parts(kept).values()))
+        (kept,) = Controls(keep=keep).heard(FUSION, [features[m] for m in self.modalities])
+        return tf.add_n(list(self.parts(self._named(kept)).values()))
 
     def _encode(self, modality: str, inputs: tf.Tensor, training: bool) -> tf.Tensor:
         features = self.encoders[modality](inputs, training=training)
@@ -75,25 +75,8 @@ class LateNetwork(FusionNetwork):
             )
         return features
 
-    def _leave_out(
-        self, features: Mapping[str, tf.Tensor], keep: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        """Put zeros in place of absent modalities; `keep` is (modality,) or (batch, modality)."""
-        columns = zip(self.modalities, tf.unstack(keep, axis=-1), strict=True)
-        return {
-            m: features[m] * tf.cast(column[..., tf.newaxis], features[m].dtype)
-            for m, column in columns
-        }
-
-    def _relying_on_itself(
-        self, features: Mapping[str, tf.Tensor], means: tuple[tf.Tensor, ...]
-    ) -> dict[str, tf.Tensor]:
-        """Return modality to the logits of its own features and the means of all others."""
-        constants = {
-            m: tf.broadcast_to(tf.cast(mean, features[m].dtype), tf.shape(features[m]))
-            for m, mean in zip(self.modalities, means, strict=True)
-        }
-        return {m: self.fuse({**constants, m: features[m]}) for m in self.modalities}
+    def _named(self, tensors: Sequence[tf.Tensor]) -> dict[str, tf.Tensor]:
+        return dict(zip(self.modalities, tensors, strict=True))
 
     def _trained(self) -> dict[str, list[keras.Variable]]:
         """Return modality to the trainable variables of its encoder."""
