@@ -18,7 +18,7 @@ from mmbal.registry.discovery import HOOKS, discover
 
 ROOT = Path(__file__).parents[1]
 PLUGINS = sorted(path.parent for path in (ROOT / "plugins").glob("*/pyproject.toml"))
-LIBRARIES = ("mmbal-media",)
+LIBRARIES = ("mmbal-backbones", "mmbal-media")
 """Distributions that offer nothing to mmbal and serve plugins."""
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.toml"))
 SOURCES = sorted(
@@ -159,6 +159,19 @@ def test_only_one_named_place_reads_pickles(path):
             assert node.value.value is False
 
 
+@pytest.mark.parametrize("folder", PLUGINS, ids=relative)
+def test_only_public_names_of_other_distributions_are_used(folder):
+    """What a package has in its face, and only if the distribution asks for it."""
+    packages = {each.name.replace("-", "_") for each in PLUGINS} - {folder.name.replace("-", "_")}
+    table = tomlkit.parse((folder / "pyproject.toml").read_text(encoding="utf-8"))
+    for path in folder.rglob("*.py"):
+        is_test = path.is_relative_to(folder / "tests")
+        asked = requirements(table) if is_test else table["project"]["dependencies"]
+        own = {Requirement(each).name.replace("-", "_") for each in asked}
+        used = {name for name in imports(path) if name.split(".")[0] in packages}
+        assert used <= own, path
+
+
 def test_installed_plugins_have_no_problems():
     assert discover().problems == []
 
@@ -205,6 +218,17 @@ def test_everything_asked_for_has_a_newest_version_that_was_tested():
 
     assert names(asked) - names(uv["constraint-dependencies"]) == set()
     assert names(builds) - names(uv["build-constraint-dependencies"]) == set()
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports from."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+    return found
 
 
 def names(requirements: Iterable[str]) -> set[str]:

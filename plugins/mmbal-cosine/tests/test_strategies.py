@@ -12,8 +12,8 @@ from mmbal.strategies import Batch, Step
 from mmbal_cosine import AdaptiveMargin, MMCosine, groups
 from mmbal_cosine.margin import with_margin
 from mmbal_cosine.plugin import mmbal_components
+from mmbal_cosine.rules import JointCosine, ModalityCosine
 from mmbal_late import LateConcat, LateSum
-from mmbal_late.rules import JointCosine, ModalityCosine
 
 CE = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 MARGIN = {"scale": 8, "clusters": 3, "min_count": 1}

@@ -8,10 +8,21 @@ import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.errors import RequirementError
 from mmbal.evaluation import EvaluationContext, Probe, Utilization
+from mmbal.networks import Controls, Linear, blocked
 from mmbal_guided import Guided, Random
-from mmbal_late import JointCosine, LateConcat, LateSum, ModalityCosine
+from mmbal_late import LateConcat, LateSum
 
-RULES = [None, ModalityCosine(4), JointCosine(4)]
+
+class Unbiased(Linear):
+    """Three times what the modalities contribute, without a bias."""
+
+    biased = False
+
+    def contributions(self, features, kernels, bias):
+        return {m: 3 * z @ kernels[m] for m, z in features.items()}
+
+
+RULES = [None, Unbiased()]
 
 
 def total(parts):
@@ -60,7 +71,7 @@ class TestOutputs:
 
     def test_a_gate_is_not_there_to_be_held(self, kind, make_network, make_data):
         with pytest.raises(ValueError, match="no gates that could isolate"):
-            make_network(kind)(make_data()[0], isolate=tf.constant([True, False]))
+            make_network(kind)(make_data()[0], Controls(tf.constant([True, False])))
 
     @pytest.mark.filterwarnings("ignore::UserWarning")  # Keras tries to build what cannot be built
     def test_encoders_return_vectors(self, kind):
@@ -84,12 +95,35 @@ class TestFlags:
     def test_absent_features_are_zeros_example_by_example(self, kind, make_network, make_data):
         network, (inputs, _) = make_network(kind), make_data(examples=2)
         keep = tf.constant([[1.0, 0.0], [1.0, 1.0]])
-        full, kept = network(inputs), network(inputs, keep=keep)
+        full, kept = network(inputs), network(inputs, Controls(keep=keep))
         assert kept.features["b"].numpy()[0].tolist() == [0, 0]
         np.testing.assert_array_equal(kept.logits[1], full.logits[1])
         alone = network.logits_of(full.features, "mask")["a"]
         np.testing.assert_allclose(kept.logits[0], alone[0], rtol=0, atol=1e-6)
         np.testing.assert_allclose(total(kept.unimodal), kept.logits, rtol=0, atol=1e-6)
+
+    def test_absent_features_are_filled_with_means(self, kind, make_network, make_data):
+        network, (inputs, _) = make_network(kind), make_data(examples=2)
+        means = {"fusion": (tf.fill([4], 0.5), tf.constant([1.0, 2.0]))}
+        outputs = network(inputs, Controls(keep=tf.constant([[1, 0], [1, 1]]), fill=means))
+        full = network(inputs)
+        np.testing.assert_array_equal(outputs.features["b"][0], [1, 2])
+        np.testing.assert_array_equal(outputs.logits[1], full.logits[1])
+        filled = {"a": full.features["a"], "b": tf.constant([[1.0, 2.0]] * 2)}
+        np.testing.assert_allclose(outputs.logits[0], network.fuse(filled)[0], atol=1e-6)
+        np.testing.assert_array_equal(outputs.squeezed["fusion"][1], full.features["b"])
+
+    def test_branches_may_hear_pairs(self, kind, make_network, make_data):
+        network, (inputs, _) = make_network(kind, "abc"), make_data("abc")
+        keep = np.array([[1, 1, 0], [0, 1, 1], [1, 1, 0]], "float32")  # c does not hear itself
+        outputs = network(inputs, Controls(keep=tf.constant(keep[:, None])))
+        features = network(inputs).features
+        for row, m in zip(keep, "abc", strict=True):
+            np.testing.assert_allclose(
+                outputs.predictions[m], network.fuse(features, tf.constant(row)), atol=1e-6
+            )
+        mean = (outputs.predictions["a"].numpy() + outputs.predictions["b"].numpy()) / 2
+        np.testing.assert_allclose(outputs.logits, mean, atol=1e-6)
 
     def test_transform_comes_before_the_classifier_and_cannot_bring_back_the_absent(
         self, kind, make_network, make_data
@@ -97,7 +131,7 @@ class TestFlags:
         network, (inputs, _) = make_network(kind), make_data()
         keep = tf.constant([[0.0, 1.0]] * 12)
         ones = lambda features: {m: tf.ones_like(z) for m, z in features.items()}  # noqa: E731
-        outputs = network(inputs, transform=ones, keep=keep)
+        outputs = network(inputs, Controls(keep=keep, transform=ones))
         assert set(outputs.features["b"].numpy().ravel()) == {1}
         assert not outputs.features["a"].numpy().any()
 
@@ -109,7 +143,7 @@ class TestFlags:
         if rule is not None:
             network.set_rule(rule)
         means = {"fusion": tuple(tf.fill([n], 0.1 * n) for n in (4, 2, 3))}
-        outputs = network(inputs, blocked=means)
+        outputs = network(inputs, blocked(3, means))
         for index, m in enumerate("abc"):
             held = {
                 o: outputs.features[o] if o == m else tf.tile(means["fusion"][i][None], [12, 1])
@@ -118,7 +152,9 @@ class TestFlags:
             expected = network.fuse(held)
             np.testing.assert_allclose(outputs.predictions[m], expected, rtol=0, atol=1e-6)
             assert (outputs.predictions[m] != outputs.logits).numpy().any(), index
-        np.testing.assert_array_equal(outputs.logits, network(inputs).logits)
+        mean = sum(logits.numpy() for logits in outputs.predictions.values()) / 3
+        np.testing.assert_allclose(outputs.logits, mean, rtol=0, atol=1e-6)
+        assert outputs.slices is None
 
     def test_training_reaches_the_encoders(self, kind):
         network = kind({"a": keras.layers.Dropout(0.5, seed=0)}, 3)
@@ -174,22 +210,21 @@ class TestRules:
     def test_the_bias_is_not_trained_by_a_rule_that_has_none(self, make_network):
         network = make_network()
         assert [v.name for v in network.partition()["shared"]] == ["kernel", "bias"]
-        network.set_rule(ModalityCosine(4))
+        network.set_rule(Unbiased())
         assert [v.name for v in network.partition()["shared"]] == ["kernel"]
 
-    @pytest.mark.parametrize("rule", RULES[1:])
-    def test_bounds(self, make_network, make_data, rule):
+    def test_another_rule_is_how_the_network_predicts(self, make_network, make_data):
         network, (inputs, _) = make_network(), make_data()
-        network.set_rule(rule)
+        network.set_rule(Unbiased())
         outputs = network(inputs)
-        parts = 2 if isinstance(rule, ModalityCosine) else 1
-        assert np.abs(outputs.logits).max() <= 4 * parts
-        longer = network.fuse({m: 7 * z for m, z in outputs.features.items()})
-        np.testing.assert_allclose(longer, outputs.logits, rtol=0, atol=1e-5)
+        joined = np.concatenate([outputs.features[m] for m in "ab"], axis=1)
+        expected = 3 * joined @ network.joint.kernel.numpy()
+        np.testing.assert_allclose(outputs.logits, expected, rtol=0, atol=1e-5)
+        assert outputs.slices is outputs.unimodal
 
     def test_sum_has_no_joint_classifier_to_change(self, make_network):
         with pytest.raises(RequirementError, match="LateSum offers no other rule"):
-            make_network(LateSum).set_rule(ModalityCosine(4))
+            make_network(LateSum).set_rule(Unbiased())
 
 
 class TestGroups:

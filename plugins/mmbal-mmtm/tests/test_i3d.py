@@ -115,7 +115,7 @@ class TestAgainstTorch:
         network = mmtm_i3d(I3DOptions(weights=drawn), modalities, 400)
         clip = i3d_clip(CASES["small"]).astype("float32")
         network({"rgb": clip, "other": clip})
-        for module in network.modules:
+        for module in network.fusion:
             for dense in module.excitations:
                 dense.kernel.assign(tf.zeros_like(dense.kernel))
                 dense.bias.assign(tf.fill(dense.bias.shape, 50.0))

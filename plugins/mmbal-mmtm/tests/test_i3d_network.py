@@ -8,7 +8,7 @@ import tensorflow as tf
 from mmbal import BalancedModel, ConfigError
 from mmbal.data import Modality
 from mmbal.evaluation import Probe
-from mmbal.networks import before_saved_weights
+from mmbal.networks import Controls, before_saved_weights, blocked
 from mmbal_guided import Guided
 from mmbal_mmtm.i3d import JOINED, mmtm_i3d
 from mmbal_mmtm.i3d_network import i3d
@@ -50,7 +50,7 @@ class TestNetwork:
     def test_pooling_5a_sees_what_was_gated(self, network):
         names = [layer.name for layer in network.stages[0][4].layers]
         assert names[1] == "MaxPool3d_5a_2x2"
-        gate = network.modules[3].excitations[0]
+        gate = network.fusion[3].excitations[0]
         held = [v.numpy() for v in gate.variables]
         gate.kernel.assign(tf.zeros_like(gate.kernel))
         gate.bias.assign(tf.fill(gate.bias.shape, -200.0))  # lets nothing through
@@ -62,7 +62,7 @@ class TestNetwork:
         assert (one["mmtm_4"][1] != other["mmtm_4"][1]).numpy().any()
 
     def test_parameter_counts(self, network):
-        modules = [count(m.trainable_variables) for m in network.modules]
+        modules = [count(m.trainable_variables) for m in network.fusion]
         assert modules == [1_050_112, 1_050_112, 1_116_720, 2_771_392, 2_771_392, 4_197_376]
         assert sum(modules) == 12_957_104
         groups = network.variable_groups()
@@ -92,8 +92,8 @@ class TestNetwork:
         outputs = network(batch(1, shapes=shapes))
 
         assert outputs.logits.shape == (1, 4)
-        assert [m.squeeze.units for m in network.modules] == [384, 384, 396, 624, 624, 768]
-        assert {m.gate_scale for m in network.modules} == {2}
+        assert [m.squeeze.units for m in network.fusion] == [384, 384, 396, 624, 624, 768]
+        assert {m.gate_scale for m in network.fusion} == {2}
         assert set(network.partition()) >= {"branch/flow", "fusion/flow", "fusion/rgb+depth+flow"}
         assert {m: f.shape for m, f in outputs.features.items()} == {
             "rgb": (1, 2, 2, 1, 1024),
@@ -164,15 +164,17 @@ class TestTraining:
         assert trace.isolated[0] == -1
         assert set(trace.isolated) & {0, 1}
         assert all(moved)
-        for module in model.network.modules:
-            assert int(module.batches) == 3
-            assert all((m.numpy() > 0).all() and (m.numpy() < 1).all() for m in module.gate_means)
+        for module in model.network.fusion:
+            assert int(module.held_mean.batches) == 3
+            assert all(
+                (m.numpy() > 0).all() and (m.numpy() < 1).all() for m in module.held_mean.means
+            )
 
     def test_isolation_stops_every_gradient_between_streams(self, trained):
         inputs = batch()
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            outputs = trained[0].network(inputs, isolate=tf.constant([True, False]))
+            outputs = trained[0].network(inputs, Controls(tf.constant([True, False])))
             total = tf.reduce_sum(outputs.unimodal["rgb"])
         gradients = tape.gradient(total, inputs)
         assert abs(gradients["rgb"].numpy()).max() > 0
@@ -191,7 +193,7 @@ class TestTraining:
         constants = tf.nest.map_structure(tf.constant, means)
         one, other = batch(1), batch(1, seed=1)
         logits = [
-            network({"rgb": one["rgb"], "depth": depth["depth"]}, blocked=constants).unimodal
+            network({"rgb": one["rgb"], "depth": depth["depth"]}, blocked(2, constants)).unimodal
             for depth in (one, other)
         ]
         np.testing.assert_array_equal(logits[0]["rgb"], logits[1]["rgb"])
@@ -231,8 +233,10 @@ class TestBfloat16:
         assert all(np.isfinite(v.numpy()).all() for v in network.variables)
         assert {v.dtype for v in after} == {"float32"}
         assert all((v.numpy() != b).any() for v, b in zip(after, before, strict=True))
-        for module in network.modules:
-            assert all((m.numpy() > 0).all() and (m.numpy() < 1).all() for m in module.gate_means)
+        for module in network.fusion:
+            assert all(
+                (m.numpy() > 0).all() and (m.numpy() < 1).all() for m in module.held_mean.means
+            )
 
     @pytest.mark.parametrize(
         "frames",

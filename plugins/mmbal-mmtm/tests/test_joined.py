@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from mmbal import BalancedModel, ConfigError
 from mmbal.data import Modality
+from mmbal.networks import Controls
 from mmbal.replicas import synchronise_batch_norm
+from mmbal_backbones import CutError
 from mmbal_mmtm import join
-from mmbal_mmtm.cutting import CutError
 from mmbal_mmtm.joined import mmtm_any
 from mmbal_mmtm.options import AnyOptions, BackboneOptions
 
@@ -82,14 +83,15 @@ class TestJoin:
         }
         widths = [[z.shape[-1] for z in zs] for zs in outputs.squeezed.values()]
         assert widths == [[8, 6, 4], [16, 6, 3]]
-        assert set(network.tails) == {"image", "series"}
+        behind = [m for m, s in zip(network.modalities, network.stages, strict=True) if len(s) > 2]
+        assert behind == ["image", "series"]
 
     def test_with_gates_of_one_every_branch_is_its_backbone(self):
         model = series("s")
         network = join({"only": model}, ["normal", "second"], classes=3)
         inputs = batch(shapes={"only": (9, 4)})
         network(inputs)
-        for module in network.modules:
+        for module in network.fusion:
             for dense in module.excitations:
                 dense.kernel.assign(tf.zeros_like(dense.kernel))
                 dense.bias.assign(tf.fill(dense.bias.shape, 50.0))
@@ -117,7 +119,7 @@ class TestJoin:
         flags = tf.constant([m == isolated for m in network.modalities])
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            outputs = network(inputs, isolate=flags, training=True)
+            outputs = network(inputs, Controls(flags), training=True)
             loss = tf.reduce_sum(outputs.unimodal[isolated] ** 2)
         own, crossing = {}, {}
         groups = network.partition()
@@ -147,7 +149,7 @@ class TestJoin:
         assert len(other.variables) == len(network.variables)
         isolate = tf.constant([True, False, True])
         for flags in (None, isolate):
-            one, two = (n(batch(seed=3), isolate=flags) for n in (network, other))
+            one, two = (n(batch(seed=3), Controls(flags)) for n in (network, other))
             for m in SHAPES:
                 np.testing.assert_array_equal(one.unimodal[m], two.unimodal[m])
 
@@ -232,7 +234,7 @@ class TestAny:
         assert outputs.logits.shape == (1, 7)
         kernels = [s[0].get_layer("Conv1").kernel for s in network.stages]
         assert [k.shape[2] for k in kernels] == [3, 1]
-        assert {(m.ratio, m.gate_scale) for m in network.modules} == {(8, 2)}
+        assert {(m.ratio, m.gate_scale) for m in network.fusion} == {(8, 2)}
 
     def test_families_side_by_side(self):
         branches = {

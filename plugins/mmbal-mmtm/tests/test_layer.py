@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.networks import Controls, blocked
 from mmbal_mmtm import MMTM
 from mmbal_mmtm.layer import FanInUniform
 
@@ -31,6 +32,11 @@ def pair():
 
 def rows(*values):
     return tf.constant([[value] for value in values], tf.float32)
+
+
+def means(module, *values):
+    """Return controls under which every branch sees itself and these means of the others."""
+    return blocked(len(values), {module.name: values})
 
 
 def random_module(channels, seed=0, **options):
@@ -72,7 +78,7 @@ class TestGates:
     def test_any_number_of_modalities(self, count):
         module = random_module([2] * count)
         assert module.squeeze.kernel.shape == (2 * count, count)
-        assert len(module.excitations) == len(module.gate_means) == count
+        assert len(module.excitations) == len(module.held_mean.means) == count
         gated, squeezed = module([tf.ones([3, 2])] * count)
         assert len(gated) == len(squeezed) == count
 
@@ -116,41 +122,43 @@ def gate_of(module, value):
 class TestRunningMeans:
     def test_are_cumulative_over_batches(self, pair):
         features = [rows(1, 1), rows(1, 1)]
-        assert pair.gate_means[0].numpy().tolist() == [0]
+        assert pair.held_mean.means[0].numpy().tolist() == [0]
         for gate, mean in ((0.6, 0.6), (0.8, 0.7), (0.1, 0.5)):
             gate_of(pair, gate)
             pair(features, training=True)
-            np.testing.assert_allclose(pair.gate_means[0].numpy(), [mean], rtol=1e-5)
-        assert int(pair.batches) == 3
+            np.testing.assert_allclose(pair.held_mean.means[0].numpy(), [mean], rtol=1e-5)
+        assert int(pair.held_mean.batches) == 3
 
     def test_weigh_batches_alike_and_average_within(self, pair):
         # e = 0 and ln 3: gates 1/2 and 3/4, mean 5/8; then a batch of one with gate 3/4.
         pair([rows(0, LN3), rows(0, 0)], training=True)
-        np.testing.assert_allclose(pair.gate_means[0].numpy(), [5 / 8], rtol=1e-6)
-        np.testing.assert_allclose(pair.gate_means[1].numpy(), [3 / 8], rtol=1e-6)
+        np.testing.assert_allclose(pair.held_mean.means[0].numpy(), [5 / 8], rtol=1e-6)
+        np.testing.assert_allclose(pair.held_mean.means[1].numpy(), [3 / 8], rtol=1e-6)
         pair([rows(LN3), rows(0)], training=True)
-        np.testing.assert_allclose(pair.gate_means[0].numpy(), [(5 / 8 + 3 / 4) / 2], rtol=1e-6)
+        np.testing.assert_allclose(
+            pair.held_mean.means[0].numpy(), [(5 / 8 + 3 / 4) / 2], rtol=1e-6
+        )
 
     def test_each_modality_has_its_own_also_of_another_width(self):
         module = random_module([3, 5])
         module([tf.ones([2, 3]), tf.ones([2, 5])], training=True)
-        assert [mean.shape for mean in module.gate_means] == [(3,), (5,)]
-        assert all((mean.numpy() > 0).all() for mean in module.gate_means)
+        assert [mean.shape for mean in module.held_mean.means] == [(3,), (5,)]
+        assert all((mean.numpy() > 0).all() for mean in module.held_mean.means)
 
     def test_stand_still_outside_training(self, pair):
         pair([rows(1), rows(1)], training=True)
-        before = [mean.numpy() for mean in pair.gate_means]
+        before = [mean.numpy() for mean in pair.held_mean.means]
         pair([rows(5), rows(5)])
-        pair([rows(5), rows(5)], isolate=tf.constant([True, False]))
-        pair([rows(5), rows(5)], blocked=[tf.ones([1]), tf.ones([1])])
-        assert [mean.numpy() for mean in pair.gate_means] == before
-        assert int(pair.batches) == 1
+        pair([rows(5), rows(5)], controls=Controls(tf.constant([True, False])))
+        pair([rows(5), rows(5)], controls=means(pair, tf.ones([1]), tf.ones([1])))
+        assert [mean.numpy() for mean in pair.held_mean.means] == before
+        assert int(pair.held_mean.batches) == 1
 
     def test_move_by_the_true_gates_while_a_branch_is_isolated(self, pair):
         for gate, mean in ((0.6, 0.6), (0.8, 0.7)):
             gate_of(pair, gate)
-            pair([rows(1), rows(1)], isolate=tf.constant([True, True]), training=True)
-            np.testing.assert_allclose(pair.gate_means[0].numpy(), [mean], rtol=1e-5)
+            pair([rows(1), rows(1)], controls=Controls(tf.constant([True, True])), training=True)
+            np.testing.assert_allclose(pair.held_mean.means[0].numpy(), [mean], rtol=1e-5)
 
     def test_are_no_trainable_variables_but_are_saved(self, tmp_path):
         def build():
@@ -164,8 +172,8 @@ class TestRunningMeans:
         source.save_weights(tmp_path / "x.weights.h5")
         target.load_weights(tmp_path / "x.weights.h5")
         loaded = target.get_layer("m")
-        assert int(loaded.batches) == 1
-        for expected, got in zip(module.gate_means, loaded.gate_means, strict=True):
+        assert int(loaded.held_mean.batches) == 1
+        for expected, got in zip(module.held_mean.means, loaded.held_mean.means, strict=True):
             np.testing.assert_array_equal(got.numpy(), expected.numpy())
 
 
@@ -175,7 +183,9 @@ class TestIsolation:
         pair([rows(1), rows(1)], training=True)
         gate_of(pair, 0.8)
         (first, second), _ = pair(
-            [rows(10, 20), rows(LN3, LN3)], isolate=tf.constant([True, False]), training=True
+            [rows(10, 20), rows(LN3, LN3)],
+            controls=Controls(tf.constant([True, False])),
+            training=True,
         )
         np.testing.assert_allclose(first, [[7], [14]], rtol=1e-5)  # mean of 0.6 and 0.8
         expected = [[LN3 / (1 + math.exp(x + LN3))] for x in (10, 20)]
@@ -185,9 +195,9 @@ class TestIsolation:
         module = random_module([2, 3, 1])
         own = tf.constant([[1.0, 2.0]])
         module([own, tf.ones([1, 3]), tf.ones([1, 1])], training=True)
-        isolate = tf.constant([True, False, False])
+        controls = Controls(tf.constant([True, False, False]))
         outputs = [
-            module([own, scale * tf.ones([1, 3]), -scale * tf.ones([1, 1])], isolate=isolate)[0]
+            module([own, scale * tf.ones([1, 3]), -scale * tf.ones([1, 1])], controls=controls)[0]
             for scale in (1.0, 9.0)
         ]
         np.testing.assert_array_equal(outputs[0][0], outputs[1][0])
@@ -200,9 +210,9 @@ class TestIsolation:
         module = random_module(widths)
         fill(module.squeeze, module.squeeze.kernel, tf.ones([3]))  # keep the ReLU open
         features = [tf.Variable(tf.random.stateless_uniform([4, w], [w, 0])) for w in widths]
-        isolate = tf.one_hot(isolated, 3, on_value=True, off_value=False)
+        controls = Controls(tf.one_hot(isolated, 3, on_value=True, off_value=False))
         with tf.GradientTape(persistent=True) as tape:
-            gated, _ = module([f * 1.0 for f in features], isolate=isolate, training=training)
+            gated, _ = module([f * 1.0 for f in features], controls=controls, training=training)
             losses = [tf.reduce_sum(g) for g in gated]
         zero = tf.UnconnectedGradients.ZERO
         for branch, loss in enumerate(losses):
@@ -226,7 +236,7 @@ class TestIsolation:
     def test_none_isolated_equals_no_flag(self, pair):
         features = [rows(1, 2), rows(3, -4)]
         plain = pair(features)[0]
-        flagged = pair(features, isolate=tf.constant([False, False]))[0]
+        flagged = pair(features, controls=Controls(tf.constant([False, False])))[0]
         for one, other in zip(plain, flagged, strict=True):
             np.testing.assert_array_equal(one, other)
 
@@ -234,18 +244,18 @@ class TestIsolation:
 class TestBlocked:
     def test_every_branch_sees_itself_and_the_means_of_the_others(self, pair):
         # Means -1 and ln 3. Branch 0: e = relu(z_0 + ln 3); branch 1: e = relu(z_1 - 1).
-        means = [tf.constant([-1.0]), tf.constant([LN3])]
-        (first, second), squeezed = pair([rows(0, -9), rows(1 + LN3, 0)], blocked=means)
+        controls = means(pair, tf.constant([-1.0]), tf.constant([LN3]))
+        (first, second), squeezed = pair([rows(0, -9), rows(1 + LN3, 0)], controls=controls)
         np.testing.assert_allclose(first, [[0], [-4.5]], atol=1e-6)
         np.testing.assert_allclose(second, [[(1 + LN3) / 4], [0]], rtol=1e-6)
         np.testing.assert_array_equal(squeezed[0], [[0], [-9]])  # what is told stays unblocked
 
     def test_the_others_cannot_be_seen(self):
         module = random_module([2, 3, 1])
-        means = [tf.ones([2]), tf.ones([3]), tf.ones([1])]
+        controls = means(module, tf.ones([2]), tf.ones([3]), tf.ones([1]))
         own = tf.constant([[1.0, 2.0]])
         seen = [
-            module([own, s * tf.ones([1, 3]), s * tf.ones([1, 1])], blocked=means)[0][0]
+            module([own, s * tf.ones([1, 3]), s * tf.ones([1, 1])], controls=controls)[0][0]
             for s in (1.0, 7.0)
         ]
         np.testing.assert_array_equal(*seen)
@@ -254,8 +264,8 @@ class TestBlocked:
         module = random_module([2, 3])
         features = [tf.constant([[1.0, 2.0]]), tf.constant([[3.0, 4.0, 5.0]])]
         plain = module(features)[0]
-        blocked = module(features, blocked=[f[0] for f in features])[0]
-        for one, other in zip(plain, blocked, strict=True):
+        filled = module(features, controls=means(module, *(f[0] for f in features)))[0]
+        for one, other in zip(plain, filled, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
@@ -263,7 +273,9 @@ class TestKeep:
     def test_hides_a_modality_from_the_squeeze_example_by_example(self, pair):
         # Both z are ln 3. Kept: e = 2 ln 3, gate 9/10. One hidden: e = ln 3, gate 3/4.
         keep = tf.constant([[1, 1], [1, 0], [0, 1], [0, 0]])
-        (first, _), squeezed = pair([rows(*[LN3] * 4), rows(*[LN3] * 4)], keep=keep)
+        (first, _), squeezed = pair(
+            [rows(*[LN3] * 4), rows(*[LN3] * 4)], controls=Controls(keep=keep)
+        )
         expected = np.array([[0.9], [0.75], [0.75], [0.5]]) * LN3
         np.testing.assert_allclose(first, expected, rtol=1e-5)
         np.testing.assert_allclose(squeezed[1], [[LN3]] * 4, rtol=1e-6)
@@ -287,13 +299,15 @@ class TestKeras:
         module = random_module([2, 3], dtype="mixed_bfloat16")
         wide = random_module([2, 3])
         features = [tf.constant([[1.0, 2.0]]), tf.constant([[3.0, 4.0, 5.0]])]
-        isolate = tf.constant([True, False])
-        narrow, _ = module(features, isolate=isolate, training=True)
-        expected, _ = wide(features, isolate=isolate, training=True)
+        controls = Controls(tf.constant([True, False]))
+        narrow, _ = module(features, controls=controls, training=True)
+        expected, _ = wide(features, controls=controls, training=True)
         for got, value in zip(narrow, expected, strict=True):
             assert got.dtype == tf.bfloat16
             np.testing.assert_allclose(tf.cast(got, tf.float32), value, rtol=0.02)
-        assert {v.dtype for v in (*module.trainable_variables, *module.gate_means)} == {"float32"}
+        assert {v.dtype for v in (*module.trainable_variables, *module.held_mean.means)} == {
+            "float32"
+        }
 
     def test_one_seed_one_module(self):
         one, two, three = (random_module([2, 3], seed=s).squeeze.kernel.numpy() for s in (1, 1, 2))

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from mmbal import ConfigError
 from mmbal.data import Modality
+from mmbal.networks import Controls, blocked
 from mmbal_mmtm import MMTMNetwork
 from mmbal_mmtm.cnn import mmtm_cnn
 from mmbal_mmtm.options import MMTMOptions
@@ -58,9 +59,9 @@ class TestNetwork:
             **{f"fusion/{m}": 4 for m in "abc"},
             "fusion/a+b+c": 4,
         }
-        squeezes = {id(v) for module in network.modules for v in module.squeeze.variables}
+        squeezes = {id(v) for module in network.fusion for v in module.squeeze.variables}
         assert {id(v) for v in groups["fusion/a+b+c"]} == squeezes
-        own = {id(v) for module in network.modules for v in module.excitations[1].variables}
+        own = {id(v) for module in network.fusion for v in module.excitations[1].variables}
         assert {id(v) for v in groups["fusion/b"]} == own
 
     def test_one_modality_owns_its_squeeze(self):
@@ -69,9 +70,9 @@ class TestNetwork:
     def test_isolation_reaches_every_module(self):
         network = dense_network()
         network(ones(), training=True)
-        isolate = tf.constant([True, False])
+        controls = Controls(tf.constant([True, False]))
         logits = [
-            network({"a": tf.ones([3, 2]), "b": scale * tf.ones([3, 2])}, isolate=isolate)
+            network({"a": tf.ones([3, 2]), "b": scale * tf.ones([3, 2])}, controls)
             for scale in (1.0, 5.0)
         ]
         np.testing.assert_array_equal(logits[0].unimodal["a"], logits[1].unimodal["a"])
@@ -84,16 +85,16 @@ class TestNetwork:
             for name, squeezed in network(ones()).squeezed.items()
         }
         logits = [
-            network({"a": tf.ones([3, 2]), "b": scale * tf.ones([3, 2])}, blocked=means)
+            network({"a": tf.ones([3, 2]), "b": scale * tf.ones([3, 2])}, blocked(2, means))
             for scale in (1.0, 5.0)
         ]
         np.testing.assert_array_equal(logits[0].unimodal["a"], logits[1].unimodal["a"])
 
     def test_keep_hides_from_squeeze_and_from_the_mean(self):
         network = dense_network()
-        keep = tf.constant([[1.0, 0.0]] * 3)
+        controls = Controls(keep=tf.constant([[1.0, 0.0]] * 3))
         seen = [
-            network({"a": tf.ones([3, 2]), "b": scale * tf.ones([3, 2])}, keep=keep)
+            network({"a": tf.ones([3, 2]), "b": scale * tf.ones([3, 2])}, controls)
             for scale in (1.0, 5.0)
         ]
         np.testing.assert_array_equal(seen[0].logits, seen[1].logits)
@@ -101,7 +102,7 @@ class TestNetwork:
 
     def test_transform_is_applied_before_the_heads(self):
         network = dense_network()
-        outputs = network(ones(), transform=lambda f: {m: 0 * x for m, x in f.items()})
+        outputs = network(ones(), Controls(transform=lambda f: {m: 0 * x for m, x in f.items()}))
         for m, head in zip("ab", network.heads, strict=True):
             np.testing.assert_allclose(outputs.unimodal[m], np.tile(head.bias.numpy(), (3, 1)))
             assert not outputs.features[m].numpy().any()
@@ -135,7 +136,7 @@ class TestNetwork:
 
     def test_ratio_and_gate_scale_reach_every_module(self):
         network = dense_network(ratio=2, gate_scale=2)
-        assert [(m.ratio, m.gate_scale, m.squeeze.units) for m in network.modules] == [
+        assert [(m.ratio, m.gate_scale, m.squeeze.units) for m in network.fusion] == [
             (2, 2, 8),
             (2, 2, 8),
         ]
@@ -158,9 +159,9 @@ class TestCnn:
         groups = cnn.variable_groups()
         assert count(groups.branch["gray"]) == 66_156
         assert count(groups.branch["color"]) == 67_760
-        modules = [v for module in cnn.modules for v in module.trainable_variables]
+        modules = [v for module in cnn.fusion for v in module.trainable_variables]
         assert count(modules) == 37_344
-        assert [count(m.trainable_variables) for m in cnn.modules] == [4_192, 16_576, 16_576]
+        assert [count(m.trainable_variables) for m in cnn.fusion] == [4_192, 16_576, 16_576]
         assert count(cnn.trainable_variables) == 66_156 + 67_760 + 37_344
 
     def test_stages_end_in_the_sizes_of_the_paper(self, cnn):
@@ -187,7 +188,7 @@ class TestCnn:
 
     def test_options_reach_the_modules(self):
         network = mmtm_cnn(MMTMOptions(ratio=8, gate_scale=2), {"gray": GRAY}, 10)
-        assert {(m.ratio, m.gate_scale) for m in network.modules} == {(8, 2)}
+        assert {(m.ratio, m.gate_scale) for m in network.fusion} == {(8, 2)}
 
     @pytest.mark.parametrize("shape", [(28, 28), (784,), (4, 28, 28, 1)])
     def test_other_shapes_are_refused_by_name(self, shape):

@@ -1,6 +1,4 @@
-"""ResNet-18 against torchvision, and the network of two of them."""
-
-from pathlib import Path
+"""The network of two ResNet-18."""
 
 import keras
 import numpy as np
@@ -9,82 +7,13 @@ import tensorflow as tf
 
 from mmbal import ConfigError
 from mmbal.data import Modality
+from mmbal.networks import before_saved_weights
 from mmbal_mmtm.options import ResNetOptions
-from mmbal_mmtm.pretrained import assign
-from mmbal_mmtm.resnet18 import mmtm_resnet18, resnet18
-
-# Made once on a CPU, outside of this repository: torchvision 0.28's resnet18(num_classes=5) on
-# torch 2.13 was given the weights of `draw` by `load_state_dict`; forward hooks kept, of the
-# first image, every 16th channel of maxpool and layer1 to layer3 and every 8th of layer4;
-# logits are of all images. "even" is the images of `draw`, "odd" the first one's upper left
-# 61 x 45 pixels, "training" the images in training mode with the running statistics after it.
-GOLDEN = Path(__file__).parent / "data" / "resnet18_torch.npz"
-LAYERS = {"maxpool": 16, "layer1": 16, "layer2": 16, "layer3": 16, "layer4": 8}
-NORMS = ("running_var", "bn1.weight", "bn2.weight", "downsample.1.weight")
-
-
-def draw(name, shape):
-    """Return the values of a tensor of torch, which its name decides."""
-    generator = np.random.default_rng(list(name.encode()))
-    if name.endswith(NORMS):
-        values = generator.uniform(0.5, 1.5, shape)
-    elif len(shape) > 1 and name != "image":
-        values = generator.normal(size=shape) * np.sqrt(2 / np.prod(shape[1:]))
-    else:
-        values = generator.normal(size=shape) * (1 if name == "image" else 0.1)
-    return values.astype("float32")
+from mmbal_mmtm.resnet18 import mmtm_resnet18
 
 
 def count(variables):
     return sum(int(np.prod(v.shape)) for v in variables)
-
-
-@pytest.fixture(scope="module")
-def twin(torch_shapes):
-    """Return a function that runs a case of the golden file in Keras."""
-    backbone = resnet18((None, None, 3))
-    dense = keras.layers.Dense(5, name="fc")
-    head = keras.Sequential([keras.layers.GlobalAveragePooling2D(), dense])
-    head.build((None, None, None, 512))
-    tensors = {name: draw(name, shape) for name, shape in torch_shapes(5).items()}
-    image = draw("image", (2, 64, 48, 3))
-    names = ["maxpool", *(f"layer{stage}.1" for stage in range(1, 5))]
-    probe = keras.Model(backbone.input, [backbone.get_layer(name).output for name in names])
-
-    def run(case):
-        assign(backbone, head, tensors, "golden")
-        x = image[:1, :61, :45] if case == "odd" else image
-        found = dict(zip(LAYERS, probe(x, training=case == "training"), strict=True))
-        logits = head(found["layer4"]).numpy()
-        found = {k: v.numpy()[:1, :, :, :: LAYERS[k]] for k, v in found.items()}
-        return {**found, "logits": logits}, backbone
-
-    return run
-
-
-@pytest.mark.parametrize("case", ["even", "odd", "training"])
-def test_activations_equal_torch(twin, case):
-    golden = np.load(GOLDEN)
-
-    found, _ = twin(case)
-
-    for name, value in found.items():
-        expected = golden[f"{case}/{name}"]
-        assert value.shape == expected.shape
-        deviation = abs(value - expected).max() / abs(expected).max()
-        assert deviation < 5e-5, f"{name} deviates by {deviation:.1e}"
-
-
-def test_running_statistics_move_as_in_torch_but_for_the_unbiased_variance(twin):
-    golden = np.load(GOLDEN)
-
-    _, backbone = twin("training")
-
-    norm, rows = backbone.get_layer("bn1"), 2 * 32 * 24
-    np.testing.assert_allclose(norm.moving_mean, golden["training/bn1.running_mean"], atol=1e-6)
-    before = 0.9 * draw("bn1.running_var", (64,))
-    added = (norm.moving_variance.numpy() - before) * rows / (rows - 1)
-    np.testing.assert_allclose(before + added, golden["training/bn1.running_var"], rtol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +40,7 @@ class TestNetwork:
             assert count(v for s in stages for v in s.trainable_variables) == 11_176_512
             assert count(head.trainable_variables) == 20_520
             assert count(groups.branch[modality]) == 11_197_032
-        modules = [count(m.trainable_variables) for m in network.modules]
+        modules = [count(m.trainable_variables) for m in network.fusion]
         assert modules == [65_920, 262_912, 1_050_112]
         assert sum(modules) == 1_378_944
         assert count(network.trainable_variables) == 23_773_008
@@ -144,8 +73,8 @@ class TestNetwork:
         net = mmtm_resnet18(ResNetOptions(ratio=8, gate_scale=2), modalities, 3)
         outputs = net({m: tf.ones([1, 16, 16, 1]) for m in "abc"})
         assert outputs.logits.shape == (1, 3)
-        assert [m.squeeze.units for m in net.modules] == [96, 192, 384]
-        assert {m.gate_scale for m in net.modules} == {2}
+        assert [m.squeeze.units for m in net.fusion] == [96, 192, 384]
+        assert {m.gate_scale for m in net.fusion} == {2}
 
     @pytest.mark.parametrize("shape", [(32, 32), (4, 32, 32, 3)])
     def test_other_shapes_are_refused_by_name(self, shape):
@@ -153,3 +82,36 @@ class TestNetwork:
         with pytest.raises(ConfigError, match="'sound'") as caught:
             mmtm_resnet18(ResNetOptions(), modalities, 10)
         assert str(shape) in str(caught.value)
+
+
+class TestWeights:
+    """What a file must hold is tested in mmbal-backbones."""
+
+    @pytest.fixture
+    def conv1(self, tmp_path):
+        """Return a function: weights to the first kernels of two branches."""
+
+        def conv1(weights):
+            modalities = {"color": Modality((16, 16, 3)), "gray": Modality((16, 16, 1))}
+            network = mmtm_resnet18(ResNetOptions(weights=weights), modalities, 5)
+            return [s[0].get_layer("conv1").kernel.numpy() for s in network.stages]
+
+        return conv1
+
+    def test_reach_every_branch(self, conv1, monkeypatch):
+        given = []
+        monkeypatch.setattr("mmbal_mmtm.resnet18.open_tensors", lambda weights: [weights])
+        monkeypatch.setattr("mmbal_mmtm.resnet18.assign_tensors", lambda *a: given.append(a))
+
+        conv1("file")
+
+        assert [(b.name, h.name, t, s) for b, h, t, s in given] == [
+            ("color", "color_head", ["file"], "file"),
+            ("gray", "gray_head", ["file"], "file"),
+        ]
+
+    def test_are_not_read_where_those_of_a_run_follow(self, conv1):
+        with before_saved_weights(True):
+            assert conv1("gone.safetensors")[0].std() > 0
+        with pytest.raises(ConfigError, match="which is no file"):
+            conv1("gone.safetensors")

@@ -3,9 +3,14 @@
 from importlib import import_module
 from typing import Any
 
-__all__ = ["AdaptiveMargin", "MMCosine"]
+__all__ = ["AdaptiveMargin", "JointCosine", "MMCosine", "ModalityCosine"]
 
-_LAZY = {"AdaptiveMargin": "mmbal_cosine.margin", "MMCosine": "mmbal_cosine.mmcosine"}
+_LAZY = {
+    "AdaptiveMargin": "mmbal_cosine.margin",
+    "JointCosine": "mmbal_cosine.rules",
+    "MMCosine": "mmbal_cosine.mmcosine",
+    "ModalityCosine": "mmbal_cosine.rules",
+}
 
 
 def __getattr__(name: str) -> Any:

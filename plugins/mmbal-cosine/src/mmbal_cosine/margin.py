@@ -19,7 +19,7 @@ from mmbal_cosine.groups import (
     summarise,
 )
 from mmbal_cosine.options import MarginOptions
-from mmbal_late.rules import JointCosine
+from mmbal_cosine.rules import JointCosine
 
 EVERYBODY = "class-prior"
 """Name of the table of all examples."""

@@ -3,7 +3,7 @@
 from mmbal import FusionNetwork, Strategy
 from mmbal.strategies import Requirements
 from mmbal_cosine.options import MMCosineOptions
-from mmbal_late.rules import ModalityCosine
+from mmbal_cosine.rules import ModalityCosine
 
 
 class MMCosine(Strategy):

@@ -3,15 +3,9 @@
 from importlib import import_module
 from typing import Any
 
-__all__ = ["JointCosine", "LateConcat", "LateSum", "Linear", "ModalityCosine"]
+__all__ = ["LateConcat", "LateSum"]
 
-_LAZY = {
-    "JointCosine": "mmbal_late.rules",
-    "LateConcat": "mmbal_late.concat",
-    "LateSum": "mmbal_late.summed",
-    "Linear": "mmbal_late.rules",
-    "ModalityCosine": "mmbal_late.rules",
-}
+_LAZY = {"LateConcat": "mmbal_late.concat", "LateSum": "mmbal_late.summed"}
 
 
 def __getattr__(name: str) -> Any:

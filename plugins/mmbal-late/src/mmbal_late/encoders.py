@@ -7,11 +7,8 @@ import keras
 from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal.errors import unknown
+from mmbal_backbones import convolution_stages, open_encoder
 from mmbal_late.options import BranchOptions, LateOptions
-from mmbal_mmtm.backbones import open_backbone
-from mmbal_mmtm.cnn import make_stages
-from mmbal_mmtm.cutting import CutError, only_output
-from mmbal_mmtm.joined import pooling_of
 
 
 def make_encoders(
@@ -50,14 +47,14 @@ def _layers(
     same = options.arguments if backbone == options.backbone else {}
     arguments = {**same, **own.arguments}
     if backbone:
-        return _pooled_backbone(backbone, name, open_backbone(backbone, shape, arguments))
+        return open_encoder(backbone, shape, arguments, name)
     if arguments:
         raise ConfigError(
             f"{who}: architecture.arguments are of a backbone, and modality {name!r} has none: "
             f"received {arguments}"
         )
     if len(shape) == 3:
-        return [*make_stages(name, options.width), keras.layers.GlobalAveragePooling2D()]
+        return [*convolution_stages(name, options.width), keras.layers.GlobalAveragePooling2D()]
     if len(shape) == 1:
         return [
             keras.layers.Dense(units, activation="relu", kernel_initializer="he_uniform")
@@ -68,10 +65,3 @@ def _layers(
         f"modality {name!r} has shape {shape}: name a backbone for it, "
         f"architecture.branches.{name}.backbone"
     )
-
-
-def _pooled_backbone(backbone: str, name: str, model: keras.Model) -> list[keras.layers.Layer]:
-    try:
-        return [model, *pooling_of(only_output(model), name)]
-    except CutError as error:
-        raise ConfigError(f"backbone {backbone!r}: {error}") from error

@@ -7,7 +7,7 @@ from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal.errors import unknown
 from mmbal.networks import saved_weights_follow
-from mmbal_mmtm.cutting import cut
+from mmbal_backbones import cut
 from mmbal_mmtm.i3d_checkpoint import RANDOM, Checkpoint, assign, open_checkpoint
 from mmbal_mmtm.i3d_network import check_clip, check_precision, classifier, i3d
 from mmbal_mmtm.network import MMTMNetwork

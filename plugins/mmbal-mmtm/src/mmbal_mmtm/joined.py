@@ -8,16 +8,16 @@ import keras
 from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal.errors import unknown
-from mmbal_mmtm.backbones import names_when_fresh, open_backbone
-from mmbal_mmtm.cutting import CutError, cut
+from mmbal_backbones import (
+    CutError,
+    check_output,
+    cut,
+    names_when_fresh,
+    open_backbone,
+    pooling_of,
+)
 from mmbal_mmtm.network import MMTMNetwork
 from mmbal_mmtm.options import AnyOptions
-
-POOLING: dict[int, Any] = {
-    3: keras.layers.GlobalAveragePooling1D,
-    4: keras.layers.GlobalAveragePooling2D,
-    5: keras.layers.GlobalAveragePooling3D,
-}
 
 
 def mmtm_any(options: AnyOptions, modalities: Mapping[str, Modality], classes: int) -> MMTMNetwork:
@@ -92,7 +92,7 @@ def join(
     for name, model in backbones.items():
         stages, tail = cut(model, each[name], name)
         for stage in stages:
-            _check_output(stage.outputs[0], stage.name)
+            check_output(stage.outputs[0], stage.name)
         if tail is not None:
             tails[name] = tail
         branches[name] = [*stages, _head(model.outputs[0], classes, name)]
@@ -115,26 +115,6 @@ def _check(backbones: Mapping[str, keras.Model], cuts: Mapping[str, Sequence[str
                 f"modalities {owner!r} and {name!r} were given one and the same model: give each "
                 "its own, such as keras.models.clone_model(model)"
             )
-
-
-def pooling_of(tensor: Any, name: str) -> list[keras.layers.Layer]:
-    """Return the layer that averages a model's output over space and time, none for vectors.
-
-    Raises:
-        CutError: the output, called `name`, has no channels or too many axes.
-    """
-    _check_output(tensor, name)
-    pooling = POOLING.get(len(tensor.shape))
-    return [pooling()] if pooling else []
-
-
-def _check_output(tensor: Any, name: str) -> None:
-    rank = len(tensor.shape)
-    if rank < 2 or rank > 5 or tensor.shape[-1] is None:
-        raise CutError(
-            f"{name!r} must end in (batch, channels), (batch, time, channels) or (batch, height, "
-            f"width, channels) with known channels, but its output is {tuple(tensor.shape)}"
-        )
 
 
 def _head(output: Any, classes: int, name: str) -> keras.Sequential:

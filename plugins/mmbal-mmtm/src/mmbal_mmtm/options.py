@@ -24,7 +24,7 @@ class ResNetOptions(MMTMOptions):
     weights: str = Field(
         default="random",
         description="of the branches: random; imagenet (downloads torchvision's, extra "
-        "`imagenet`); or a safetensors file with torchvision's names",
+        "`imagenet` of mmbal-backbones); or a safetensors file with torchvision's names",
     )
 
 

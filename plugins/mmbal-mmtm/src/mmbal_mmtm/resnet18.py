@@ -8,13 +8,11 @@ import keras
 from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal.networks import saved_weights_follow
-from mmbal_mmtm.cutting import cut
+from mmbal_backbones import assign_tensors, cut, open_tensors, resnet18
 from mmbal_mmtm.layer import FanInUniform
 from mmbal_mmtm.network import MMTMNetwork
 from mmbal_mmtm.options import ResNetOptions
-from mmbal_mmtm.pretrained import RANDOM, assign, open_tensors
 
-WIDTHS = (64, 128, 256, 512)
 JOINED = ("layer2.1", "layer3.1", "layer4.1")
 """Layers that an MMTM follows: the ends of the stages."""
 
@@ -38,74 +36,18 @@ def mmtm_resnet18(
                 f"mmtm-resnet18 takes (height, width, channels) images, modality {name!r} has "
                 f"shape {modality.shape}"
             )
-    random = options.weights == RANDOM or saved_weights_follow()
-    tensors = None if random else open_tensors(options.weights)
+    tensors = None if saved_weights_follow() else open_tensors(options.weights)
     branches: dict[str, Any] = {}
     for name, modality in modalities.items():
         backbone = resnet18(modality.shape, name)
-        head = _head(name, classes)
+        head = _head(name, int(backbone.output.shape[-1]), classes)
         if tensors is not None:
-            assign(backbone, head, tensors, options.weights)
+            assign_tensors(backbone, head, tensors, options.weights)
         branches[name] = [*cut(backbone, JOINED).stages, head]
     return MMTMNetwork(branches, options.ratio, options.gate_scale)
 
 
-def resnet18(shape: tuple[int, ...], name: str = "resnet18") -> keras.Model:
-    """Return ResNet-18 without its classifier: images to maps of (batch, h, w, 512).
-
-    Source: He et al., Deep Residual Learning, CVPR 2016, table 1. Numbers and layer names are
-    those of torchvision; "layer2.1" is the output of the second block of the second stage.
-    Strided layers pad both sides, where Keras's "same" would pad one and shift the image.
-    Running variances move by the batch's biased variance, which torch multiplies by n / (n - 1).
-
-    Args:
-        shape: (height, width, channels) of an image.
-        name: of the model.
-    """
-    image = keras.Input(shape)
-    x = _convolution(image, 64, 7, 2, "conv1")
-    x = keras.layers.ReLU(name="relu")(_normalize(x, "bn1"))
-    x = keras.layers.ZeroPadding2D(1, name="maxpool.pad")(x)  # zeros win no maximum after ReLU
-    x = keras.layers.MaxPooling2D(3, 2, name="maxpool")(x)
-    for stage, width in enumerate(WIDTHS, start=1):
-        for block in range(2):
-            stride = 2 if stage > 1 and block == 0 else 1
-            x = _block(x, width, stride, f"layer{stage}.{block}")
-    return keras.Model(image, x, name=name)
-
-
-def _block(x: Any, width: int, stride: int, name: str) -> Any:
-    """Return two convolutions beside a shortcut: (batch, h, w, c) to (batch, h', w', width)."""
-    shortcut = x
-    if stride > 1:
-        shortcut = _convolution(x, width, 1, stride, f"{name}.downsample.0")
-        shortcut = _normalize(shortcut, f"{name}.downsample.1")
-    x = _convolution(x, width, 3, stride, f"{name}.conv1")
-    x = keras.layers.ReLU(name=f"{name}.relu")(_normalize(x, f"{name}.bn1"))
-    x = _normalize(_convolution(x, width, 3, 1, f"{name}.conv2"), f"{name}.bn2")
-    return keras.layers.ReLU(name=name)(keras.layers.Add(name=f"{name}.add")([x, shortcut]))
-
-
-def _convolution(x: Any, width: int, size: int, stride: int, name: str) -> Any:
-    if size > 1:
-        x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}.pad")(x)
-    return keras.layers.Conv2D(
-        width,
-        size,
-        strides=stride,
-        use_bias=False,
-        # torchvision's start: He's normal distribution by the outputs, not cut off.
-        kernel_initializer=keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal"),
-        name=name,
-    )(x)
-
-
-def _normalize(x: Any, name: str) -> Any:
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
-
-
-def _head(name: str, classes: int) -> keras.Sequential:
-    width = WIDTHS[-1]
+def _head(name: str, width: int, classes: int) -> keras.Sequential:
     dense = keras.layers.Dense(
         classes,
         kernel_initializer=FanInUniform(width),

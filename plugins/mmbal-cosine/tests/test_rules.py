@@ -1,21 +1,15 @@
-"""The rules of the joint classifier, by hand."""
+"""The rules of cosines, by hand."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal_late.rules import JointCosine, Linear, ModalityCosine, unit
+from mmbal_cosine.rules import JointCosine, ModalityCosine, unit
 
 FEATURES = {"a": tf.constant([[3.0, 4.0]]), "v": tf.constant([[0.0, 5.0]])}
 KERNELS = {"a": tf.constant([[1.0, 0], [0, 2]]), "v": tf.constant([[1.0, 1], [1, -1]])}
 BIAS = tf.constant([0.5, -1.0])
-RULES = [Linear(), ModalityCosine(10), JointCosine(10)]
-
-
-def test_linear_shares_the_bias_out():
-    parts = Linear().contributions(FEATURES, KERNELS, BIAS)
-    np.testing.assert_allclose(parts["a"], [[3.25, 7.5]])
-    np.testing.assert_allclose(parts["v"], [[5.25, -5.5]])
+RULES = [ModalityCosine(10), JointCosine(10)]
 
 
 def test_cosine_of_each_modality():
@@ -34,16 +28,26 @@ def test_cosine_of_all_together():
     np.testing.assert_allclose(parts["v"], [10 * v / lengths], rtol=1e-6)
 
 
-def test_only_the_linear_rule_has_a_bias():
-    assert [rule.biased for rule in RULES] == [True, False, False]
-    for rule in RULES[1:]:
+def test_there_is_no_bias():
+    assert [rule.biased for rule in RULES] == [False, False]
+    for rule in RULES:
         with tf.GradientTape() as tape:
             tape.watch(BIAS)
             total = tf.add_n(list(rule.contributions(FEATURES, KERNELS, BIAS).values()))
         assert tape.gradient(total, BIAS) is None
 
 
-@pytest.mark.parametrize("rule", RULES[1:])
+@pytest.mark.parametrize(("rule", "bound"), zip(RULES, (20, 10), strict=True))
+def test_lengths_do_not_count(rule, bound):
+    def logits(scale):
+        features = {m: scale * z for m, z in FEATURES.items()}
+        return tf.add_n(list(rule.contributions(features, KERNELS, BIAS).values()))
+
+    assert np.abs(logits(1)).max() <= bound
+    np.testing.assert_allclose(logits(7), logits(1), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_a_modality_of_zeros_adds_nothing_and_has_finite_gradients(rule):
     features = {**FEATURES, "v": tf.zeros([1, 2])}
     with tf.GradientTape() as tape:

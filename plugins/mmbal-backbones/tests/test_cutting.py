@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal_mmtm.cutting import CutError, cut, find_places
+from mmbal_backbones.cutting import CutError, cut, find_places
 
 layers = keras.layers
 

@@ -10,7 +10,9 @@ import keras
 
 from mmbal import ConfigError
 from mmbal.errors import unknown
-from mmbal_mmtm.resnet18 import resnet18
+from mmbal_backbones.cutting import CutError, only_output
+from mmbal_backbones.pooling import pooling_of
+from mmbal_backbones.resnet import resnet18
 
 HUB = "keras_hub:"
 RESNET18 = "resnet18"
@@ -43,6 +45,27 @@ def open_backbone(
             f"backbone {backbone!r} must return a keras.Model, returned {type(model).__name__}"
         )
     return model
+
+
+def open_encoder(
+    backbone: str, shape: tuple[int, ...], arguments: Mapping[str, Any], name: str
+) -> list[keras.layers.Layer]:
+    """Build a backbone and what averages its output to (batch, channels).
+
+    Args:
+        backbone: as of `open_backbone`.
+        shape: as of `open_backbone`.
+        arguments: as of `open_backbone`.
+        name: of the modality, for messages.
+
+    Raises:
+        ConfigError: as of `open_backbone`; or it has several inputs or outputs, or no channels.
+    """
+    model = open_backbone(backbone, shape, arguments)
+    try:
+        return [model, *pooling_of(only_output(model), name)]
+    except CutError as error:
+        raise ConfigError(f"backbone {backbone!r}: {error}") from error
 
 
 def _find(backbone: str) -> Any:

@@ -6,8 +6,8 @@ import keras
 import pytest
 
 from mmbal import ConfigError
-from mmbal_mmtm.backbones import names_when_fresh, open_backbone
-from mmbal_mmtm.cutting import find_places
+from mmbal_backbones.backbones import names_when_fresh, open_backbone
+from mmbal_backbones.cutting import find_places
 
 SHAPE = (32, 32, 3)
 

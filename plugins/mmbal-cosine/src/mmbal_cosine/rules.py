@@ -1,48 +1,13 @@
-"""How a joint classifier turns features into logits: rules that are sums over modalities."""
+"""Rules by which a joint classifier computes cosines, sums of one part per modality."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import tensorflow as tf
 
 NOTHING = 1e-12
 """Squared length up to which a vector counts as zero."""
-
-
-class Rule(Protocol):
-    """A way of computing logits.
-
-    Attributes:
-        biased: whether it uses the bias; without, the bias is not trained.
-    """
-
-    biased: ClassVar[bool]
-
-    def contributions(
-        self, features: Mapping[str, tf.Tensor], kernels: Mapping[str, tf.Tensor], bias: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        """Return the part of each modality, (batch, classes) each; they sum to the logits.
-
-        Args:
-            features: modality to (batch, channels); zeros where it is left out.
-            kernels: modality to its rows of the joint kernel, (channels, classes).
-            bias: (classes,).
-        """
-
-
-@dataclass(frozen=True)
-class Linear:
-    """An ordinary dense layer: z_m W_m + b / N."""
-
-    biased: ClassVar[bool] = True
-
-    def contributions(
-        self, features: Mapping[str, tf.Tensor], kernels: Mapping[str, tf.Tensor], bias: tf.Tensor
-    ) -> dict[str, tf.Tensor]:
-        """Return the parts; the bias is shared out evenly."""
-        share = bias / len(features)
-        return {m: tf.matmul(z, kernels[m]) + share for m, z in features.items()}
 
 
 @dataclass(frozen=True)
@@ -87,9 +52,6 @@ class JointCosine:
         sizes = [kernels[m].shape[0] for m in names]
         parts = zip(names, tf.split(whole, sizes, axis=1), tf.split(kernel, sizes), strict=True)
         return {m: self.scale * tf.matmul(z, weights) for m, z, weights in parts}
-
-
-LINEAR = Linear()
 
 
 def unit(vectors: tf.Tensor, axis: int) -> tf.Tensor:

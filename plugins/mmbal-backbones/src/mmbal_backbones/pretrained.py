@@ -15,21 +15,23 @@ from mmbal import ConfigError, DataFormatError
 
 RANDOM, IMAGENET = "random", "imagenet"
 REPOSITORY, FILE = "timm/resnet18.tv_in1k", "model.safetensors"
-EXTRA = "pip install 'mmbal-mmtm[imagenet]'"
+EXTRA = "pip install 'mmbal-backbones[imagenet]'"
 
 Tensors = Mapping[str, np.ndarray]
 
 
-def open_tensors(weights: str) -> Tensors:
+def open_tensors(weights: str) -> Tensors | None:
     """Read the tensors of a file, which "imagenet" downloads once.
 
     Args:
-        weights: "imagenet", or the path of a safetensors file.
+        weights: "imagenet", or the path of a safetensors file; "random" reads nothing.
 
     Raises:
         ConfigError: the extra `imagenet` is not installed, or there is no such file.
         DataFormatError: the file is damaged.
     """
+    if weights == RANDOM:
+        return None
     if weights != IMAGENET and not Path(weights).is_file():
         near = get_close_matches(weights, [RANDOM, IMAGENET], n=1)
         hint = f" (did you mean {near[0]!r}?)" if near else ""
@@ -72,7 +74,7 @@ def _missing(weights: str, error: ImportError) -> str:
     )
 
 
-def assign(backbone: keras.Model, head: keras.Model, tensors: Tensors, source: str) -> None:
+def assign_tensors(backbone: keras.Model, head: keras.Model, tensors: Tensors, source: str) -> None:
     """Set the variables of a ResNet-18; the classifier keeps its own if its width differs.
 
     A first convolution of one channel gets the sum over the file's three, as timm does it:

@@ -3,16 +3,13 @@
 import sys
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from mmbal import ConfigError, DataFormatError
-from mmbal.data import Modality
-from mmbal.networks import before_saved_weights
-from mmbal_mmtm import pretrained
-from mmbal_mmtm.options import ResNetOptions
-from mmbal_mmtm.resnet18 import mmtm_resnet18
+from mmbal_backbones import assign_tensors, open_tensors, resnet18
 
 safetensors = pytest.importorskip("safetensors.numpy")
 
@@ -45,46 +42,43 @@ def save(tmp_path):
     return save
 
 
-def build(weights, classes=5, channels=(3,)):
-    modalities = {f"m{i}": Modality((16, 16, c)) for i, c in enumerate(channels)}
-    return mmtm_resnet18(ResNetOptions(weights=weights), modalities, classes)
+def build(weights, classes=5, channels=3):
+    """Return a ResNet-18 with weights of a file, and its classifier."""
+    backbone = resnet18((16, 16, channels))
+    dense = keras.layers.Dense(classes, name="fc")
+    head = keras.Sequential([keras.Input((512,)), dense])
+    assign_tensors(backbone, head, open_tensors(weights), weights)
+    return backbone, dense
 
 
-def kernels(network, branch=0):
+def kernels(backbone):
     return {
-        layer.name: layer.kernel.numpy()
-        for stage in network.stages[branch]
-        for layer in stage.layers
-        if hasattr(layer, "kernel")
+        layer.name: layer.kernel.numpy() for layer in backbone.layers if hasattr(layer, "kernel")
     }
 
 
-def test_every_tensor_arrives_in_every_branch_and_the_classifier_keeps_its_own(save, state_dict):
+def test_every_tensor_arrives_and_the_classifier_keeps_its_own(save, state_dict):
     tensors = state_dict()
     assert len(tensors) == 122
 
-    network = build(save(tensors), channels=(3, 3))
+    backbone, dense = build(save(tensors))
 
-    for branch in (0, 1):
-        for name, kernel in kernels(network, branch).items():
-            np.testing.assert_array_equal(kernel, tensors[f"{name}.weight"].transpose(2, 3, 1, 0))
-        for stage in network.stages[branch]:
-            for layer in stage.layers:
-                for part, own in zip(
-                    NORM, ("gamma", "beta", "moving_mean", "moving_variance"), strict=True
-                ):
-                    if hasattr(layer, "gamma"):
-                        expected = tensors[f"{layer.name}.{part}"]
-                        np.testing.assert_array_equal(getattr(layer, own), expected)
-        assert abs(network.heads[branch].get_layer("fc").kernel.numpy()).max() < 1
+    for name, kernel in kernels(backbone).items():
+        np.testing.assert_array_equal(kernel, tensors[f"{name}.weight"].transpose(2, 3, 1, 0))
+    for layer in backbone.layers:
+        for part, own in zip(
+            NORM, ("gamma", "beta", "moving_mean", "moving_variance"), strict=True
+        ):
+            if hasattr(layer, "gamma"):
+                np.testing.assert_array_equal(getattr(layer, own), tensors[f"{layer.name}.{part}"])
+    assert abs(dense.kernel.numpy()).max() < 1
 
 
 def test_a_classifier_of_equal_width_is_taken_over(save, state_dict):
     tensors = state_dict(5)
 
-    network = build(save(tensors))
+    _, dense = build(save(tensors))
 
-    dense = network.heads[0].get_layer("fc")
     np.testing.assert_array_equal(dense.kernel, tensors["fc.weight"].T)
     np.testing.assert_array_equal(dense.bias, tensors["fc.bias"])
 
@@ -98,9 +92,9 @@ def test_batch_counters_and_classifier_may_be_absent(save, state_dict):
 def test_gray_images_meet_the_sum_over_colors(save, state_dict):
     tensors = state_dict()
 
-    network = build(save(tensors), channels=(3, 1))
+    path = save(tensors)
 
-    color, gray = (kernels(network, branch)["conv1"] for branch in (0, 1))
+    color, gray = (kernels(build(path, channels=count)[0])["conv1"] for count in (3, 1))
     np.testing.assert_array_equal(gray, color.sum(axis=2, keepdims=True))
     image = tf.random.stateless_normal([1, 8, 8, 1], [0, 0])
     np.testing.assert_allclose(
@@ -118,7 +112,7 @@ def test_all_mismatches_are_listed_at_once(save, state_dict):
     path = save(tensors)
 
     with pytest.raises(DataFormatError) as caught:
-        build(path, channels=(3, 3))
+        build(path)
 
     text = str(caught.value)
     assert text.startswith(f"{path} does not fit ResNet-18: ")
@@ -132,7 +126,7 @@ def test_all_mismatches_are_listed_at_once(save, state_dict):
 
 def test_images_of_other_channels_do_not_fit(save, state_dict):
     with pytest.raises(DataFormatError, match=r"conv1.weight must be \(64, 5, 7, 7\), is \(64, 3"):
-        build(save(state_dict()), channels=(5,))
+        build(save(state_dict()), channels=5)
 
 
 def test_damaged_file(tmp_path):
@@ -160,7 +154,7 @@ def test_missing_extra_is_named(monkeypatch, package):
             monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.setitem(sys.modules, package, None)
 
-    with pytest.raises(ConfigError, match=r"pip install 'mmbal-mmtm\[imagenet\]'") as caught:
+    with pytest.raises(ConfigError, match=r"pip install 'mmbal-backbones\[imagenet\]'") as caught:
         build("imagenet")
 
     assert package in str(caught.value)
@@ -171,17 +165,16 @@ def test_imagenet_downloads_once_from_timm(save, monkeypatch, state_dict):
     hub = SimpleNamespace(hf_hub_download=lambda *which: asked.append(which) or path)
     monkeypatch.setitem(sys.modules, "huggingface_hub", hub)
 
-    network = build("imagenet", channels=(3, 3))
+    backbone, _ = build("imagenet")
 
     assert asked == [("timm/resnet18.tv_in1k", "model.safetensors")]
-    assert kernels(network)["conv1"].max() == 2
+    assert kernels(backbone)["conv1"].max() == 2
 
 
-def test_nothing_is_downloaded_unless_asked_for(monkeypatch):
-    monkeypatch.setattr(pretrained, "open_tensors", None)
-    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+def test_random_weights_read_nothing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "safetensors", None)
 
-    build("random")
+    assert open_tensors("random") is None
 
 
 def test_failed_download_says_how_to_go_on(monkeypatch):
@@ -194,10 +187,3 @@ def test_failed_download_says_how_to_go_on(monkeypatch):
         build("imagenet")
 
     assert "--set architecture.weights=FILE" in str(c.value)
-
-
-def test_weights_are_not_read_where_those_of_a_run_follow():
-    with before_saved_weights(True):
-        assert kernels(build("gone.safetensors"))["conv1"].std() > 0
-    with pytest.raises(ConfigError, match="which is no file"):
-        build("gone.safetensors")
