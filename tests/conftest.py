@@ -115,13 +115,13 @@ def make_network():
     import keras
     import numpy as np
 
-    from mmbal_mmtm import MMTMNetwork
+    from mmbal.testing.toys import GatedBranches
 
-    def make(modalities="ab", seed=1, **options):
+    def make(modalities="ab", seed=1):
         keras.utils.set_random_seed(seed)
         dense = keras.layers.Dense
         branches = {m: [dense(4, activation="relu"), dense(CLASSES)] for m in modalities}
-        network = MMTMNetwork(branches, **options)
+        network = GatedBranches(branches)
         network({m: np.zeros((1, WIDTHS[m]), "float32") for m in modalities})
         return network
 

@@ -78,7 +78,20 @@ class Gate(Fusion):
         return [*self.squeeze.trainable_variables, *self.excite[branch].trainable_variables]
 
 
-class GatedToy(BranchNetwork):
+class GatedBranches(BranchNetwork):
+    """Branches that gate each other's features after every stage.
+
+    Args:
+        branches: modality to its stages of (batch, channels) and, last, its head.
+    """
+
+    def __init__(self, branches: Mapping[str, Sequence[keras.layers.Layer]]) -> None:
+        stages = {m: layers[:-1] for m, layers in branches.items()}
+        gates = [Gate(name=f"gate_{i}") for i in range(len(next(iter(stages.values()))))]
+        super().__init__(stages, gates, {m: layers[-1] for m, layers in branches.items()})
+
+
+class GatedToy(GatedBranches):
     """A dense branch and a classifier per modality; the branches gate each other's features.
 
     Args:
@@ -87,9 +100,9 @@ class GatedToy(BranchNetwork):
     """
 
     def __init__(self, modalities: Mapping[str, Modality], classes: int) -> None:
-        encoders = {m: _dense(HIDDEN, "tanh") for m in modalities}
-        heads = {m: _dense(classes) for m in modalities}
-        super().__init__(encoders, Gate(name="gate"), heads, name="gated_toy")
+        encoders = [_dense(HIDDEN, "tanh") for _ in modalities]
+        heads = [_dense(classes) for _ in modalities]
+        super().__init__(dict(zip(modalities, zip(encoders, heads, strict=True), strict=True)))
 
 
 class BareToy(GatedToy):

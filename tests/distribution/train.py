@@ -27,8 +27,8 @@ from mmbal.replicas.sums import synchronise_batch_norm
 from mmbal.strategies.step import Forward, Phase
 from mmbal.strategies.strategy import EpochPlan, Requirements
 from mmbal.strategies.surroundings import Surroundings
+from mmbal.testing.toys import GatedBranches
 from mmbal_guided import Guided, Random
-from mmbal_mmtm import MMTMNetwork
 
 WIDTH, SIDE, WORDS, CLASSES = 4, 6, 7, 3
 layers, optimizers = keras.layers, keras.optimizers
@@ -266,7 +266,7 @@ def batches(setting, rows, replicas):
 
 def build(setting):
     """Return a compiled model; to be called in the scope of the replicas."""
-    network = MMTMNetwork({m: branch(setting, m) for m in setting["modalities"]})
+    network = GatedBranches({m: branch(setting, m) for m in setting["modalities"]})
     if setting.get("synchronised", True):
         synchronise_batch_norm(network)
     run = Surroundings(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.networks.controls import NORMAL
 from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups
 
 
@@ -14,14 +15,12 @@ class Scripted(FusionNetwork):
     which are the inputs themselves.
     """
 
-    def call(self, inputs, isolate=None, keep=None, blocked=None, transform=None, training=False):
+    def call(self, inputs, controls=NORMAL, training=False):
         assert training is False
         squeezed = tuple(inputs[m] for m in self.modalities)
-        unimodal = {}
-        for index, m in enumerate(self.modalities):
-            told = squeezed if blocked is None else blocked["mix"]
-            others = [z for other, z in enumerate(told) if other != index]
-            unimodal[m] = inputs[m] + sum(others, tf.zeros_like(inputs[m]))
+        heard = controls.heard("mix", squeezed)
+        heard *= len(squeezed) // len(heard)
+        unimodal = {m: tf.add_n(each) for m, each in zip(self.modalities, heard, strict=True)}
         return Outputs(self.fuse_logits(unimodal), unimodal, inputs, {"mix": squeezed})
 
     def variable_groups(self):
@@ -37,15 +36,13 @@ def scripted():
 class Joint(FusionNetwork):
     """Predicts the sum of its inputs, and of each branch the half of its own."""
 
-    def call(self, inputs, isolate=None, keep=None, blocked=None, transform=None, training=False):
-        summed = tf.add_n([inputs[m] for m in self.modalities])
-        conditional = dict.fromkeys(self.modalities, summed)
-        if blocked is not None:
-            rest = tf.add_n(list(blocked["sum"]))
-            held = zip(self.modalities, blocked["sum"], strict=True)
-            conditional = {m: inputs[m] + rest - mean for m, mean in held}
-        unimodal = {m: inputs[m] / 2 for m in self.modalities}
+    def call(self, inputs, controls=NORMAL, training=False):
         squeezed = {"sum": tuple(inputs[m] for m in self.modalities)}
+        summed = [tf.add_n(heard) for heard in controls.heard("sum", squeezed["sum"])]
+        summed *= len(self.modalities) // len(summed)
+        conditional = dict(zip(self.modalities, summed, strict=True))
+        summed = summed[0]
+        unimodal = {m: inputs[m] / 2 for m in self.modalities}
         return Outputs(summed, unimodal, inputs, squeezed, {"fused": summed}, conditional)
 
     def variable_groups(self):

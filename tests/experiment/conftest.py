@@ -21,8 +21,8 @@ from mmbal.options import Options
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.strategies.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
+from mmbal.testing.toys import GatedBranches
 from mmbal_guided.plugin import mmbal_components as guided_components
-from mmbal_mmtm import MMTMNetwork
 
 # `restless` is found by its name, as the module of a plugin is.
 if str(Path(__file__).parent) not in sys.path:
@@ -94,11 +94,11 @@ def _augment(inputs: dict[str, tf.Tensor], label: tf.Tensor, seed: tf.Tensor) ->
     return {**inputs, "a": tf.ensure_shape(noted, inputs["a"].shape)}, label
 
 
-def toy_network(options: ToyOptions, modalities: Any, classes: int) -> MMTMNetwork:
+def toy_network(options: ToyOptions, modalities: Any, classes: int) -> GatedBranches:
     if options.weights and not saved_weights_follow():
         LOG.append(f"weights {Path(options.weights).read_text()}")
     dense = keras.layers.Dense
-    return MMTMNetwork(
+    return GatedBranches(
         {m: [dense(options.units, activation="relu"), dense(classes)] for m in modalities}
     )
 

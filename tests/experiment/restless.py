@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
-from mmbal_mmtm import MMTMNetwork
+from mmbal.testing.toys import GatedBranches
 
 EXAMPLES = 24
 
@@ -33,7 +33,7 @@ def _augment(inputs, label, seed):
 def forgetful(options, modalities, classes):
     """Return a network with statistics and random states of its own."""
     layers = keras.layers
-    return MMTMNetwork(
+    return GatedBranches(
         {
             m: [
                 keras.Sequential([layers.Dense(6, activation="relu"), layers.Dropout(0.4)]),

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ContractError
+from mmbal.networks.controls import NORMAL
 from mmbal.networks.network import (
     FusionNetwork,
     Outputs,
@@ -28,9 +29,9 @@ class TwoDense(FusionNetwork):
             {m: d.variables for m, d in zip(self.modalities, self.heads, strict=True)}, {}
         )
 
-    def call(self, inputs, isolate=None, keep=None, blocked=None, transform=None, training=False):
+    def call(self, inputs, controls=NORMAL, training=False):
         unimodal = {m: head(inputs[m]) for m, head in zip(self.modalities, self.heads, strict=True)}
-        return Outputs(self.fuse_logits(unimodal, keep), unimodal, {}, {})
+        return Outputs(self.fuse_logits(unimodal, controls.keep), unimodal, {}, {})
 
     def variable_groups(self):
         return self.owned()
@@ -144,6 +145,15 @@ class TestFuseLogits:
 
     def test_is_zero_where_nothing_is_present(self, fuse):
         assert fuse(tf.zeros([2, 2])) == [[0, 0], [0, 0]]
+
+    def test_is_the_mean_of_the_branches_that_hear_themselves(self, fuse):
+        b_is_deaf_to_itself = tf.constant([[[1, 1]], [[1, 0]]])
+        apart = tf.constant([[[1, 0], [0, 1]], [[1, 1], [1, 1]]])  # a in row 0 alone
+        assert fuse(b_is_deaf_to_itself) == [[1, 3], [2, 0]]
+        assert fuse(apart) == [[3, 1], [4, 8]]
+
+    def test_takes_the_modalities_of_all_examples(self, fuse):
+        assert fuse(tf.constant([0, 1])) == [[5, -1], [4, 8]]
 
     def test_takes_bools(self, fuse):
         assert fuse(tf.constant([[False, True], [True, False]])) == [[5, -1], [2, 0]]

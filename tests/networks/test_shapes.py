@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.networks.controls import NORMAL
 from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups
 from mmbal.networks.shapes import before_saved_weights, build_from, saved_weights_follow
 
@@ -16,9 +17,9 @@ class TwoDense(FusionNetwork):
         super().__init__(("a", "b"))
         self.heads = [keras.layers.Dense(2), keras.layers.Dense(2)]
 
-    def call(self, inputs, isolate=None, keep=None, blocked=None, transform=None, training=False):
+    def call(self, inputs, controls=NORMAL, training=False):
         unimodal = {m: head(inputs[m]) for m, head in zip("ab", self.heads, strict=True)}
-        return Outputs(self.fuse_logits(unimodal, keep), unimodal, {}, {})
+        return Outputs(self.fuse_logits(unimodal, controls.keep), unimodal, {}, {})
 
     def variable_groups(self):
         return VariableGroups({m: d.variables for m, d in zip("ab", self.heads, strict=True)}, {})

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from mmbal import BalancedModel
+from mmbal.networks.held import HeldMean
 from mmbal.replicas.devices import open_strategy
 from mmbal.replicas.rows import Annotated
 from mmbal.replicas.sums import (
@@ -18,7 +19,7 @@ from mmbal.replicas.sums import (
     replica_count,
 )
 from mmbal.strategies.tape import GlobalTape
-from mmbal_mmtm import MMTMNetwork
+from mmbal.testing.toys import GatedBranches
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]
 
@@ -80,8 +81,12 @@ def main():
     replicas = Replicas(strategy)
     with strategy.scope():
         weight, table, idle = tf.Variable(2.0), tf.Variable([[1.0], [2.0]]), tf.Variable(0.0)
+        held = HeldMean()
+        held.build([(None, 2)])
+    replicas.run(lambda: held([replicas.share(tf.constant(ROWS))[0]], training=True))
     found = {
         "step": replicas.run(step),
+        "held": [*strategy.experimental_local_results(held.means[0].value)],
         "training": replicas.run(training, weight, table, idle),
         "refused": refusals(strategy),
         "firsts": firsts(strategy, replicas),
@@ -115,7 +120,7 @@ def fitted():
     """Return the logs of two epochs of two steps, and of an evaluation, in the present scope."""
     keras.utils.set_random_seed(1)
     dense = keras.layers.Dense
-    model = BalancedModel(MMTMNetwork({m: [dense(2), dense(2)] for m in "ab"}))
+    model = BalancedModel(GatedBranches({m: [dense(2), dense(2)] for m in "ab"}))
     model.compile(keras.optimizers.SGD(0.1))
     rows = tf.constant(ROWS + ROWS[:2])  # a batch of four and one of two
     data = tf.data.Dataset.from_tensor_slices(({"a": rows, "b": -rows}, [0, 1, 0, 1, 1, 1]))
@@ -142,7 +147,7 @@ def refusals(strategy):
         "none": {"jit_compile": "auto", "steps_per_execution": 1},
     }
     with strategy.scope():
-        model = BalancedModel(MMTMNetwork({m: [dense(2), dense(2)] for m in "ab"}))
+        model = BalancedModel(GatedBranches({m: [dense(2), dense(2)] for m in "ab"}))
         for name, arguments in attempts.items():
             try:
                 model.compile(**arguments)

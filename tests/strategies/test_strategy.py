@@ -12,6 +12,7 @@ from mmbal import BalancedModel, Strategy
 from mmbal.errors import RequirementError
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.sampler import Sampler
+from mmbal.networks.controls import Controls
 from mmbal.networks.network import FusionNetwork
 from mmbal.replicas.rows import Annotated
 from mmbal.replicas.sums import ALL_ROWS
@@ -24,9 +25,9 @@ from mmbal.strategies.strategy import (
 )
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.strategies.tape import GlobalTape
+from mmbal.testing.toys import GatedBranches
 from mmbal.training.guard import NonFiniteError
 from mmbal_guided import Random
-from mmbal_mmtm import MMTMNetwork
 
 GROUPS = ["branch/a", "branch/b", "fusion/a+b", "fusion/a", "fusion/b"]
 
@@ -234,7 +235,7 @@ def test_the_end_of_data_of_unknown_length_moves_no_counter(make_network, make_d
         model.fit(rows.filter(lambda *_: True).batch(4), epochs=3, shuffle=False, verbose=0)
     counters = [model.trace.steps, model.optimizer.iterations, strategy.steps]
     assert [int(counter) for counter in counters] == [6, 6, 6]
-    assert int(model.network.modules[0].batches) == 6
+    assert int(model.network.fusion[0].held_mean.batches) == 6
 
 
 class TestRequirements:
@@ -413,7 +414,7 @@ class TestPhases:
 
 
 class TestForward:
-    def test_without_a_plan_the_network_gets_no_flags(self, train, make_network):
+    def test_without_a_plan_the_network_runs_normally(self, train, make_network):
         given = []
         network = make_network()
         call = network.call
@@ -425,9 +426,10 @@ class TestForward:
         network.call = spy
         train(Recorder(), network)
         assert given
-        assert all(flags == {"training": True} for flags in given)
+        assert all(flags["training"] for flags in given)
+        assert {x for flags in given for x in vars(flags["controls"]).values()} == {None}
 
-    def test_flags_reach_the_network(self, train, make_network):
+    def test_a_plan_reaches_the_network(self, train, make_network):
         given = []
         network = make_network()
         call = network.call
@@ -441,9 +443,11 @@ class TestForward:
         isolate, keep = tf.constant([True, False]), tf.constant([[1.0, 0.0]] * 4)
         strategy.plan = Forward(isolate, keep, lambda features: features)
         model = train(strategy, network)
-        flags = given[-1]
-        assert set(flags) == {"isolate", "keep", "transform", "training"}
-        assert flags["transform"] is strategy.plan.transform
+        controls = given[-1]["controls"]
+        assert controls.isolate is isolate
+        assert controls.keep is keep
+        assert controls.fill is None
+        assert controls.transform is strategy.plan.transform
         assert model.trace.read().isolated.tolist() == [0, 0, 0, 0]
 
     def test_keep_of_the_plan_and_that_of_the_sampler_are_multiplied(self, make_network, make_data):
@@ -457,7 +461,7 @@ class TestForward:
         model = BalancedModel(make_network(), strategy)
         model.compile()
         logs = model.fit(rows.batch(4), shuffle=False, verbose=0).history
-        logits = twin(inputs, keep=shown * kept, training=True).logits
+        logits = twin(inputs, Controls(keep=shown * kept), training=True).logits
         expected = np.mean(np.argmax(logits, axis=-1) == labels)
         np.testing.assert_allclose(logs["accuracy"], [expected])
         np.testing.assert_allclose(logs["loss"], model.trace.read().loss, rtol=1e-6)
@@ -680,9 +684,9 @@ class TestWhatIsKnownOfTheNetwork:
         assert context.channels == {"a": 4, "b": 4}
 
     def test_a_network_that_was_never_called_says_so(self, make_network):
-        network = MMTMNetwork({"a": [keras.layers.Dense(2), keras.layers.Dense(3)]})
+        network = GatedBranches({"a": [keras.layers.Dense(2), keras.layers.Dense(3)]})
         assert network.classes is None
-        with pytest.raises(ValueError, match="MMTMNetwork's features are known once it was called"):
+        with pytest.raises(ValueError, match="GatedBranches's features are known once"):
             _ = Context(network, {}).channels
 
 

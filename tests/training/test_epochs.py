@@ -15,9 +15,9 @@ from mmbal import BalancedModel, Strategy
 from mmbal.networks.network import VariableGroups
 from mmbal.strategies.strategy import EpochPlan
 from mmbal.strategies.surroundings import Surroundings
+from mmbal.testing.toys import GatedBranches
 from mmbal.training.epochs import FaultWatch
 from mmbal.training.guard import NonFiniteError
-from mmbal_mmtm import MMTMNetwork
 
 POLICIES = ("stop", "skip", "warn")
 
@@ -77,7 +77,7 @@ class TestStrategyEpochs:
         assert seen == [["begin 0"], ["begin 0", "end 0 True"]]
 
 
-class Unfed(MMTMNetwork):
+class Unfed(GatedBranches):
     """Says that nothing feeds a branch from the others."""
 
     def variable_groups(self):
@@ -86,7 +86,7 @@ class Unfed(MMTMNetwork):
         return VariableGroups(groups.branch, {}, shared=fusion)
 
 
-@pytest.mark.parametrize(("kind", "warned"), [(MMTMNetwork, True), (Unfed, False)])
+@pytest.mark.parametrize(("kind", "warned"), [(GatedBranches, True), (Unfed, False)])
 def test_undefined_speeds_are_worth_a_warning_where_they_could_be_defined(make_data, kind, warned):
     dense = keras.layers.Dense
     # No update moves a branch or its fusion at a gradient of zero.
@@ -170,7 +170,7 @@ import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.replicas.devices import open_strategy
 from mmbal_guided import Guided
-from mmbal_mmtm import MMTMNetwork
+from mmbal.testing.toys import GatedBranches
 
 scope = open_strategy("mirrored", 2)
 x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")
@@ -181,7 +181,7 @@ def build(policy):
     keras.utils.set_random_seed(0)
     with scope.scope():
         dense = keras.layers.Dense
-        network = MMTMNetwork({m: [dense(4, activation="relu"), dense(3)] for m in "ab"})
+        network = GatedBranches({m: [dense(4, activation="relu"), dense(3)] for m in "ab"})
         network({m: v[:1] for m, v in inputs.items()})
         strategy = Guided(tolerance=0.0, warmup_steps=0)
         model = BalancedModel(network, strategy, on_nonfinite=policy)

@@ -8,10 +8,10 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel, Strategy
+from mmbal.testing.toys import GatedBranches
 from mmbal.training.guard import Guard, NonFiniteError
 from mmbal.training.learning_speed import Effective
 from mmbal_guided import Guided
-from mmbal_mmtm import MMTMNetwork
 
 GROUPS, MODALITIES = ("branch/a", "branch/b", "fusion/a"), ("a", "b")
 POLICIES = ("stop", "skip", "warn")
@@ -238,7 +238,7 @@ class TestSpeed:
         keras.utils.set_random_seed(1)
         dense = keras.layers.Dense
         branches = {m: [keras.Sequential([dense(4), Idle()]), dense(3)] for m in "ab"}
-        network = MMTMNetwork(branches)
+        network = GatedBranches(branches)
         network({m: x[:1] for m, x in make_data()[0].items()})
         (spare,) = [v for v in network.variables if v.path.endswith("spare")][1:]
         model = fit(policy, network=network, poison=False)

@@ -10,8 +10,8 @@ import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.replicas.rows import Annotated
 from mmbal.strategies.surroundings import Surroundings
+from mmbal.testing.toys import GatedBranches
 from mmbal_guided import Guided, Random
-from mmbal_mmtm import MMTMNetwork
 
 CLASSES = 3
 CrossEntropy = functools.partial(keras.losses.SparseCategoricalCrossentropy, from_logits=True)
@@ -90,7 +90,7 @@ def test_weight_regularizers_count_as_in_stock_keras(make_data, balanced):
         keras.utils.set_random_seed(3)
         penalty = keras.regularizers.L2(0.1)
         dense = functools.partial(keras.layers.Dense, kernel_regularizer=penalty)
-        network = MMTMNetwork({m: [dense(4), dense(CLASSES)] for m in "ab"})
+        network = GatedBranches({m: [dense(4), dense(CLASSES)] for m in "ab"})
         network({m: x[:1] for m, x in inputs.items()})
         return network
 
@@ -203,9 +203,9 @@ def test_keep_masks_beside_the_data_reach_the_network(
     keep = np.array([[1, 0], [1, 1], [0, 1], [1, 1]], "float32")
     model = balanced(network=network, run_eagerly=True)
     model.fit(Annotated(inputs, {"keep": keep}), labels, batch_size=4, shuffle=False, verbose=0)
-    np.testing.assert_array_equal(seen[-1]["keep"], keep)
+    np.testing.assert_array_equal(seen[-1]["controls"].keep, keep)
     model.fit(inputs, labels, batch_size=4, shuffle=False, verbose=0)
-    assert "keep" not in seen[-1]
+    assert seen[-1]["controls"].keep is None
 
 
 @pytest.mark.parametrize(("policy", "holds"), [("float32", False), ("mixed_float16", True)])
@@ -243,12 +243,12 @@ class TestEvaluateAndPredict:
         model = balanced(Random(warmup_steps=0, update="isolated"))
         inputs, labels = make_data()
         model.fit(inputs, labels, batch_size=8, epochs=2, verbose=0)
-        means = [mean.numpy() for mean in model.network.modules[0].gate_means]
+        means = [mean.numpy() for mean in model.network.fusion[0].held_mean.means]
         model.strategy.target.assign(0)  # whatever the last training step left
         logits = model.predict(inputs, verbose=0)
         model.evaluate(inputs, labels, verbose=0)
         np.testing.assert_allclose(logits, model.network(inputs).logits, rtol=0, atol=1e-6)
-        for before, mean in zip(means, model.network.modules[0].gate_means, strict=True):
+        for before, mean in zip(means, model.network.fusion[0].held_mean.means, strict=True):
             np.testing.assert_array_equal(mean.numpy(), before)
 
 
@@ -280,7 +280,7 @@ class TestCallbacks:
             model.network.get_weights(), other.network.get_weights(), strict=True
         ):
             np.testing.assert_array_equal(got, expected)
-        assert int(other.network.modules[0].batches) == 4
+        assert int(other.network.fusion[0].held_mean.batches) == 4
 
     def test_a_lower_learning_rate_reaches_every_group(self, make_data, balanced):
         model = balanced(optimizer=keras.optimizers.Adam(0.5))
@@ -305,8 +305,8 @@ class TestCallbacks:
 
     def test_undefined_speeds_are_warned_of_once(self, make_data, balanced):
         model = balanced(optimizer=keras.optimizers.SGD(0.1))
-        for module in model.network.modules:
-            module.excitations[0].trainable = module.squeeze.trainable = False
+        for module in model.network.fusion:
+            module.excite[0].trainable = module.squeeze.trainable = False
         model.compile("sgd")
         with pytest.warns(UserWarning, match="learning speed of a is undefined") as caught:
             model.fit(*make_data(), epochs=3, verbose=0)
@@ -314,9 +314,9 @@ class TestCallbacks:
         assert len([each for each in caught if "undefined" in str(each.message)]) == 1
 
     def test_one_modality_without_fusion_is_no_cause_for_a_warning(self, make_data, balanced):
-        network = MMTMNetwork({"a": [keras.layers.Dense(2), keras.layers.Dense(CLASSES)]})
+        network = GatedBranches({"a": [keras.layers.Dense(2), keras.layers.Dense(CLASSES)]})
         network({"a": np.zeros((1, 3), "float32")})
-        network.modules[0].trainable = False
+        network.fusion[0].trainable = False
         logs = balanced(network=network).fit(*make_data("a"), verbose=0).history
         assert np.isnan(logs["learning_speed/a"]).all()
 
@@ -512,7 +512,7 @@ class TestGraph:
 
 def test_fit_builds_the_network_from_the_data(make_data):
     dense = keras.layers.Dense
-    network = MMTMNetwork({m: [dense(4), dense(CLASSES)] for m in "ab"})
+    network = GatedBranches({m: [dense(4), dense(CLASSES)] for m in "ab"})
     model = BalancedModel(network)
     model.compile()
     inputs, labels = make_data()

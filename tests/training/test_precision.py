@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
+from mmbal.testing.toys import GatedBranches
 from mmbal.training import precision as module
 from mmbal.training.guard import NonFiniteError
 from mmbal.training.precision import INITIAL, LARGEST, LossScale, loss_scale_for
-from mmbal_mmtm import MMTMNetwork
 
 EPOCH = {"batch_size": 8, "shuffle": False, "verbose": 0}
 """Five steps."""
@@ -137,7 +137,7 @@ def wide_network(inputs, seed):
     """Return a network in which no group of variables is small."""
     keras.utils.set_random_seed(seed)
     dense = keras.layers.Dense
-    network = MMTMNetwork({m: [dense(32, activation="relu"), dense(3)] for m in "ab"})
+    network = GatedBranches({m: [dense(32, activation="relu"), dense(3)] for m in "ab"})
     network({m: x[:1] for m, x in inputs.items()})
     return network
 
@@ -170,7 +170,7 @@ import numpy as np
 import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.replicas.devices import open_strategy
-from mmbal_mmtm import MMTMNetwork
+from mmbal.testing.toys import GatedBranches
 
 scope = open_strategy("mirrored", 2)
 keras.config.set_dtype_policy("mixed_float16")
@@ -180,7 +180,7 @@ x[20:24] *= 200
 inputs, labels = {"a": x, "b": x[:, ::-1].copy()}, np.arange(32) % 3
 with scope.scope():
     dense = keras.layers.Dense
-    network = MMTMNetwork({m: [dense(4, activation="relu"), dense(3)] for m in "ab"})
+    network = GatedBranches({m: [dense(4, activation="relu"), dense(3)] for m in "ab"})
     network({m: v[:1] for m, v in inputs.items()})
     model = BalancedModel(network)
     model.compile(keras.optimizers.Adam(0.01))

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
-from mmbal.networks import FusionNetwork, Outputs, VariableGroups, at_least_float32
+from mmbal.networks import NORMAL, FusionNetwork, Outputs, VariableGroups, at_least_float32
 from mmbal.strategies import Batch, Step
 from mmbal_mmtm import MMTMNetwork
 
@@ -27,10 +27,10 @@ class LateNetwork(FusionNetwork):
         self.joint = keras.layers.Dense(CLASSES, bias_initializer="random_normal")
         self.heads = {m: keras.layers.Dense(CLASSES) for m in modalities}
 
-    def call(self, inputs, isolate=None, keep=None, blocked=None, transform=None, training=False):
+    def call(self, inputs, controls=NORMAL, training=False):
         features = {m: self.encoders[m](inputs[m], training=training) for m in self.modalities}
-        features = features if transform is None else transform(features)
-        fused, heads = self.fuse(features, keep), self.logits_of(features, "head")
+        features = controls.transform(features) if controls.transform else features
+        fused, heads = self.fuse(features, controls.keep), self.logits_of(features, "head")
         return Outputs(fused, heads, features, {}, {"fused": fused}, dict.fromkeys(heads, fused))
 
     def fuse(self, features, keep=None):

@@ -1,9 +1,12 @@
 """Architectures that break one rule each, and one that breaks none."""
 
+from dataclasses import replace
+
 import keras
 import tensorflow as tf
 
 from mmbal import Component, Conformance
+from mmbal.networks.controls import NORMAL, presence
 from mmbal.networks.network import VariableGroups
 from mmbal.testing.toys import GatedToy, LateToy
 
@@ -27,8 +30,8 @@ class Late(LateToy):
 class Coarse(Gated):
     """Gives the logits of its branches in half precision."""
 
-    def call(self, inputs, training=False, **how):
-        said = super().call(inputs, training=training, **how)
+    def call(self, inputs, controls=NORMAL, training=False):
+        said = super().call(inputs, controls, training)
         return said._replace(unimodal={m: tf.cast(t, tf.half) for m, t in said.unimodal.items()})
 
 
@@ -43,30 +46,39 @@ class Orphan(Gated):
 class Leaky(Gated):
     """Isolates in evaluation only, where nothing is learned."""
 
-    def call(self, inputs, isolate=None, training=False, **how):
-        return super().call(inputs, isolate=None if training else isolate, training=training, **how)
+    def call(self, inputs, controls=NORMAL, training=False):
+        controls = replace(controls, isolate=None) if training else controls
+        return super().call(inputs, controls, training)
 
 
 class Careless(Gated):
     """Leaves the hidden modality out of the mean, and reads it in the gates all the same."""
 
-    def call(self, inputs, keep=None, training=False, **how):
-        said = super().call(inputs, training=training, **how)
-        return said._replace(logits=self.fuse_logits(said.unimodal, keep))
+    def call(self, inputs, controls=NORMAL, training=False):
+        said = super().call(inputs, replace(controls, keep=None), training)
+        return said._replace(logits=self.fuse_logits(said.unimodal, controls.keep))
 
 
 class Unblocked(Gated):
-    """Does not look at `blocked`."""
+    """Shows every branch all modalities, whatever each is to hear."""
 
-    def call(self, inputs, blocked=None, training=False, **how):
-        return super().call(inputs, training=training, **how)
+    def call(self, inputs, controls=NORMAL, training=False):
+        keep = presence(controls.keep) if controls.branches_differ else controls.keep
+        return super().call(inputs, replace(controls, keep=keep), training)
+
+
+class Unfilled(Gated):
+    """Does not look at `fill`."""
+
+    def call(self, inputs, controls=NORMAL, training=False):
+        return super().call(inputs, replace(controls, fill=None), training)
 
 
 class Untouched(Gated):
     """Does not look at `transform`."""
 
-    def call(self, inputs, transform=None, training=False, **how):
-        return super().call(inputs, training=training, **how)
+    def call(self, inputs, controls=NORMAL, training=False):
+        return super().call(inputs, replace(controls, transform=None), training)
 
 
 class Uneven(Gated):
@@ -84,8 +96,8 @@ class Boastful(Gated):
 class Pairs(Gated):
     """Calls the logits of a third modality by a name of its own."""
 
-    def call(self, inputs, training=False, **how):
-        said = super().call(inputs, training=training, **how)
+    def call(self, inputs, controls=NORMAL, training=False):
+        said = super().call(inputs, controls, training)
         names = {"touch": "haptics"}
         return said._replace(unimodal={names.get(m, m): t for m, t in said.unimodal.items()})
 
@@ -110,15 +122,15 @@ class Unmixed(Gated):
 
     def __init__(self, options, modalities, classes):
         super().__init__(options, modalities, classes)
-        for layer in (*self.encoders, *self.heads):
+        for layer in (*(stage for stages in self.stages for stage in stages), *self.heads):
             layer.dtype_policy = keras.DTypePolicy(keras.config.dtype_policy().compute_dtype)
 
 
 class Reshaping(Gated):
     """Divides by the number of rows, with integers."""
 
-    def call(self, inputs, training=False, **how):
-        said = super().call(inputs, training=training, **how)
+    def call(self, inputs, controls=NORMAL, training=False):
+        said = super().call(inputs, controls, training)
         rows = tf.shape(said.logits)[0]
         return said._replace(logits=tf.reshape(said.logits, [rows, tf.size(said.logits) // rows]))
 
@@ -126,8 +138,8 @@ class Reshaping(Gated):
 class Moving(Gated):
     """Moves running means in evaluation, too."""
 
-    def call(self, inputs, training=False, **how):
-        return super().call(inputs, training=True, **how)
+    def call(self, inputs, controls=NORMAL, training=False):
+        return super().call(inputs, controls, training=True)
 
 
 class Choosy(Gated):
@@ -139,8 +151,8 @@ class Choosy(Gated):
         super().__init__(options, modalities, classes)
         self.flat = keras.layers.Flatten()
 
-    def call(self, inputs, training=False, **how):
-        return super().call({m: self.flat(x) for m, x in inputs.items()}, training=training, **how)
+    def call(self, inputs, controls=NORMAL, training=False):
+        return super().call({m: self.flat(x) for m, x in inputs.items()}, controls, training)
 
 
 class Nothing(Gated):
@@ -153,8 +165,8 @@ class Nothing(Gated):
 class Plain(Gated):
     """Returns logits alone."""
 
-    def call(self, inputs, training=False, **how):
-        return super().call(inputs, training=training, **how).logits
+    def call(self, inputs, controls=NORMAL, training=False):
+        return super().call(inputs, controls, training).logits
 
 
 def offer(factory, offers=OFFERED):
@@ -168,7 +180,10 @@ def offer(factory, offers=OFFERED):
 OFFERS = {
     each.name: each
     for each in (
-        *map(offer, (Gated, Coarse, Orphan, Leaky, Careless, Unblocked, Untouched, Uneven, Pairs)),
+        *map(
+            offer,
+            (Gated, Coarse, Orphan, Leaky, Careless, Unblocked, Unfilled, Untouched, Uneven, Pairs),
+        ),
         *map(offer, (Scaled, Unmixed, Reshaping, Moving, Choosy, Nothing, Plain)),
         offer(Boastful, ("isolation",)),
         offer(Late, ("slice", "head", "mask")),
@@ -182,6 +197,7 @@ BREAKS = {
     "leaky": "isolation",
     "careless": "keep",
     "unblocked": "blocked",
+    "unfilled": "blocked",
     "untouched": "transform",
     "uneven": "offers",
     "boastful": "offers",
