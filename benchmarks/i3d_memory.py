@@ -40,7 +40,7 @@ def build(streams: int, frames: int, size: int) -> keras.Model:
     """Build a network of RGB clips with all its variables."""
     modalities = {f"m{i}": Modality((frames, size, size, 3)) for i in range(streams)}
     network = mmtm_i3d(I3DOptions(), modalities, CLASSES)
-    for module, stages in zip(network.modules, zip(*network.stages, strict=True), strict=True):
+    for module, stages in zip(network.fusion, zip(*network.stages, strict=True), strict=True):
         module.build([stage.output.shape for stage in stages])
     return network
 

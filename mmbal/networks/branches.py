@@ -1,6 +1,7 @@
 """Networks of branches: an encoder and a classifier per modality, fusion modules in between."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeAlias
 
 import keras
 import tensorflow as tf
@@ -15,7 +16,7 @@ from mmbal.networks.network import (
     at_least_float32,
 )
 
-Layers = keras.layers.Layer | Sequence[keras.layers.Layer]
+Layers: TypeAlias = keras.layers.Layer | Sequence[keras.layers.Layer]
 
 
 class BranchNetwork(FusionNetwork):

@@ -38,8 +38,8 @@ KINDS = {
         f"{_DIGITS} --architecture NAME --strategy vanilla --epochs 10",
         {
             "options.py": OPTIONS,
-            "gate.py": "the gate and its running mean",
-            "network.py": "the branches, the classifiers and the groups of variables",
+            "gate.py": "the gate",
+            "network.py": "the branches and the classifiers around it",
         },
         tried_with=_DIGITS_NEED,
     ),

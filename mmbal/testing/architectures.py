@@ -62,8 +62,8 @@ def groups(bench: ArchitectureBench) -> None:
 
 @RULES.rule(
     why="an isolated branch must learn from its own modality alone; a leak balances nothing",
-    fix="replace every gate that feeds the branch by its running mean where `isolate` holds, also "
-    "in training",
+    fix="let `HeldMean` stand for every gate that feeds the branch where `isolate` holds, also in "
+    "training",
 )
 def isolation(bench: ArchitectureBench) -> None:
     """Isolating a branch stops the gradient from the other modalities, and only that."""

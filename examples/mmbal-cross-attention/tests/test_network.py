@@ -1,6 +1,7 @@
 """The architecture keeps the contract; tokens and attention give numbers worked by hand."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,8 +10,9 @@ from pydantic import ValidationError
 
 from mmbal import ConfigError
 from mmbal.data import Modality
+from mmbal.networks import Controls, blocked
 from mmbal.testing import parametrize_with_rules
-from mmbal_cross_attention.attention import CrossAttention, seen_by
+from mmbal_cross_attention.attention import CrossAttention
 from mmbal_cross_attention.network import build
 from mmbal_cross_attention.options import AttentionOptions
 from mmbal_cross_attention.tokens import Tokens
@@ -62,34 +64,43 @@ def attention() -> CrossAttention:
 ASKING = [tf.constant([[[1.0], [5.0]]]), tf.constant([[[7.0]]])]
 
 
-def test_every_branch_hears_the_others(attention: CrossAttention) -> None:
-    first, second = attention(ASKING)
+def heard(attention: CrossAttention, asking: list[tf.Tensor], **how: Any) -> list[list[float]]:
+    """Return what is added to the tokens of every branch."""
+    told, _ = attention(asking, **how)
+    return [(each - own)[0, :, 0].numpy() for each, own in zip(told, asking, strict=True)]
 
-    np.testing.assert_allclose(first[0, :, 0], [7, 7])
-    np.testing.assert_allclose(second[0, :, 0], [(1 + 5) / 2])
+
+def test_every_branch_hears_the_others(attention: CrossAttention) -> None:
+    first, second = heard(attention, ASKING)
+
+    np.testing.assert_allclose(first, [7, 7])
+    np.testing.assert_allclose(second, [(1 + 5) / 2])
 
 
 def test_a_blocked_branch_hears_means(attention: CrossAttention) -> None:
-    first, second = attention(ASKING, blocked=(tf.constant([2.0]), tf.constant([4.0])))
+    means = {attention.name: (tf.constant([2.0]), tf.constant([4.0]))}
 
-    np.testing.assert_allclose(first[0, :, 0], [4, 4])
-    np.testing.assert_allclose(second[0, :, 0], [2])
+    first, second = heard(attention, ASKING, controls=blocked(2, means))
+
+    np.testing.assert_allclose(first, [4, 4])
+    np.testing.assert_allclose(second, [2])
 
 
 def test_an_isolated_branch_hears_the_mean_over_training(attention: CrossAttention) -> None:
     attention(ASKING, training=True)
     attention([3 * each for each in ASKING], training=True)
 
-    held, free = attention(ASKING, isolate=tf.constant([True, False]))
+    alone, free = heard(attention, ASKING, controls=Controls(tf.constant([True, False])))
 
-    np.testing.assert_allclose(held[0, :, 0], [(7 + 21) / 2] * 2)
-    np.testing.assert_allclose(free[0, :, 0], [3])
+    np.testing.assert_allclose(alone, [(7 + 21) / 2] * 2)
+    np.testing.assert_allclose(free, [3])
 
 
-def test_three_branches_ask_all_others() -> None:
+def test_three_branches_ask_all_others(attention: CrossAttention) -> None:
     tokens = [tf.fill([1, count, 1], float(count)) for count in (1, 2, 3)]
+    told = attention.message(1, tokens)
 
-    np.testing.assert_allclose(seen_by(1, tokens, None)[0, :, 0], [1, 3, 3, 3])
+    np.testing.assert_allclose(told[0, :, 0], [(1 + 3 * 3) / 4] * 2)
 
 
 def test_a_single_modality_hears_nothing() -> None:
@@ -107,8 +118,8 @@ def test_options() -> None:
     }, 3)  # fmt: skip
     network({"image": np.ones((1, 8, 8, 1)), "table": np.ones((1, 5))})
 
-    assert [each.count for each in network.tokens] == [4, 5]
-    assert network.attention.attentions[0].num_heads == 3
+    assert [tokens.count for tokens, _ in network.stages] == [4, 5]
+    assert network.fusion[0].attentions[0].num_heads == 3
     with pytest.raises(ValidationError, match="heads must divide channels, received 4 heads of 6"):
         AttentionOptions(channels=6, heads=4)
     with pytest.raises(ConfigError, match="modality 'video' has shape"):

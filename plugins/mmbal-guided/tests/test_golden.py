@@ -14,13 +14,12 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
-from mmbal.evaluation.context import EvaluationContext
-from mmbal.evaluation.probe import Probe
-from mmbal.evaluation.utilization import Utilization
+from mmbal.evaluation import EvaluationContext, Probe, Utilization
+from mmbal.networks import blocked
 from mmbal_guided import Guided
 from mmbal_mmtm import MMTMNetwork
 
-DATA = Path(__file__).parent
+DATA = Path(__file__).parent / "data"
 LN10 = math.log(10)
 MODALITIES = ("view_0", "view_1")
 EXCITATIONS = ("fc_visual", "fc_skeleton")
@@ -58,7 +57,7 @@ def weights_in_order(network):
         for name, layer in [("conv1", convs[0]), ("conv2", convs[1]), ("fc", head)]:
             yield f"net_view_{index}.{name}.weight", layer.kernel
             yield f"net_view_{index}.{name}.bias", layer.bias
-    for number, module in enumerate(network.modules, start=1):
+    for number, module in enumerate(network.fusion, start=1):
         dense = {"fc_squeeze": module.squeeze} | dict(
             zip(EXCITATIONS, module.excitations, strict=True)
         )
@@ -120,8 +119,8 @@ def test_replay_equals_the_authors_trace(case, precision):
         np.testing.assert_allclose(
             variable.numpy(), to_keras(golden[f"final.{name}"]), err_msg=name, **close
         )
-    for number, module in enumerate(network.modules, start=1):
-        for mean, sensor in zip(module.gate_means, ("visual", "skeleton"), strict=True):
+    for number, module in enumerate(network.fusion, start=1):
+        for mean, sensor in zip(module.held_mean.means, ("visual", "skeleton"), strict=True):
             np.testing.assert_allclose(
                 mean.numpy(), golden[f"gate_mean.mmtm{number}.{sensor}"], **close
             )
@@ -151,9 +150,9 @@ def check_utilization(golden, network, precision, close):
     inputs = next(iter(context.data.batch(4)))[0]
     inputs = {m: np.reshape(x, (-1, *x.shape[2:])) for m, x in inputs.items()}
     full = network(inputs)
-    blocked = network(inputs, blocked=context.squeeze_means)
+    alone = network(inputs, blocked(2, context.squeeze_means))
     for index, modality in enumerate(MODALITIES):
-        for outputs, kind in ((full, "full"), (blocked, "blocked")):
+        for outputs, kind in ((full, "full"), (alone, "blocked")):
             np.testing.assert_allclose(
                 outputs.unimodal[modality], golden[f"eval_logits.{kind}.{index}"], **close
             )
