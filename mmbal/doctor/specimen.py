@@ -11,8 +11,9 @@ import tensorflow as tf
 
 from mmbal.networks.branches import BranchNetwork
 from mmbal.networks.fusion import Fusion
+from mmbal.strategies.context import Context
 from mmbal.strategies.step import Batch, Forward, Phase, Signals
-from mmbal.strategies.strategy import Context, Requirements, Strategy
+from mmbal.strategies.strategy import Requirements, Strategy
 
 MODALITIES = ("sight", "sound")
 WIDTH, HIDDEN, CLASSES = 6, 8, 3

@@ -19,7 +19,8 @@ from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.progress import Progress
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas
-from mmbal.strategies.strategy import Measured, SamplerPlan, Strategy
+from mmbal.strategies.context import Measured, SamplerPlan
+from mmbal.strategies.strategy import Strategy
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.training.guard import NonFiniteError
 from mmbal.training.model import BalancedModel

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.errors import ContractError
-from mmbal.strategies.strategy import SamplerPlan
+from mmbal.strategies.context import SamplerPlan
 
 Rows = dict[str, tf.Tensor]
 """What is known of the examples of an epoch before they are read: name to (rows, ...)."""

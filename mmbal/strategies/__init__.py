@@ -1,5 +1,6 @@
 """What authors of balancing strategies need."""
 
+from mmbal.strategies.context import Context, Rehearsal, SamplerPlan
 from mmbal.strategies.contributions import (
     FLOOR,
     coalitions,
@@ -12,14 +13,7 @@ from mmbal.strategies.contributions import (
 )
 from mmbal.strategies.draws import Draws
 from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
-from mmbal.strategies.strategy import (
-    Context,
-    EpochPlan,
-    Rehearsal,
-    Requirements,
-    SamplerPlan,
-    Strategy,
-)
+from mmbal.strategies.strategy import EpochPlan, Requirements, Strategy
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.strategies.tape import GlobalTape
 from mmbal.strategies.window import Windowed

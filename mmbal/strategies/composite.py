@@ -8,8 +8,9 @@ import tensorflow as tf
 
 from mmbal.errors import RequirementError
 from mmbal.networks.network import FusionNetwork
+from mmbal.strategies.context import Context
 from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
-from mmbal.strategies.strategy import Context, EpochPlan, Requirements, Strategy
+from mmbal.strategies.strategy import EpochPlan, Requirements, Strategy
 from mmbal.strategies.tape import GlobalTape
 
 WHOLLY_OWNED = {"gradient": "combine_gradients", "phases": "phases"}

@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from mmbal.options import WindowOptions
-from mmbal.strategies.strategy import Context, Strategy
+from mmbal.strategies.context import Context
+from mmbal.strategies.strategy import Strategy
 
 
 class Windowed(Strategy):

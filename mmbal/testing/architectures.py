@@ -130,14 +130,15 @@ def blocked(bench: ArchitectureBench) -> None:
             f"squeezed[{name!r}] must be one (batch, channels) tensor per modality",
         )
         means[name] = tuple(tf.reduce_mean(summary, axis=0) for summary in summaries)
-    held = controls.blocked(len(network.modalities), means)
+    blocking = controls.blocked(len(network.modalities), means)
     for modality in network.modalities:
-        read = influence(bench, modality, held, predictions=True)
+        read = influence(bench, modality, blocking, predictions=True)
         require(read.pop(modality) > 0, f"blocked, {modality} does not see its own inputs")
         told = [other for other, size in read.items() if size > 0]
         require(not told, f"blocked, the prediction of {modality} still depends on {told}")
     filled, empty = (
-        network(bench.inputs(), each).predictions for each in (held, Controls(keep=held.keep))
+        network(bench.inputs(), each).predictions
+        for each in (blocking, Controls(keep=blocking.keep))
     )
     deaf = [m for m in filled if distance([filled[m]], [empty[m]]) <= SAME]
     require(not deaf, f"blocked, zeros and means are the same to {deaf}")

@@ -158,17 +158,18 @@ class LateToy(FusionNetwork):
         features = features if controls.transform is None else controls.transform(features)
         heads = self.logits_of(features, "head")  # built in the first pass, whoever uses them
         del heads
-        said = tuple(features.values())
+        summaries = tuple(features.values())
         fused = [
             self.fuse(dict(zip(self.modalities, heard, strict=True)))
-            for heard in controls.heard(JOINT, said)
+            for heard in controls.heard(JOINT, summaries)
         ]
-        predictions = dict(zip(self.modalities, fused * len(said), strict=False))
+        predictions = dict(zip(self.modalities, fused * len(summaries), strict=False))
         logits = fused[0]
         if controls.branches_differ:
             logits = self.fuse_logits(predictions, controls.keep)
         unimodal = self.logits_of(features, "mask")
-        return Outputs(logits, unimodal, features, {JOINT: said}, {"fused": logits}, predictions)
+        squeezed, joint = {JOINT: summaries}, {"fused": logits}
+        return Outputs(logits, unimodal, features, squeezed, joint, predictions)
 
     def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
         """Return the sum of the parts of the modalities kept, and the bias."""

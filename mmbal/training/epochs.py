@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from mmbal.strategies.strategy import Context, EpochPlan, Strategy
+from mmbal.strategies.context import Context
+from mmbal.strategies.strategy import EpochPlan, Strategy
 from mmbal.training.guard import Guard, NonFiniteError
 
 

@@ -12,9 +12,10 @@ from mmbal.networks.shapes import build_from
 from mmbal.replicas.model import ReplicatedModel
 from mmbal.replicas.rows import annotated
 from mmbal.replicas.sums import global_rows, own_rows
+from mmbal.strategies.context import Context
 from mmbal.strategies.requirements import check_requirements, suited
 from mmbal.strategies.step import Batch, Step
-from mmbal.strategies.strategy import Context, EpochPlan, Strategy
+from mmbal.strategies.strategy import EpochPlan, Strategy
 from mmbal.strategies.surroundings import ALONE, Surroundings
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Policy

@@ -20,7 +20,8 @@ from mmbal.networks.shapes import saved_weights_follow
 from mmbal.options import Options
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
-from mmbal.strategies.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
+from mmbal.strategies.context import SamplerPlan
+from mmbal.strategies.strategy import EpochPlan, Requirements, Strategy
 from mmbal.testing.toys import GatedBranches
 from mmbal_guided.plugin import mmbal_components as guided_components
 

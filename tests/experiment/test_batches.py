@@ -12,7 +12,7 @@ from mmbal.data import Examples, Modality, MultimodalDataset
 from mmbal.experiment.batches import TrainingBatches, plain_batches
 from mmbal.experiment.sampler import Sampler
 from mmbal.replicas.rows import annotated
-from mmbal.strategies.strategy import SamplerPlan
+from mmbal.strategies.context import SamplerPlan
 
 
 def counted(count):

@@ -26,7 +26,8 @@ from mmbal.records.checkpoint_store import Generations
 from mmbal.records.journal import read_journal
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
-from mmbal.strategies.strategy import Requirements, SamplerPlan, Strategy
+from mmbal.strategies.context import SamplerPlan
+from mmbal.strategies.strategy import Requirements, Strategy
 from mmbal.strategies.surroundings import Surroundings
 
 EPOCHS = 3

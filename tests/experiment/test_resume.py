@@ -17,7 +17,8 @@ from mmbal.options import Options
 from mmbal.records.checkpoint_store import Generations
 from mmbal.records.journal import read_journal
 from mmbal.registry.catalogue import Provenance
-from mmbal.strategies.strategy import EpochPlan, Requirements, SamplerPlan, Strategy
+from mmbal.strategies.context import SamplerPlan
+from mmbal.strategies.strategy import EpochPlan, Requirements, Strategy
 from mmbal.training import precision
 
 STEPS, EPOCHS = 5, 4  # in batches of 5

@@ -121,7 +121,7 @@ def test_record_holds_what_the_journal_holds(toys, finished):
         np.testing.assert_equal(dict(record.scores[event["split"], event["weights"]]), values)
     for event in toys.journal(folder, "array"):
         np.testing.assert_array_equal(record.arrays[event["name"]], event["values"])
-    assert set(record.arrays) == {"squeeze_mean/mmtm_0/a", "squeeze_mean/mmtm_0/b"}
+    assert set(record.arrays) == {"squeeze_mean/gate_0/a", "squeeze_mean/gate_0/b"}
     assert record.result["steps"] == result["steps"]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from mmbal.errors import ContractError
 from mmbal.experiment.sampler import Sampler
-from mmbal.strategies.strategy import SamplerPlan
+from mmbal.strategies.context import SamplerPlan
 
 EXAMPLES = 6
 

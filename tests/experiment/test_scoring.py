@@ -27,7 +27,7 @@ def test_scores_by_split_and_means_by_module(scorer):
 
     assert list(scores) == ["validation", "test"]
     assert {"accuracy", "accuracy/a", "accuracy/b", "loss", "d_util"} <= set(scores["test"])
-    assert set(means) == {"squeeze_mean/mmtm_0/a", "squeeze_mean/mmtm_0/b"}
+    assert set(means) == {"squeeze_mean/gate_0/a", "squeeze_mean/gate_0/b"}
     assert all(mean.shape == (4,) for mean in means.values())
 
 

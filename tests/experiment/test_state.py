@@ -12,7 +12,7 @@ from mmbal.errors import MmbalError
 from mmbal.experiment.model import build_model, build_strategy
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.state import CallbackState, TrainingState
-from mmbal.strategies.strategy import SamplerPlan
+from mmbal.strategies.context import SamplerPlan
 from mmbal.strategies.surroundings import Surroundings
 
 

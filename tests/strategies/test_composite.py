@@ -7,8 +7,9 @@ import tensorflow as tf
 from mmbal import BalancedModel, Strategy
 from mmbal.errors import RequirementError
 from mmbal.strategies.composite import Composite, decisions
+from mmbal.strategies.context import SamplerPlan
 from mmbal.strategies.step import Batch, Forward, Phase, Step
-from mmbal.strategies.strategy import EpochPlan, Requirements, SamplerPlan
+from mmbal.strategies.strategy import EpochPlan, Requirements
 from mmbal_guided import Guided
 
 BATCH = Batch.of({}, tf.zeros([2]))

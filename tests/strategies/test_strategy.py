@@ -16,13 +16,9 @@ from mmbal.networks.controls import Controls
 from mmbal.networks.network import FusionNetwork
 from mmbal.replicas.rows import Annotated
 from mmbal.replicas.sums import ALL_ROWS
+from mmbal.strategies.context import Context, SamplerPlan
 from mmbal.strategies.step import Batch, Forward, Phase
-from mmbal.strategies.strategy import (
-    Context,
-    EpochPlan,
-    Requirements,
-    SamplerPlan,
-)
+from mmbal.strategies.strategy import EpochPlan, Requirements
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.strategies.tape import GlobalTape
 from mmbal.testing.toys import GatedBranches

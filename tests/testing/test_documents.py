@@ -11,7 +11,8 @@ from mmbal.data import MultimodalDataset
 from mmbal.networks.network import Outputs, VariableGroups
 from mmbal.registry.component import KINDS
 from mmbal.registry.discovery import HOOKS
-from mmbal.strategies.strategy import Context, EpochPlan, Requirements
+from mmbal.strategies.context import Context
+from mmbal.strategies.strategy import EpochPlan, Requirements
 from mmbal.testing.components import RULES as COMMON
 from mmbal.testing.rules import MODULES, rulebook
 
