@@ -186,19 +186,6 @@ def test_only_one_named_place_reads_pickles(path):
             assert node.value.value is False
 
 
-@pytest.mark.parametrize("folder", PLUGINS, ids=relative)
-def test_only_public_names_of_other_distributions_are_used(folder):
-    """What a package has in its face, and only if the distribution asks for it."""
-    packages = {each.name.replace("-", "_") for each in PLUGINS} - {folder.name.replace("-", "_")}
-    table = tomlkit.parse((folder / "pyproject.toml").read_text(encoding="utf-8"))
-    for path in folder.rglob("*.py"):
-        is_test = path.is_relative_to(folder / "tests")
-        asked = requirements(table) if is_test else table["project"]["dependencies"]
-        own = {Requirement(each).name.replace("-", "_") for each in asked}
-        used = {name for name in imports(path) if name.split(".")[0] in packages}
-        assert used <= own, path
-
-
 def test_installed_plugins_have_no_problems():
     assert discover().problems == []
 
