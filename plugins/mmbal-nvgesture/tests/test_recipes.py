@@ -82,7 +82,7 @@ def test_streams_start_from_the_weights_that_are_named_and_the_sample_trains_the
     model.run_eagerly = True
     logits = [v for head in network.heads for v in head.trainable_variables]
     before = [v.numpy() for v in logits]
-    model.fit(batches.dataset.take(1), verbose=0, shuffle=False)
+    model.fit(batches.dataset, steps_per_epoch=1, verbose=0, shuffle=False)
 
     (loss,) = model.trace.read().loss
     assert np.isfinite(loss)
