@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ConfigError
+from mmbal.networks import Controls
 from mmbal.strategies import Batch, Context, Phase, true_class_scores
 from mmbal_forward import OPM
 from mmbal_forward.opm import dropping_rates, enlargement
@@ -79,7 +80,9 @@ def modulate(make_network, make_data):
         inputs, labels = make_data(modalities, examples)
         batch = Batch.of(inputs, tf.constant(labels))
         before = network(inputs).features
-        after = network(inputs, transform=strategy.forward(batch, Phase()).transform).features
+        after = network(
+            inputs, Controls(transform=strategy.forward(batch, Phase()).transform)
+        ).features
         scores = true_class_scores(network.logits_of(before, "slice"), labels)
         rates = dropping_rates(scores, strategy.options.rate, strategy.options.sensitivity)
         return before, after, dict(zip(modalities, rates.numpy(), strict=True))
