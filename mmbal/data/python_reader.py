@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
-    from mmbal.data import Modality
+    from mmbal.data.contract import Modality
 
 _numbers = itertools.count()
 _failures: dict[str, MmbalError] = {}

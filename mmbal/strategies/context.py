@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import keras
 import numpy as np
@@ -11,9 +11,6 @@ from mmbal.data import Examples
 from mmbal.errors import RequirementError
 from mmbal.networks.network import FusionNetwork
 from mmbal.strategies.surroundings import ALONE, Surroundings
-
-if TYPE_CHECKING:
-    from mmbal.strategies.strategy import Strategy
 
 Measured = TypeVar("Measured")
 Offered = TypeVar("Offered")
@@ -42,7 +39,7 @@ class Rehearsal(Protocol):
 
     def __call__(
         self,
-        strategy: "Strategy",
+        strategy: Any,
         epochs: int,
         measure: Callable[[], Measured],
         *,
@@ -54,7 +51,7 @@ class Rehearsal(Protocol):
         Weights, statistics and random states are those of before afterwards, whatever happens.
 
         Args:
-            strategy: to train with, with a fresh copy of the run's optimizer; one that needs
+            strategy: a `Strategy` to train with, with a fresh copy of the run's optimizer; one that needs
                 the network alone.
             epochs: passes over the examples.
             measure: called on the host before and after training.
