@@ -51,8 +51,8 @@ class Rehearsal(Protocol):
         Weights, statistics and random states are those of before afterwards, whatever happens.
 
         Args:
-            strategy: a `Strategy` to train with, with a fresh copy of the run's optimizer; one that needs
-                the network alone.
+            strategy: a `Strategy`, trained with a fresh copy of the run's optimizer; one that
+                needs the network alone.
             epochs: passes over the examples.
             measure: called on the host before and after training.
             plan: the examples of every epoch; None for those that the run shows now.
