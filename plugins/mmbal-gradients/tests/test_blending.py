@@ -254,16 +254,6 @@ class TestAlone:
         with pytest.raises(RequirementError, match="`fit` alone offers no"):
             train(GradientBlending(), late())
 
-    def test_one_modality_is_plain(self, late, context, make_step):
-        network = late("a")
-        strategy = GradientBlending()
-        facts = context(network)
-        strategy.context = facts
-        strategy.build(facts)
-        assert strategy.begin_epoch(0, facts) is None
-        joint = {"fused": tf.constant(1.0)}
-        assert strategy.losses(make_step(network), joint) is joint
-
 
 def test_options():
     for wrong in ({"estimate": "never"}, {"super_epoch": 0}, {"share": 0}, {"share": 1}):

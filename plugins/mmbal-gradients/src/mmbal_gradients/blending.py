@@ -66,10 +66,8 @@ class GradientBlending(Strategy):
             len(context.examples or ()), self.options.share, context.seed
         )
 
-    def begin_epoch(self, epoch: int, context: Context) -> EpochPlan | None:
+    def begin_epoch(self, epoch: int, context: Context) -> EpochPlan:
         """Estimate the weights if it is time; show what is not held out."""
-        if len(context.modalities) == 1:
-            return None
         length = self._length_of_rehearsals(epoch)
         if length:
             self._estimate(epoch, length)
@@ -77,8 +75,6 @@ class GradientBlending(Strategy):
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the weighted loss of every objective."""
-        if len(self.context.modalities) == 1:
-            return joint
         weights = tf.unstack(tf.convert_to_tensor(self.weights))
         found = {
             name: step.loss_of(logits)
