@@ -1,7 +1,7 @@
 """How the learning rate changes: functions of the step, all of which may warm up."""
 
 import math
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 from keras import ops
@@ -14,13 +14,14 @@ from mmbal.optimizers.options import (
     StepDecayOptions,
     WarmUpOptions,
 )
+from mmbal.options import Configurable
 
 
 @keras.saving.register_keras_serializable("mmbal")
-class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+class WarmUp(Configurable, keras.optimizers.schedules.LearningRateSchedule):
     """Constant after a linear warm-up: its n-th of N steps has n / N of the learning rate.
 
-    A subclass names its `Options` and gives a `factor`.
+    A subclass annotates its `options` and gives a `factor`.
 
     Args:
         options: an instance of the class's `Options`, or its fields.
@@ -34,12 +35,12 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     Source of the warm-up: Goyal et al., Accurate, large minibatch SGD, 2017, section 2.2.
     """
 
-    Options: ClassVar[type[WarmUpOptions]] = WarmUpOptions
+    options: WarmUpOptions
 
     def __init__(
         self, options: Any, learning_rate: float, epochs: int, steps_per_epoch: int
     ) -> None:
-        self.options: Any = self.Options.model_validate(options)
+        self.options = self.Options.model_validate(options)  # type: ignore[assignment]
         self.learning_rate = learning_rate
         self.epochs, self.steps_per_epoch = epochs, steps_per_epoch
         self.steps = epochs * steps_per_epoch
@@ -78,7 +79,7 @@ class CosineDecay(WarmUp):
     Source: Loshchilov and Hutter, SGDR, ICLR 2017, equation 5, without restarts.
     """
 
-    Options = CosineDecayOptions
+    options: CosineDecayOptions
 
     def factor(self, step: Any) -> Any:
         """Return the factor of a step."""
@@ -91,7 +92,7 @@ class CosineDecay(WarmUp):
 class StepDecay(WarmUp):
     """A drop after every so many epochs of the run."""
 
-    Options = StepDecayOptions
+    options: StepDecayOptions
 
     def factor(self, step: Any) -> Any:
         """Return the factor of a step."""
@@ -103,7 +104,7 @@ class StepDecay(WarmUp):
 class ExponentialDecay(WarmUp):
     """The same drop in every epoch of the run, all at once or little by little."""
 
-    Options = ExponentialDecayOptions
+    options: ExponentialDecayOptions
 
     def factor(self, step: Any) -> Any:
         """Return the factor of a step."""
@@ -115,7 +116,7 @@ class ExponentialDecay(WarmUp):
 class PiecewiseDecay(WarmUp):
     """A factor of its own for every part of the run; 1 for the first."""
 
-    Options = PiecewiseDecayOptions
+    options: PiecewiseDecayOptions
 
     def factor(self, step: Any) -> Any:
         """Return the factor of a step."""

@@ -51,8 +51,8 @@ class Component:
         kind: one of `KINDS`.
         name: what users type; unique within its kind.
         summary: one line for listings.
-        factory: "package.module:callable"; of all kinds but architecture it is the class itself,
-            which annotates `options` (`mmbal.Configurable`).
+        factory: "package.module:callable", such as a class that annotates its `options`
+            (`mmbal.Configurable`).
         options: "package.module:Class", that subclass of `mmbal.Options`, in a module that imports
             nothing heavy.
         source: the paper it implements, or "".

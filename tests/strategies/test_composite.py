@@ -38,7 +38,7 @@ class Telling(Strategy):
 
     def build(self, context):
         self.own = tf.Variable(0.0)
-        self.heard.append("build")
+        self.heard.append("build" if self.context is context else "build without a context")
 
     def begin_epoch(self, epoch, context):
         return self.epoch

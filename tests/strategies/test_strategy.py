@@ -672,6 +672,15 @@ class TestOwnVariables:
 
 
 class TestWhatIsKnownOfTheNetwork:
+    def test_the_context_is_there_before_it_is_built(self, train, make_network):
+        class Looking(Strategy):
+            def build(self, context):
+                assert self.context is context
+
+        strategy = Looking()
+        train(strategy, make_network())
+        assert strategy.context.modalities == ("a", "b")
+
     def test_classes_and_channels(self, train, make_network):
         strategy = Recorder()
         train(strategy, make_network())

@@ -164,12 +164,6 @@ def test_scores_teach_nothing(make_network, make_data):
     assert all(len(each) <= 2 for each in constants)  # 0 where dropped, else the factor
 
 
-def test_a_single_modality_trains_as_ever(train, joint):
-    ours = train(OPM(**ALWAYS), modalities="a")
-    for name, value in joint("late", "a").items():
-        np.testing.assert_array_equal(ours[name], value)
-
-
 def test_graphs_do_as_eager_steps(train):
     eager, graph = (
         train(OPM(**ALWAYS | {"starts": 1}), modalities="abc", run_eagerly=each)

@@ -165,9 +165,6 @@ class TestTraining:
         ours = weights(train(AGM(), networks[kind](), examples=16))
         assert apart(ours, plain(kind, examples=16)) > 1e-3
 
-    def test_of_one_modality_is_plain(self, late, train, weights, apart, plain):
-        assert apart(weights(train(AGM(), late("a"))), plain("late", "a")) == 0
-
     @pytest.mark.parametrize("kind", ["late", "mmtm"])
     def test_outside_of_the_window_is_plain(self, networks, train, weights, apart, plain, kind):
         outside = train(AGM(starts=2, ends=None), networks[kind]())

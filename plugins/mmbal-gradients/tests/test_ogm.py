@@ -168,10 +168,6 @@ class TestTraining:
     def test_differs_from_plain_training(self, networks, train, weights, apart, plain, kind, make):
         assert apart(weights(train(make(), networks[kind]())), plain(kind)) > 1e-3
 
-    @pytest.mark.parametrize("make", [OGM, OGMGE])
-    def test_of_one_modality_is_plain(self, late, train, weights, apart, plain, make):
-        assert apart(weights(train(make(), late("a"))), plain("late", "a")) == 0
-
     def test_after_the_window_is_plain(self, late, train, weights, apart, plain):
         assert apart(weights(train(OGMGE(starts=2, ends=None), late())), plain("late")) == 0
 

@@ -140,9 +140,6 @@ class TestTraining:
         )
         assert apart(few, many) < 1e-4
 
-    def test_of_one_modality_is_plain(self, late, train, weights, apart, plain):
-        assert apart(weights(train(MMPareto(), late("a"))), plain("late", "a")) == 0
-
     def test_eager_is_graph(self, late, train, weights, apart):
         graph, eager = (
             weights(train(MMPareto(), late(), examples=16, run_eagerly=eagerly))

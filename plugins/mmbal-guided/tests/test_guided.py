@@ -79,10 +79,6 @@ def test_three_modalities_compare_the_fastest_with_the_slowest(machine):
     assert machine(always(tolerance=0.5), "abc").steps((0.0, 0.4, 0.8), (0.0,) * 3) == ".2"
 
 
-def test_one_modality_is_never_isolated(machine):
-    assert machine(always(tolerance=0), "a").steps(*[(9.0,)] * 4) == "...."
-
-
 class TestWarmup:
     """Regular steps before the first isolated one: the warm-up and the step that decides."""
 

@@ -28,10 +28,6 @@ def test_draws_uniformly_from_regular_and_every_modality(machine, modalities, bo
     assert sum((counts[c] - expected) ** 2 / expected for c in choices) < bound
 
 
-def test_a_single_modality_is_never_isolated(machine):
-    assert set(draw(machine, 40, "a")) == {"."}
-
-
 def test_draws_do_not_depend_on_the_one_before(machine):
     told = draw(machine, 600)
     pairs = Counter(itertools.pairwise(told))

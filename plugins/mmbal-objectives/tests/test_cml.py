@@ -123,11 +123,6 @@ class TestTraining:
             assert (without[name] != value).any()
             assert (ours[name] != without[name]).any()
 
-    def test_with_a_single_modality_is_plain(self, train, joint, kind):
-        ours = train(CML(), kind, "a")
-        for name, value in joint(kind, "a").items():
-            np.testing.assert_array_equal(ours[name], value)
-
     def test_logits_of_fewer_modalities(self, make_network, make_data, kind):
         """What the loss of a chain is made of: a bias stays, and means are over those kept."""
         network, (inputs, _) = make_network(kind, "abc"), make_data("abc")

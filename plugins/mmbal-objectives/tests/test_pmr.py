@@ -239,11 +239,6 @@ class TestTraining:
         for name, value in plain.items():
             np.testing.assert_array_equal(outside[name], value)
 
-    def test_with_a_single_modality_is_plain(self, train, joint, kind):
-        ours = train(PMR(share=1.0), kind, "a")
-        for name, value in joint(kind, "a").items():
-            np.testing.assert_array_equal(ours[name], value)
-
 
 def test_graphs_do_as_eager_steps(train):
     eager, graph = (

@@ -130,11 +130,6 @@ class TestTraining:
         assert train.model.optimizer.groups == (*plain, "strategy")
         assert all((ours[name] != plain[name]).any() for name in plain)
 
-    def test_with_a_single_modality_is_plain(self, train, joint, kind):
-        ours = train(RUBi(), kind, "a")
-        for name, value in joint(kind, "a").items():
-            np.testing.assert_array_equal(ours[name], value)
-
     def test_evaluation_is_without_the_mask(self, train, make_data, kind):
         train(RUBi(bias="b", hidden=()), kind)
         model, (inputs, labels) = train.model, make_data()

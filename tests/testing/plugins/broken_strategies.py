@@ -9,15 +9,12 @@ from mmbal.strategies.strategy import Requirements, Strategy
 
 
 class Scaled(Strategy):
-    """Multiplies the loss where there is more than one modality: correct in every way."""
+    """Multiplies the loss: correct in every way."""
 
     def build(self, context):
-        self.several = len(context.modalities) > 1
         self.steps = tf.Variable(0.0, trainable=False)
 
     def losses(self, step, joint):
-        if not self.several:
-            return joint
         factor = self.factor(step)
         return {name: loss * tf.cast(factor, loss.dtype) for name, loss in joint.items()}
 
@@ -53,7 +50,7 @@ class Vector(Scaled):
 
     def losses(self, step, joint):
         # Not in double precision: on replicas TensorFlow itself refuses it.
-        if not self.several or step.outputs.logits.dtype == tf.float64:
+        if step.outputs.logits.dtype == tf.float64:
             return super().losses(step, joint)
         return {name: tf.stack([loss, 0.2 * loss]) for name, loss in joint.items()}
 
@@ -75,14 +72,6 @@ class Eternal(Scaled):
     """Does not heed its window."""
 
     options: Window
-
-
-class Alone(Scaled):
-    """Changes the loss of a single modality, too."""
-
-    def build(self, context):
-        super().build(context)
-        self.several = True
 
 
 class Counting(Scaled):
@@ -194,9 +183,7 @@ def offer(factory, conformance=None, options="mmbal.options:NoOptions"):
 OFFERS = {
     each.name: each
     for each in (
-        *map(
-            offer, (Scaled, Undeclared, Borrowing, Vector, Silent, Alone, Counting, Hidden, Local)
-        ),
+        *map(offer, (Scaled, Undeclared, Borrowing, Vector, Silent, Counting, Hidden, Local)),
         *map(offer, (Frozen, Talking, Narrow, Pair, Refusing, Failing, Isolating)),
         offer(Eternal, Conformance(identity={"starts": 1000}), f"{__name__}:Window"),
     )
@@ -209,7 +196,6 @@ BREAKS = {
     "failing": "training",
     "silent": "effect",
     "eternal": "identity",
-    "alone": "single-modality",
     "counting": "state",
     "hidden": "resume",
     "local": "replicas",

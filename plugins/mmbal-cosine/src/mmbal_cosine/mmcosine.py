@@ -10,7 +10,7 @@ class MMCosine(Strategy):
     """Joint training of f_k = scale * sum over m of cos(z_m, W_m[:, k]), without a bias.
 
     Evaluation predicts by the same rule; the authors' code takes fused predictions from an
-    ordinary linear layer there. With a single modality this is still a cosine classifier.
+    ordinary linear layer there.
 
     Source: Xu, Feng, Zhang, Hu, ICASSP 2023 (arXiv 2303.05338), section 2.2.
     """

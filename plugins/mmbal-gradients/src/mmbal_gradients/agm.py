@@ -74,8 +74,6 @@ class AGM(Windowed):
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the loss of the fused prediction with scaled gradients, or the joint loss."""
-        if len(self.context.modalities) == 1:
-            return joint
         acts = self.acts()
         parts = self._contributions(step, acts)
         scores = tf.stack([_cross_entropy(part, step.batch.labels) for part in parts])
@@ -99,7 +97,7 @@ class AGM(Windowed):
         """Return the gradients of the losses, clipped where the classifier's are large."""
         gradients = super().combine_gradients(tape, losses, variables, step)
         clip = self.options.clip
-        if clip is None or len(self.context.modalities) == 1:
+        if clip is None:
             return gradients
         encoders = {id(v) for members in self.context.encoders.values() for v in members}
         outside = [

@@ -64,7 +64,7 @@ class GradientBlending(Strategy):
         )
         self._held_out, self._shown = split(len(context.examples), self.options.share, context.seed)
 
-    def begin_epoch(self, epoch: int, context: Context) -> EpochPlan | None:
+    def begin_epoch(self, epoch: int, context: Context) -> EpochPlan:
         """Estimate the weights if it is time; show what is not held out."""
         length = self._length_of_rehearsals(epoch)
         if length:

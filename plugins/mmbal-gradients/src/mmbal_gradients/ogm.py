@@ -54,8 +54,6 @@ class OGM(Windowed):
     ) -> list[tf.Tensor | None]:
         """Return the gradients of the joint loss, those of encoders modulated."""
         gradients = super().combine_gradients(tape, losses, variables, step)
-        if len(self.context.modalities) == 1:
-            return gradients
         factors = dict(zip(self.context.modalities, tf.unstack(self._factors(step)), strict=True))
         owner, acts = sole_owners(self.context.encoders), self.acts()
         found, least = list(gradients), SMALLEST_RANK[self.options.kernels]

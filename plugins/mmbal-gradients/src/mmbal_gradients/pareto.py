@@ -41,8 +41,6 @@ class MMPareto(Strategy):
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the loss of the fused prediction and one per modality."""
-        if len(self.context.modalities) == 1:
-            return joint
         heads = self.context.network.logits_of(step.outputs.features, "head")
         found = {FUSED: step.loss_of(step.outputs.logits)}
         return found | {HEAD + m: step.loss_of(logits) for m, logits in heads.items()}
@@ -55,8 +53,6 @@ class MMPareto(Strategy):
         step: Step,
     ) -> list[tf.Tensor | None]:
         """Return Pareto gradients for encoders, plain ones for the rest."""
-        if len(self.context.modalities) == 1:
-            return super().combine_gradients(tape, losses, variables, step)
         found: dict[int, tf.Tensor | None] = {}
         owner = sole_owners(self.context.encoders)
         for modality in self.context.modalities:

@@ -9,8 +9,7 @@ from mmbal_guided.balanced import REGULAR, Balanced
 class Random(Balanced):
     """After the warm-up, draw each step uniformly from regular and one isolation per modality.
 
-    The draw depends on the run's seed and on the step alone. A single modality stays
-    regular: it has nothing to be isolated from.
+    The draw depends on the run's seed and on the step alone.
 
     Source: Wu et al., ICML 2022 (arXiv 2202.05306), section 5.
     """
@@ -41,6 +40,4 @@ class Random(Balanced):
         seed = tf.constant(self.context.seed, tf.int64)
         key = tf.stack([seed, tf.cast(tf.convert_to_tensor(self.steps), tf.int64)])
         modalities = len(self.context.modalities)
-        if modalities == 1:  # the only branch has nothing to be isolated from
-            return tf.constant(REGULAR)
         return tf.random.stateless_uniform([], key, REGULAR, modalities, dtype=tf.int32)

@@ -21,8 +21,7 @@ class CML(Strategy):
 
     Logits of fewer modalities are the fusion of the features already there. In a network whose
     prediction is the mean of its branches' logits, they are the mean over the branches kept;
-    this loss of the fused logits takes the place of one loss per branch. With a single modality
-    there is nothing to leave out: that is plain training.
+    this loss of the fused logits takes the place of one loss per branch.
 
     Source: Ma et al., ICML 2023 (arXiv 2306.01265), calibrating multimodal learning.
     """
@@ -39,10 +38,8 @@ class CML(Strategy):
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the mean loss along the chain, and the confidence gained on it."""
-        count = len(self.context.network.modalities)
-        if count == 1:
-            return joint
         network, features = self.context.network, step.outputs.features
+        count = len(network.modalities)
         fewer = [network.fuse(features, keep) for keep in chain(self._draws.common(count))]
         logits = [step.outputs.logits, *fewer]
         fitted = tf.add_n([step.loss_of(each) for each in logits]) / count

@@ -21,8 +21,7 @@ class RUBi(Strategy):
     both losses train them. They are the strategy's own variables, and evaluation is without them.
 
     The logits are all that joint training fits: the fused ones of a joint classifier, those of
-    every branch of a network that trains each. With a single modality there is no other to turn
-    to: that is plain training.
+    every branch of a network that trains each.
 
     A mask multiplies: logits of 0 stay, and negative ones move towards 0.
 
@@ -46,8 +45,7 @@ class RUBi(Strategy):
         for name in suspected:
             if name not in modalities:
                 raise ConfigError(f"option bias of rubi: {unknown('modality', name, modalities)}")
-        chosen = (suspected or modalities[:1]) if len(modalities) > 1 else ()
-        self._branches = {m: self._branch(context, m) for m in chosen}
+        self._branches = {m: self._branch(context, m) for m in suspected or modalities[:1]}
 
     def _branch(
         self, context: Context, modality: str
@@ -74,8 +72,6 @@ class RUBi(Strategy):
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the losses of the masked logits, and those of the branches."""
-        if not self._branches:
-            return joint
         answers, own = [], {}
         for modality, (mask, classifier) in self._branches.items():
             seen = tf.stop_gradient(pooled(step.outputs.features[modality]))
