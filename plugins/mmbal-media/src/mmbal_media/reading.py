@@ -34,7 +34,7 @@ def read_by(
     """
     import numpy as np
 
-    arrays = {name: Modality(each.shape, "uint8") for name, each in modalities.items()}
+    arrays = {name: Modality(one.shape, "uint8") for name, one in modalities.items()}
     arrays[LABEL] = Modality((), "int64")
 
     def tensors(read: Reader) -> Callable[..., Any]:

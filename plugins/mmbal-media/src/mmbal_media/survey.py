@@ -58,7 +58,8 @@ class Survey(Generic[AnExample]):
 
     def lines(self, *, fatal: bool = False) -> list[str]:
         """Return all problems, or the fatal ones, as `mmbal data check` prints them."""
-        return [f"{self.root}/{each.text}" for each in self.problems if each.fatal or not fatal]
+        problems = [problem for problem in self.problems if problem.fatal or not fatal]
+        return [f"{self.root}/{problem.text}" for problem in problems]
 
     def joined_by(self, problems: Iterable[Problem]) -> "Survey[AnExample]":
         """Return the same with further problems."""

@@ -49,11 +49,11 @@ def list_objects(
         for split in SPLITS:
             grouped = _list_folder(root, class_name, split, problems)
             for key in sorted(grouped):
-                each = Object3D(
+                item = Object3D(
                     key=key, split=split, label=label, class_name=class_name, files=grouped[key]
                 )
-                objects.append(each)
-                problems += _missing(each, views)
+                objects.append(item)
+                problems += _missing(item, views)
     problems += _in_both(objects)
     return Survey(root, objects, problems)
 
@@ -85,21 +85,21 @@ def _list_folder(
     return grouped
 
 
-def _missing(each: Object3D, views: Collection[int]) -> Iterable[Problem]:
-    missing = [view + 1 for view in sorted(views) if view not in each.files]
+def _missing(item: Object3D, views: Collection[int]) -> Iterable[Problem]:
+    missing = [view + 1 for view in sorted(views) if view not in item.files]
     if missing:
-        have = ranges([view + 1 for view in sorted(each.files)]) or "none"
+        have = ranges([view + 1 for view in sorted(item.files)]) or "none"
         noun = "view" if len(missing) == 1 else "views"
-        yield Problem(f"{each.place}: {noun} {ranges(missing)} missing (have {have})", (each.key,))
+        yield Problem(f"{item.place}: {noun} {ranges(missing)} missing (have {have})", (item.key,))
 
 
 def _in_both(objects: Iterable[Object3D]) -> Iterable[Problem]:
     splits: dict[str, list[Object3D]] = defaultdict(list)
-    for each in objects:
-        splits[each.key].append(each)
+    for item in objects:
+        splits[item.key].append(item)
     for key, those in splits.items():
         if len(those) > 1:
-            places = " and ".join(f"{each.class_name}/{each.split}" for each in those)
+            places = " and ".join(f"{item.class_name}/{item.split}" for item in those)
             what = "is in both splits" if len({e.split for e in those}) > 1 else "occurs twice"
             yield Problem(f"{places}: {key} {what}", (key,))
 

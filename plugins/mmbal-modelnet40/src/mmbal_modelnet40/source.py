@@ -64,14 +64,14 @@ class ModelNet40(MediaSource[Object3D]):
 
     def require_sound(self, survey: Survey[Object3D]) -> None:
         """Refuse classes of which skipping has left nothing to train or to test on."""
-        sound = {(each.class_name, each.split) for each in survey.sound()}
+        sound = {(item.class_name, item.split) for item in survey.sound()}
         for name in self.class_names(survey.examples):
             if not {(name, split) for split in SPLITS} <= sound:
                 raise MmbalError(f"{survey.root}/{name}: no sound object to train or to test on")
 
     def class_names(self, examples: Sequence[Object3D]) -> tuple[str, ...]:
         """Return the classes by the alphabet."""
-        return tuple(sorted({each.class_name for each in examples}))
+        return tuple(sorted({item.class_name for item in examples}))
 
     def scale(self, name: str, pixels: "tf.Tensor") -> "tf.Tensor":
         """Normalise by the mean and deviation of ImageNet."""

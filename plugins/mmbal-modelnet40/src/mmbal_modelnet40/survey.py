@@ -28,46 +28,46 @@ def survey(
     """
     chosen = list(views)
 
-    def look(each: Object3D) -> tuple[Object3D, list[Problem]]:
+    def look(item: Object3D) -> tuple[Object3D, list[Problem]]:
         arrays: dict[str, View] = {}
         problems: list[Problem] = []
-        for number in (number for number in chosen if number in each.files):
-            path = each.files[number]
-            view = inspect_view(each.key, number, path, options.image_size, decoded)
+        for number in (number for number in chosen if number in item.files):
+            path = item.files[number]
+            view = inspect_view(item.key, number, path, options.image_size, decoded)
             if isinstance(view, View):
                 arrays[f"view_{number}"] = view
             else:
-                problems.append(Problem(f"{each.class_name}/{each.split}/{view}", (each.key,)))
-        seen = replace(each, arrays=arrays)
+                problems.append(Problem(f"{item.class_name}/{item.split}/{view}", (item.key,)))
+        seen = replace(item, arrays=arrays)
         return seen, problems + list(_unequal(seen))
 
     looked = look_at(listing.examples, look, options.workers)
-    objects = [each for each, _ in looked]
+    objects = [item for item, _ in looked]
     problems = [problem for _, faults in looked for problem in faults]
     if options.image_size is None:
         problems += _odd_sizes(objects)
     return replace(listing, examples=objects).joined_by(problems)
 
 
-def _unequal(each: Object3D) -> Iterator[Problem]:
-    views = sorted(each.arrays.values(), key=lambda view: view.number)
+def _unequal(item: Object3D) -> Iterator[Problem]:
+    views = sorted(item.arrays.values(), key=lambda view: view.number)
     for view in views[1:]:
         if view.size != views[0].size:
             pair = (f"view {one.number + 1} is {one.size}" for one in (views[0], view))
-            yield Problem(f"{each.place}: {', '.join(pair)}", (each.key,))
+            yield Problem(f"{item.place}: {', '.join(pair)}", (item.key,))
             return
 
 
 def _odd_sizes(objects: Sequence[Object3D]) -> Iterator[Problem]:
-    sizes = [next((view.size for view in each.arrays.values()), "") for each in objects]
+    sizes = [next((view.size for view in item.arrays.values()), "") for item in objects]
     counts = Counter(size for size in sizes if size)
     if len(counts) < 2:
         return
     usual, number = counts.most_common(1)[0]
-    for each, size in zip(objects, sizes, strict=True):
+    for item, size in zip(objects, sizes, strict=True):
         if size not in ("", usual):
             yield Problem(
-                f"{each.place}: images of {size}, but {number:,} objects have {usual}; "
+                f"{item.place}: images of {size}, but {number:,} objects have {usual}; "
                 "image_size makes them equal",
-                (each.key,),
+                (item.key,),
             )

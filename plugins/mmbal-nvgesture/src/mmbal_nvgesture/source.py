@@ -88,8 +88,9 @@ class NVGesture(MediaSource[Clip]):
     def facts(self, example: Clip) -> bytes:
         """Return label, files and windows."""
         strips = [
-            (name, each.media.path.name, each.media.size, each.media.first, each.start, each.end)
-            for name, each in example.arrays.items()
+            (name, file.path.name, file.size, file.first, strip.start, strip.end)
+            for name, strip in example.arrays.items()
+            for file in [strip.media]
         ]
         return repr((example.path, example.label, strips)).encode()
 
