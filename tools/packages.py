@@ -25,8 +25,9 @@ def build(root: Path, folder: Path) -> list[Path]:
     """
     if folder.exists() and any(folder.iterdir()):
         raise Refusal(f"{folder} must be empty: old packages would be among the new ones")
-    build = ("build", "--all-packages", "--no-create-gitignore", "--python", sys.executable)
+    build = ("build", "--all-packages", "--python", sys.executable)
     call(root, "uv", *build, "--out-dir", folder.resolve())
+    (folder / ".gitignore").unlink(missing_ok=True)  # uv's
     files = sorted(folder.resolve().iterdir())
     for wheel in (file for file in files if file.suffix == ".whl"):
         check_contents(root, wheel)
