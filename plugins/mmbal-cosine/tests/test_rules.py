@@ -37,7 +37,7 @@ def test_there_is_no_bias():
         assert tape.gradient(total, BIAS) is None
 
 
-@pytest.mark.parametrize(("rule", "bound"), zip(RULES, (20, 10), strict=True))
+@pytest.mark.parametrize(("rule", "bound"), [(RULES[0], 20), (RULES[1], 10)])
 def test_lengths_do_not_count(rule, bound):
     def logits(scale):
         features = {m: scale * z for m, z in FEATURES.items()}
