@@ -5,12 +5,12 @@ their hook markers and descriptions from here. The names of data and training be
 loaded on first use.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mmbal.environment  # noqa: F401
 from mmbal.capabilities import CAPABILITIES
 from mmbal.errors import ConfigError, DataFormatError, MmbalError, PluginError
+from mmbal.lazy import lazy_names
 from mmbal.registry.component import Component, Conformance, Recipe
 from mmbal.registry.hookspecs import API_VERSION, hookimpl
 from mmbal.version import __version__ as __version__
@@ -41,21 +41,19 @@ __all__ = [
     "Strategy",
     "WindowOptions",
     "hookimpl",
+    "lazy_names",
 ]
 
-_LAZY = {
-    "BalancedModel": "mmbal.training.model",
-    "Configurable": "mmbal.options",
-    "Examples": "mmbal.data",
-    "FusionNetwork": "mmbal.networks.network",
-    "NoOptions": "mmbal.options",
-    "Options": "mmbal.options",
-    "Strategy": "mmbal.strategies.strategy",
-    "WindowOptions": "mmbal.options",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'mmbal' has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "BalancedModel": "mmbal.training.model",
+        "Configurable": "mmbal.options",
+        "Examples": "mmbal.data",
+        "FusionNetwork": "mmbal.networks.network",
+        "NoOptions": "mmbal.options",
+        "Options": "mmbal.options",
+        "Strategy": "mmbal.strategies.strategy",
+        "WindowOptions": "mmbal.options",
+    },
+)

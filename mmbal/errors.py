@@ -80,6 +80,19 @@ def counted(count: int, noun: str) -> str:
     return f"1 {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
+def first_line(error: BaseException, *, typed: bool = True) -> str:
+    """Return an exception as one line: its type and the first line of what it says.
+
+    Args:
+        error: that was raised.
+        typed: whether the type is named where the exception says anything.
+    """
+    lines, kind = str(error).strip().splitlines(), type(error).__name__
+    if not lines:
+        return kind
+    return f"{kind}: {lines[0]}" if typed else lines[0]
+
+
 @contextmanager
 def attempting(deed: str) -> Iterator[None]:
     """Tell what the operating system refuses in one line.

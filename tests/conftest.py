@@ -115,7 +115,7 @@ def make_network():
     import keras
     import numpy as np
 
-    from mmbal.testing.toys import GatedBranches
+    from mmbal.laboratory.toys import GatedBranches
 
     def make(modalities="ab", seed=1):
         keras.utils.set_random_seed(seed)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mmbal.errors import MmbalError, attempting, counted
+from mmbal.errors import MmbalError, attempting, counted, first_line
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,11 @@ def test_what_the_system_refuses_is_one_line(error, reason):
 def test_other_errors_stay_what_they_are():
     with pytest.raises(KeyError), attempting("write here"):
         raise KeyError
+
+
+def test_an_exception_is_one_line_and_never_empty():
+    error = ValueError("\nno label\nat row 3\n")
+
+    assert first_line(error) == "ValueError: no label"
+    assert first_line(error, typed=False) == "no label"
+    assert first_line(KeyError()) == first_line(KeyError(), typed=False) == "KeyError"

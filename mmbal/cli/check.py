@@ -1,7 +1,7 @@
 """`mmbal plugins check`: whether components keep the contract."""
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,8 @@ from mmbal.registry.component import KINDS, Component
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mmbal.laboratory.finding import Finding
     from mmbal.registry.catalogue import Catalogue
-    from mmbal.testing.runner import Finding
 
 CHECKED = ("dataset", "architecture", "strategy")
 """Kinds that there are rules for."""
@@ -67,17 +67,19 @@ def check(
         raise MmbalError(
             f"{name!r} has {len(components)} components; --set, --rule and --data-dir are of one"
         )
-    out, findings = console(), []
+    out, rows, failed = console(), [], 0
     for component in components:
         for finding in _quietly(_findings(catalogue, component, options, rules, data_dir)):
-            findings.append(finding)
+            rows.append(_as_row(component, finding))
+            failed += finding.status == "failed"
             if not as_json:
-                _show(out, finding)
-    failed = [finding for finding in findings if finding.status == "failed"]
+                _show(out, rows[-1])
     if as_json:
-        print_json(_as_object(name, findings))
+        import mmbal
+
+        print_json({"mmbal": mmbal.__version__, "name": name, "ok": not failed, "rules": rows})
     if failed:
-        count = "1 rule is" if len(failed) == 1 else f"{len(failed)} rules are"
+        count = "1 rule is" if failed == 1 else f"{failed} rules are"
         click.echo(f"error: {name}: {count} broken", err=True)
         ctx.exit(USER_ERROR)
 
@@ -144,25 +146,30 @@ def _find(catalogue: "Catalogue", name: str, kind: str | None) -> list[Component
     return found
 
 
-def _show(out: "Console", finding: "Finding") -> None:
+def _as_row(component: Component, finding: "Finding") -> dict[str, Any]:
+    from mmbal.testing.rules import rulebook
+
+    rule = rulebook(component.kind)[finding.name]
+    return {
+        "kind": component.kind,
+        "component": component.name,
+        "rule": rule.name,
+        "status": finding.status,
+        "found": finding.message,
+        "promise": rule.promise,
+        "why": rule.why,
+        "fix": finding.remedy,
+        "seconds": finding.seconds,
+    }
+
+
+def _show(out: "Console", row: Mapping[str, Any]) -> None:
     from rich.text import Text
 
-    line = Text(f"{finding.kind} {finding.component}: {finding.rule:<18} ")
-    line.append(f"{finding.status:<8}", style=_STYLES[finding.status])
-    line.append(f"{finding.found}" if finding.found else f"{finding.seconds:.1f} s", style="")
+    line = Text(f"{row['kind']} {row['component']}: {row['rule']:<18} ")
+    line.append(f"{row['status']:<8}", style=_STYLES[row["status"]])
+    line.append(row["found"] or f"{row['seconds']:.1f} s", style="")
     out.print(line, soft_wrap=True)
-    if finding.status == "failed":
-        for word, said in (("rule", finding.promise), ("why", finding.why), ("fix", finding.fix)):
-            out.print(f"    {word}: {said}", soft_wrap=True)
-
-
-def _as_object(name: str, findings: "Sequence[Finding]") -> dict[str, Any]:
-    import mmbal
-
-    keys = ("kind", "component", "rule", "status", "found", "promise", "why", "fix", "seconds")
-    return {
-        "mmbal": mmbal.__version__,
-        "name": name,
-        "ok": all(finding.status != "failed" for finding in findings),
-        "rules": [{key: getattr(finding, key) for key in keys} for finding in findings],
-    }
+    if row["status"] == "failed":
+        for word, key in (("rule", "promise"), ("why", "why"), ("fix", "fix")):
+            out.print(f"    {word}: {row[key]}", soft_wrap=True)

@@ -62,7 +62,15 @@ def _as_object(diagnosis: "Diagnosis") -> dict[str, Any]:
     return {
         "mmbal": mmbal.__version__,
         "ok": diagnosis.is_well,
-        "checks": [asdict(finding) for finding in diagnosis.findings],
+        "checks": [
+            {
+                "name": each.name,
+                "status": each.status,
+                "finding": each.message,
+                "remedy": each.remedy,
+            }
+            for each in diagnosis.findings
+        ],
         "selftest": [{**asdict(each), "holds": each.holds} for each in diagnosis.agreements],
     }
 
@@ -73,8 +81,8 @@ def _show(diagnosis: "Diagnosis") -> None:
     out = console()
     table = plain_table("check", "status", "finding")
     for each in diagnosis.findings:
-        told = f"{each.finding}\nremedy: {each.remedy}" if each.remedy else each.finding
-        table.add_row(each.name, Text(each.status, style=_STYLES[each.status]), told)
+        message = f"{each.message}\nremedy: {each.remedy}" if each.remedy else each.message
+        table.add_row(each.name, Text(each.status, style=_STYLES[each.status]), message)
     out.print(table)
     if diagnosis.agreements:
         out.print("\nlargest differences from one device, relative to the largest entry:")

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from mmbal.doctor.finding import Finding
+from mmbal.laboratory.finding import Finding
 from mmbal.registry.catalogue import Catalogue
 
 _BACKEND = "KERAS_BACKEND"
@@ -67,41 +67,32 @@ def plugins(catalogue: Catalogue) -> Finding:
     return Finding("plugins", "ok", f"{len(catalogue.plugins)} without problems: {names}")
 
 
-def devices(
-    gpus: Sequence[str], replicas: int, environ: Mapping[str, str] | None = None
-) -> Finding:
+def devices(gpus: Sequence[str], replicas: int) -> Finding:
     """Report what there is to train on.
 
     Args:
         gpus: names of those that TensorFlow sees.
         replicas: how many devices of this host `auto` trains on.
-        environ: environment variables; None for those of this process.
     """
-    environ = os.environ if environ is None else environ
     cores = os.cpu_count() or 1
     seen = f"{cores} CPU cores, {', '.join(gpus) or 'no GPU'}"
     try:
-        hosts = _hosts(environ)
+        hosts = _hosts(os.environ)
     except (ValueError, LookupError, TypeError, AttributeError):
-        wrong = f"{seen}; TF_CONFIG does not name workers and this one: {environ['TF_CONFIG']!r}"
+        wrong = f"{seen}; TF_CONFIG does not name workers and this one: {os.environ['TF_CONFIG']!r}"
         remedy = "unset TF_CONFIG, or name all workers in it as docs/distributed.md says"
         return Finding("devices", "failed", wrong, remedy)
     how = hosts or (f"{replicas} devices of this host" if replicas > 1 else "one device")
     finding = f"{seen}; --distribute auto trains on {how}"
-    if not gpus and shutil.which("nvidia-smi") and "CUDA_VISIBLE_DEVICES" not in environ:
+    if not gpus and shutil.which("nvidia-smi") and "CUDA_VISIBLE_DEVICES" not in os.environ:
         remedy = "see whether `nvidia-smi` works; pip install 'mmbal[gpu]' brings CUDA's libraries"
         return Finding("devices", "warning", f"{finding}; TensorFlow does not see its GPU", remedy)
     return Finding("devices", "ok", finding)
 
 
-def unstartable(how: str, environ: Mapping[str, str] | None = None) -> Finding:
-    """Report a TensorFlow that cannot be asked for devices.
-
-    Args:
-        how: the process that asked ended, in one line.
-        environ: environment variables; None for those of this process.
-    """
-    backend = (os.environ if environ is None else environ).get(_BACKEND)
+def unstartable(how: str) -> Finding:
+    """Report a TensorFlow that cannot be asked for devices; `how` the process that asked ended."""
+    backend = os.environ.get(_BACKEND)
     if backend != "tensorflow":
         remedy = f"unset {_BACKEND}, which is {backend}: mmbal trains on tensorflow"
     else:
@@ -126,16 +117,15 @@ def _hosts(environ: Mapping[str, str]) -> str:
     return "" if tasks in ("0", "1") else f"the {tasks} tasks of this SLURM step"
 
 
-def onednn(on: bool | None, environ: Mapping[str, str] | None = None) -> Finding:
+def onednn(on: object) -> Finding:
     """Report whether TensorFlow uses oneDNN's kernels on the CPU.
 
     Args:
-        on: what TensorFlow says of itself; None where it does not tell.
-        environ: environment variables; None for those of this process.
+        on: what TensorFlow says of itself, true or false; None where it does not tell.
     """
-    value = (os.environ if environ is None else environ).get(_ONEDNN)
+    value = os.environ.get(_ONEDNN)
     if value != "1":
         remedy = f"unset {_ONEDNN}: convolutions on a CPU may take twice as long without oneDNN"
         return Finding("oneDNN", "warning", f"off: {_ONEDNN}={value}", remedy)
-    said = {True: "on", False: "not in this build of TensorFlow", None: "asked for"}[on]
+    said = "asked for" if on is None else "on" if on else "not in this build of TensorFlow"
     return Finding("oneDNN", "ok", f"{said} ({_ONEDNN}={value})")

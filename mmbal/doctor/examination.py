@@ -1,23 +1,22 @@
 """All checks in a row."""
 
-import json
-import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mmbal.doctor import checks
-from mmbal.doctor.finding import Finding
-from mmbal.doctor.layouts import SECONDS, batch_sizes, environment, gpu_names, one_device, plan
-from mmbal.doctor.processes import Command, Team, run_all
+from mmbal.doctor.layouts import batch_sizes, gpu_names, one_device, plan
+from mmbal.errors import MmbalError
+from mmbal.laboratory.finding import Finding
+from mmbal.laboratory.layouts import Layout
+from mmbal.laboratory.training import Training
 from mmbal.registry.discovery import discover
 
 if TYPE_CHECKING:
-    from mmbal.doctor.comparison import Agreement
+    from mmbal.doctor.agreement import Agreement
 
-_PROBE = (sys.executable, "-m", "mmbal.doctor.probe")
+MACHINE = Layout("this machine", "auto", 0, (None,))
 
 
 @dataclass
@@ -49,29 +48,18 @@ def examine(
         notice: told what is going on, a line at a time.
     """
     diagnosis = Diagnosis([checks.versions(), checks.plugins(discover())])
-    with TemporaryDirectory(prefix="mmbal-doctor-") as name:
-        folder = Path(name)
-        notice("loading TensorFlow")
-        machine = probe(folder / "probe")
-        if isinstance(machine, str):
-            diagnosis.findings.append(checks.unstartable(machine))
-            return diagnosis
-        diagnosis.findings.append(checks.devices(machine["gpus"], machine["replicas"]))
-        diagnosis.findings.append(checks.onednn(machine["onednn"]))
-        if not quick:
-            gpus = gpu_names(len(machine["gpus"]))
-            _train_and_compare(diagnosis, gpus, replicas, workers, folder, notice)
+    notice("loading TensorFlow")
+    with Training(MACHINE, "mmbal.doctor.machine:look", {}) as machine, suppress(MmbalError):
+        machine.result()
+    if machine.failure:
+        diagnosis.findings.append(checks.unstartable(machine.failure))
+        return diagnosis
+    gpus: list[str] = machine.arrays["gpus"].tolist()
+    diagnosis.findings.append(checks.devices(gpus, int(machine.arrays["replicas"])))
+    diagnosis.findings.append(checks.onednn(machine.arrays.get("onednn")))
+    if not quick:
+        _train_and_compare(diagnosis, gpu_names(len(gpus)), replicas, workers, notice)
     return diagnosis
-
-
-def probe(folder: Path) -> dict[str, Any] | str:
-    """Return what `mmbal.doctor.probe` found, or how its process failed."""
-    team = Team("probe", lambda: [Command(_PROBE, environment())], folder, SECONDS)
-    run_all([team], 1, lambda _: None)
-    if team.failure:
-        return team.failure
-    found: dict[str, Any] = json.loads(team.output().splitlines()[-1])
-    return found
 
 
 def _train_and_compare(
@@ -79,11 +67,10 @@ def _train_and_compare(
     gpus: list[str],
     replicas: int | None,
     workers: bool,
-    folder: Path,
     notice: Callable[[str], None],
 ) -> None:
     # NumPy, which may be what is wrong with an installation, is known to work only now.
-    from mmbal.doctor.comparison import compare, judge, repeats, train
+    from mmbal.doctor.agreement import compare, failed, judge, repeats, train
 
     layouts = plan(gpus, replicas, workers=workers)
     batches = batch_sizes(max(layout.replicas for layout in layouts))
@@ -91,8 +78,13 @@ def _train_and_compare(
     alone = one_device(gpus)
     # A GPU may refuse a second process; a CPU is busier with two.
     at_once = 1 if gpus else 2
-    trained = train(dict.fromkeys([*layouts, alone]), batches, folder, at_once, notice)
-    reference, *others = (trained[layout.name] for layout in layouts)
-    diagnosis.agreements = compare(reference, others)
+    trained = train(dict.fromkeys([*layouts, alone]), batches, at_once, notice)
     diagnosis.findings.append(repeats(trained[alone.name]))
-    diagnosis.findings += judge(reference, others, diagnosis.agreements)
+    reference = trained[layouts[0].name]
+    for training in (trained[layout.name] for layout in layouts):
+        if training.failure:
+            diagnosis.findings.append(failed(training))
+        elif training is not reference and not reference.failure:
+            agreements = compare(reference, training)
+            diagnosis.agreements += agreements
+            diagnosis.findings.append(judge(reference, agreements))

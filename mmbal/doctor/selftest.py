@@ -1,107 +1,125 @@
-"""A process that trains a small network on some replicas and writes down all that came of it.
+"""What the self-test trains, in a process of its own: all that replicas must get right.
 
-Run as `python -m mmbal.doctor.selftest SETTING OUT`: SETTING is JSON, OUT an .npz. Devices
-must be set before TensorFlow starts, so every number of replicas needs a process of its own.
-With TF_CONFIG in the environment it is one of several workers, of which the chief writes.
+Small, smooth and without variables that no gradient reaches, so that rounding stays rounding:
+what differs between replicas beyond that is a fault.
 """
 
-import json
-import signal
-import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from mmbal.doctor.specimen import CLASSES, MODALITIES, WIDTH, IsolateTheFaster, TwoBranches
-from mmbal.replicas.devices import open_strategy
-from mmbal.replicas.sums import Replicas, synchronise_batch_norm
+from mmbal.data import Examples
+from mmbal.laboratory.toys import CLASSES, HIDDEN, GatedBranches, toy_data
+from mmbal.replicas.sums import synchronise_batch_norm
+from mmbal.strategies.context import Context
+from mmbal.strategies.step import Batch, Forward, Phase, Signals
+from mmbal.strategies.strategy import Strategy
 from mmbal.training.model import BalancedModel
 
 EPOCHS = 3
-DATA_SEED, WEIGHT_SEED = 5, 3
+DATA_SEED, WEIGHT_SEED = 6, 3
+REGULAR = -1
+PERIOD = 3
+"""Every so many steps one branch is isolated."""
 
 
-def main(setting: dict[str, Any], out: Path) -> None:
-    """Train as often as is asked for, and write.
+class IsolateTheFaster(Strategy):
+    """Isolates, at every third step, the branch whose learning speed is higher."""
+
+    def build(self, context: Context) -> None:
+        """Create the counter and the target of the coming step."""
+        self.modalities = context.modalities
+        self.steps = tf.Variable(0, trainable=False)
+        self.target = tf.Variable(REGULAR, trainable=False)
+
+    def forward(self, batch: Batch, phase: Phase) -> Forward:
+        """Isolate the target, whose gate then has nothing to learn."""
+        target = tf.convert_to_tensor(self.target)
+        isolate = tf.equal(tf.range(len(self.modalities)), target)
+        active = {f"fusion/{m}": tf.logical_not(isolate[i]) for i, m in enumerate(self.modalities)}
+        return Forward(isolate=isolate, active=active, regular=tf.equal(target, REGULAR))
+
+    def after_step(self, signals: Signals) -> None:
+        """Choose the coming step's target."""
+        self.steps.assign_add(1)
+        due = tf.equal((tf.convert_to_tensor(self.steps) + 1) % PERIOD, 0)
+        faster = tf.argmax(signals.speeds, output_type=tf.int32)
+        self.target.assign(tf.where(due, faster, REGULAR))
+
+
+def train(strategy: tf.distribute.Strategy, setting: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Train as often as is asked for; return arrays by `TRAINING/KIND/...`.
 
     Args:
-        setting: `distribute` and `logical_devices` as `open_strategy` takes them, `trainings`
-            (data type by name), `deterministic`, `batches` (rows of each batch of an epoch)
-            and `seconds` until the process ends itself.
-        out: gets `replicas`, their number, and `TRAINING/KIND/...`, see `mmbal.doctor.agreement`.
+        strategy: of the devices.
+        setting: `trainings` (data type by name), `deterministic`, and `batches` (rows of each
+            batch of an epoch).
     """
-    # The doctor ends its processes; should it be killed, they end all the same.
-    signal.alarm(setting["seconds"])
-    strategy = open_strategy(setting["distribute"], setting["logical_devices"])
     # Ten bits of mantissa would hide what the self-test looks for.
     tf.config.experimental.enable_tensor_float_32_execution(False)
     if setting["deterministic"]:
         tf.config.experimental.enable_op_determinism()
-    found: dict[str, Any] = {"replicas": strategy.num_replicas_in_sync}
-    for name, dtype in setting["trainings"].items():
-        trained = train(strategy, dtype, setting["batches"])
-        found |= {f"{name}/{key}": value for key, value in trained.items()}
-    if Replicas(strategy).is_chief:
-        np.savez(out, **found)
+    return {
+        f"{name}/{key}": array
+        for name, dtype in setting["trainings"].items()
+        for key, array in _train_once(strategy, dtype, setting["batches"]).items()
+    }
 
 
-def train(
+def _train_once(
     strategy: tf.distribute.Strategy, dtype: str, batches: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """Train the specimen; return weights, speeds and so on by `KIND/...`."""
+    """Return weights, speeds and so on by `KIND/...`."""
     keras.backend.clear_session()
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
     keras.utils.set_random_seed(WEIGHT_SEED)
+    toy = toy_data(dtype=dtype)
     with strategy.scope():
-        network = TwoBranches()
+        network = GatedBranches({m: _branch() for m in toy.modalities})
         synchronise_batch_norm(network)
         model = BalancedModel(network, IsolateTheFaster(), seed=4)
         # With Adam's usual epsilon, gradients that are nearly nothing become rounding times 1e7.
         model.compile(
             keras.optimizers.AdamW(0.01, weight_decay=0.1, epsilon=1e-2, global_clipnorm=1.0)
         )
-    data = _batches(batches, dtype)
+    data = draw_batches(toy.train, batches)
     history = model.fit(data, validation_data=data, epochs=EPOCHS, verbose=0, shuffle=False)
     steps = model.trace.read()
-    found = {f"weights/{i}": v.numpy() for i, v in enumerate(network.variables)}
-    found |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(model.optimizer.variables)}
+    arrays = {f"weights/{i}": v.numpy() for i, v in enumerate(network.variables)}
+    # Beside the number of steps, the averages of gradients would be small.
+    averages = [v.numpy() for v in model.optimizer.variables if len(v.shape)]
+    arrays |= {f"optimizer/{i}": average for i, average in enumerate(averages)}
     # What is derived from the speeds by subtraction says nothing more, and rounds worse.
-    found |= {
+    arrays |= {
         f"metrics/{name}": np.array(values)
         for name, values in history.history.items()
         if not name.endswith("d_speed")
     }
-    return found | {
+    return arrays | {
         "speeds/": steps.speeds,
         "isolated/": steps.isolated,
         "metrics/step_loss": steps.loss,
     }
 
 
-def _batches(sizes: Sequence[int], dtype: str) -> tf.data.Dataset:
-    """Return batches of the given numbers of rows, the same ones in every process."""
+def _branch() -> list[keras.layers.Layer]:
+    layers = keras.layers
+    # No bias: batch normalisation would leave its gradient to rounding alone.
+    dense = layers.Dense(HIDDEN, use_bias=False)
+    norm = layers.BatchNormalization(momentum=0.9, epsilon=0.1)
+    encoder = keras.Sequential([dense, norm, layers.Activation("tanh")])
+    return [encoder, layers.Dense(CLASSES)]
+
+
+def draw_batches(examples: Examples, sizes: Sequence[int]) -> tf.data.Dataset:
+    """Return batches of so many rows; with classes in balance, gradients would cancel out."""
     draw = np.random.default_rng(DATA_SEED)
-    labels = draw.integers(0, CLASSES, sum(sizes))
-    ends = np.cumsum(sizes)
-    inputs = {
-        modality: (draw.normal(size=(len(labels), WIDTH)) + strength * labels[:, None])
-        for modality, strength in zip(MODALITIES, (0.5, 1.0), strict=True)
-    }
-    rows = ({modality: x.astype(dtype) for modality, x in inputs.items()}, labels)
-
-    def cut() -> Any:
-        for first, last in zip(ends - sizes, ends, strict=True):
-            yield tf.nest.map_structure(lambda x, a=first, b=last: x[a:b], rows)
-
-    shapes = tf.nest.map_structure(lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), rows)
-    batches = tf.data.Dataset.from_generator(cut, output_signature=shapes)
-    return batches.apply(tf.data.experimental.assert_cardinality(len(sizes)))
-
-
-if __name__ == "__main__":
-    main(json.loads(sys.argv[1]), Path(sys.argv[2]))
+    batches = [
+        examples.dataset(draw.integers(0, len(examples), size)).batch(size) for size in sizes
+    ]
+    return reduce(tf.data.Dataset.concatenate, batches)

@@ -12,7 +12,7 @@ import tensorflow as tf
 from mmbal.config.settings import RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.data.python_reader import telling_bad_examples
-from mmbal.errors import MmbalError
+from mmbal.errors import MmbalError, first_line
 from mmbal.experiment.batches import TrainingBatches, plain_batches
 from mmbal.experiment.checkpoints import Checkpoints
 from mmbal.experiment.model import build_model
@@ -252,4 +252,4 @@ def naming_a_lost_host(replicas: Replicas) -> Iterator[None]:
 def _reason(error: tf.errors.OpError) -> str:
     """Return the line of TensorFlow's message that tells what happened, without its stacks."""
     cause = re.search(r"aborted by: (.+)", error.message)
-    return cause[1] if cause else error.message.strip().splitlines()[0]
+    return cause[1] if cause else first_line(error, typed=False)

@@ -8,9 +8,9 @@ from typing import Any
 from mmbal.data import MultimodalDataset
 from mmbal.errors import Interrupted, MmbalError, Preempted
 from mmbal.experiment.digests import data_facts, digest_of_arrays, digest_of_weights
-from mmbal.experiment.evaluate import load_weights
 from mmbal.experiment.fitting import Fitting, Run, naming_a_lost_host
 from mmbal.experiment.observers import JournalWriter, Selection
+from mmbal.experiment.rescoring import load_weights
 from mmbal.experiment.scoring import Scorer, result
 from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopTraining
 from mmbal.experiment.warning_log import Warned

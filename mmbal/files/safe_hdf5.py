@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 
-from mmbal.errors import DataFormatError, MmbalError
+from mmbal.errors import DataFormatError, MmbalError, first_line
 
 # What deflate can shrink at best is about 1000 to 1; a file that claims more is a trap.
 _MOST_EXPANSION = 1100
@@ -37,7 +37,7 @@ def open_sealed(path: Path) -> Iterator[Any]:
     except MmbalError:
         raise
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        reason = first_line(error, typed=False)
         raise DataFormatError(f"{path}: damaged ({reason})") from error
 
 

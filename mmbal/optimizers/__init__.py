@@ -1,8 +1,8 @@
 """What authors of optimizers and schedules need; what is heavy is imported when it is used."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from mmbal.lazy import lazy_names
 from mmbal.optimizers.options import OptimizerOptions, WarmUpOptions
 
 if TYPE_CHECKING:
@@ -11,13 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OptimizerOptions", "WarmUp", "WarmUpOptions", "keras_optimizer"]
 
-_LAZY = {
-    "WarmUp": "mmbal.optimizers.schedules",
-    "keras_optimizer": "mmbal.optimizers.keras_optimizers",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'mmbal.optimizers' has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "WarmUp": "mmbal.optimizers.schedules",
+        "keras_optimizer": "mmbal.optimizers.keras_optimizers",
+    },
+)

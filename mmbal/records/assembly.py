@@ -14,7 +14,7 @@ import numpy as np
 
 from mmbal.errors import DataFormatError, NotBegunError
 from mmbal.records.journal import numbered_events, whole_size
-from mmbal.records.record import Epochs, Floats, History, Record, Status, Steps
+from mmbal.records.record import Epochs, Floats, History, Record, RunStatus, Steps
 
 _NAN = float("nan")
 
@@ -56,7 +56,7 @@ class _Assembly:
         self.scores: dict[tuple[str, str], dict[str, float]] = {}
         self.arrays: dict[str, Floats] = {}
         self.warnings: list[str] = []
-        self.status: Status = "unfinished"
+        self.status: RunStatus = "unfinished"
         self.stop_reason = ""
         self.seconds = _NAN
         self.result: dict[str, Any] = {}

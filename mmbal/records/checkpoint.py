@@ -24,7 +24,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from mmbal.errors import DataFormatError, MmbalError
+from mmbal.errors import DataFormatError, MmbalError, first_line
 from mmbal.version import __version__
 
 FORMAT = "mmbal-checkpoint"
@@ -94,7 +94,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     except MmbalError:
         raise
     except (OSError, SafetensorError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise DataFormatError((str(error) or type(error).__name__).splitlines()[0]) from error
+        raise DataFormatError(first_line(error, typed=False)) from error
 
 
 def _read(path: Path) -> Checkpoint:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
-Status = Literal["finished", "interrupted", "unfinished"]
+RunStatus = Literal["finished", "interrupted", "unfinished"]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class Record:
     scores: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
     arrays: Mapping[str, Floats] = field(default_factory=dict)
     config: str = ""
-    status: Status = "unfinished"
+    status: RunStatus = "unfinished"
     stop_reason: str = ""
     seconds: float = float("nan")
     result: Mapping[str, Any] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from mmbal.errors import MmbalError, PluginError, unknown
+from mmbal.errors import MmbalError, PluginError, first_line, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
 from mmbal.registry.composition import composed_options, options_by_part, split
 
@@ -38,12 +38,6 @@ class Provenance:
     def fault(self, problem: str) -> PluginError:
         """Return `problem` as an error that names this plugin."""
         return PluginError(self.plugin, self.distribution, problem)
-
-
-def first_line(error: BaseException) -> str:
-    """Return an exception as one line."""
-    lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
 @dataclass

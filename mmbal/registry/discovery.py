@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 import pluggy
 
-from mmbal.errors import PluginError, unknown
+from mmbal.errors import PluginError, first_line, unknown
 from mmbal.registry import builtins, hookspecs
-from mmbal.registry.catalogue import Catalogue, Provenance, first_line
+from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.registry.component import Component, Recipe
 from mmbal.version import __version__
 

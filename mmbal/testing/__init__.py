@@ -9,8 +9,9 @@
 gives one pytest item per rule; `mmbal plugins check mine` runs the same rules without pytest.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from mmbal.lazy import lazy_names
 
 if TYPE_CHECKING:
     from mmbal.config.assignment import parse_assignment
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
     from mmbal.experiment import evaluate, open_dataset, run
     from mmbal.experiment.batches import TrainingBatches
     from mmbal.experiment.model import build_model, build_strategy
+    from mmbal.laboratory.finding import Finding
     from mmbal.registry.catalogue import Catalogue, Provenance
     from mmbal.registry.discovery import discover
     from mmbal.testing.pytest_plugin import parametrize_with_rules
-    from mmbal.testing.runner import Finding, check
+    from mmbal.testing.runner import check
     from mmbal.testing.subject import Subject, subject_of
 
 __all__ = [
@@ -43,27 +45,24 @@ __all__ = [
     "subject_of",
 ]
 
-_LAZY = {
-    "Catalogue": "mmbal.registry.catalogue",
-    "Finding": "mmbal.testing.runner",
-    "Provenance": "mmbal.registry.catalogue",
-    "Subject": "mmbal.testing.subject",
-    "TrainingBatches": "mmbal.experiment.batches",
-    "build_model": "mmbal.experiment.model",
-    "build_strategy": "mmbal.experiment.model",
-    "check": "mmbal.testing.runner",
-    "discover": "mmbal.registry.discovery",
-    "evaluate": "mmbal.experiment",
-    "open_dataset": "mmbal.experiment",
-    "parametrize_with_rules": "mmbal.testing.pytest_plugin",
-    "parse_assignment": "mmbal.config.assignment",
-    "resolve": "mmbal.config.resolution",
-    "run": "mmbal.experiment",
-    "subject_of": "mmbal.testing.subject",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'mmbal.testing' has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Catalogue": "mmbal.registry.catalogue",
+        "Finding": "mmbal.laboratory.finding",
+        "Provenance": "mmbal.registry.catalogue",
+        "Subject": "mmbal.testing.subject",
+        "TrainingBatches": "mmbal.experiment.batches",
+        "build_model": "mmbal.experiment.model",
+        "build_strategy": "mmbal.experiment.model",
+        "check": "mmbal.testing.runner",
+        "discover": "mmbal.registry.discovery",
+        "evaluate": "mmbal.experiment",
+        "open_dataset": "mmbal.experiment",
+        "parametrize_with_rules": "mmbal.testing.pytest_plugin",
+        "parse_assignment": "mmbal.config.assignment",
+        "resolve": "mmbal.config.resolution",
+        "run": "mmbal.experiment",
+        "subject_of": "mmbal.testing.subject",
+    },
+)

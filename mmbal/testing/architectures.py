@@ -9,9 +9,11 @@ import tensorflow as tf
 
 from mmbal.capabilities import CAPABILITIES
 from mmbal.errors import unknown
+from mmbal.laboratory.difference import difference
+from mmbal.laboratory.toys import CLASSES, NAMES
 from mmbal.networks import controls
 from mmbal.networks.controls import Controls
-from mmbal.testing.benches.architecture import (
+from mmbal.testing.fixtures.architecture import (
     ROWS,
     SEED,
     ArchitectureBench,
@@ -22,9 +24,7 @@ from mmbal.testing.benches.architecture import (
     takes_no_empty_batch,
     zeroed,
 )
-from mmbal.testing.benches.bench import distance
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
-from mmbal.testing.toys import CLASSES, NAMES
 
 SAME = 1e-5
 """Largest relative difference that is still rounding."""
@@ -93,18 +93,18 @@ def keep(bench: ArchitectureBench) -> None:
     network, given = bench.network(), bench.inputs()
     free = network(given).logits
     shown = network(given, Controls(keep=tf.ones([ROWS, len(given)]))).logits
-    require(distance([shown], [free]) <= SAME, "a mask that shows everything changes the logits")
+    require(difference([shown], [free]) <= SAME, "a mask that shows everything changes the logits")
     for place, modality in enumerate(network.modalities):
         mask = np.ones((ROWS, len(given)), "float32")
         mask[0, place] = 0  # the first row hides it
         masked = network(given, Controls(keep=tf.constant(mask))).logits
         require(
-            distance([masked[1:]], [free[1:]]) <= SAME,
+            difference([masked[1:]], [free[1:]]) <= SAME,
             f"hiding {modality} in one row changes the logits of others",
         )
         apart = network(given, Controls(keep=tf.constant([mask] * len(given)))).logits
         require(
-            distance([apart], [masked]) <= SAME,
+            difference([apart], [masked]) <= SAME,
             f"hiding {modality} from every branch apart is not the same as from all",
         )
         read = gradients(given, partial(masked_logits, network, tf.constant(mask)))
@@ -140,7 +140,7 @@ def blocked(bench: ArchitectureBench) -> None:
         network(bench.inputs(), each).predictions
         for each in (blocking, Controls(keep=blocking.keep))
     )
-    deaf = [m for m in filled if distance([filled[m]], [empty[m]]) <= SAME]
+    deaf = [m for m in filled if difference([filled[m]], [empty[m]]) <= SAME]
     require(not deaf, f"blocked, zeros and means are the same to {deaf}")
 
 
@@ -153,9 +153,9 @@ def transform(bench: ArchitectureBench) -> None:
     network, given = bench.network(), bench.inputs()
     free = network(given)
     same = network(given, Controls(transform=lambda features: features))
-    require(distance([same.logits], [free.logits]) <= SAME, "the identity changes the logits")
+    require(difference([same.logits], [free.logits]) <= SAME, "the identity changes the logits")
     zeros = network(given, Controls(transform=zeroed))
-    require(distance([zeros.logits], [free.logits]) > SAME, "zeros as features change nothing")
+    require(difference([zeros.logits], [free.logits]) > SAME, "zeros as features change nothing")
     left = [m for m, feature in zeros.features.items() if np.any(feature)]
     require(not left, f"`Outputs.features` of {', '.join(left)} are not what `transform` returned")
 
@@ -185,11 +185,13 @@ def offers(bench: ArchitectureBench) -> None:
         require(shapes == {(ROWS, CLASSES)}, f"{kind!r} logits have shapes {sorted(shapes)}")
         if kind == "slice":
             total = tf.add_n(list(parts.values()))
-            require(distance([total], [said.logits]) <= SAME, "the slices do not sum to the logits")
+            require(
+                difference([total], [said.logits]) <= SAME, "the slices do not sum to the logits"
+            )
         if kind == "mask":
             fused = network.fuse(said.features)
             require(
-                distance([fused], [said.logits]) <= SAME, "`fuse` gives other logits than a call"
+                difference([fused], [said.logits]) <= SAME, "`fuse` gives other logits than a call"
             )
 
 

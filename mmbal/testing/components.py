@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 
 from mmbal.options import Configurable, NoOptions
 from mmbal.registry.discovery import GROUP
-from mmbal.testing.benches.bench import Bench
+from mmbal.testing.fixtures.bench import Bench
 from mmbal.testing.rules import Inapplicable, Rulebook, require
 
 HEAVY = ("tensorflow", "keras", "numpy", "torch", "jax", "scipy", "pandas", "sklearn", "matplotlib",

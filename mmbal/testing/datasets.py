@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
-from mmbal.testing.benches.dataset import (
+from mmbal.testing.fixtures.dataset import (
     COMPARED,
     SEED,
     DatasetBench,

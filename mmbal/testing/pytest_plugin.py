@@ -3,7 +3,6 @@
 pytest loads this module whenever it starts where mmbal is installed, so it imports nothing heavy.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from mmbal.testing.rules import Rule
     from mmbal.testing.subject import Subject
+    from mmbal.testing.toy_steps import ToySteps
 
 MARK = "mmbal_rule"
 
@@ -33,13 +33,17 @@ class Item:
         __tracebackhide__ = True
         from mmbal.testing.runner import examine
 
-        finding = examine(self.subject, self.rule)
+        rule, finding = self.rule, examine(self.subject, self.rule)
         if finding.status == "skipped":
-            pytest.skip(finding.found)
-        if finding.status == "failed" and finding.cause is not None:
-            raise AssertionError(str(finding)) from finding.cause
+            pytest.skip(finding.message)
         if finding.status == "failed":
-            pytest.fail(str(finding), pytrace=False)
+            text = (
+                f"{self.subject.title} breaks the rule {rule.name!r}: {finding.message}\n"
+                f"rule: {rule.promise}\nwhy: {rule.why}\nfix: {finding.remedy}"
+            )
+            if finding.cause is not None:
+                raise AssertionError(text) from finding.cause
+            pytest.fail(text, pytrace=False)
 
 
 def parametrize_with_rules(
@@ -84,27 +88,15 @@ def parametrize_with_rules(
     return pytest.mark.parametrize("rule", parameters)
 
 
+@pytest.fixture(scope="module")
+def toy_steps() -> "ToySteps":
+    """Return what trains toys for a step or two; it remembers joint training for a module."""
+    from mmbal.testing.toy_steps import ToySteps
+
+    return ToySteps()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Tell pytest of the mark."""
     text = f"{MARK}: a rule of mmbal's contract (mmbal.testing)"
     config.addinivalue_line("markers", text)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """Tell every component which of its rules are going to be checked."""
-    wanted: dict[int, tuple[Subject, set[str]]] = {}
-    for test in session.items:
-        spec = getattr(test, "callspec", None)  # of a parametrised test
-        item = None if spec is None else spec.params.get("rule")
-        if isinstance(item, Item):
-            names = wanted.setdefault(id(item.subject), (item.subject, set()))[1]
-            names.add(item.rule.name)
-    for subject, names in wanted.values():
-        subject.expected = frozenset(names)
-
-
-def pytest_unconfigure() -> None:
-    """End the process with two devices, if one was started."""
-    module = sys.modules.get("mmbal.testing.worker")
-    if module is not None:
-        module.Worker.end()

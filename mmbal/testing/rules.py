@@ -16,9 +16,9 @@ MODULES = {
 }
 """Kind of component to the module with its rules, imported when they are asked for."""
 BENCHES = {
-    "dataset": "mmbal.testing.benches.dataset:DatasetBench",
-    "architecture": "mmbal.testing.benches.architecture:ArchitectureBench",
-    "strategy": "mmbal.testing.benches.strategy:StrategyBench",
+    "dataset": "mmbal.testing.fixtures.dataset:DatasetBench",
+    "architecture": "mmbal.testing.fixtures.architecture:ArchitectureBench",
+    "strategy": "mmbal.testing.fixtures.strategy:StrategyBench",
 }
 """What the checks are called with, made of a `Subject`."""
 Check = Callable[[Any], None]

@@ -3,56 +3,18 @@
 import time
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
 
-from mmbal.errors import MmbalError, unknown
-from mmbal.registry.catalogue import first_line
+from mmbal.errors import MmbalError, first_line, unknown
+from mmbal.laboratory.finding import Finding, Status
 from mmbal.testing.components import RULES as COMMON
 from mmbal.testing.rules import Broken, Inapplicable, Rule, rulebook
 from mmbal.testing.subject import Subject
-
-Status = Literal["ok", "failed", "known", "skipped"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What came of one rule.
-
-    Args:
-        kind: of the component.
-        component: its name.
-        rule: name of the rule.
-        status: "known" for a failure that was declared with a reason, "skipped" for a rule
-            that asks for nothing the component promises.
-        found: what is wrong, or why it is known or skipped; "" where the rule is kept.
-        promise, why: of the rule.
-        fix: of the rule, or where to look where code of the plugin raised something.
-        seconds: it took.
-        cause: what the plugin's code raised, or None.
-    """
-
-    kind: str
-    component: str
-    rule: str
-    status: Status
-    found: str
-    promise: str
-    why: str
-    fix: str
-    seconds: float
-    cause: BaseException | None = field(default=None, repr=False, compare=False)
-
-    def __str__(self) -> str:
-        """Say what is wrong, why it matters and what helps."""
-        title = f"{self.kind} {self.component} breaks the rule {self.rule!r}: {self.found}"
-        return f"{title}\nrule: {self.promise}\nwhy: {self.why}\nfix: {self.fix}"
 
 
 def check(
     subject: Subject, names: Iterable[str] = (), known: Mapping[str, str] | None = None
 ) -> Iterator[Finding]:
-    """Check one component, a rule at a time.
+    """Check one component; yield a finding per rule, named as it.
 
     Args:
         subject: to check.
@@ -63,9 +25,7 @@ def check(
         MmbalError: there is no such rule.
     """
     reasons = {**subject.known, **(known or {})}
-    rules = chosen(subject.component.kind, names, reasons)
-    subject.expected = frozenset(rule.name for rule in rules)
-    for rule in rules:
+    for rule in chosen(subject.component.kind, names, reasons):
         yield examine(subject, rule, reasons.get(rule.name, ""))
 
 
@@ -85,53 +45,39 @@ def chosen(kind: str, names: Iterable[str], known: Mapping[str, str]) -> list[Ru
 def examine(subject: Subject, rule: Rule, reason: str = "") -> Finding:
     """Check one rule; a `reason` says why it is known not to be kept."""
     began = time.monotonic()
-    cause: BaseException | None = None
-    status, found = _outcome(subject, rule)
-    fix = rule.fix
-    if isinstance(found, BaseException):
-        cause = found
+    status, message, cause = _outcome(subject, rule)
+    remedy = rule.fix
+    if cause is not None:
         frames = traceback.extract_tb(cause.__traceback__)
         own = [frame for frame in frames if subject.owns(frame.filename)]
         place = _place(own or frames)
         if own and not isinstance(cause, MmbalError):
-            fix = f"mend what is raised at {place}; pytest shows the whole traceback"
-        found = _said(cause, place)
+            remedy = f"mend what is raised at {place}; pytest shows the whole traceback"
+        message = _as_line(cause, place)
     if reason and status == "failed":
-        status, found = "known", reason
+        status, message = "known", reason
     elif reason and status == "ok":
-        status, found = "failed", f"it is kept, but declared as a known failure ({reason})"
-    return Finding(
-        kind=rule.kind,
-        component=subject.component.name,
-        rule=rule.name,
-        status=status,
-        found=found,
-        promise=rule.promise,
-        why=rule.why,
-        fix=fix,
-        seconds=time.monotonic() - began,
-        cause=cause,
-    )
+        status, message = "failed", f"it is kept, but declared as a known failure ({reason})"
+    return Finding(rule.name, status, message, remedy, time.monotonic() - began, cause)
 
 
-def _outcome(subject: Subject, rule: Rule) -> tuple[Status, str | BaseException]:
+def _outcome(subject: Subject, rule: Rule) -> tuple[Status, str, BaseException | None]:
     try:
         if rule.name not in COMMON:
             subject.bench.factory()
-        subject.bench.begin()
         with subject.bench.around():
             rule.check(subject.bench)
     except Inapplicable as reason:
-        return "skipped", str(reason)
+        return "skipped", str(reason), None
     except Broken as broken:
-        return "failed", str(broken)
+        return "failed", str(broken), None
     # SystemExit too: code under test may do anything, and the other rules still count.
     except (Exception, SystemExit) as error:  # noqa: BLE001
-        return "failed", error
-    return "ok", ""
+        return "failed", "", error
+    return "ok", "", None
 
 
-def _said(error: BaseException, place: str) -> str:
+def _as_line(error: BaseException, place: str) -> str:
     """Return an error as one line, with the place it was raised at."""
     if isinstance(error, MmbalError):
         return " ".join(str(error).split())

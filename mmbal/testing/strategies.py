@@ -4,15 +4,16 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.capabilities import CAPABILITIES
-from mmbal.errors import MmbalError, RequirementError, unknown
-from mmbal.registry.catalogue import first_line
+from mmbal.errors import MmbalError, RequirementError, first_line, unknown
+from mmbal.laboratory.difference import below, difference
+from mmbal.laboratory.layouts import Layout
+from mmbal.laboratory.toys import NAMES, toy_data
+from mmbal.laboratory.training import Training
 from mmbal.strategies.requirements import RUN_ONLY
 from mmbal.testing import toy_run
-from mmbal.testing.benches.bench import distance
-from mmbal.testing.benches.strategy import StrategyBench, data
+from mmbal.testing.fixtures.strategy import StrategyBench
 from mmbal.testing.python_state import plain_values
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
-from mmbal.testing.worker import Worker
 
 SAME, ROUNDED = 1e-6, 1e-5
 """Largest relative difference of weights that the same sums in another order may make: in the
@@ -23,6 +24,7 @@ ON_THE_HOST = frozenset({
     "WriteHistogramSummary", "WriteImageSummary", "WriteAudioSummary", "WriteRawProtoSummary",
     "WriteGraphSummary", "FlushSummaryWriter", "WholeFileReaderV2",
 })  # fmt: skip
+TWO_REPLICAS = Layout("2 replicas", "mirrored", 2)
 OWNERS = ("loss", "presence", "rule", "sampler")
 
 RULES = Rulebook("strategy")
@@ -80,7 +82,7 @@ def effect(bench: StrategyBench) -> None:
     """A few steps leave other weights than plain training."""
     if bench.subject.identity == bench.subject.options:
         raise Inapplicable("it promises plain training under these options")
-    apart = distance(bench.eager().weights, bench.plain(2))
+    apart = difference(bench.eager().weights, bench.plain(2))
     require(apart > SAME, "after two epochs the weights are those of plain joint training")
 
 
@@ -93,8 +95,8 @@ def identity(bench: StrategyBench) -> None:
     """Where plain training is promised, the weights are those of Keras's optimizer alone."""
     if bench.subject.identity is None:
         raise Inapplicable("it promises plain training nowhere (Component.conformance.identity)")
-    run = toy_run.train(bench.parts(identity=True), data(2), eager=True)
-    apart = distance(run.weights, bench.plain(2))
+    run = toy_run.train(bench.parts(identity=True), toy_data(), eager=True)
+    apart = difference(run.weights, bench.plain(2))
     require(apart <= SAME, f"the weights differ from those of plain training by {apart:.1e}")
 
 
@@ -106,8 +108,8 @@ def identity(bench: StrategyBench) -> None:
 def single_modality(bench: StrategyBench) -> None:
     """With one modality it is plain training."""
     bench.trained()
-    run = toy_run.train(bench.parts(), data(1), eager=True)
-    apart = distance(run.weights, bench.plain(1))
+    run = toy_run.train(bench.parts(), toy_data(NAMES[:1]), eager=True)
+    apart = difference(run.weights, bench.plain(1))
     require(apart <= SAME, f"the weights differ from those of plain training by {apart:.1e}")
 
 
@@ -135,8 +137,8 @@ def state(bench: StrategyBench) -> None:
 def resume(bench: StrategyBench) -> None:
     """Resumed from a checkpoint in the middle, it ends with the very same weights."""
     run = bench.trained()
-    resumed = toy_run.go_on(bench.parts(), data(2), run.store.before_the_last_step)
-    apart = distance(resumed.weights, run.weights)
+    resumed = toy_run.go_on(bench.parts(), toy_data(), run.store.before_the_last_step)
+    apart = difference(resumed.weights, run.weights)
     require(apart == 0, f"the weights of a resumed training differ by {apart:.1e}")
 
 
@@ -148,13 +150,14 @@ def resume(bench: StrategyBench) -> None:
 def replicas(bench: StrategyBench) -> None:
     """Two replicas train what one device trains."""
     bench.trained()
-    question = bench.ask()
-    found = Worker.of_this_process().answer(question)
-    require(found["apart"] == 0, "the replicas hold different weights or state")
-    require(
-        found["distance"] <= ROUNDED,
-        f"the weights differ from those of one device by {found['distance']:.1e}",
-    )
+    description = bench.subject.describe()
+    with Training(TWO_REPLICAS, "mmbal.testing.replicated:train", description) as training:
+        arrays = training.result()
+    first, second = (list(below(arrays, replica).values()) for replica in "01")
+    require(difference(first, second) == 0, "the replicas hold different weights or state")
+    alone = toy_run.train(bench.parts(), toy_data(dtype="float64"), precision="float64", eager=True)
+    apart = difference(first[: len(alone.weights)], alone.weights)
+    require(apart <= ROUNDED, f"the weights differ from those of one device by {apart:.1e}")
 
 
 @RULES.rule(
@@ -164,7 +167,7 @@ def replicas(bench: StrategyBench) -> None:
 )
 def eager(bench: StrategyBench) -> None:
     """The step does the same as a graph and without one."""
-    apart = distance(bench.eager(owner=True).weights, bench.trained().weights)
+    apart = difference(bench.eager(owner=True).weights, bench.trained().weights)
     require(apart <= ROUNDED, f"the weights differ by {apart:.1e}")
 
 
@@ -189,7 +192,7 @@ def graph(bench: StrategyBench) -> None:
 def precision(bench: StrategyBench) -> None:
     """Under mixed precision losses and state are float32 or wider, and all stays finite."""
     bench.trained()
-    run = toy_run.train(bench.parts(), data(2), precision="mixed_bfloat16", eager=True)
+    run = toy_run.train(bench.parts(), toy_data(), precision="mixed_bfloat16", eager=True)
     for name, loss in run.losses.items():
         require(loss.dtype.size >= 4, f"loss {name!r} is {loss.dtype.name}")
     narrow = [v.name for v in run.strategy.variables if is_narrow(v)]
@@ -206,7 +209,7 @@ def three_modalities(bench: StrategyBench) -> None:
     """It trains three modalities, or refuses them in words."""
     bench.trained()
     try:
-        run = toy_run.train(bench.parts(), data(3), eager=True)
+        run = toy_run.train(bench.parts(), toy_data(NAMES[:3]), eager=True)
     except MmbalError as refusal:
         raise Inapplicable(f"it refuses three modalities: {refusal}") from refusal
     require(all(np.isfinite(w).all() for w in run.weights), "weights became NaN or infinite")
@@ -216,9 +219,9 @@ def _train_with_no_more(bench: StrategyBench) -> None:
     """Train where nothing but what is required is offered, by the network and beside it."""
     parts = bench.bare_parts()
     if any(getattr(bench.requirements, each) for each in RUN_ONLY):
-        toy_run.train(parts, data(2), eager=True)
+        toy_run.train(parts, toy_data(), eager=True)
     else:
-        toy_run.fit_alone(parts, data(2))
+        toy_run.fit_alone(parts, toy_data())
 
 
 def is_narrow(variable: tf.Variable) -> bool:

@@ -36,7 +36,6 @@ class Subject:
         shapes: of an architecture's inputs, each tried on all modalities until one fits; None
             for those of `mmbal.testing.architectures.SHAPES`.
         file: of a module that cannot be imported by its name; or "".
-        expected: names of the rules that are going to be checked, as far as they are known.
     """
 
     component: Component
@@ -46,7 +45,6 @@ class Subject:
     data_dir: Path | None = None
     shapes: Sequence[tuple[int, ...]] | None = None
     file: str = ""
-    expected: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:
@@ -89,7 +87,7 @@ class Subject:
             "component": {name: getattr(parts, name) for name in names},
             "options": self.options.model_dump(mode="json"),
             "file": self.file,
-            "path": sys.path,
+            "path": [str(Path(place).absolute()) for place in sys.path],
         }
 
 

@@ -27,9 +27,13 @@ from mmbal.testing.python_state import plain_values
 from mmbal.training.model import BalancedModel
 
 EPOCHS, BATCH, SEED = 2, 8, 11
-OPTIMIZER = {"learning_rate": 0.1, "momentum": 0.9}
 MakeStrategy = Callable[[], Strategy]
 MakeNetwork = Callable[..., FusionNetwork]
+
+
+def sgd() -> keras.optimizers.Optimizer:
+    """Return the optimizer of all that is compared."""
+    return keras.optimizers.SGD(0.1, momentum=0.9)
 
 
 @dataclass
@@ -38,12 +42,13 @@ class Parts(Catalogue):
 
     strategy: MakeStrategy = Strategy
     network: MakeNetwork = FusionNetwork
+    optimizer: Callable[[], keras.optimizers.Optimizer] = sgd
 
     def build(self, kind: str, name: str, options: Options, *arguments: Any) -> Any:
         """Return a new one."""
-        if kind == "optimizer":
-            return keras.optimizers.SGD(**OPTIMIZER)
-        return self.strategy() if kind == "strategy" else self.network(*arguments)
+        if kind == "architecture":
+            return self.network(*arguments)
+        return self.strategy() if kind == "strategy" else self.optimizer()
 
 
 class Store(Generations):
@@ -148,11 +153,14 @@ def go_on(parts: Parts, data: MultimodalDataset, checkpoint: Checkpoint) -> ToyR
     return run
 
 
+def build(network: MakeNetwork, data: MultimodalDataset) -> FusionNetwork:
+    """Return an untrained network with its variables."""
+    return build_network(_config("float32", None), Parts(network=network), data)
+
+
 def plain(network: MakeNetwork, data: MultimodalDataset) -> list[np.ndarray]:
     """Return the weights after joint training, written out with Keras's optimizer alone."""
-    config = _config("float32", None)
-    trained = build_network(config, Parts(network=network), data)
-    optimizer = keras.optimizers.SGD(**OPTIMIZER)
+    trained, optimizer = build(network, data), sgd()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     batches = TrainingBatches(data, BATCH, SEED)
     for epoch in range(EPOCHS):
@@ -169,10 +177,8 @@ def plain(network: MakeNetwork, data: MultimodalDataset) -> list[np.ndarray]:
 
 def fit_alone(parts: Parts, data: MultimodalDataset) -> BalancedModel:
     """Train one epoch with `BalancedModel.fit`, which offers no examples, sampler or rehearsals."""
-    config = _config("float32", None)
-    strategy = parts.strategy()
-    model = BalancedModel(build_network(config, parts, data), strategy, SEED)
-    model.compile(keras.optimizers.SGD(**OPTIMIZER), run_eagerly=True)
+    model = BalancedModel(build(parts.network, data), parts.strategy(), SEED)
+    model.compile(sgd(), run_eagerly=True)
     model.fit(data.train.dataset().batch(BATCH), epochs=1, verbose=0)
     return model
 

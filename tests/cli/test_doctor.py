@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from mmbal.doctor import examination
-from mmbal.doctor.comparison import Agreement
+from mmbal.doctor.agreement import Agreement
 from mmbal.doctor.examination import Diagnosis
-from mmbal.doctor.finding import Finding
+from mmbal.laboratory.finding import Finding
 
 HEAVY = {"h5py", "keras", "numpy", "tensorflow", "tensorflow_datasets"}
 KINDS = ("weights", "speeds", "isolated", "optimizer", "metrics")
@@ -124,16 +124,21 @@ def test_help_loads_nothing_heavy() -> None:
     assert not HEAVY & set(done.stderr.split())
 
 
-LASTING = """
-import os, pathlib, sys
-from mmbal.doctor import examination, layouts
-found = '{"gpus": [], "replicas": 1, "onednn": true}'
-examination._PROBE = (sys.executable, "-c", f"print({found!r})")
-mark = "import os, pathlib, time; pathlib.Path({!r}, str(os.getpid())).touch(); time.sleep(600)"
-layouts.PROGRAM = (sys.executable, "-c", mark.format(sys.argv.pop()))
+LASTING = '''
+import sys
+from mmbal.laboratory import training
+MARK = """
+import json, numpy, os, pathlib, sys, time
+if json.loads(sys.argv[1])["distribute"] == "auto":
+    numpy.savez(sys.argv[2], gpus=numpy.array([], str), replicas=1)
+else:
+    pathlib.Path({!r}, str(os.getpid())).touch()
+    time.sleep(600)
+"""
+training.PROGRAM = (sys.executable, "-c", MARK.format(sys.argv.pop()))
 from mmbal.cli import main
 main()
-"""
+'''
 
 
 def is_alive(pid: int) -> bool:

@@ -19,6 +19,7 @@ from mmbal import BalancedModel, Strategy
 from mmbal.evaluation.context import EvaluationContext
 from mmbal.evaluation.probe import Probe
 from mmbal.evaluation.utilization import Utilization
+from mmbal.laboratory.toys import GatedBranches
 from mmbal.optimizers.keras_optimizers import keras_optimizer
 from mmbal.optimizers.options import Adam
 from mmbal.replicas.devices import open_strategy
@@ -27,7 +28,6 @@ from mmbal.replicas.sums import synchronise_batch_norm
 from mmbal.strategies.step import Forward, Phase
 from mmbal.strategies.strategy import EpochPlan, Requirements
 from mmbal.strategies.surroundings import Surroundings
-from mmbal.testing.toys import GatedBranches
 from mmbal_guided import Guided, Random
 
 WIDTH, SIDE, WORDS, CLASSES = 4, 6, 7, 3

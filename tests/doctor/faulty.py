@@ -1,9 +1,4 @@
-"""The self-test's process with a planted fault, which the environment variable FAULT names."""
-
-import json
-import os
-import sys
-from pathlib import Path
+"""The self-test's training with a planted fault, which `setting` names."""
 
 import tensorflow as tf
 
@@ -21,9 +16,9 @@ def lose_a_gradient(tape, gradients, sources):
     return REDUCE(tape, gradients, sources)
 
 
-if __name__ == "__main__":
-    if os.environ["FAULT"] == "lost gradient":
+def train(strategy, setting):
+    if setting["fault"] == "lost gradient":
         GlobalTape._reduce = lose_a_gradient
-    elif os.environ["FAULT"] == "local batch norm":
+    elif setting["fault"] == "local batch norm":
         selftest.synchronise_batch_norm = lambda network: None
-    selftest.main(json.loads(sys.argv[1]), Path(sys.argv[2]))
+    return selftest.train(strategy, setting)

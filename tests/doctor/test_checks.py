@@ -51,7 +51,7 @@ def test_versions_of_this_installation_are_ok():
 
     assert (found.status, found.remedy) == ("ok", "")
     for name in ("mmbal", "tensorflow", "keras", "h5py", "pluggy", "tensorflow-datasets"):
-        assert f"{name} {installed.version(name)}" in found.finding
+        assert f"{name} {installed.version(name)}" in found.message
 
 
 def test_versions_that_do_not_fit(install):
@@ -72,7 +72,7 @@ def test_versions_that_do_not_fit(install):
     found = checks.versions("dd-host")
 
     assert found.status == "failed"
-    told = found.finding.split("; ")
+    told = found.message.split("; ")
     assert told[0].startswith("Python is 3.")
     assert told[1:] == [
         "dd-old is 1.9, dd-host needs >=1.10",
@@ -87,7 +87,7 @@ def test_plugins_without_problems():
     found = checks.plugins(Catalogue(plugins=[Provenance("mine", "my-plugin 1.0")]))
 
     assert found.status == "ok"
-    assert found.finding == "1 without problems: mine (my-plugin 1.0)"
+    assert found.message == "1 without problems: mine (my-plugin 1.0)"
 
 
 def test_plugins_with_problems():
@@ -96,11 +96,25 @@ def test_plugins_with_problems():
     found = checks.plugins(Catalogue(problems=[problem]))
 
     assert found.status == "failed"
-    assert found.finding == "plugin 'mine' of my-plugin 1.0: cannot import 'mine'"
+    assert found.message == "plugin 'mine' of my-plugin 1.0: cannot import 'mine'"
     assert "my-plugin 1.0" in found.remedy
 
 
 HOSTS = {"worker": ["a:1", "b:1"]}
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Return a function that puts other variables in the place of those that checks look at."""
+    looked_at = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")
+
+    def set_variables(variables):
+        for name in looked_at:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+
+    return set_variables
 
 
 @pytest.mark.parametrize(
@@ -118,13 +132,14 @@ HOSTS = {"worker": ["a:1", "b:1"]}
         ([], 1, {"SLURM_STEP_NUM_TASKS": "1"}, "trains on one device"),
     ],
 )
-def test_devices(gpus, replicas, environ, expected, monkeypatch):
+def test_devices(gpus, replicas, environ, expected, environment, monkeypatch):
     monkeypatch.setattr(checks.shutil, "which", lambda _: None)
+    environment(environ)
 
-    found = checks.devices(gpus, replicas, environ)
+    found = checks.devices(gpus, replicas)
 
     assert found.status == "ok"
-    assert found.finding.endswith(expected)
+    assert found.message.endswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -138,51 +153,63 @@ def test_devices(gpus, replicas, environ, expected, monkeypatch):
         '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
     ],
 )
-def test_a_tf_config_that_is_not_legal(text):
-    found = checks.devices([], 1, {"TF_CONFIG": text})
+def test_a_tf_config_that_is_not_legal(text, environment):
+    environment({"TF_CONFIG": text})
+
+    found = checks.devices([], 1)
 
     assert found.status == "failed"
-    assert found.finding.endswith(f"TF_CONFIG does not name workers and this one: {text!r}")
+    assert found.message.endswith(f"TF_CONFIG does not name workers and this one: {text!r}")
     assert "unset TF_CONFIG" in found.remedy
 
 
-def test_a_tensorflow_that_cannot_start():
-    found = checks.unstartable("ended with 1: No module", {"KERAS_BACKEND": "tensorflow"})
+def test_a_tensorflow_that_cannot_start(environment):
+    environment({"KERAS_BACKEND": "tensorflow"})
+
+    found = checks.unstartable("ended with 1: No module")
 
     assert (found.name, found.status) == ("devices", "failed")
-    assert found.finding.endswith("ended with 1: No module")
+    assert found.message.endswith("ended with 1: No module")
     assert "reinstall" in found.remedy
 
 
-def test_another_backend():
-    found = checks.unstartable("ended with 1", {"KERAS_BACKEND": "jax"})
+def test_another_backend(environment):
+    environment({"KERAS_BACKEND": "jax"})
+
+    found = checks.unstartable("ended with 1")
 
     assert found.remedy == "unset KERAS_BACKEND, which is jax: mmbal trains on tensorflow"
 
 
-def test_a_gpu_that_tensorflow_does_not_see(monkeypatch):
+def test_a_gpu_that_tensorflow_does_not_see(environment, monkeypatch):
     monkeypatch.setattr(checks.shutil, "which", lambda name: f"/usr/bin/{name}")
+    environment({})
 
-    found = checks.devices([], 1, {})
+    found = checks.devices([], 1)
 
     assert found.status == "warning"
     assert "mmbal[gpu]" in found.remedy
-    assert checks.devices([], 1, {"CUDA_VISIBLE_DEVICES": "-1"}).status == "ok"
-    assert checks.devices(["A"], 1, {}).status == "ok"
+    assert checks.devices(["A"], 1).status == "ok"
+    environment({"CUDA_VISIBLE_DEVICES": "-1"})
+    assert checks.devices([], 1).status == "ok"
 
 
 @pytest.mark.parametrize(
     ("on", "expected"), [(True, "on"), (False, "not in this build"), (None, "asked for")]
 )
-def test_onednn(on, expected):
-    found = checks.onednn(on, {"TF_ENABLE_ONEDNN_OPTS": "1"})
+def test_onednn(on, expected, environment):
+    environment({"TF_ENABLE_ONEDNN_OPTS": "1"})
+
+    found = checks.onednn(on)
 
     assert found.status == "ok"
-    assert found.finding.startswith(expected)
+    assert found.message.startswith(expected)
 
 
-def test_onednn_off():
-    found = checks.onednn(False, {"TF_ENABLE_ONEDNN_OPTS": "0"})
+def test_onednn_off(environment):
+    environment({"TF_ENABLE_ONEDNN_OPTS": "0"})
 
-    assert (found.status, found.finding) == ("warning", "off: TF_ENABLE_ONEDNN_OPTS=0")
+    found = checks.onednn(False)
+
+    assert (found.status, found.message) == ("warning", "off: TF_ENABLE_ONEDNN_OPTS=0")
     assert "unset TF_ENABLE_ONEDNN_OPTS" in found.remedy

@@ -1,66 +1,72 @@
 """That the self-test trains what shows faults, and finds planted ones on real replicas."""
 
-import sys
-from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from mmbal.doctor import comparison, layouts, selftest
-from mmbal.doctor.agreement import KINDS, below
+from mmbal.doctor import agreement, layouts, selftest
+from mmbal.doctor.agreement import KINDS
+from mmbal.laboratory.difference import below
+from mmbal.laboratory.training import Training
 
-BATCHES = layouts.batch_sizes(2)
+SETTING = {
+    "trainings": {"float64": "float64"},
+    "deterministic": False,
+    "batches": layouts.batch_sizes(2),
+}
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
+def alone():
     """Train in float64 on one device, in this process."""
-    out = tmp_path_factory.mktemp("alone") / "found.npz"
-    setting = {
-        "distribute": "none", "logical_devices": None, "trainings": {"float64": "float64"},
-        "deterministic": False, "batches": BATCHES,
-        "seconds": 0,  # no alarm
-    }  # fmt: skip
     before = keras.config.floatx(), keras.config.dtype_policy()
     try:
-        selftest.main(setting, out)
+        arrays = selftest.train(tf.distribute.get_strategy(), SETTING)
     finally:
         keras.config.set_floatx(before[0])
         keras.config.set_dtype_policy(before[1])
-    with np.load(out) as file:
-        return comparison.Training(layouts.one_device([]), dict(file))
+    return SimpleNamespace(layout=layouts.one_device([]), arrays=arrays, failure="")
 
 
-def test_all_that_is_compared_is_written(alone):
-    assert alone.arrays["replicas"] == 1
+def test_all_that_is_compared_is_there(alone):
     kinds = {name.split("/")[0] for name in below(alone.arrays, "float64")}
+
     assert kinds == set(KINDS)
 
 
-def test_the_specimen_isolates_each_branch(alone):
+def test_a_branch_is_isolated_at_every_third_step(alone):
     isolated = alone.arrays["float64/isolated/"]
 
     assert len(isolated) == 12  # three epochs of four batches
-    assert {-1} < set(isolated.tolist()) <= {-1, 0, 1}
+    assert set(isolated[2::3].tolist()) <= {0, 1}
+    assert (np.delete(isolated, np.s_[2::3]) == -1).all()
+
+
+def test_the_last_batch_is_smaller_than_the_replicas():
+    data = selftest.draw_batches(selftest.toy_data().train, [4, 4, 3, 1])
+
+    assert [len(labels) for _, labels in data] == [4, 4, 3, 1]
+    assert int(data.cardinality()) == 4
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize("fault", ["lost gradient", "local batch norm"])
-def test_a_planted_fault_is_found(alone, faulty, fault, tmp_path, monkeypatch):
-    monkeypatch.setattr(layouts, "PROGRAM", (sys.executable, str(faulty)))
-    for module in (layouts, comparison):
-        monkeypatch.setattr(module, "TOLERANCES", {"float64": 1e-12})
-    monkeypatch.setenv("FAULT", fault)
-    two = replace(layouts.plan([], None, workers=False)[1], name=fault)
+def test_a_planted_fault_is_found(alone, fault, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setattr(agreement, "TOLERANCES", {"float64": 1e-12})
+    two = layouts.plan([], None, workers=False)[1]
+    with Training(two, "faulty:train", SETTING | {"fault": fault}) as training:
+        training.result()
 
-    trained = comparison.train([two], BATCHES, tmp_path, 1, lambda _: None)
-    agreements = comparison.compare(alone, [trained[fault]])
-    findings = comparison.judge(alone, [trained[fault]], agreements)
+    (found,) = agreement.compare(alone, training)
+    finding = agreement.judge(alone, [found])
 
-    ((agreement,), (finding,)) = agreements, findings
-    assert not agreement.holds
+    assert not found.holds
     for kind in ("weights", "speeds", "optimizer", "metrics"):
-        assert 1e-6 < agreement.differences[kind] < np.inf
-    assert (finding.name, finding.status) == (f"self-test, {fault}", "failed")
-    assert "float64" in finding.finding
+        assert 1e-6 < found.differences[kind] < np.inf
+    assert (finding.name, finding.status) == ("self-test, 2 CPU devices", "failed")
+    assert "float64" in finding.message

@@ -90,7 +90,7 @@ def test_a_split_without_examples_is_named(scripted, batches):
 
 def test_new_weights_are_seen_without_a_new_probe(batches):
     """Scoring last and then selected weights goes through the same compiled function."""
-    from mmbal.testing.toys import GatedBranches
+    from mmbal.laboratory.toys import GatedBranches
 
     keras.utils.set_random_seed(0)
     network = GatedBranches({"a": [keras.layers.Dense(2), keras.layers.Dense(2)]})

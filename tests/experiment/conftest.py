@@ -16,13 +16,13 @@ from mmbal.config.resolution import resolve
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.evaluation.context import Evaluation
 from mmbal.experiment import run
+from mmbal.laboratory.toys import GatedBranches
 from mmbal.networks.shapes import saved_weights_follow
 from mmbal.options import Options
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.strategies.context import SamplerPlan
 from mmbal.strategies.strategy import EpochPlan, Requirements, Strategy
-from mmbal.testing.toys import GatedBranches
 from mmbal_guided.plugin import mmbal_components as guided_components
 
 # `restless` is found by its name, as the module of a plugin is.

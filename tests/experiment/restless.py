@@ -5,7 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
-from mmbal.testing.toys import GatedBranches
+from mmbal.laboratory.toys import GatedBranches
 
 EXAMPLES = 24
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.laboratory.toys import GatedBranches
 from mmbal.networks import BranchNetwork, Controls, Fusion, blocked
-from mmbal.testing.toys import GatedBranches
 
 INPUTS = {"a": tf.constant([[1.0], [2.0]]), "b": tf.constant([[10.0], [20.0]])}
 THREE = {**INPUTS, "c": tf.constant([[100.0], [200.0]])}

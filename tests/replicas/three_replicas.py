@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from mmbal import BalancedModel
+from mmbal.laboratory.toys import GatedBranches
 from mmbal.networks.held import HeldMean
 from mmbal.replicas.devices import open_strategy
 from mmbal.replicas.rows import Annotated
@@ -19,7 +20,6 @@ from mmbal.replicas.sums import (
     replica_count,
 )
 from mmbal.strategies.tape import GlobalTape
-from mmbal.testing.toys import GatedBranches
 
 ROWS = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]
 

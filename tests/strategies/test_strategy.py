@@ -12,6 +12,7 @@ from mmbal import BalancedModel, Strategy
 from mmbal.errors import RequirementError
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.sampler import Sampler
+from mmbal.laboratory.toys import GatedBranches
 from mmbal.networks.controls import Controls
 from mmbal.networks.network import FusionNetwork
 from mmbal.replicas.rows import Annotated
@@ -21,7 +22,6 @@ from mmbal.strategies.step import Batch, Forward, Phase
 from mmbal.strategies.strategy import EpochPlan, Requirements
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.strategies.tape import GlobalTape
-from mmbal.testing.toys import GatedBranches
 from mmbal.training.guard import NonFiniteError
 from mmbal_guided import Random
 

@@ -35,7 +35,7 @@ def install(tmp_path, monkeypatch):
 
 
 def failures(subject, names=()):
-    return {f.rule: f.found for f in check(subject, names) if f.status == "failed"}
+    return {f.name: f.message for f in check(subject, names) if f.status == "failed"}
 
 
 def test_a_light_plugin_keeps_all_rules(install):
@@ -55,7 +55,7 @@ def test_what_has_no_entry_point_is_not_asked():
 
     (finding,) = check(subject, ["entry-point"])
 
-    assert (finding.status, finding.found) == (
+    assert (finding.status, finding.message) == (
         "skipped",
         "it was not found through an entry point",
     )
@@ -73,14 +73,14 @@ def test_what_has_no_entry_point_is_not_asked():
 def test_without_its_factory_no_other_rule_is_asked(kind, factory, message):
     subject = subject_of(kind, Component(kind, "lost", "without a factory", factory))
 
-    first, *others = [f for f in check(subject) if f.rule != "entry-point"]
+    first, *others = [f for f in check(subject) if f.name != "entry-point"]
 
-    assert (first.rule, first.status) == ("factory", "failed")
-    assert message in first.found
-    assert first.fix.startswith("write `package.module:name`")
+    assert (first.name, first.status) == ("factory", "failed")
+    assert message in first.message
+    assert first.remedy.startswith("write `package.module:name`")
     assert len(others) == len(rulebook(kind)) - 2
     assert {f.status for f in others} == {"skipped"}
-    assert {f.found for f in others} == {"the rule 'factory' must be kept first"}
+    assert {f.message for f in others} == {"the rule 'factory' must be kept first"}
 
 
 class OneOptions(Options):
@@ -107,7 +107,7 @@ class TestOptions:
         factory = f"{__name__}:{factory.__name__}"
         given = Component("strategy", "one", "made for the test", factory, options)
         (finding,) = check(subject_of("strategy", given), ["options"])
-        return finding.status, finding.found
+        return finding.status, finding.message
 
     def test_of_the_component_are_those_of_the_class(self):
         assert self.found(One) == ("ok", "")

@@ -28,7 +28,7 @@ class Large(DatasetSource):
 def test_every_example_of_small_data_is_compared():
     (finding,) = check(subject_of("dataset", Large), ["disjoint-splits"])
 
-    assert (finding.status, finding.found) == ("failed", "example 3 of test is in train as well")
+    assert (finding.status, finding.message) == ("failed", "example 3 of test is in train as well")
 
 
 def test_what_is_compared_of_large_data_is_compared_evenly(monkeypatch):
@@ -46,4 +46,4 @@ def test_files_that_were_given_are_looked_through(tmp_path, there):
         (tmp_path / "deep/labels.bin").write_bytes(pickle.dumps([1, 2]))
     (finding,) = check(subject_of("dataset", Sound, data_dir=tmp_path), ["no-pickle"])
 
-    assert finding.found == ("pickles: deep/labels.bin" if there else "")
+    assert finding.message == ("pickles: deep/labels.bin" if there else "")

@@ -29,9 +29,9 @@ def outcomes(kind, name, rules=()):
     found = {"failed": {}, "skipped": []}
     for finding in check(subject_of(kind, BOOKS[kind].OFFERS[name]), rules):
         if finding.status == "failed":
-            found["failed"][finding.rule] = finding.found
-        elif finding.status == "skipped" and finding.rule != "entry-point":
-            found["skipped"].append(finding.rule)
+            found["failed"][finding.name] = finding.message
+        elif finding.status == "skipped" and finding.name != "entry-point":
+            found["skipped"].append(finding.name)
     return found
 
 

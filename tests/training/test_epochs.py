@@ -12,10 +12,10 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel, Strategy
+from mmbal.laboratory.toys import GatedBranches
 from mmbal.networks.network import VariableGroups
 from mmbal.strategies.strategy import EpochPlan
 from mmbal.strategies.surroundings import Surroundings
-from mmbal.testing.toys import GatedBranches
 from mmbal.training.epochs import FaultWatch
 from mmbal.training.guard import NonFiniteError
 
@@ -170,7 +170,7 @@ import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.replicas.devices import open_strategy
 from mmbal_guided import Guided
-from mmbal.testing.toys import GatedBranches
+from mmbal.laboratory.toys import GatedBranches
 
 scope = open_strategy("mirrored", 2)
 x = np.random.default_rng(0).normal(size=(32, 3)).astype("float32")

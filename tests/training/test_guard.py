@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel, Strategy
-from mmbal.testing.toys import GatedBranches
+from mmbal.laboratory.toys import GatedBranches
 from mmbal.training.guard import Guard, NonFiniteError
 from mmbal.training.learning_speed import Effective
 from mmbal_guided import Guided

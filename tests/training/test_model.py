@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
+from mmbal.laboratory.toys import GatedBranches
 from mmbal.replicas.rows import Annotated
 from mmbal.strategies.surroundings import Surroundings
-from mmbal.testing.toys import GatedBranches
 from mmbal_guided import Guided, Random
 
 CLASSES = 3

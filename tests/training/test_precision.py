@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
-from mmbal.testing.toys import GatedBranches
+from mmbal.laboratory.toys import GatedBranches
 from mmbal.training import precision as module
 from mmbal.training.guard import NonFiniteError
 from mmbal.training.precision import INITIAL, LARGEST, LossScale, loss_scale_for
@@ -170,7 +170,7 @@ import numpy as np
 import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.replicas.devices import open_strategy
-from mmbal.testing.toys import GatedBranches
+from mmbal.laboratory.toys import GatedBranches
 
 scope = open_strategy("mirrored", 2)
 keras.config.set_dtype_policy("mixed_float16")

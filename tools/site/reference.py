@@ -4,7 +4,7 @@ import ast
 from pathlib import Path
 
 # Behind the command line; nobody imports them.
-INTERNAL = {"cli", "config", "doctor", "sweep"}
+INTERNAL = {"cli", "config", "doctor", "laboratory", "sweep"}
 
 
 def pages(root: Path) -> dict[str, str]:

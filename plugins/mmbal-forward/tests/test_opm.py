@@ -1,6 +1,5 @@
 """OPM: rates and factors by hand, what is dropped, and when."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +10,6 @@ from mmbal.strategies import Batch, Context, Phase, true_class_scores
 from mmbal_forward import OPM
 from mmbal_forward.opm import dropping_rates, enlargement
 
-pytestmark = pytest.mark.filterwarnings("ignore:the learning speed of")
 LABELS = tf.constant([0, 1])
 LOGITS = {
     "a": tf.constant([[2.0, 0, 0], [0, 1, 0]]),
@@ -71,13 +69,13 @@ class TestByHand:
 
 
 @pytest.fixture
-def modulate(make_network, make_data):
+def modulate(toy_steps):
     """Return a function: features before and after one step, and the rates of its scores."""
 
     def run(kind="late", modalities="ab", examples=16, **options):
-        network = make_network(kind, modalities)
+        network = toy_steps.network(kind, modalities)
         strategy = built(network, **{**ALWAYS, **options})
-        inputs, labels = make_data(modalities, examples)
+        inputs, labels = toy_steps.data(modalities, examples)
         batch = Batch.of(inputs, tf.constant(labels))
         before = network(inputs).features
         after = network(
@@ -90,13 +88,12 @@ def modulate(make_network, make_data):
     return run
 
 
-@pytest.mark.parametrize("kind", ["late", "mmtm"])
+@pytest.mark.parametrize("kind", ["late", "gated"])
 class TestFeatures:
     @pytest.mark.parametrize("modalities", ["ab", "abc"])
     def test_whole_vectors_go_and_the_rest_grows(self, modulate, kind, modalities):
         before, after, rates = modulate(kind, modalities, 64, rate=0.4)
-        widths = {"a": 4, "b": 2, "c": 3}
-        share = sum(widths[m] * rates[m] for m in modalities) / sum(widths[m] for m in modalities)
+        share = sum(rates.values()) / len(modalities)  # all have 4 channels
         assert share > 0
         for m in modalities:
             gone = (after[m].numpy() == 0).all(axis=1)
@@ -112,18 +109,18 @@ class TestFeatures:
         for m, feature in before.items():
             np.testing.assert_array_equal(after[m], feature)
 
-    def test_trains_otherwise_and_only_in_its_epochs(self, train, joint, kind):
+    def test_trains_otherwise_and_only_in_its_epochs(self, toy_steps, kind):
         for window in ({"starts": 2}, {"starts": 6}, {"probability": 0.0, "starts": 0}):
-            for name, value in train(OPM(**window), kind).items():
-                np.testing.assert_array_equal(value, joint(kind)[name])
+            for name, value in toy_steps.train(OPM(**window), kind).items():
+                np.testing.assert_array_equal(value, toy_steps.joint(kind)[name])
         # Dropping is no scaling of gradients: Adam does not undo it.
-        ours = train(OPM(**ALWAYS), kind, optimizer=keras.optimizers.Adam(0.01))
-        plain = joint(kind, adam=True)
+        ours = toy_steps.train(OPM(**ALWAYS), kind, adam=True)
+        plain = toy_steps.joint(kind, adam=True)
         assert all((ours[name] != plain[name]).any() for name in plain)
 
 
-def test_the_share_of_steps_with_dropping(make_network, make_data):
-    network, (inputs, labels) = make_network(), make_data()
+def test_the_share_of_steps_with_dropping(toy_steps):
+    network, (inputs, labels) = toy_steps.network(), toy_steps.data()
     strategy = built(network, rate=1.0, probability=0.3, starts=0)
     batch = Batch.of(inputs, tf.constant(labels))
     features, found = network(inputs).features, []
@@ -137,8 +134,8 @@ def test_the_share_of_steps_with_dropping(make_network, make_data):
 @pytest.mark.parametrize(
     ("starts", "ends", "epochs"), [(0, None, [0, 1, 2, 3]), (1, 2, [1, 2]), (3, 3, [3])]
 )
-def test_the_window_has_both_its_ends(make_network, starts, ends, epochs):
-    network, strategy = make_network(), OPM(starts=starts, ends=ends)
+def test_the_window_has_both_its_ends(toy_steps, starts, ends, epochs):
+    network, strategy = toy_steps.network(), OPM(starts=starts, ends=ends)
     strategy.build(Context(network, network.partition()))
     active = []
     for epoch in range(4):
@@ -147,9 +144,9 @@ def test_the_window_has_both_its_ends(make_network, starts, ends, epochs):
     assert active == epochs
 
 
-def test_scores_teach_nothing(make_network, make_data):
+def test_scores_teach_nothing(toy_steps):
     """What is dropped depends on the classifier; its gradient is that of the loss alone."""
-    network, (inputs, labels) = make_network(), make_data()
+    network, (inputs, labels) = toy_steps.network(), toy_steps.data()
     strategy = built(network, **ALWAYS)
     batch = Batch.of(inputs, tf.constant(labels))
     with tf.GradientTape() as tape:
@@ -158,24 +155,24 @@ def test_scores_teach_nothing(make_network, make_data):
         total = sum(
             tf.reduce_sum(z) for z in strategy.forward(batch, Phase()).transform(features).values()
         )
-    gradients = tape.gradient(total, [*features.values(), *network.joint.own_variables()])
-    assert gradients[2:] == [None, None]
+    shared = network.partition()["shared"]
+    gradients = tape.gradient(total, [*features.values(), *shared])
+    assert gradients[2:] == [None] * len(shared)
     constants = [np.unique(g.numpy()) for g in gradients[:2]]
     assert all(len(each) <= 2 for each in constants)  # 0 where dropped, else the factor
 
 
-def test_graphs_do_as_eager_steps(train):
+def test_graphs_do_as_eager_steps(toy_steps):
     eager, graph = (
-        train(OPM(**ALWAYS | {"starts": 1}), modalities="abc", run_eagerly=each)
+        toy_steps.train(OPM(**ALWAYS | {"starts": 1}), modalities="abc", eager=each)
         for each in (True, False)
     )
     for name, value in eager.items():
         np.testing.assert_allclose(graph[name], value, rtol=0, atol=1e-6)
 
 
-def test_half_precision_stays_finite_and_scores_are_single(train, precision):
-    precision("mixed_bfloat16")
-    ours = train(OPM(**ALWAYS), modalities="abc")
+def test_half_precision_stays_finite_and_scores_are_single(toy_steps):
+    ours = toy_steps.train(OPM(**ALWAYS), modalities="abc", precision="mixed_bfloat16")
     assert all(np.isfinite(value).all() for value in ours.values())
 
 

@@ -1,6 +1,5 @@
 """PMR: terms by hand, prototypes by hand, whom the terms teach, and when."""
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -14,7 +13,6 @@ from mmbal.training import branch_loss
 from mmbal_objectives import PMR
 from mmbal_objectives.pmr import entropy, lags_and_leads, similarities
 
-pytestmark = pytest.mark.filterwarnings("ignore:the learning speed of")
 LABELS = tf.constant([0, 1])
 PROTOTYPES = {"a": [[0.0, 0], [3, 4]], "v": [[0.0, 0], [1, 0]]}
 FEATURES = {"a": tf.constant([[0.0, 1], [3, 3]]), "v": tf.constant([[0.5, 0], [0.5, 0]])}
@@ -199,8 +197,8 @@ class TestPrototypes:
 
 
 @pytest.mark.parametrize("mode", ["paper", "released"])
-def test_terms_reach_the_encoder_of_their_modality_alone(make_network, make_data, mode):
-    network, (inputs, labels) = make_network("late", "abc"), make_data("abc", 30)
+def test_terms_reach_the_encoder_of_their_modality_alone(toy_steps, mode):
+    network, (inputs, labels) = toy_steps.network("late", "abc"), toy_steps.data("abc", 30)
     examples = Examples.from_arrays(inputs, labels)
     run = Surroundings(examples=examples, batch_size=64)
     context = Context(network, network.partition(), surroundings=run)
@@ -224,44 +222,41 @@ def test_terms_reach_the_encoder_of_their_modality_alone(make_network, make_data
             assert reached == (moves and (mode == "paper" or loss == "prototypes")), (loss, group)
 
 
-@pytest.mark.parametrize("kind", ["late", "mmtm"])
+@pytest.mark.parametrize("kind", ["late", "gated"])
 class TestTraining:
-    def test_differs_from_joint_training_within_its_window(self, train, joint, kind):
-        def ours_with(**options):
-            adam = keras.optimizers.Adam(0.01)
-            return train(PMR(share=1.0, **options), kind, optimizer=adam, batch_size=8)
-
-        ours, plain = ours_with(), joint(kind, adam=True, batch_size=8)
+    def test_differs_from_joint_training_within_its_window(self, toy_steps, kind):
+        ours = toy_steps.train(PMR(share=1.0), kind, adam=True)
+        plain = toy_steps.joint(kind, adam=True)
         apart = [name for name in plain if (ours[name] != plain[name]).any()]
         # With a joint classifier, features move the rest from the second step on.
         assert apart == list(plain)
-        outside = ours_with(starts=2)
+        outside = toy_steps.train(PMR(share=1.0, starts=2), kind, adam=True)
         for name, value in plain.items():
-            np.testing.assert_array_equal(outside[name], value)
+            np.testing.assert_allclose(outside[name], value, rtol=0, atol=1e-7)
 
 
-def test_graphs_do_as_eager_steps(train):
+def test_graphs_do_as_eager_steps(toy_steps):
     eager, graph = (
-        train(PMR(share=0.5, ends=0), modalities="abc", run_eagerly=each) for each in (True, False)
+        toy_steps.train(PMR(share=0.5, ends=0), modalities="abc", eager=each)
+        for each in (True, False)
     )
     for name, value in eager.items():
         np.testing.assert_allclose(graph[name], value, rtol=0, atol=1e-6)
 
 
-def test_half_precision_stays_finite_and_prototypes_are_single(train, precision):
-    precision("mixed_bfloat16")
+def test_half_precision_stays_finite_and_prototypes_are_single(toy_steps):
     strategy = PMR(share=1.0)
-    ours = train(strategy, "mmtm", "abc")
+    ours = toy_steps.train(strategy, "gated", "abc", precision="mixed_bfloat16")
     assert all(np.isfinite(value).all() for value in ours.values())
     assert {v.dtype for v in strategy.prototypes.values()} == {tf.float32}
     assert all(np.any(v) for v in strategy.prototypes.values())
 
 
-def test_examples_come_with_a_run(make_network, make_data):
-    model = BalancedModel(make_network(), PMR())
+def test_examples_come_with_a_run(toy_steps):
+    model = BalancedModel(toy_steps.network(), PMR())
     model.compile()
     with pytest.raises(RequirementError, match="PMR reads the training examples by itself"):
-        model.fit(*make_data(), verbose=0)
+        model.fit(*toy_steps.data(), verbose=0)
 
 
 @pytest.mark.parametrize(

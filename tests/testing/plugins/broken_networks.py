@@ -6,9 +6,9 @@ import keras
 import tensorflow as tf
 
 from mmbal import Component, Conformance
+from mmbal.laboratory.toys import GatedToy, LateToy
 from mmbal.networks.controls import NORMAL, presence
 from mmbal.networks.network import VariableGroups
-from mmbal.testing.toys import GatedToy, LateToy
 
 OFFERED = ("isolation", "slice", "head", "mask")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from mmbal.errors import DataFormatError, MmbalError
+from mmbal.errors import DataFormatError, MmbalError, first_line
 from mmbal_colored_mnist.images import GrayData, GrayImages
 
 
@@ -45,7 +45,7 @@ def read_prepared(folder: Path) -> GrayData:
             }
             train, test = (_gray(parts[part]) for part in ("train", "test"))
     except (OSError, ValueError, KeyError, tf.errors.OpError) as problem:
-        reason = _first_line(problem)
+        reason = first_line(problem)
         raise DataFormatError(
             f"{folder}: not readable by tensorflow-datasets: {reason}"
         ) from problem
@@ -70,7 +70,7 @@ def download(name: str, data_dir: Path | None) -> Path:
             builder.download_and_prepare()
     except (OSError, DownloadError, NonMatchingChecksumError, tf.errors.OpError) as problem:
         raise MmbalError(
-            f"tensorflow-datasets could not download {name} into {root}: {_first_line(problem)}; "
+            f"tensorflow-datasets could not download {name} into {root}: {first_line(problem)}; "
             "fetch the four IDX files by hand and name their folder with --data-dir"
         ) from problem
     return Path(builder.data_dir)
@@ -83,11 +83,6 @@ def _gray(part: Any) -> GrayImages:
 
 def _version(folder: Path) -> tuple[int, ...]:
     return tuple(int(number) for number in folder.name.split(".") if number.isdigit())
-
-
-def _first_line(problem: BaseException) -> str:
-    lines = str(problem).strip().splitlines()
-    return f"{type(problem).__name__}: {lines[0]}" if lines else type(problem).__name__
 
 
 @contextmanager

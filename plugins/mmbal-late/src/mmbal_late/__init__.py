@@ -1,14 +1,9 @@
 """Late fusion for mmbal."""
 
-from importlib import import_module
-from typing import Any
+from mmbal import lazy_names
 
 __all__ = ["LateConcat", "LateSum"]
 
-_LAZY = {"LateConcat": "mmbal_late.concat", "LateSum": "mmbal_late.summed"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name]), name)
-    raise AttributeError(f"module 'mmbal_late' has no attribute {name!r}")
+__getattr__ = lazy_names(
+    __name__, {"LateConcat": "mmbal_late.concat", "LateSum": "mmbal_late.summed"}
+)

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal import ConfigError, DataFormatError
+from mmbal.errors import first_line
 from mmbal_mmtm.i3d_network import FIRST, LOGITS, Shape
 
 RANDOM = "random"
@@ -54,7 +55,7 @@ class Checkpoint(NamedTuple):
             tensor = self.reader.get_tensor(self.prefix + name)
         except UNREADABLE as error:
             raise DataFormatError(
-                f"{self.path}: cannot read {self.prefix + name}: {_first_line(error)}"
+                f"{self.path}: cannot read {self.prefix + name}: {first_line(error, typed=False)}"
             ) from error
         return np.reshape(tensor, self.shapes[name])
 
@@ -83,7 +84,7 @@ def open_checkpoint(weights: str, option: str = "architecture.weights") -> Check
         found = reader.get_variable_to_shape_map()
     except UNREADABLE as error:
         raise DataFormatError(
-            f"{path}.index: no readable TensorFlow checkpoint: {_first_line(error)}"
+            f"{path}.index: no readable TensorFlow checkpoint: {first_line(error, typed=False)}"
         ) from error
     prefix = next((p for p in PREFIXES if any(name.startswith(p) for name in found)), "")
     shapes = {
@@ -179,7 +180,3 @@ def _hint(path: str) -> str:
     found = [str(file.with_suffix("")) for file in sorted(Path(path).glob("*.index"))]
     near = [*found, *get_close_matches(path, [RANDOM], n=1)]
     return f" (did you mean {near[0]!r}?)" if near else ""
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

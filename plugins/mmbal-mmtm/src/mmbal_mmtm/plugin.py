@@ -45,7 +45,7 @@ COMPONENTS = (
         source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670",
         offers=OFFERS,
         conformance=Conformance(
-            {"backbone": "mmbal.testing.toys:backbone", "cuts": ("first", "second")}
+            {"backbone": "mmbal.laboratory.toys:backbone", "cuts": ("first", "second")}
         ),
     ),
 )

@@ -20,38 +20,34 @@ from mmbal.networks.network import (
 )
 
 NAMES = ("sight", "sound", "touch", "taste")
-WIDTH, HIDDEN, CLASSES = 5, 4, 3
+WIDTH, HIDDEN, CLASSES, SEED = 5, 4, 3, 7
 JOINT = "joint"
 """Where the modalities of `LateToy` meet."""
-SIZES = {"train": 9, "validation": 4, "test": 4}
-"""With batches of 8, the last one of an epoch has a single row, fewer than two replicas."""
 
 
-def vectors(count: int) -> dict[str, Modality]:
-    """Return so many modalities of (channels,) vectors, each of another width."""
-    return {name: Modality((WIDTH + i,)) for i, name in enumerate(NAMES[:count])}
-
-
-def toy_data(count: int, dtype: str = "float32", seed: int = 7) -> MultimodalDataset:
+def toy_data(
+    names: Sequence[str] = NAMES[:2], dtype: str = "float32", examples: int = 9
+) -> MultimodalDataset:
     """Return noise with the label in the first value of every modality, more clearly in later ones.
 
     Args:
-        count: number of modalities.
+        names: of modalities of (channels,) vectors, each of another width.
         dtype: of the inputs.
-        seed: of the noise.
+        examples: for training. With batches of 8, the last one of 9 has a single row, fewer than
+            two replicas.
     """
-    draw = np.random.default_rng(seed)
+    draw = np.random.default_rng(SEED)
     splits: dict[str, Any] = {}
-    modalities = {m: Modality(each.shape, dtype) for m, each in vectors(count).items()}
-    for split, size in SIZES.items():
+    modalities = {name: Modality((WIDTH + i,), dtype) for i, name in enumerate(names)}
+    for split, size in {"train": examples, "validation": 4, "test": 4}.items():
         labels = np.arange(size) % CLASSES
         inputs = {m: draw.normal(size=(size, *each.shape)) for m, each in modalities.items()}
         for strength, x in enumerate(inputs.values(), start=1):
             x[:, 0] += 0.5 * strength * labels
         arrays = {m: x.astype(dtype) for m, x in inputs.items()}
         splits[split] = Examples.from_arrays(arrays, labels)
-    names = tuple(f"class {i}" for i in range(CLASSES))
-    return MultimodalDataset(modalities, names, fingerprint=f"{seed:x}", **splits)
+    classes = tuple(f"class {i}" for i in range(CLASSES))
+    return MultimodalDataset(modalities, classes, fingerprint=f"{SEED:x}", **splits)
 
 
 class Gate(Fusion):
