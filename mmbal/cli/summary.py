@@ -19,7 +19,7 @@ def print_summary(console: "Console", result: Mapping[str, Any], commands: Seque
 
     Args:
         console: on stderr.
-        result: what `mmbal.experiment.run` returns.
+        result: what `mmbal.experiment.lifecycle` returns.
         commands: to suggest.
     """
     from rich.console import Group

@@ -14,8 +14,8 @@ from mmbal.data import MultimodalDataset
 from mmbal.data.python_reader import telling_bad_examples
 from mmbal.errors import MmbalError, first_line
 from mmbal.experiment.batches import TrainingBatches, plain_batches
+from mmbal.experiment.building import build_model
 from mmbal.experiment.checkpoints import Checkpoints
-from mmbal.experiment.model import build_model
 from mmbal.experiment.observers import JournalWriter, Selection, save_weights
 from mmbal.experiment.rehearsal import Rehearsals
 from mmbal.experiment.sampler import Sampler

@@ -13,7 +13,7 @@ from mmbal.config.settings import RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.errors import MmbalError, counted
 from mmbal.experiment.batches import TrainingBatches
-from mmbal.experiment.model import compile_model
+from mmbal.experiment.building import compile_model
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.progress import Progress

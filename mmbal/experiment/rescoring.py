@@ -6,7 +6,7 @@ from typing import Any
 
 from mmbal.config.resolution import resolve
 from mmbal.errors import MmbalError
-from mmbal.experiment.model import build_network, build_strategy, open_dataset
+from mmbal.experiment.building import build_network, build_strategy, open_dataset
 from mmbal.experiment.scoring import Scorer
 from mmbal.files.safe_hdf5 import open_sealed
 from mmbal.networks.network import FusionNetwork

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mmbal.config.settings import RunConfig
 from mmbal.errors import MmbalError
-from mmbal.experiment.model import open_dataset
+from mmbal.experiment.building import open_dataset
 from mmbal.registry.catalogue import Catalogue
 
 SEED = 0  # equal data for runs of all seeds

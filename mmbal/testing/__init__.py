@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mmbal.config.resolution import resolve
     from mmbal.experiment import evaluate, open_dataset, run
     from mmbal.experiment.batches import TrainingBatches
-    from mmbal.experiment.model import build_model, build_strategy
+    from mmbal.experiment.building import build_model, build_strategy
     from mmbal.laboratory.finding import Finding
     from mmbal.registry.catalogue import Catalogue, Provenance
     from mmbal.registry.discovery import discover
@@ -53,8 +53,8 @@ __getattr__ = lazy_names(
         "Provenance": "mmbal.registry.catalogue",
         "Subject": "mmbal.testing.subject",
         "TrainingBatches": "mmbal.experiment.batches",
-        "build_model": "mmbal.experiment.model",
-        "build_strategy": "mmbal.experiment.model",
+        "build_model": "mmbal.experiment.building",
+        "build_strategy": "mmbal.experiment.building",
         "check": "mmbal.testing.runner",
         "discover": "mmbal.registry.discovery",
         "evaluate": "mmbal.experiment",

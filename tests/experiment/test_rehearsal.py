@@ -16,7 +16,7 @@ from mmbal import Component, Recipe
 from mmbal.config.resolution import resolve
 from mmbal.errors import Interrupted, MmbalError, RequirementError
 from mmbal.experiment import run
-from mmbal.experiment.model import build_model, build_strategy, open_dataset
+from mmbal.experiment.building import build_model, build_strategy, open_dataset
 from mmbal.experiment.rehearsal import Rehearsals
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.stopping import StopRequest, StopTraining

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmbal.experiment.model import build_network
+from mmbal.experiment.building import build_network
 from mmbal.experiment.scoring import Scorer, result
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.experiment.model import build_model, build_strategy
+from mmbal.experiment.building import build_model, build_strategy
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.state import CallbackState, TrainingState
 from mmbal.strategies.context import SamplerPlan

@@ -11,9 +11,9 @@ from mmbal.config.resolution import Resolved
 from mmbal.config.settings import RunConfig
 from mmbal.config.writing import to_toml
 from mmbal.errors import MmbalError
+from mmbal.experiment.building import build_strategy, open_dataset
 from mmbal.experiment.fitting import Run, naming_a_lost_host
 from mmbal.experiment.identity import identity, refuse_other
-from mmbal.experiment.model import build_strategy, open_dataset
 from mmbal.experiment.sample import write_sample
 from mmbal.experiment.session import Session
 from mmbal.experiment.warning_log import Warned

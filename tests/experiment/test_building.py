@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.experiment.model import build_model, build_network, open_dataset
+from mmbal.experiment.building import build_model, build_network, open_dataset
 from mmbal.strategies.strategy import Strategy
 from mmbal.strategies.surroundings import Surroundings
 
