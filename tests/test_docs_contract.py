@@ -53,7 +53,7 @@ def broken(kind, factory, *rules, **options):
 
 # Neither `replicas` nor `resume`, which take long, nor what a `Component` would declare.
 NETWORK = "groups", "keep", "transform", "modalities", "saving", "precision", "empty-batch"
-STRATEGY = "training", "effect", "single-modality", "precision"
+STRATEGY = "training", "effect", "precision"
 DATASET = "dtypes", "determinism", "fingerprint", "disjoint-splits"
 
 

@@ -101,19 +101,6 @@ def identity(bench: StrategyBench) -> None:
 
 
 @RULES.rule(
-    why="with one modality there is nothing to balance; what is left over is a bug of the sums",
-    fix="look at means over the other modalities (there are none) and at coefficients of one "
-    "modality, which must be 1",
-)
-def single_modality(bench: StrategyBench) -> None:
-    """With one modality it is plain training."""
-    bench.trained()
-    run = toy_run.train(bench.parts(), toy_data(NAMES[:1]), eager=True)
-    apart = difference(run.weights, bench.plain(1))
-    require(apart <= SAME, f"the weights differ from those of plain training by {apart:.1e}")
-
-
-@RULES.rule(
     why="what Python holds is set while a graph is traced, not while it runs, and no checkpoint "
     "has it: a resumed run goes on with something else",
     fix="keep what changes in `tf.Variable`s made in `build`, directly on the strategy, in a list, "

@@ -20,8 +20,6 @@ QUICK = {
     "strategy": {"requirements", "training", "state"},
 }
 """Rules that cost next to nothing, or that others need: every broken component is put to them."""
-TRAINERS = {"single-modality"}
-"""Rules that the trainer keeps, whatever a component does."""
 
 
 def outcomes(kind, name, rules=()):
@@ -67,7 +65,7 @@ def test_a_broken_component_breaks_its_rule_alone(kind, name, rule):
 
 @pytest.mark.parametrize("kind", MODULES)
 def test_every_rule_is_proven(kind):
-    assert set(BOOKS[kind].BREAKS.values()) == set(rulebook(kind)) - set(COMMON) - TRAINERS
+    assert set(BOOKS[kind].BREAKS.values()) == set(rulebook(kind)) - set(COMMON)
 
 
 @pytest.mark.parametrize(
