@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmbal.cli.boundary import INTERRUPTED
-from mmbal.cli.compare import print_table
+from mmbal.cli.compare import compare_runs, print_table
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, literal, print_json
 from mmbal.cli.options import (
@@ -129,7 +129,9 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     if dry_run:
         _show_plan(Sweep(out, catalogue, trials, cpus), as_json)
         return
-    resources = Resources(**{name: given[name] for name in (*_ENGINE, "retries")})
+    names = ("address", "gpus", "concurrent", "retries")
+    engine = given["engine"] or ("ray" if given["address"] else "processes")
+    resources = Resources(engine, **{name: given[name] for name in names})
     resources.check()
     with only_sweep(out, begun=trials is None):
         work = Sweep(out, catalogue, trials, cpus)
@@ -214,12 +216,10 @@ def _show_plan(work: "Sweep", as_json: bool) -> None:
 
 def _show(work: "Sweep", as_json: bool) -> None:
     """Print the table over seeds, on stdout unless that is for JSON."""
-    from mmbal.report.comparison import compare_records
     from mmbal.report.tables import comparison_object, comparison_rows
 
-    comparison = compare_records(work.records())
-    for remark in comparison.remarks:
-        click.echo(remark, err=True)
+    finished = [row["folder"] for row in work.rows if row["status"] == "finished"]
+    comparison = compare_runs([work.folder / folder for folder in finished])
     header, rows = comparison_rows(comparison)
     if rows:
         print_table(console(err=as_json), header, rows)

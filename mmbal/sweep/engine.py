@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from mmbal.errors import MmbalError
 from mmbal.sweep.job import Outcome
@@ -17,7 +16,7 @@ class Resources:
     """What trials run on.
 
     Args:
-        engine: processes of this machine, or Ray; None for Ray where an address is given.
+        engine: "processes" of this machine, or "ray".
         address: of a Ray cluster, such as "10.0.0.1:6379" or "auto"; None for this machine.
         threads: of each trial.
         gpus: of each trial; None for one where there are any, else none.
@@ -25,17 +24,12 @@ class Resources:
         retries: how often a trial is begun again whose process died.
     """
 
-    engine: Literal["processes", "ray"] | None = None
+    engine: str = "processes"
     address: str | None = None
     threads: int = 1
     gpus: float | None = None
     concurrent: int | None = None
     retries: int = 2
-
-    @property
-    def on_ray(self) -> bool:
-        """Tell whether Ray runs the trials."""
-        return self.engine == "ray" or (self.engine is None and self.address is not None)
 
     def check(self) -> None:
         """Raise unless the engine is there and can do what is asked of it.
@@ -44,16 +38,16 @@ class Resources:
             MmbalError: Ray is not installed, or is needed for what is asked of processes; or
                 this machine has too few GPUs for one of them.
         """
-        if self.on_ray:
+        if self.engine == "ray":
             from mmbal.sweep.ray_engine import require_ray
 
             require_ray()
-            return
-        if self.address is not None:
+        elif self.address is not None:
             raise MmbalError(f"--address {self.address} is that of a Ray cluster: use --engine ray")
-        from mmbal.sweep.processes import slots
+        else:
+            from mmbal.sweep.processes import slots
 
-        slots(self)
+            slots(self)
 
 
 def run_all(trials: Sequence[Path], resources: Resources, tell: Tell, notice: Notice) -> None:
@@ -69,7 +63,7 @@ def run_all(trials: Sequence[Path], resources: Resources, tell: Tell, notice: No
         KeyboardInterrupt: Ctrl-C, after running trials were told to stop and have.
         MmbalError: there is no such cluster, or no room for a trial on this machine.
     """
-    if resources.on_ray:
+    if resources.engine == "ray":
         from mmbal.sweep.ray_engine import run_on_ray as run
     else:
         from mmbal.sweep.processes import run_in_processes as run

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import takewhile
 from pathlib import Path
 
 from mmbal.data.pool import processors
@@ -60,10 +59,9 @@ class Process:
         return self._process.poll() is not None
 
     @property
-    def killer(self) -> str:
-        """The signal that ended it; "" for none."""
-        code = self._process.returncode
-        return signal.Signals(-code).name if code < 0 else ""
+    def was_killed(self) -> bool:
+        """Tell whether a signal has ended it."""
+        return self._process.returncode < 0
 
     def stop(self, urgency: int) -> None:
         """`STOP` it after the present step, with a checkpoint; or `KILL` it and its children."""
@@ -86,8 +84,8 @@ class Process:
             trace = stderr.read().decode(errors="replace")
         if self._urgency:
             return Outcome("interrupted")
-        last = trace.rstrip().rpartition("\n")[2]
-        how = f"was killed by {self.killer}" if self.killer else f"did not begin: {last}"
+        code, last = self._process.returncode, trace.rstrip().rpartition("\n")[2]
+        how = f"was killed by {signal.Signals(-code).name}" if self.was_killed else f"ended: {last}"
         return Outcome("failed", error=f"its process {how}", trace=trace)
 
 
@@ -99,20 +97,25 @@ def run_in_processes(
     waiting = deque((trial, resources.retries) for trial in trials)
     running: list[Process] = []
     urgency = 0
-    with _interrupts() as interrupts, _ending(running):
-        while running or (waiting and not interrupts):
-            while waiting and free and not interrupts:
-                running.append(Process(*waiting.popleft(), free.popleft(), resources.threads))
-            if len(interrupts) > urgency:
-                urgency = min(len(interrupts), KILL)
-                notice(_NOTICES[urgency])
-            for process in [*running]:
-                process.stop(urgency)
-                if process.has_ended:
-                    running.remove(process)
-                    free.append(process.gpus)
-                    waiting.extendleft(_settle(process, tell, notice))
-            time.sleep(PAUSE)
+    with _interrupts() as interrupts:
+        try:
+            while running or (waiting and not interrupts):
+                while waiting and free and not interrupts:
+                    running.append(Process(*waiting.popleft(), free.popleft(), resources.threads))
+                if len(interrupts) > urgency:
+                    urgency = min(len(interrupts), KILL)
+                    notice(_NOTICES[urgency])
+                for process in [*running]:
+                    process.stop(urgency)
+                    if process.has_ended:
+                        running.remove(process)
+                        free.append(process.gpus)
+                        waiting.extendleft(_settle(process, tell, notice))
+                time.sleep(PAUSE)
+        finally:  # something has gone wrong, such as with the table
+            for process in running:
+                process.stop(KILL)
+                process.outcome()
     if interrupts:
         raise KeyboardInterrupt
 
@@ -142,8 +145,7 @@ def gpu_names() -> list[str]:
     """Return what CUDA_VISIBLE_DEVICES calls the GPUs that this process may use."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        names = (name.strip() for name in visible.split(","))
-        return [*takewhile(lambda name: name not in ("", "-1"), names)]
+        return [] if visible in ("", "-1") else visible.split(",")
     query = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     try:
         listed = subprocess.run(query, capture_output=True, text=True, check=True).stdout
@@ -155,7 +157,7 @@ def gpu_names() -> list[str]:
 def _settle(process: Process, tell: Tell, notice: Notice) -> Iterator[tuple[Path, int]]:
     """Tell what became of a trial; or yield it again where its process was killed."""
     name, outcome = process.trial.name, process.outcome()
-    if outcome.status == "failed" and process.killer and process.retries:
+    if outcome.status == "failed" and process.was_killed and process.retries:
         notice(f"{name}: {outcome.error}; it is begun again")
         yield process.trial, process.retries - 1
     else:
@@ -171,14 +173,3 @@ def _interrupts() -> Iterator[list[int]]:
         yield heard
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
-def _ending(running: Sequence[Process]) -> Iterator[None]:
-    """End what still runs when something goes wrong, such as with the table."""
-    try:
-        yield
-    finally:
-        for process in running:
-            process.stop(KILL)
-            process.outcome()

@@ -4,7 +4,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmbal.errors import DataFormatError
 from mmbal.files.atomic import replace_file
@@ -22,9 +22,6 @@ from mmbal.sweep.folder import (
 from mmbal.sweep.job import Outcome
 from mmbal.sweep.plan import Trial
 from mmbal.sweep.table import row, to_csv, varying
-
-if TYPE_CHECKING:
-    from mmbal.records.record import Record
 
 STATES = ("finished", "failed", "half-done", "waiting")
 
@@ -120,14 +117,6 @@ class Sweep:
             replace_file(errors / f"{name}.txt", outcome.trace.encode("utf-8", "backslashreplace"))
         self._save_table()
         return self._rows[name]
-
-    def records(self) -> "dict[str, Record]":
-        """Return the records of finished trials, by folder."""
-        from mmbal.records.run_folder import RunFolder
-
-        done = [row["folder"] for row in self.rows if row["status"] == "finished"]
-        paths = [self.folder / folder for folder in done]
-        return {str(path): RunFolder(path).open() for path in paths}
 
     def _look(self, name: str) -> dict[str, Any]:
         """Return the row of a trial as its folder tells it."""
