@@ -1,5 +1,6 @@
 """`mmbal compare`: several runs in one table."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from mmbal.cli.report import open_records
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from mmbal.report.comparison import Comparison
 
 
 @click.command()
@@ -30,13 +33,9 @@ def compare(runs: tuple[Path, ...], weights: str, markdown: bool, as_json: bool)
     """
     if markdown and as_json:
         raise click.UsageError("--markdown and --json exclude each other")
-    records = open_records(runs)
-    from mmbal.report.comparison import compare_records
+    comparison = compare_runs(runs, weights)
     from mmbal.report.tables import comparison_object, comparison_rows, markdown_table
 
-    comparison = compare_records(records, weights)
-    for remark in comparison.remarks:
-        click.echo(remark, err=True)
     if as_json:
         print_json(comparison_object(comparison, weights))
         return
@@ -45,6 +44,17 @@ def compare(runs: tuple[Path, ...], weights: str, markdown: bool, as_json: bool)
         click.echo(markdown_table(header, rows))
     elif rows:
         print_table(console(), header, rows)
+
+
+def compare_runs(runs: Sequence[Path], weights: str = "selected") -> "Comparison":
+    """Compare runs; what the reader should know goes to stderr."""
+    records = open_records(runs)
+    from mmbal.report.comparison import compare_records
+
+    comparison = compare_records(records, weights)
+    for remark in comparison.remarks:
+        click.echo(remark, err=True)
+    return comparison
 
 
 def print_table(out: "Console", header: list[str], rows: list[list[str]]) -> None:

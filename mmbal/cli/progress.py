@@ -1,9 +1,6 @@
 """Progress on stderr: a bar on a terminal, and one line per epoch or trial."""
 
-import io
-import re
-import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,9 +10,6 @@ from mmbal.errors import counted
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
-
-_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_REMARK = 120  # letters
 
 
 class ConsoleProgress:
@@ -137,24 +131,6 @@ class SweepProgress:
     def notice(self, text: str) -> None:
         """Print a remark."""
         self._console.print(text, style="dim", soft_wrap=True)
-
-
-class Remarks(io.TextIOBase):
-    """A stream that passes on what a library prints, one short and plain line at a time.
-
-    Args:
-        notice: hears the lines.
-    """
-
-    def __init__(self, notice: Callable[[str], None]) -> None:
-        self._notice = notice
-
-    def write(self, text: str) -> int:
-        """Pass on the lines of a text."""
-        for line in _COLOURS.sub("", text).splitlines():
-            if line.strip():
-                self._notice(textwrap.shorten(line, _REMARK, placeholder=" ..."))
-        return len(text)
 
 
 def _bar(console: "Console") -> "Progress":

@@ -1,15 +1,17 @@
-"""`mmbal sweep`: many runs on one engine, one table."""
+"""`mmbal sweep`: many runs in one folder, one table."""
 
 import shlex
+import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mmbal.cli.boundary import INTERRUPTED
-from mmbal.cli.compare import print_table
+from mmbal.cli.compare import compare_runs, print_table
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, literal, print_json
 from mmbal.cli.options import (
@@ -23,18 +25,19 @@ from mmbal.cli.options import (
     json_option,
     recipe_option,
 )
-from mmbal.cli.progress import Remarks, SweepProgress
+from mmbal.cli.progress import SweepProgress
 
 if TYPE_CHECKING:
     from mmbal.registry.catalogue import Catalogue
     from mmbal.sweep.axes import Axis
     from mmbal.sweep.engine import Resources
     from mmbal.sweep.plan import Trial
-    from mmbal.sweep.sweep import Sweep
+    from mmbal.sweep.progress import Sweep
 
 _FAILED = 1
 _FIXED = ("dataset", "architecture", "epochs", "batch_size", "data_dir")
 _ENGINE = {
+    "engine": "--engine",
     "address": "--address",
     "gpus": "--gpus-per-trial",
     "concurrent": "--concurrent",
@@ -79,8 +82,11 @@ _ENGINE = {
     help="Folder of the sweep. One that holds a sweep goes on with it; alone, --out suffices.",
 )
 @click.option(
-    "--address", metavar="ADDR", help="Of a Ray cluster, or auto; by default this machine alone."
+    "--engine",
+    type=click.Choice(["processes", "ray"]),
+    help="Processes of this machine, or Ray; by default Ray where --address is given.",
 )
+@click.option("--address", metavar="ADDR", help="Of a Ray cluster, or auto.")
 @click.option(
     "--cpus-per-trial",
     "cpus",
@@ -91,7 +97,7 @@ _ENGINE = {
     "--gpus-per-trial",
     "gpus",
     type=click.FloatRange(0),
-    help="A share such as 0.5, or a whole number; by default 1 where there are GPUs.",
+    help="By default 1 where there are GPUs; on Ray also a share such as 0.5.",
 )
 @click.option(
     "--concurrent", type=click.IntRange(1), help="Most trials at once; by default all that fit."
@@ -107,14 +113,15 @@ _ENGINE = {
 @json_option
 @click.pass_context
 def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
-    """Run every combination of strategies, seeds and settings on Ray, and tabulate them.
+    """Run every combination of strategies, seeds and settings, and tabulate them.
 
     The same command again goes on where it stopped: a finished trial is never run twice.
     More values than before are run in addition.
     """
     from mmbal.registry.discovery import discover
-    from mmbal.sweep.engine import Resources, require_ray
-    from mmbal.sweep.sweep import Sweep, only_sweep
+    from mmbal.sweep.engine import Resources
+    from mmbal.sweep.folder import only_sweep
+    from mmbal.sweep.progress import Sweep
 
     catalogue = discover()
     trials = _trials(catalogue, given)
@@ -122,12 +129,14 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     if dry_run:
         _show_plan(Sweep(out, catalogue, trials, cpus), as_json)
         return
-    require_ray()
+    names = ("address", "gpus", "concurrent", "retries")
+    engine = given["engine"] or ("ray" if given["address"] else "processes")
+    resources = Resources(engine, **{name: given[name] for name in names})
+    resources.check()
     with only_sweep(out, begun=trials is None):
         work = Sweep(out, catalogue, trials, cpus)
         work.save()
-        chosen = {name: given[name] for name in ("address", "gpus", "concurrent", "retries")}
-        stopped = _run(work, Resources(cpus=work.cpus, **chosen))
+        stopped = _run(work, replace(resources, threads=work.threads))
         _show(work, as_json)
     if stopped:
         click.echo(f"to go on:  {_again(out, given)}", err=True)
@@ -180,13 +189,13 @@ def _run(work: "Sweep", resources: "Resources") -> bool:
             return False
         try:
             # What Ray prints must not end up in the table.
-            with redirect_stdout(Remarks(progress.notice)):
+            with redirect_stdout(sys.stderr):
                 from mmbal.sweep.engine import run_all
 
                 run_all(
                     work.jobs(),
                     resources,
-                    lambda job, outcome: progress.heard(work.hear(job, outcome)),
+                    lambda name, outcome: progress.heard(work.hear(name, outcome)),
                     progress.notice,
                 )
         except KeyboardInterrupt:
@@ -207,12 +216,10 @@ def _show_plan(work: "Sweep", as_json: bool) -> None:
 
 def _show(work: "Sweep", as_json: bool) -> None:
     """Print the table over seeds, on stdout unless that is for JSON."""
-    from mmbal.report.comparison import compare_records
     from mmbal.report.tables import comparison_object, comparison_rows
 
-    comparison = compare_records(work.records())
-    for remark in comparison.remarks:
-        click.echo(remark, err=True)
+    finished = [row["folder"] for row in work.rows if row["status"] == "finished"]
+    comparison = compare_runs([work.folder / folder for folder in finished])
     header, rows = comparison_rows(comparison)
     if rows:
         print_table(console(err=as_json), header, rows)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pydantic import Field, SerializeAsAny
 
 from mmbal.config.layering import COMPONENTS, SETS
+from mmbal.config.origin import dotted
+from mmbal.config.tree import leaves
 from mmbal.optimizers.options import WarmUpOptions
 from mmbal.options import Options
 from mmbal.registry.composition import options_by_part
@@ -118,6 +120,10 @@ class RunConfig(RunSettings):
             }
         named: dict[str, Any] = without_null(tree)
         return named
+
+    def identity(self) -> dict[str, Any]:
+        """Return what makes two runs the same run: all that is not free, by dotted key."""
+        return {dotted(key): value for key, value in leaves(self.tree()) if key[0] not in FREE}
 
 
 def without_null(value: Any) -> Any:

@@ -11,28 +11,29 @@ if TYPE_CHECKING:
     from mmbal.config.settings import RunConfig
 
 
-def to_toml(
-    config: "RunConfig",
-    origins: Mapping[str, Origin],
-    provenance: Mapping[str, Any] | None = None,
-) -> str:
+def to_toml(config: "RunConfig", origins: Mapping[str, Origin]) -> str:
     """Return a complete configuration as TOML; `resolve` reads the same one from it.
 
     Args:
         config: to write, defaults included; None is written as "none".
         origins: by dotted key; they become comments.
-        provenance: goes into a table that `resolve` ignores.
     """
+    import tomlkit
+
+    document = tomlkit.document()
+    for name, value in config.tree().items():
+        document.add(name, _item(value, origins, (name,)))
+    return tomlkit.dumps(document)
+
+
+def with_provenance(text: str, provenance: Mapping[str, Any]) -> str:
+    """Return a configuration's text with a table of what made its run, which `resolve` ignores."""
     import tomlkit
 
     from mmbal.config.settings import without_null
 
-    document = tomlkit.document()
-    tables = config.tree()
-    if provenance is not None:
-        tables["provenance"] = without_null(provenance)
-    for name, value in tables.items():
-        document.add(name, _item(value, origins, (name,)))
+    document = tomlkit.parse(text)
+    document["provenance"] = without_null(provenance)
     return tomlkit.dumps(document)
 
 

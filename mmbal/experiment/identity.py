@@ -5,17 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from mmbal.config.origin import dotted
-from mmbal.config.settings import FREE, RunConfig
+from mmbal.config.settings import RunConfig
 from mmbal.config.tree import leaves
 from mmbal.errors import MmbalError
 
-MAY_CHANGE = FREE | {"provenance.git_commit", "provenance.git_dirty"}
+MAY_CHANGE = {"provenance.git_commit", "provenance.git_dirty"}
 
 
 def identity(config: RunConfig, provenance: Mapping[str, Any]) -> dict[str, Any]:
     """Return what must not change: configuration, versions and data, by dotted key."""
-    tree = {**config.tree(), "provenance": dict(provenance)}
-    return {dotted(key): value for key, value in leaves(tree) if dotted(key) not in MAY_CHANGE}
+    made = {dotted(key): value for key, value in leaves({"provenance": dict(provenance)})}
+    return config.identity() | {k: value for k, value in made.items() if k not in MAY_CHANGE}
 
 
 def refuse_other(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:

@@ -1,6 +1,6 @@
 """One run from configuration to record."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ import tensorflow as tf
 from mmbal.config.provenance import provenance
 from mmbal.config.resolution import Resolved
 from mmbal.config.settings import RunConfig
-from mmbal.config.writing import to_toml
-from mmbal.errors import MmbalError
+from mmbal.config.toml import read_file
+from mmbal.config.writing import to_toml, with_provenance
+from mmbal.errors import ConfigError, MmbalError
 from mmbal.experiment.building import build_strategy, open_dataset
 from mmbal.experiment.fitting import Run, naming_a_lost_host
 from mmbal.experiment.identity import identity, refuse_other
@@ -88,10 +89,18 @@ def _run(
     if checkpoint is not None:
         refuse_other(checkpoint.facts["identity"], who, folder.path)
     _agree_on_start(run.replicas, checkpoint)
-    # A resumed run keeps the configuration that it has.
-    if journal is not None and not (resume and folder.config.is_file()):
-        replace_file(folder.config, to_toml(config, resolved.origins, table).encode())
+    if journal is not None and checkpoint is None:
+        text = with_provenance(_written(resolved, folder), table)
+        replace_file(folder.config, text.encode())
     return Session(run, data, strategy, store, who, heard, journal, checkpoint).complete()
+
+
+def _written(resolved: Resolved, folder: RunFolder) -> str:
+    """Return the configuration's text: a plan that says the same tells the better origins."""
+    with suppress(ConfigError):
+        if read_file(folder.config).values == resolved.config.tree():
+            return folder.config.read_text(encoding="utf-8")
+    return to_toml(resolved.config, resolved.origins)
 
 
 def _start_devices(config: RunConfig, progress: Progress) -> Replicas:

@@ -1,5 +1,6 @@
-"""Many runs on one engine: a plan of trials, a folder that remembers, and Ray to run them.
+"""Many runs in one folder, and one table of them.
 
-Data flows from `axes` (what was typed) to `plan` (resolved trials) to `engine` (the only module
-that imports Ray), whose workers call `trial`; `folder` knows what is finished, `table` shows it.
+What was typed becomes `axes`, these a `plan` of trials, and each trial a folder that holds its
+configuration: `folder` reads it back, an `engine` has it run by a `job`, `progress` says how far
+all of them are.
 """

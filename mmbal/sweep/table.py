@@ -7,61 +7,55 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mmbal.config.origin import Key, dotted
-from mmbal.config.settings import FREE
-from mmbal.config.tree import leaves
 from mmbal.sweep.folder import TRIALS
 from mmbal.sweep.plan import Trial
 
-_OWN_COLUMNS = {("strategy", "name"), ("seed",)}
+_STRATEGY, _SEED = "strategy.name", "seed"
+_COLUMNS = (
+    "trial", "strategy", "seed", "status", "accuracy", "utilization", "d_util", "d_speed",
+    "rebalancing_steps", "steps", "seconds", "folder", "error",
+)  # fmt: skip
 
 
-def varying(trials: Sequence[Trial]) -> list[Key]:
+def varying(trials: Iterable[Trial]) -> list[str]:
     """Return the settings in which trials that have them differ, beside strategy and seed."""
-    values: dict[Key, set[str]] = {}
+    values: dict[str, set[str]] = {}
     for trial in trials:
-        for key, value in leaves(trial.config):
-            if key not in _OWN_COLUMNS and key[0] not in FREE:
-                values.setdefault(key, set()).add(json.dumps(value, sort_keys=True, default=str))
-    return [key for key, found in values.items() if len(found) > 1]
-
-
-def settings_of(trial: Trial, keys: Iterable[Key]) -> dict[str, Any]:
-    """Return a trial's values of some settings, by dotted key; those that it has."""
-    flat = dict(leaves(trial.config))
-    return {dotted(key): flat[key] for key in keys if key in flat}
+        for key, value in trial.settings.items():
+            values.setdefault(key, set()).add(json.dumps(value, sort_keys=True, default=str))
+    return [key for key in values if len(values[key]) > 1 and key not in (_STRATEGY, _SEED)]
 
 
 def row(
-    trial: Trial, settings: Mapping[str, Any], status: str, result: Mapping[str, Any], error: str
+    trial: Trial,
+    keys: Iterable[str],
+    status: str,
+    result: Mapping[str, Any] | None = None,
+    error: str = "",
 ) -> dict[str, Any]:
     """Return one row.
 
     Args:
         trial: whose row it is.
-        settings: its values of what varies.
-        status: waiting, half-done, failed, interrupted or finished.
-        result: of a finished trial, see `mmbal.report.outcome`; else {}.
+        keys: of the settings that vary.
+        status: waiting, half-done, failed or finished.
+        result: of a finished trial, what `mmbal run --json` prints.
         error: of a failed trial.
     """
+    result = result or {}
     test = result.get("test") or {}
-    modalities = {
-        "accuracy": test.get("accuracy_by_modality") or {},
-        "utilization": result.get("utilization") or {},
-        "rebalancing_steps": result.get("rebalancing_steps") or {},
-    }
     return {
         "trial": trial.name,
-        "strategy": trial.strategy,
-        "seed": trial.seed,
-        **settings,
+        "strategy": trial.settings[_STRATEGY],
+        "seed": trial.settings[_SEED],
+        **{key: trial.settings[key] for key in keys if key in trial.settings},
         "status": status,
         "accuracy": test.get("accuracy"),
-        **_spread("accuracy", modalities),
-        **_spread("utilization", modalities),
+        **_by_modality("accuracy", test.get("accuracy_by_modality")),
+        **_by_modality("utilization", result.get("utilization")),
         "d_util": result.get("d_util"),
         "d_speed": result.get("d_speed"),
-        **_spread("rebalancing_steps", modalities),
+        **_by_modality("rebalancing_steps", result.get("rebalancing_steps")),
         "steps": result.get("steps"),
         "seconds": result.get("seconds"),
         "folder": f"{TRIALS}/{trial.name}",
@@ -72,28 +66,21 @@ def row(
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as CSV; what is not known is an empty cell."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns(rows), restval="", lineterminator="\n")
+    names = dict.fromkeys(name for row in rows for name in row)
+    writer = csv.DictWriter(text, sorted(names, key=_position), restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _cell(value) for name, value in each.items()} for each in rows)
+    writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
-def columns(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the columns of all rows; what only some have stands where those have it."""
-    merged: list[str] = []
-    for each in rows:
-        place = 0
-        for name in each:
-            if name in merged:
-                place = merged.index(name) + 1
-            else:
-                merged.insert(place, name)
-                place += 1
-    return merged
+def _by_modality(name: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {f"{name}/{modality}": value for modality, value in (values or {}).items()}
 
 
-def _spread(name: str, modalities: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    return {f"{name}/{modality}": value for modality, value in modalities[name].items()}
+def _position(column: str) -> int:
+    """Return where a column stands; settings, which have no place of their own, after the seed."""
+    name = column.partition("/")[0]
+    return _COLUMNS.index(name if name in _COLUMNS else "seed")
 
 
 def _cell(value: Any) -> Any:

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,9 @@ import pytest
 from rich.console import Console
 
 from mmbal.cli.progress import SweepProgress
-from mmbal.config.writing import to_toml
 from mmbal.errors import MmbalError
-from mmbal.registry.discovery import discover
-from mmbal.sweep import engine
-from mmbal.sweep.trial import Job, Outcome
+from mmbal.sweep import engine, ray_engine
+from mmbal.sweep.job import Outcome
 
 SWEEP = ("sweep", "--plugin", "colored-digits", "--out", "s")
 
@@ -32,37 +31,37 @@ class FakeEngine:
         self.stop_after: int | None = None
         self.error: MmbalError | None = None
 
-    def run_all(self, jobs: Any, resources: Any, tell: Any, notice: Any) -> None:
+    def run_all(self, trials: Any, resources: Any, tell: Any, notice: Any) -> None:
         self.resources = resources
         if self.error:
             raise self.error
-        print("\x1b[33m(raylet)\x1b[0m something\n" + "long " * 100)
-        for number, job in enumerate(jobs):
+        print("(raylet) something")
+        for number, trial in enumerate(trials):
             if number == self.stop_after:
                 raise KeyboardInterrupt
-            self.ran.append(job.trial.name)
-            if job.trial.name in self.failing:
-                tell(job, Outcome("failed", error="it has no data"))
+            self.ran.append(trial.name)
+            if trial.name in self.failing:
+                tell(trial.name, Outcome("failed", error="it has no data"))
             else:
-                tell(job, Outcome("finished", self.finish(job)))
+                tell(trial.name, Outcome("finished", self.finish(trial)))
 
-    def finish(self, job: Job) -> dict[str, Any]:
+    def finish(self, trial: Path) -> dict[str, Any]:
         """Write a finished run."""
-        folder = Path(job.sweep, "trials", job.trial.name)
-        folder.mkdir(parents=True)
-        resolved = job.trial.resolve(discover())
-        (folder / "config.toml").write_text(to_toml(resolved.config, resolved.origins))
-        start = self.events[0] | {"strategy": job.trial.strategy, "seed": job.trial.seed}
-        lines = [json.dumps(event) + "\n" for event in (start, *self.events[1:])]
-        (folder / "journal.jsonl").write_text("".join(lines))
-        return {"test": {"accuracy": 0.7}, "seconds": 3.5}
+        config = tomllib.loads((trial / "config.toml").read_text())
+        result = {"test": {"accuracy": 0.7}, "seconds": 3.5}
+        names = {"strategy": config["strategy"]["name"], "seed": config["seed"]}
+        whole = [self.events[0] | names, *self.events[1:-1], self.events[-1] | {"result": result}]
+        lines = [json.dumps(event) + "\n" for event in whole]
+        (trial / "journal.jsonl").write_text("".join(lines))
+        return result
 
 
 @pytest.fixture
-def ray(monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]) -> FakeEngine:
+def engines(monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]) -> FakeEngine:
     fake = FakeEngine(events)
     monkeypatch.setattr(engine, "run_all", fake.run_all)
-    monkeypatch.setattr(engine, "require_ray", lambda: None)
+    monkeypatch.setattr(ray_engine, "require_ray", lambda: None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     return fake
 
 
@@ -71,12 +70,12 @@ def rows(folder: str = "s") -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_grid_is_run_and_tabulated(mmbal: Any, ray: FakeEngine) -> None:
+def test_a_grid_is_run_and_tabulated(mmbal: Any, engines: FakeEngine) -> None:
     done = mmbal(*SWEEP, "--strategy", "guided,vanilla", "--seeds", "0-1", "--set",
                  "guided.tolerance=0.1,0.2", "--epochs", 2, "--batch-size", 16)  # fmt: skip
 
     assert done.exit_code == 0, done.output
-    assert ray.ran == [
+    assert engines.ran == [
         "guided-seed0-tolerance=0.1", "guided-seed1-tolerance=0.1",
         "guided-seed0-tolerance=0.2", "guided-seed1-tolerance=0.2",
         "vanilla-seed0", "vanilla-seed1",
@@ -93,16 +92,14 @@ def test_a_grid_is_run_and_tabulated(mmbal: Any, ray: FakeEngine) -> None:
     assert rows()[2]["strategy.tolerance"] == "0.2"
 
 
-def test_what_ray_prints_is_short_and_not_in_the_table(mmbal: Any, ray: FakeEngine) -> None:
+def test_what_ray_prints_is_not_in_the_table(mmbal: Any, engines: FakeEngine) -> None:
     done = mmbal(*SWEEP)
 
     assert "raylet" not in done.stdout
     assert "(raylet) something\n" in done.stderr
-    assert max(map(len, done.stderr.splitlines())) <= 120
-    assert "\x1b" not in done.stderr
 
 
-def test_json_is_one_object_on_the_last_line_of_stdout(mmbal: Any, ray: FakeEngine) -> None:
+def test_json_is_one_object_on_the_last_line_of_stdout(mmbal: Any, engines: FakeEngine) -> None:
     done = mmbal(*SWEEP, "--seeds", "0,3", "--json")
 
     assert done.stdout.count("\n") == 1
@@ -114,7 +111,7 @@ def test_json_is_one_object_on_the_last_line_of_stdout(mmbal: Any, ray: FakeEngi
     assert "0.700 ± 0.000" in done.stderr
 
 
-def test_a_list_of_trials(mmbal: Any, ray: FakeEngine, tmp_path: Path) -> None:
+def test_a_list_of_trials(mmbal: Any, engines: FakeEngine, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text("strategy,epochs\nvanilla,1\nguided,2\n")
 
     assert mmbal(*SWEEP, "--trials", "list.csv", "--seeds", "0-1").exit_code == 0
@@ -125,7 +122,7 @@ def test_a_list_of_trials(mmbal: Any, ray: FakeEngine, tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_file_and_all_other_options(mmbal: Any, ray: FakeEngine, tmp_path: Path) -> None:
+def test_a_file_and_all_other_options(mmbal: Any, engines: FakeEngine, tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text('recipe = "colored-digits"\nepochs = 5\n')
 
     done = mmbal("sweep", "--config", "base.toml", "--out", "s", "--data-dir", "d", "--dataset",
@@ -134,15 +131,16 @@ def test_a_file_and_all_other_options(mmbal: Any, ray: FakeEngine, tmp_path: Pat
                  "--address", "head:6379")  # fmt: skip
 
     assert done.exit_code == 0, done.output
-    assert vars(ray.resources) == {
-        "address": "head:6379", "cpus": 2, "gpus": 0.5, "concurrent": 3, "retries": 4,
+    assert vars(engines.resources) == {
+        "engine": "ray", "address": "head:6379", "threads": 2, "gpus": 0.5, "concurrent": 3,
+        "retries": 4,
     }  # fmt: skip
     config = Path("s/trials/guided-seed0/config.toml").read_text()
     assert "epochs = 5 # base.toml:2" in config
     assert f'data_dir = "{tmp_path}/d" # --data-dir d' in config
 
 
-def test_dry_run_lists_and_writes_nothing(mmbal: Any, ray: FakeEngine, tmp_path: Path) -> None:
+def test_dry_run_lists_and_writes_nothing(mmbal: Any, engines: FakeEngine, tmp_path: Path) -> None:
     options = (*SWEEP, "--strategy", "guided,vanilla", "--set", "guided.window=1,2", "--dry-run")
 
     shown = mmbal(*options)
@@ -156,27 +154,27 @@ def test_dry_run_lists_and_writes_nothing(mmbal: Any, ray: FakeEngine, tmp_path:
     ]
     assert shown.stderr == "3 of 3 trials would run\n"
     assert told["counts"] == {"waiting": 3}
-    assert ray.ran == []
+    assert engines.ran == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_again_runs_nothing_twice(mmbal: Any, ray: FakeEngine) -> None:
+def test_again_runs_nothing_twice(mmbal: Any, engines: FakeEngine) -> None:
     mmbal(*SWEEP, "--seeds", "0-1")
     again = mmbal(*SWEEP, "--seeds", "0-2")
     alone = mmbal("sweep", "--out", "s")
 
-    assert ray.ran == ["guided-seed0", "guided-seed1", "guided-seed2"]
+    assert engines.ran == ["guided-seed0", "guided-seed1", "guided-seed2"]
     assert "3 trials, 2 are finished already; 1 to run" in again.stderr
     assert "3 trials, 3 are finished already; 0 to run" in alone.stderr
     assert alone.exit_code == 0
     assert alone.stdout == again.stdout
 
 
-def test_a_failed_trial_stops_no_other_and_is_tried_again(mmbal: Any, ray: FakeEngine) -> None:
-    ray.failing = ("guided-seed0",)
+def test_a_failed_trial_stops_no_other_and_is_tried_again(mmbal: Any, engines: FakeEngine) -> None:
+    engines.failing = ("guided-seed0",)
 
     failed = mmbal(*SWEEP, "--seeds", "0-1", "--concurrent", 2)
-    ray.failing = ()
+    engines.failing = ()
     repaired = mmbal("sweep", "--out", "s")
 
     assert failed.exit_code == 1
@@ -184,14 +182,14 @@ def test_a_failed_trial_stops_no_other_and_is_tried_again(mmbal: Any, ray: FakeE
     assert "1 finished, 1 failed; one row" in failed.stderr
     assert "try again what failed:  mmbal sweep --out s --concurrent 2\n" in failed.stderr
     assert repaired.exit_code == 0
-    assert ray.ran == ["guided-seed0", "guided-seed1", "guided-seed0"]
+    assert engines.ran == ["guided-seed0", "guided-seed1", "guided-seed0"]
 
 
-def test_ctrl_c_tells_how_to_go_on(mmbal: Any, ray: FakeEngine) -> None:
-    ray.stop_after = 1
+def test_ctrl_c_tells_how_to_go_on(mmbal: Any, engines: FakeEngine) -> None:
+    engines.stop_after = 1
 
     stopped = mmbal(*SWEEP, "--seeds", "0-2", "--gpus-per-trial", 0.5, "--address", "auto")
-    ray.stop_after = None
+    engines.stop_after = None
     done = mmbal("sweep", "--out", "s")
 
     assert stopped.exit_code == 130
@@ -200,17 +198,33 @@ def test_ctrl_c_tells_how_to_go_on(mmbal: Any, ray: FakeEngine) -> None:
         "to go on:  mmbal sweep --out s --address auto --gpus-per-trial 0.5"
     )
     assert done.exit_code == 0
-    assert ray.ran == ["guided-seed0", "guided-seed1", "guided-seed2"]
+    assert engines.ran == ["guided-seed0", "guided-seed1", "guided-seed2"]
 
 
-def test_repeated_trials_are_told(mmbal: Any, ray: FakeEngine) -> None:
+def test_repeated_trials_are_told(mmbal: Any, engines: FakeEngine) -> None:
     done = mmbal(*SWEEP, "--seeds", "0,0,1")
 
     assert "1 of the trials are given twice; each runs once" in done.stderr
-    assert len(ray.ran) == 2
+    assert len(engines.ran) == 2
 
 
-def test_a_new_number_of_threads_is_noted(mmbal: Any, ray: FakeEngine) -> None:
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ([], "processes"),
+        (["--engine", "ray"], "ray"),
+        (["--address", "auto"], "ray"),
+        (["--engine", "ray", "--address", "auto", "--gpus-per-trial", 0.5], "ray"),
+    ],
+)
+def test_trials_are_processes_unless_ray_is_asked_for(
+    mmbal: Any, engines: FakeEngine, options: list[Any], expected: str
+) -> None:
+    assert mmbal(*SWEEP, *options).exit_code == 0
+    assert engines.resources.engine == expected
+
+
+def test_a_new_number_of_threads_is_noted(mmbal: Any, engines: FakeEngine) -> None:
     mmbal(*SWEEP)
 
     assert (
@@ -236,6 +250,9 @@ def test_a_new_number_of_threads_is_noted(mmbal: Any, ray: FakeEngine) -> None:
         ([*SWEEP, "--config", "absent.toml"], "cannot read absent.toml"),
         ([*SWEEP, "--cpus-per-trial", "0"], "'--cpus-per-trial': 0 is not in the range"),
         ([*SWEEP, "--gpus-per-trial", "-1"], "'--gpus-per-trial': -1"),
+        ([*SWEEP, "--gpus-per-trial", "0.5"], "--gpus-per-trial 0.5: a process takes whole GPUs"),
+        ([*SWEEP, "--engine", "processes", "--address", "auto"], "use --engine ray"),
+        ([*SWEEP, "--engine", "slurm"], "'slurm' is not one of 'processes', 'ray'"),
         ([*SWEEP, "--concurrent", "0"], "'--concurrent': 0 is not in the range"),
         ([*SWEEP, "--retries", "-1"], "'--retries': -1 is not in the range"),
         (["sweep", "--plugin", "colored-digits", "--out", "full"], "holds no sweep.toml; name"),
@@ -243,7 +260,7 @@ def test_a_new_number_of_threads_is_noted(mmbal: Any, ray: FakeEngine) -> None:
     ],
 )
 def test_mistake_is_one_line_and_exit_code_2(
-    mmbal: Any, ray: FakeEngine, tmp_path: Path, arguments: list[str], message: str
+    mmbal: Any, engines: FakeEngine, tmp_path: Path, arguments: list[str], message: str
 ) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").write_text("mine")
@@ -255,11 +272,11 @@ def test_mistake_is_one_line_and_exit_code_2(
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
-    assert not ray.ran
+    assert not engines.ran
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "full"]
 
 
-def test_a_changed_plan_is_refused(mmbal: Any, ray: FakeEngine) -> None:
+def test_a_changed_plan_is_refused(mmbal: Any, engines: FakeEngine) -> None:
     mmbal(*SWEEP, "--epochs", 1)
 
     done = mmbal(*SWEEP, "--epochs", 2)
@@ -268,8 +285,8 @@ def test_a_changed_plan_is_refused(mmbal: Any, ray: FakeEngine) -> None:
     assert "lacks: guided-seed0 (epochs 2 instead of 1); a sweep can be extended" in done.stderr
 
 
-def test_what_the_engine_refuses_is_one_line(mmbal: Any, ray: FakeEngine) -> None:
-    ray.error = MmbalError("this machine has 2 CPUs")
+def test_what_the_engine_refuses_is_one_line(mmbal: Any, engines: FakeEngine) -> None:
+    engines.error = MmbalError("this machine has 2 CPUs")
 
     done = mmbal(*SWEEP)
 
@@ -280,9 +297,9 @@ def test_what_the_engine_refuses_is_one_line(mmbal: Any, ray: FakeEngine) -> Non
 def test_without_ray_nothing_is_begun(
     mmbal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(ray_engine.importlib.util, "find_spec", lambda name: None)
 
-    done = mmbal(*SWEEP)
+    done = mmbal(*SWEEP, "--engine", "ray")
 
     assert done.exit_code == 2
     assert "pip install 'mmbal[sweep]'" in done.stderr
@@ -302,7 +319,7 @@ def test_a_terminal_shows_a_bar() -> None:
     assert "[2/3] u" not in out.getvalue()
 
 
-def test_the_commands_of_the_guide_run(mmbal: Any, ray: FakeEngine, tmp_path: Path) -> None:
+def test_the_commands_of_the_guide_run(mmbal: Any, engines: FakeEngine, tmp_path: Path) -> None:
     guide = Path(__file__).parents[2].joinpath("docs", "sweeps.md").read_text(encoding="utf-8")
     blocks = "".join(re.findall(r"^```sh\n(.*?)^```", guide, re.MULTILINE | re.DOTALL))
     listing = re.search(r"cat > (\S+) <<END\n(.*?)^END", blocks, re.MULTILINE | re.DOTALL)
@@ -317,4 +334,4 @@ def test_the_commands_of_the_guide_run(mmbal: Any, ray: FakeEngine, tmp_path: Pa
     for words in commands:
         done = mmbal(*(word for word in words if word != "--dry-run"))
         assert done.exit_code == 0, done.output
-    assert len(ray.ran) == 6 + 3 + 4
+    assert len(engines.ran) == 6 + 3 + 4

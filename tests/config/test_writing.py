@@ -9,7 +9,7 @@ from mmbal.config.assignment import parse_assignment
 from mmbal.config.description import describe
 from mmbal.config.provenance import provenance
 from mmbal.config.resolution import resolve
-from mmbal.config.writing import to_toml
+from mmbal.config.writing import to_toml, with_provenance
 from mmbal.registry.catalogue import Catalogue
 
 
@@ -28,7 +28,8 @@ def test_round_trip(toys: Catalogue, tmp_path: Path, assignments: list[str]) -> 
     first = resolve(toys, "toy", None, list(map(parse_assignment, assignments)))
     file = tmp_path / "config.toml"
     table = provenance(toys, first.config, "c0ffee", tmp_path)
-    file.write_text(to_toml(first.config, first.origins, table), encoding="utf-8")
+    text = with_provenance(to_toml(first.config, first.origins), table)
+    file.write_text(text, encoding="utf-8")
 
     second = resolve(toys, None, file)
 
@@ -51,6 +52,18 @@ def test_every_option_is_written_with_its_origin(toys: Catalogue) -> None:
     assert "window = 7 # recipe toy (mmbal-toys 3.1)" in text
     assert "low = 0 # default" in text
     assert 'data_dir = "none" # default' in text
+
+
+def test_provenance_takes_the_place_of_an_older_one_and_leaves_the_rest(toys: Catalogue) -> None:
+    plan = resolve(toys, "toy")
+    text = to_toml(plan.config, plan.origins)
+
+    once = with_provenance(text, {"mmbal": "1", "git_commit": "c0ffee", "plugins": {"a": "a 1"}})
+    again = with_provenance(once, {"mmbal": "2", "plugins": {"b": "b 1"}})
+
+    assert once.startswith(text)
+    assert again.startswith(text)
+    assert tomlkit.parse(again).unwrap()["provenance"] == {"mmbal": "2", "plugins": {"b": "b 1"}}
 
 
 def test_provenance_names_versions_plugins_and_git(toys: Catalogue, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
-"""`mmbal sweep` on real Ray processes, some of which are killed."""
+"""`mmbal sweep` on real processes, some of which are killed."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -10,19 +11,26 @@ from pathlib import Path
 import pytest
 
 from mmbal.records.reader import read_record
-
-pytest.importorskip("ray")
-pytestmark = pytest.mark.deep
+from mmbal.records.run_folder import RunFolder
 
 STEPS = 6  # an epoch of 180 examples by 32
 EPOCHS = 5
 LONG = ("--epochs", EPOCHS, "--set", "log_every=1")
 
+with_ray = pytest.mark.skipif(not importlib.util.find_spec("ray"), reason="needs Ray")
+on_both_engines = pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("processes", marks=pytest.mark.deep),
+        pytest.param("ray", marks=[pytest.mark.soak, with_ray]),
+    ],
+)
+
 
 @contextmanager
-def running(script, *arguments):
+def running(mmbal, *arguments):
     """Start a sweep; it does not outlive the test."""
-    process = script.start("sweep", *arguments)
+    process = mmbal.start("sweep", *arguments)
     try:
         yield process
     finally:
@@ -42,13 +50,14 @@ def wait_until_trained(process, folder, epochs):
     pytest.fail(f"no {epochs} epochs in {journal}")
 
 
-def writer_of(journal):
-    """Return the process that has a file open."""
+def writers_of(journal):
+    """Return the processes that have a file open."""
+    writers = set()
     for link in Path("/proc").glob("[0-9]*/fd/*"):
         with suppress(OSError):
             if link.readlink() == journal:
-                return int(link.parts[2])
-    return pytest.fail(f"nobody writes {journal}")
+                writers.add(int(link.parts[2]))
+    return writers
 
 
 def contents(folder):
@@ -67,15 +76,17 @@ def is_whole(folder):
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="finds the worker in /proc")
-def test_a_failing_trial_stops_no_other_and_a_killed_worker_is_replaced(script):
-    out, listing = script.folder / "failing", script.folder / "trials.jsonl"
+@on_both_engines
+def test_a_failing_trial_stops_no_other_and_a_killed_worker_is_replaced(mmbal, engine):
+    out, listing = mmbal.folder / f"failing-{engine}", mmbal.folder / f"{engine}.jsonl"
     clips = {"optimizer.clipnorm": 1.0, "optimizer.clipvalue": 1.0}
     listing.write_text(json.dumps({"seed": 0, **clips}) + "\n" + json.dumps({"seed": 1}))
-    arguments = ("--strategy", "vanilla", "--trials", listing, "--out", out, "--json")
+    arguments = ("--strategy", "vanilla", "--trials", listing, "--engine", engine, "--json")
     good = out / "trials" / "vanilla-seed1"
-    with running(script, *script.small, *LONG, *arguments) as process:
+    with running(mmbal, *mmbal.small, *LONG, *arguments, "--out", out) as process:
         wait_until_trained(process, good, 1)
-        os.kill(writer_of(good / "journal.jsonl"), signal.SIGKILL)
+        (worker,) = writers_of(good / "journal.jsonl")
+        os.kill(worker, signal.SIGKILL)
         stdout, err = process.communicate(timeout=200)
 
     assert process.returncode == 1, err
@@ -89,33 +100,37 @@ def test_a_failing_trial_stops_no_other_and_a_killed_worker_is_replaced(script):
     assert is_whole(good)
     assert "2/2] vanilla-seed1  accuracy" in err
     assert "Traceback" not in err
-    assert f"seed = 1 # {listing}:2" in (good / "config.toml").read_text()
-    # Without a checkpoint the first attempt was kept, not overwritten.
-    (aside,) = (out / "aside").iterdir()
-    assert (aside / "journal.jsonl").stat().st_size > 0
+    # The plan's configuration, and what made the run.
+    config = (good / "config.toml").read_text()
+    assert f"seed = 1 # {listing}:2" in config
+    assert "[provenance]" in config
 
 
-def test_a_killed_or_stopped_sweep_goes_on_and_leaves_what_is_finished(script):
-    out = script.folder / "stopped"
+@on_both_engines
+def test_a_killed_or_stopped_sweep_goes_on_and_leaves_what_is_finished(mmbal, engine):
+    out = mmbal.folder / f"stopped-{engine}"
     first, second = (out / "trials" / f"guided-seed{seed}" for seed in (0, 1))
-    arguments = (*script.small, *LONG, "--seeds", "0-1", "--concurrent", 1, "--out", out)
-    with running(script, *arguments) as process:
+    how = ("--engine", engine, "--concurrent", 1)
+    arguments = (*mmbal.small, *LONG, "--seeds", "0-1", *how, "--out", out)
+    with running(mmbal, *arguments) as process:
         wait_until_trained(process, first, 1)
 
     # The former worker may still be at it for a moment; only one may write the folder.
-    with running(script, "--concurrent", 1, "--out", out) as process:
+    with running(mmbal, *how, "--out", out) as process:
         wait_until_trained(process, second, 1)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=100)
     assert process.returncode == 130, err
-    assert err.endswith(f"to go on:  mmbal sweep --out {out} --concurrent 1\n")
+    assert err.endswith(f"to go on:  mmbal sweep --out {out} --engine {engine} --concurrent 1\n")
     assert "1 finished, 1 half-done" in err
     assert "Traceback" not in err
     assert is_whole(first)
+    assert RunFolder(second).status() == "resumable"
+    assert not writers_of(second / "journal.jsonl")
     before = contents(first)
 
-    done = script("sweep", "--out", out)
-    again = script("sweep", *arguments)
+    done = mmbal("sweep", "--out", out)
+    again = mmbal("sweep", *arguments)
 
     assert "2 trials, 1 are finished already; 1 to run" in done.stderr
     assert "2 trials, 2 are finished already; 0 to run" in again.stderr
@@ -123,3 +138,16 @@ def test_a_killed_or_stopped_sweep_goes_on_and_leaves_what_is_finished(script):
     assert is_whole(second)
     assert done.stdout == again.stdout
     assert "±" in done.stdout
+
+
+@with_ray
+@pytest.mark.deep
+def test_a_trial_is_the_same_on_both_engines(mmbal):
+    def steps(engine):
+        arguments = (*mmbal.small, "--epochs", 1, "--engine", engine, "--out", engine)
+        done = mmbal("sweep", *arguments, "--json")
+        assert json.loads(done.stdout)["counts"] == {"finished": 1}
+        record = read_record(mmbal.folder / engine / "trials" / "guided-seed0" / "record.h5")
+        return [*record.history.steps.loss]
+
+    assert steps("ray") == steps("processes")

@@ -7,7 +7,9 @@ import keras
 import numpy as np
 import pytest
 import tomlkit
+from mmbal.experiment.run import _written
 
+from mmbal.config.writing import to_toml, with_provenance
 from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment import evaluate, run
 from mmbal.progress import SilentProgress
@@ -304,3 +306,15 @@ def test_a_run_that_fails_before_it_begins_leaves_nothing(toys, tmp_path):
         run(toys.resolve(), toys.catalogue, tmp_path / "new" / "run", sample=True)
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_keeps_its_text_unless_it_says_another_thing(toys, tmp_path):
+    folder, planned = RunFolder(tmp_path), toys.resolve(epochs=3)
+    text = with_provenance(to_toml(planned.config, {}), {"mmbal": "0"}) + "# a remark\n"
+
+    assert "# a remark" not in _written(planned, folder)
+    folder.config.write_text(text)
+    assert _written(planned, folder) == text
+    other = _written(toys.resolve(epochs=4), folder)
+    assert "epochs = 4 # " in other
+    assert "[provenance]" not in other

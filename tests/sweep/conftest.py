@@ -1,19 +1,17 @@
 """Trials of a real recipe, and runs that look as if they had been trained."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mmbal.config.writing import to_toml
+from mmbal.config.writing import to_toml, with_provenance
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.discovery import discover
 from mmbal.sweep.axes import assignment_axis, seed_axis, strategy_axis
 from mmbal.sweep.plan import Trial, make_trials
-
-Finish = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -34,27 +32,19 @@ def trials_of(catalogue: Catalogue) -> Callable[..., list[Trial]]:
 
 
 @pytest.fixture
-def write_trial(
-    catalogue: Catalogue, events: list[dict[str, Any]]
-) -> Callable[[Path, Trial, Sequence[dict[str, Any]]], Path]:
+def make_run(events: list[dict[str, Any]]) -> Callable[..., Path]:
     """Return a function that writes the run of a trial; without its last events it is half done."""
 
     def write(sweep: Path, trial: Trial, leave_out: int = 0) -> Path:
         folder = sweep / "trials" / trial.name
-        folder.mkdir(parents=True)
-        resolved = trial.resolve(catalogue)
-        text = to_toml(resolved.config, resolved.origins, {"mmbal": "0"})
+        folder.mkdir(parents=True, exist_ok=True)
+        config = trial.resolved.config
+        text = with_provenance(to_toml(config, trial.resolved.origins), {"mmbal": "0"})
         (folder / "config.toml").write_text(text, encoding="utf-8")
-        told = [
-            {
-                **events[0],
-                "strategy": trial.strategy,
-                "seed": trial.seed,
-                "recipe": "colored-digits",
-            },
-            *events[1 : len(events) - leave_out],
-        ]
-        lines = "".join(json.dumps(event) + "\n" for event in told)
+        start = {**events[0], "strategy": config.strategy.name, "seed": config.seed}
+        end = {**events[-1], "result": {"test": {"accuracy": 0.7}, "seconds": 3.5, "steps": 8}}
+        whole = [start, *events[1:-1], end]
+        lines = "".join(json.dumps(event) + "\n" for event in whole[: len(whole) - leave_out])
         (folder / "journal.jsonl").write_text(lines, encoding="utf-8")
         return folder
 

@@ -1,238 +1,42 @@
-"""The engine with a Ray that only answers."""
-
-import os
-import socket
-from types import SimpleNamespace
-
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.sweep import engine
-from mmbal.sweep.engine import Resources, require_ray, run_all
-from mmbal.sweep.plan import Trial
-from mmbal.sweep.trial import Job, Outcome
-
-exceptions = pytest.importorskip("ray").exceptions
+from mmbal.sweep import processes, ray_engine
+from mmbal.sweep.engine import Resources, run_all
 
 
-class FakeRay:
-    """Runs a task when it is waited for."""
-
-    exceptions = exceptions
-
-    def __init__(self, nodes=({"CPU": 2},)):
-        self.machines = nodes
-        self.most = 0
-        self.open = []
-        self.cancelled = []
-        self.options = []
-        self.interrupt = False
-
-    def nodes(self):
-        return [{"Alive": True, "Resources": each} for each in self.machines]
-
-    def cluster_resources(self):
-        return {"GPU": sum(each.get("GPU", 0) for each in self.machines)}
-
-    def remote(self, **options):
-        self.options.append(options)
-        return lambda function: SimpleNamespace(options=self._task)
-
-    def _task(self, **options):
-        self.options.append(options)
-
-        def start(job):
-            reference = (job.trial.name, job.gpus)
-            self.open.append(reference)
-            self.most = max(self.most, len(self.open))
-            return reference
-
-        return SimpleNamespace(remote=start)
-
-    def wait(self, references, num_returns=1, timeout=None):
-        if self.interrupt and not self.cancelled:
-            raise KeyboardInterrupt
-        ready = references[:num_returns]
-        self.open = [each for each in self.open if each not in ready]
-        return ready, references[num_returns:]
-
-    def get(self, reference):
-        if reference in self.cancelled:
-            raise exceptions.TaskCancelledError
-        if reference[0] == "dead":
-            raise exceptions.WorkerCrashedError
-        if reference[0] == "bug":
-            raise exceptions.RayTaskError("run_trial", "a trace", ValueError("ours"))
-        return Outcome("finished", {"gpus": reference[1]})
-
-    def cancel(self, reference):
-        self.cancelled.append(reference)
-
-
-@pytest.fixture
-def ray(monkeypatch):
-    fake = FakeRay()
-
-    class Connected:
-        def __init__(self, resources):
-            pass
-
-        def __enter__(self):
-            return fake
-
-        def __exit__(self, *error):
-            pass
-
-    monkeypatch.setattr(engine, "_connected", Connected)
-    return fake
-
-
-def jobs(*names):
-    return [Job("/sweep", Trial(name, {}), 1) for name in names]
-
-
-def run(ray, *names, **resources):
-    told, notices = {}, []
-    run_all(
-        jobs(*names),
-        Resources(**resources),
-        lambda job, outcome: told.update({job.trial.name: outcome}),
-        notices.append,
-    )
-    return told, notices
-
-
-def test_every_job_is_told_once_and_limits_are_passed_on(ray):
-    told, notices = run(ray, "a", "b", "c", cpus=2, retries=5, concurrent=2)
-
-    assert {name: each.status for name, each in told.items()} == dict.fromkeys("abc", "finished")
-    assert notices == []
-    assert ray.most == 2
-    assert ray.options[0] == {"max_calls": 1}
-    assert ray.options[1] == {"name": "a", "num_cpus": 2, "num_gpus": 0, "max_retries": 5}
-
-
-def test_without_a_limit_ray_has_all_jobs_at_once(ray):
-    run(ray, "a", "b", "c")
-
-    assert ray.most == 3
+@pytest.fixture(autouse=True)
+def no_gpus(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
 
 
 @pytest.mark.parametrize(
-    ("machine", "asked", "given"),
-    [({"CPU": 2}, None, 0), ({"CPU": 2, "GPU": 1}, None, 1), ({"CPU": 2, "GPU": 1}, 0.5, 0.5),
-     ({"CPU": 2, "GPU": 1}, 0, 0)],
-)  # fmt: skip
-def test_a_trial_gets_a_gpu_where_there_is_one(ray, machine, asked, given):
-    ray.machines = (machine,)
-
-    told, _ = run(ray, "a", gpus=asked)
-
-    assert told["a"].result == {"gpus": given}
-    assert ray.options[1]["num_gpus"] == given
-
-
-def test_a_dead_process_and_a_bug_are_failures(ray):
-    told, _ = run(ray, "dead", "bug", "good")
-
-    assert told["good"].status == "finished"
-    assert told["dead"].status == told["bug"].status == "failed"
-    assert told["dead"].error.startswith("its process died: WorkerCrashedError: ")
-    assert told["bug"].error.startswith("it did not begin (all machines need the same mmbal")
-    assert told["bug"].trace == "a trace"
-
-
-def test_too_much_for_this_machine_is_refused(ray):
-    with pytest.raises(MmbalError, match="asks for 3 CPUs and 0 GPUs; this machine has 2 CPUs"):
-        run(ray, "a", cpus=3)
-    with pytest.raises(MmbalError, match="1 CPUs and 1 GPUs; this machine has 2 CPUs and 0 GPUs"):
-        run(ray, "a", gpus=1)
-
-
-def test_on_a_cluster_trials_wait_for_room(ray):
-    told, notices = run(ray, "a", cpus=3, address="auto")
-
-    assert told["a"].status == "finished"
-    (notice,) = notices
-    assert notice.startswith("a trial asks for 3 CPUs and 0 GPUs; no machine of the cluster has")
-    assert notice.endswith("(2 CPUs and 0 GPUs), so trials wait for one")
-
-
-def test_ctrl_c_interrupts_what_runs(ray):
-    ray.interrupt = True
-    told, notices = {}, []
-
-    with pytest.raises(KeyboardInterrupt):
-        run_all(
-            jobs("a", "b", "c"),
-            Resources(concurrent=2),
-            lambda job, outcome: told.update({job.trial.name: outcome.status}),
-            notices.append,
-        )
-
-    assert told == {"a": "interrupted", "b": "interrupted"}
-    assert notices == ["stopping: trials that run now write their records"]
-
-
-def test_without_ray_the_extra_is_named(monkeypatch):
-    monkeypatch.setattr(engine.importlib.util, "find_spec", lambda name: None)
-
-    with pytest.raises(MmbalError, match=r"which is not installed: pip install 'mmbal\[sweep\]'"):
-        require_ray()
-
-
-@pytest.mark.parametrize("address", ["here", ":6379", "host:", "host:port", "ray://host"])
-def test_what_is_no_address_is_refused(address):
-    with pytest.raises(MmbalError, match="--address must be HOST:PORT or auto, received"):
-        run_all(jobs("a"), Resources(address=address), lambda *_: None, print)
-
-
-def test_an_address_where_nobody_listens_is_told_at_once():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-
-    with pytest.raises(MmbalError, match=f"--address {address}: no Ray cluster answers; `ray st"):
-        run_all(jobs("a"), Resources(address=address), lambda *_: None, print)
-
-
-@pytest.mark.parametrize("address", [None, "auto"])
-def test_what_ray_does_not_start_with_is_one_line(monkeypatch, address):
-    import ray
-
-    def refuse(**options):
-        raise ConnectionError("no\nway")
-
-    monkeypatch.setattr(ray, "init", refuse)
-    monkeypatch.setattr(engine, "_prepare", lambda resources: None)
-    message = "Ray does not start on this machine: no" if address is None else r"one .*\(no\)"
-
+    ("resources", "message"),
+    [
+        (Resources(address="auto"), "--address auto is that of a Ray cluster: use --engine ray"),
+        (Resources(gpus=0.5), "--gpus-per-trial 0.5: .* whole GPUs; --engine ray shares them"),
+        (Resources(gpus=2), "a trial asks for 2 GPUs; this machine has 0"),
+    ],
+)
+def test_what_processes_cannot_do_is_refused(resources, message):
     with pytest.raises(MmbalError, match=message):
-        run_all(jobs("a"), Resources(address=address), lambda *_: None, print)
+        resources.check()
 
 
-def test_ray_reports_nothing_and_obeys_nobody_else(monkeypatch):
-    for name in [name for name in os.environ if name.startswith("RAY_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setattr(os, "environ", dict(os.environ))
+def test_processes_do_without_ray(monkeypatch):
+    monkeypatch.setattr(ray_engine.importlib.util, "find_spec", lambda name: None)
 
-    engine._prepare(Resources(address="auto"))
-    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
-    assert "RAY_AUTH_TOKEN" not in os.environ
-
-    engine._prepare(Resources(retries=4))
-    assert os.environ["RAY_AUTH_MODE"] == "token"
-    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
-    assert os.environ["RAY_task_oom_retries"] == "4"  # noqa: SIM112  (so Ray spells it)
+    Resources(gpus=0).check()
+    with pytest.raises(MmbalError, match=r"--engine ray .* pip install 'mmbal\[sweep\]'"):
+        Resources("ray").check()
 
 
-def test_what_the_user_set_for_ray_stays(monkeypatch):
-    monkeypatch.setattr(
-        os, "environ", {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "1"}
-    )
+def test_trials_go_to_the_engine_that_is_named(monkeypatch):
+    ran = []
+    monkeypatch.setattr(processes, "run_in_processes", lambda *given: ran.append(given[1].engine))
+    monkeypatch.setattr(ray_engine, "run_on_ray", lambda *given: ran.append(given[1].engine))
 
-    engine._prepare(Resources())
+    for engine in ("processes", "ray"):
+        run_all([], Resources(engine), print, print)
 
-    assert os.environ["RAY_AUTH_MODE"] == "disabled"
-    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"
-    assert "RAY_AUTH_TOKEN" not in os.environ
+    assert ran == ["processes", "ray"]

@@ -3,11 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from mmbal.config.resolution import resolve
-from mmbal.errors import ConfigError, MmbalError
+from mmbal.errors import ConfigError
 from mmbal.sweep.axes import assignment_axis, fixed, seed_axis, strategy_axis
 from mmbal.sweep.listing import listed_axis
-from mmbal.sweep.plan import differences, distinct, identity, make_trials
+from mmbal.sweep.plan import distinct, make_trials
 
 
 def names(trials):
@@ -23,9 +22,8 @@ def test_names_tell_strategy_seed_and_what_varies(trials_of):
         "guided-seed0-tolerance=0.2-optimizer.learning_rate=0.001",
         "guided-seed0-tolerance=0.2-optimizer.learning_rate=0.1",
     ]
-    assert found[0].config["epochs"] == 3
-    assert (found[0].strategy, found[0].seed) == ("guided", 0)
-    assert str(found[0].origins["epochs"]) == "--set epochs=3"
+    assert found[0].settings["epochs"] == 3
+    assert str(found[0].resolved.origins["epochs"]) == "--set epochs=3"
 
 
 def test_long_and_odd_names_are_cut_and_marked(trials_of):
@@ -49,8 +47,8 @@ def test_an_option_of_one_strategy_leaves_the_others_alone(trials_of):
         "guided-seed0-tolerance=0.2", "guided-seed1-tolerance=0.2",
         "vanilla-seed0", "vanilla-seed1",
     ]  # fmt: skip
-    assert found[2].config["strategy"]["tolerance"] == 0.2
-    assert str(found[2].origins["strategy.tolerance"]) == "--set guided.tolerance=0.2"
+    assert found[2].settings["strategy.tolerance"] == 0.2
+    assert str(found[2].resolved.origins["strategy.tolerance"]) == "--set guided.tolerance=0.2"
 
 
 def test_an_option_of_a_part_reaches_compositions_too(trials_of):
@@ -60,14 +58,14 @@ def test_an_option_of_a_part_reaches_compositions_too(trials_of):
         "guided+vanilla-seed0-guided.tolerance=0.1", "guided+vanilla-seed0-guided.tolerance=0.2",
         "vanilla-seed0",
     ]  # fmt: skip
-    assert found[1].config["strategy"]["guided"]["tolerance"] == 0.2
+    assert found[1].settings["strategy.guided.tolerance"] == 0.2
 
 
 def test_the_recipe_may_choose_the_strategy(catalogue):
     found, _ = make_trials(catalogue, "colored-digits", None, [assignment_axis("guided.window=3")])
 
     assert names(found) == ["guided-seed0"]
-    assert found[0].config["strategy"]["window"] == 3
+    assert found[0].settings["strategy.window"] == 3
 
 
 @pytest.mark.parametrize(
@@ -116,7 +114,7 @@ def test_a_file_lies_under_the_axes(catalogue, tmp_path):
     found, _ = make_trials(catalogue, None, path, [assignment_axis("batch_size=8,16")])
 
     assert names(found) == ["guided-seed5-batch_size=8", "guided-seed5-batch_size=16"]
-    assert str(found[0].origins["epochs"]) == f"{path}:2"
+    assert str(found[0].resolved.origins["epochs"]) == f"{path}:2"
 
 
 def test_the_folder_of_the_data_becomes_absolute_and_decides_nothing(catalogue):
@@ -124,37 +122,19 @@ def test_the_folder_of_the_data_becomes_absolute_and_decides_nothing(catalogue):
         axes = [fixed("data_dir", folder, f"--data-dir {folder}")]
         return make_trials(catalogue, "colored-digits", None, axes)[0][0]
 
-    assert made("here").config["data_dir"] == str(Path("here").absolute())
-    assert identity(made("here").config) == identity(made("/there").config)
-    assert differences(made("here").config, made("/there").config) == []
-
-
-def test_a_trial_resolves_to_itself(catalogue, trials_of):
-    (trial,) = trials_of("strategy.tolerance=0.5")
-
-    resolved = trial.resolve(catalogue)
-
-    assert resolved.config.tree() == trial.config
-    assert str(resolved.origins["strategy.tolerance"]) == "--set strategy.tolerance=0.5"
-    typed = resolve(catalogue, "colored-digits", None, [("strategy.tolerance", 0.5, "")])
-    assert trial.config == typed.config.tree()
-
-
-def test_another_version_on_another_machine_is_noticed(catalogue, trials_of):
-    (trial,) = trials_of()
-    config = {**trial.config, "strategy": {"name": "guided", "tolerance": 0.1}}
-
-    with pytest.raises(MmbalError, match="guided-seed0: another version .* reads strategy.w"):
-        replace(trial, config=config).resolve(catalogue)
+    here, there = made("here"), made("/there")
+    assert here.resolved.config.data_dir == Path("here").absolute()
+    assert here.digest == there.digest
+    assert here.differences(there) == []
 
 
 def test_differences_are_told_with_both_values(trials_of):
     one, two = trials_of("epochs=1,2")
-    less = {key: value for key, value in one.config.items() if key != "precision"}
+    vanilla, _ = trials_of("epochs=1,2", strategies="vanilla")
 
-    assert differences(one.config, two.config) == ["epochs 1 instead of 2"]
-    assert differences(less, one.config) == ["precision unset instead of float32"]
-    assert differences(less, one.config, ["precision"]) == []
+    assert one.differences(two) == ["epochs 1 instead of 2"]
+    assert vanilla.differences(one)[0] == "strategy.name vanilla instead of guided"
+    assert "strategy.tolerance unset instead of 0.115" in vanilla.differences(one)
 
 
 def test_names_differ_by_more_than_the_case_of_letters(trials_of):

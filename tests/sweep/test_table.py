@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from mmbal.sweep.table import columns, row, settings_of, to_csv, varying
+from mmbal.sweep.table import row, to_csv, varying
 
 RESULT = {
     "test": {"accuracy": 0.5, "accuracy_by_modality": {"gray": 0.25, "color": 0.75}},
@@ -20,14 +20,14 @@ def test_what_varies_is_what_trials_that_have_it_disagree_in(trials_of):
     trials = trials_of("guided.tolerance=0.1,0.2", "data_dir=a,b", 'evaluations=["accuracy"]',
                        strategies="guided,vanilla", seeds="0-1")  # fmt: skip
 
-    assert varying(trials) == [("strategy", "tolerance")]
-    assert settings_of(trials[0], varying(trials)) == {"strategy.tolerance": 0.1}
-    assert settings_of(trials[-1], varying(trials)) == {}
+    assert varying(trials) == ["strategy.tolerance"]
     assert varying(trials[:1]) == []
 
 
 def test_a_row_holds_scores_by_modality(trials_of):
-    found = row(trials_of()[0], {"epochs": 2}, "finished", RESULT, "")
+    (trial,) = trials_of("epochs=2")
+
+    found = row(trial, ["epochs", "strategy.of_another"], "finished", RESULT)
 
     assert found == {
         "trial": "guided-seed0", "strategy": "guided", "seed": 0, "epochs": 2,
@@ -39,17 +39,24 @@ def test_a_row_holds_scores_by_modality(trials_of):
     }  # fmt: skip
 
 
-def test_columns_of_some_rows_stand_where_those_have_them():
-    assert columns([{"a": 1, "z": 2}, {"a": 1, "b": 2, "z": 3}, {"c": 1, "z": 1}]) == [
-        "c", "a", "b", "z",
-    ]  # fmt: skip
+def test_columns_have_one_order_whatever_the_rows(trials_of):
+    trials = trials_of("guided.tolerance=0.1,0.2", strategies="vanilla,guided")
+    statuses = ["failed", "waiting", "finished"]
+    rows = [row(*each, RESULT if each[2] == "finished" else {}, "")
+            for each in zip(trials, [varying(trials)] * 3, statuses, strict=True)]  # fmt: skip
+
+    assert to_csv(rows).partition("\n")[0] == (
+        "trial,strategy,seed,strategy.tolerance,status,accuracy,accuracy/gray,accuracy/color,"
+        "utilization/gray,utilization/color,d_util,d_speed,rebalancing_steps/gray,"
+        "rebalancing_steps/color,steps,seconds,folder,error"
+    )
 
 
 def test_csv_leaves_out_what_is_not_known(trials_of):
     one, two = trials_of('evaluations=["accuracy"],["utilization"]')
     rows = [
-        row(one, {"list": [1, 2]}, "finished", RESULT, ""),
-        row(two, {}, "failed", {}, 'it said "no", then\nstopped'),
+        row(one, ["evaluations"], "finished", RESULT) | {"list": [1, 2]},
+        row(two, [], "failed", error='it said "no", then\nstopped'),
     ]
 
     first, second = csv.DictReader(io.StringIO(to_csv(rows)))

@@ -1,0 +1,94 @@
+"""A trial in a process of its own: `python -m mmbal.sweep.job FOLDER` runs what stands there."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from mmbal.errors import Interrupted, MmbalError
+
+# A trial is no part of the distributed job within which its sweep may have been started.
+FOREIGN = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial.
+
+    Args:
+        status: finished, failed or interrupted.
+        result: of a finished trial, what `mmbal run --json` prints.
+        error: why it failed, in one line.
+        trace: where it failed, unless it was a mistake in what mmbal was given.
+    """
+
+    status: Literal["finished", "failed", "interrupted"]
+    result: Mapping[str, Any] = field(default_factory=dict)
+    error: str = ""
+    trace: str = ""
+
+
+def threads_of(count: int) -> dict[str, str]:
+    """Return the environment that gives TensorFlow so many threads; it reads it at its start.
+
+    Sums of another number of threads end in other digits; so results depend neither on the
+    machine nor on how many trials it runs at once.
+    """
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    return dict.fromkeys(names, str(count))
+
+
+def run_trial(folder: Path) -> Outcome:
+    """Run a trial to its end, from where it stands; a finished one is not run again.
+
+    Args:
+        folder: of its run, with its configuration.
+    """
+    from mmbal.config.resolution import resolve
+    from mmbal.records.run_folder import RunFolder
+    from mmbal.registry.discovery import discover
+
+    try:
+        from mmbal.experiment import run
+
+        catalogue = discover()
+        resolved = resolve(catalogue, None, RunFolder(folder).config)
+        return Outcome("finished", run(resolved, catalogue, folder, resume=True))
+    except (Interrupted, KeyboardInterrupt):
+        return Outcome("interrupted")
+    except MmbalError as error:
+        return Outcome("failed", error=" ".join(str(error).split()))
+    except Exception as error:  # noqa: BLE001  (a bug in one trial must not end the others)
+        last = traceback.format_exception_only(error)[-1]
+        trace = "".join(traceback.format_exception(error))
+        return Outcome("failed", error=" ".join(last.split()), trace=trace)
+
+
+def main() -> None:
+    """Run the trial that is named, and print its outcome as JSON on stdout.
+
+    The sweep holds this process's stdin open. Where that ends, so has the sweep; then this
+    process ends, too, with all that it has started.
+    """
+    threading.Thread(target=_end_with_sweep, daemon=True).start()
+    stdout = os.dup(1)
+    os.dup2(2, 1)  # what libraries print goes to stderr
+    outcome = run_trial(Path(sys.argv[1]))
+    with os.fdopen(stdout, "w") as file:
+        json.dump(vars(outcome), file, default=str)
+
+
+def _end_with_sweep() -> None:
+    while os.read(0, 1):
+        pass
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""The engine with a Ray that only answers."""
+
+import os
+import socket
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from mmbal.errors import MmbalError
+from mmbal.sweep import ray_engine
+from mmbal.sweep.engine import Resources
+from mmbal.sweep.job import Outcome
+from mmbal.sweep.ray_engine import run_on_ray, work
+
+exceptions = pytest.importorskip("ray").exceptions
+
+
+class FakeRay:
+    """Runs a task when it is waited for."""
+
+    exceptions = exceptions
+
+    def __init__(self, nodes=({"CPU": 2},)):
+        self.machines = nodes
+        self.most = 0
+        self.open = []
+        self.cancelled = []
+        self.options = []
+        self.interrupt = False
+
+    def nodes(self):
+        return [{"Alive": True, "Resources": each} for each in self.machines]
+
+    def cluster_resources(self):
+        return {"GPU": sum(each.get("GPU", 0) for each in self.machines)}
+
+    def remote(self, **options):
+        self.options.append(options)
+        return lambda function: SimpleNamespace(options=self._task)
+
+    def _task(self, **options):
+        self.options.append(options)
+
+        def start(trial, threads, gpus):
+            reference = (Path(trial).name, gpus)
+            self.open.append(reference)
+            self.most = max(self.most, len(self.open))
+            return reference
+
+        return SimpleNamespace(remote=start)
+
+    def wait(self, references, num_returns=1, timeout=None):
+        if self.interrupt and not self.cancelled:
+            raise KeyboardInterrupt
+        ready = references[:num_returns]
+        self.open = [each for each in self.open if each not in ready]
+        return ready, references[num_returns:]
+
+    def get(self, reference):
+        if reference in self.cancelled:
+            raise exceptions.TaskCancelledError
+        if reference[0] == "dead":
+            raise exceptions.WorkerCrashedError
+        if reference[0] == "bug":
+            raise exceptions.RayTaskError("run_trial", "a trace", ValueError("ours"))
+        return Outcome("finished", {"gpus": reference[1]})
+
+    def cancel(self, reference):
+        self.cancelled.append(reference)
+
+
+@pytest.fixture
+def ray(monkeypatch):
+    fake = FakeRay()
+
+    class Connected:
+        def __init__(self, resources):
+            pass
+
+        def __enter__(self):
+            return fake
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr(ray_engine, "_connected", Connected)
+    return fake
+
+
+def trials(*names):
+    return [Path("/sweep/trials", name) for name in names]
+
+
+def run(ray, *names, **resources):
+    told, notices = {}, []
+    run_on_ray(trials(*names), Resources(**resources), told.__setitem__, notices.append)
+    return told, notices
+
+
+def test_every_job_is_told_once_and_limits_are_passed_on(ray):
+    told, notices = run(ray, "a", "b", "c", threads=2, retries=5, concurrent=2)
+
+    assert {name: each.status for name, each in told.items()} == dict.fromkeys("abc", "finished")
+    assert notices == []
+    assert ray.most == 2
+    assert ray.options[0] == {"max_calls": 1}
+    assert ray.options[1] == {"name": "a", "num_cpus": 2, "num_gpus": 0, "max_retries": 5}
+
+
+def test_without_a_limit_ray_has_all_jobs_at_once(ray):
+    run(ray, "a", "b", "c")
+
+    assert ray.most == 3
+
+
+@pytest.mark.parametrize(
+    ("machine", "asked", "given"),
+    [({"CPU": 2}, None, 0), ({"CPU": 2, "GPU": 1}, None, 1), ({"CPU": 2, "GPU": 1}, 0.5, 0.5),
+     ({"CPU": 2, "GPU": 1}, 0, 0)],
+)  # fmt: skip
+def test_a_trial_gets_a_gpu_where_there_is_one(ray, machine, asked, given):
+    ray.machines = (machine,)
+
+    told, _ = run(ray, "a", gpus=asked)
+
+    assert told["a"].result == {"gpus": given}
+    assert ray.options[1]["num_gpus"] == given
+
+
+def test_a_dead_process_and_a_bug_are_failures(ray):
+    told, _ = run(ray, "dead", "bug", "good")
+
+    assert told["good"].status == "finished"
+    assert told["dead"].status == told["bug"].status == "failed"
+    assert told["dead"].error.startswith("its process died: WorkerCrashedError: ")
+    assert told["bug"].error.startswith("it did not begin (all machines need the same mmbal")
+    assert told["bug"].trace == "a trace"
+
+
+def test_too_much_for_this_machine_is_refused(ray):
+    with pytest.raises(MmbalError, match="asks for 3 CPUs and 0 GPUs; this machine has 2 CPUs"):
+        run(ray, "a", threads=3)
+    with pytest.raises(MmbalError, match="1 CPUs and 1 GPUs; this machine has 2 CPUs and 0 GPUs"):
+        run(ray, "a", gpus=1)
+
+
+def test_on_a_cluster_trials_wait_for_room(ray):
+    told, notices = run(ray, "a", threads=3, address="auto")
+
+    assert told["a"].status == "finished"
+    (notice,) = notices
+    assert notice.startswith("a trial asks for 3 CPUs and 0 GPUs; no machine of the cluster has")
+    assert notice.endswith("(2 CPUs and 0 GPUs), so trials wait for one")
+
+
+def test_ctrl_c_interrupts_what_runs(ray):
+    ray.interrupt = True
+    told, notices = {}, []
+
+    with pytest.raises(KeyboardInterrupt):
+        run_on_ray(trials("a", "b", "c"), Resources(concurrent=2), told.__setitem__, notices.append)
+
+    assert told == {"a": Outcome("interrupted"), "b": Outcome("interrupted")}
+    assert notices == ["stopping: trials that run now write their records"]
+
+
+@pytest.mark.parametrize("address", ["here", ":6379", "host:", "host:port", "ray://host"])
+def test_what_is_no_address_is_refused(address):
+    with pytest.raises(MmbalError, match="--address must be HOST:PORT or auto, received"):
+        run_on_ray(trials("a"), Resources(address=address), lambda *_: None, print)
+
+
+def test_an_address_where_nobody_listens_is_told_at_once():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+
+    with pytest.raises(MmbalError, match=f"--address {address}: no Ray cluster answers; `ray st"):
+        run_on_ray(trials("a"), Resources(address=address), lambda *_: None, print)
+
+
+@pytest.mark.parametrize("address", [None, "auto"])
+def test_what_ray_does_not_start_with_is_one_line(monkeypatch, address):
+    import ray
+
+    def refuse(**options):
+        raise ConnectionError("no\nway")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    monkeypatch.setattr(ray_engine, "_prepare", lambda resources: None)
+    message = "Ray does not start on this machine: no" if address is None else r"one .*\(no\)"
+
+    with pytest.raises(MmbalError, match=message):
+        run_on_ray(trials("a"), Resources(address=address), lambda *_: None, print)
+
+
+def test_ray_reports_nothing_and_obeys_nobody_else(monkeypatch):
+    for name in [name for name in os.environ if name.startswith("RAY_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+
+    ray_engine._prepare(Resources(address="auto"))
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert "RAY_AUTH_TOKEN" not in os.environ
+
+    ray_engine._prepare(Resources(retries=4))
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    assert len(os.environ["RAY_AUTH_TOKEN"]) == 64
+    assert os.environ["RAY_task_oom_retries"] == "4"  # noqa: SIM112  (so Ray spells it)
+
+
+def test_what_the_user_set_for_ray_stays(monkeypatch):
+    monkeypatch.setattr(
+        os, "environ", {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "1"}
+    )
+
+    ray_engine._prepare(Resources())
+
+    assert os.environ["RAY_AUTH_MODE"] == "disabled"
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"
+    assert "RAY_AUTH_TOKEN" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("gpus", "expected"),
+    [
+        (0, {"CUDA_VISIBLE_DEVICES": "-1"}),
+        (0.5, {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}),
+        (1, {}),
+    ],
+)
+def test_a_task_has_the_threads_and_gpus_of_its_trial(monkeypatch, tmp_path, gpus, expected):
+    monkeypatch.setattr(os, "environ", {"TF_CONFIG": "{}", "SLURM_STEP_NUM_TASKS": "2"})
+    monkeypatch.setattr(ray_engine, "run_trial", lambda folder: Outcome("finished", {"f": folder}))
+
+    done = work(str(tmp_path), 2, gpus)
+
+    assert done.result == {"f": tmp_path}
+    assert os.environ == ray_engine.threads_of(2) | expected
+
+
+def test_a_folder_that_a_machine_does_not_see_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "environ", {})
+
+    done = work(str(tmp_path / "absent"), 1, 0)
+
+    assert done.status == "failed"
+    assert "is not to be seen on" in done.error
+    assert "that all machines of the cluster share" in done.error
+    assert list(tmp_path.iterdir()) == []
