@@ -30,9 +30,9 @@ from mmbal.cli.progress import SweepProgress
 if TYPE_CHECKING:
     from mmbal.registry.catalogue import Catalogue
     from mmbal.sweep.axes import Axis
-    from mmbal.sweep.engine import Resources
     from mmbal.sweep.plan import Trial
     from mmbal.sweep.progress import Sweep
+    from mmbal.sweep.resources import Resources
 
 _FAILED = 1
 _FIXED = ("dataset", "architecture", "epochs", "batch_size", "data_dir")
@@ -119,9 +119,10 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     More values than before are run in addition.
     """
     from mmbal.registry.discovery import discover
-    from mmbal.sweep.engine import Resources
+    from mmbal.sweep.engine import check
     from mmbal.sweep.folder import only_sweep
     from mmbal.sweep.progress import Sweep
+    from mmbal.sweep.resources import Resources
 
     catalogue = discover()
     trials = _trials(catalogue, given)
@@ -132,7 +133,7 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     names = ("address", "gpus", "concurrent", "retries")
     engine = given["engine"] or ("ray" if given["address"] else "processes")
     resources = Resources(engine, **{name: given[name] for name in names})
-    resources.check()
+    check(resources)
     with only_sweep(out, begun=trials is None):
         work = Sweep(out, catalogue, trials, cpus)
         work.save()

@@ -1,53 +1,31 @@
-"""What trials run on, and the engine that runs them there."""
+"""Chooses the engine that runs the trials of a sweep."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from mmbal.errors import MmbalError
-from mmbal.sweep.job import Outcome
-
-Tell = Callable[[str, Outcome], None]
-Notice = Callable[[str], None]
+from mmbal.sweep.resources import Notice, Resources, Tell
 
 
-@dataclass(frozen=True)
-class Resources:
-    """What trials run on.
+def check(resources: Resources) -> None:
+    """Raise unless the engine is there and can do what is asked of it.
 
-    Args:
-        engine: "processes" of this machine, or "ray".
-        address: of a Ray cluster, such as "10.0.0.1:6379" or "auto"; None for this machine.
-        threads: of each trial.
-        gpus: of each trial; None for one where there are any, else none.
-        concurrent: most trials at once; None for as many as there is room for.
-        retries: how often a trial is begun again whose process died.
+    Raises:
+        MmbalError: Ray is not installed, or is needed for what is asked of processes; or
+            this machine has too few GPUs for one of them.
     """
+    if resources.engine == "ray":
+        from mmbal.sweep.ray_engine import require_ray
 
-    engine: str = "processes"
-    address: str | None = None
-    threads: int = 1
-    gpus: float | None = None
-    concurrent: int | None = None
-    retries: int = 2
+        require_ray()
+    elif resources.address is not None:
+        raise MmbalError(
+            f"--address {resources.address} is that of a Ray cluster: use --engine ray"
+        )
+    else:
+        from mmbal.sweep.processes import slots
 
-    def check(self) -> None:
-        """Raise unless the engine is there and can do what is asked of it.
-
-        Raises:
-            MmbalError: Ray is not installed, or is needed for what is asked of processes; or
-                this machine has too few GPUs for one of them.
-        """
-        if self.engine == "ray":
-            from mmbal.sweep.ray_engine import require_ray
-
-            require_ray()
-        elif self.address is not None:
-            raise MmbalError(f"--address {self.address} is that of a Ray cluster: use --engine ray")
-        else:
-            from mmbal.sweep.processes import slots
-
-            slots(self)
+        slots(resources)
 
 
 def run_all(trials: Sequence[Path], resources: Resources, tell: Tell, notice: Notice) -> None:

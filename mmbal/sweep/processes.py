@@ -14,8 +14,8 @@ from pathlib import Path
 
 from mmbal.data.pool import processors
 from mmbal.errors import MmbalError
-from mmbal.sweep.engine import Notice, Resources, Tell
 from mmbal.sweep.job import FOREIGN, Outcome, threads_of
+from mmbal.sweep.resources import Notice, Resources, Tell
 
 PAUSE = 0.05
 """Seconds between two looks at the processes."""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mmbal.errors import MmbalError
-from mmbal.sweep.engine import Notice, Resources, Tell
 from mmbal.sweep.job import FOREIGN, Outcome, run_trial, threads_of
+from mmbal.sweep.resources import Notice, Resources, Tell
 
 # Ray answers Ctrl-C only between its own calls.
 _TICK = 1.0

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 import tomlkit
-from mmbal.experiment.run import _written
 
 from mmbal.config.writing import to_toml, with_provenance
 from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment import evaluate, run
+from mmbal.experiment.lifecycle import _written
 from mmbal.progress import SilentProgress
 from mmbal.records.reader import read_record
 from mmbal.records.run_folder import RunFolder

@@ -2,7 +2,8 @@ import pytest
 
 from mmbal.errors import MmbalError
 from mmbal.sweep import processes, ray_engine
-from mmbal.sweep.engine import Resources, run_all
+from mmbal.sweep.engine import check, run_all
+from mmbal.sweep.resources import Resources
 
 
 @pytest.fixture(autouse=True)
@@ -20,15 +21,15 @@ def no_gpus(monkeypatch):
 )
 def test_what_processes_cannot_do_is_refused(resources, message):
     with pytest.raises(MmbalError, match=message):
-        resources.check()
+        check(resources)
 
 
 def test_processes_do_without_ray(monkeypatch):
     monkeypatch.setattr(ray_engine.importlib.util, "find_spec", lambda name: None)
 
-    Resources(gpus=0).check()
+    check(Resources(gpus=0))
     with pytest.raises(MmbalError, match=r"--engine ray .* pip install 'mmbal\[sweep\]'"):
-        Resources("ray").check()
+        check(Resources("ray"))
 
 
 def test_trials_go_to_the_engine_that_is_named(monkeypatch):

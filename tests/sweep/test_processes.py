@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.sweep.engine import Resources
 from mmbal.sweep.folder import write_trial
 from mmbal.sweep.processes import gpu_names, run_in_processes, slots
+from mmbal.sweep.resources import Resources
 
 # Python imports it at its start; so no process waits for TensorFlow.
 STAND_IN = """
@@ -229,7 +229,8 @@ def test_what_cannot_be_told_ends_all_processes(sweep):
 def test_no_process_outlives_a_killed_sweep(sweep):
     (folder,) = sweep.write(PARENT)
     program = (
-        "from pathlib import Path; from mmbal.sweep.engine import Resources, run_all;"
+        "from pathlib import Path; from mmbal.sweep.engine import run_all;"
+        "from mmbal.sweep.resources import Resources;"
         f"run_all([Path({str(folder)!r})], Resources(), print, print)"
     )
     process = subprocess.Popen([sys.executable, "-c", program])

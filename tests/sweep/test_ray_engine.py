@@ -9,9 +9,9 @@ import pytest
 
 from mmbal.errors import MmbalError
 from mmbal.sweep import ray_engine
-from mmbal.sweep.engine import Resources
 from mmbal.sweep.job import Outcome
 from mmbal.sweep.ray_engine import run_on_ray, work
+from mmbal.sweep.resources import Resources
 
 exceptions = pytest.importorskip("ray").exceptions
 
