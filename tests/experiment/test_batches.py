@@ -245,6 +245,13 @@ class TestSampledBatches:
         assert shown != ids
         assert np.concatenate([batches.rows(0, step) for step in range(4)]).tolist() == shown
 
+    def test_tell_which_examples_they_show_where_that_is_asked_for(self):
+        data = make()
+        for x, found in TrainingBatches(data, 4, 0, ids=True).dataset:
+            assert x.notes["ids"].numpy().tolist() == found.numpy().tolist()
+            assert set(x.notes) == {"ids"}
+        assert all(isinstance(x, dict) for x, _ in TrainingBatches(data, 4, 0).dataset)
+
     def test_every_epoch_follows_the_plan_then_in_force(self):
         sampler = Sampler(4, 2)
         batches = TrainingBatches(make(4), 2, 0, sampler)

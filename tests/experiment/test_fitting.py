@@ -11,9 +11,16 @@ from tensorflow.python.framework import config as framework
 from mmbal import Component
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.errors import MmbalError
+from mmbal.experiment.fitting import Fitting, Run
 from mmbal.options import Options
+from mmbal.progress import SilentProgress
+from mmbal.records.checkpoint_store import Generations
 from mmbal.records.reader import read_record
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Provenance
+from mmbal.replicas.sums import Replicas
+from mmbal.strategies.step import Forward
+from mmbal.strategies.strategy import Requirements, Strategy
 
 BAD = 17
 """The training example that holds an infinite value."""
@@ -182,3 +189,28 @@ def test_a_failure_of_tensorflow_on_one_host_stays_what_it_is(toys, tmp_path, mo
         toys.run(tmp_path / "run")
     # Whatever happens, the weights of the moment are there.
     assert weights(tmp_path / "run")
+
+
+class Asking(Strategy):
+    """Asks which examples every step shows."""
+
+    def build(self, context):
+        self.seen = []
+
+    def requirements(self):
+        return Requirements(ids=True)
+
+    def forward(self, batch, phase):
+        self.seen += batch.ids.numpy().tolist()
+        return Forward()
+
+
+def test_a_strategy_that_asks_is_told_which_examples_a_step_shows(toys, tmp_path):
+    config, strategy = toys.resolve(epochs=1).config, Asking()
+    run = Run(config, toys.catalogue, RunFolder(tmp_path), SilentProgress(), Replicas())
+    fitting = Fitting(run, toys.load(), strategy, Generations(tmp_path / "resume"))
+    fitting.model.run_eagerly = True
+
+    fitting.fit()
+
+    assert strategy.seen == fitting.batches.order(0).tolist()
