@@ -33,12 +33,7 @@ def read_file(path: Path) -> TomlFile:
     import tomlkit
     from tomlkit.exceptions import ParseError, TOMLKitError
 
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"cannot read {path}: it is not UTF-8 text") from error
+    text = read_text(path)
     try:
         values = tomlkit.parse(text).unwrap()
     except ParseError as error:
@@ -48,6 +43,20 @@ def read_file(path: Path) -> TomlFile:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     values.pop("provenance", None)
     return TomlFile(path, values, _locate(text))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        ConfigError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"cannot read {path}: it is not UTF-8 text") from error
 
 
 def _locate(text: str) -> dict[Key, int]:

@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, compress, product
 
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.layering import COMPONENTS
@@ -107,11 +107,9 @@ def points(axes: Sequence[Axis]) -> list[tuple[Point, Point]]:
     count = math.prod(len(axis.alternatives) for axis in axes)
     if count > MOST_TRIALS:
         raise _too_many(count, "the sweep")
+    varies = [axis.varies for axis in axes]
     return [
-        (
-            _joined(chosen),
-            _joined(each for axis, each in zip(axes, chosen, strict=True) if axis.varies),
-        )
+        (tuple(chain(*chosen)), tuple(chain(*compress(chosen, varies))))
         for chosen in product(*(axis.alternatives for axis in axes))
     ]
 
@@ -132,10 +130,6 @@ def _refuse_conflicts(axes: Sequence[Axis]) -> None:
                     f"{override.origin}: {canonical(override.key)} is also set by "
                     f"{first.origin}; give all its values at one place, between commas"
                 )
-
-
-def _joined(chosen: Iterable[Point]) -> Point:
-    return tuple(override for point in chosen for override in point)
 
 
 def _too_many(count: int, where: str) -> ConfigError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.origin import Override, dotted
-from mmbal.config.toml import read_file
+from mmbal.config.toml import read_file, read_text
 from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError
 from mmbal.sweep.axes import Axis, Point
@@ -53,7 +53,7 @@ def _toml(path: Path) -> Iterator[Point]:
 
 
 def _csv(path: Path) -> Iterator[Point]:
-    rows = csv.reader(io.StringIO(_text(path), newline=""))
+    rows = csv.reader(io.StringIO(read_text(path), newline=""))
     header = [name.strip() for name in next(rows, [])]
     if not all(header) or len(set(header)) < len(header):
         raise ConfigError(f"{path}:1: the header must name each column once, received {header}")
@@ -68,7 +68,7 @@ def _csv(path: Path) -> Iterator[Point]:
 
 
 def _jsonl(path: Path) -> Iterator[Point]:
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.strip():
             try:
                 row = json.loads(line)
@@ -84,12 +84,3 @@ def _point(row: Any, origin: str) -> Point:
         Override(dotted(key), "none" if value is None else value, origin)
         for key, value in leaves(row)
     )
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"cannot read {path}: it is not UTF-8 text") from error
