@@ -36,12 +36,7 @@ if TYPE_CHECKING:
 
 _FAILED = 1
 _FIXED = ("dataset", "architecture", "epochs", "batch_size", "data_dir")
-_ENGINE = {
-    "engine": "--engine",
-    "address": "--address",
-    "gpus": "--gpus-per-trial",
-    "concurrent": "--concurrent",
-}
+_ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 
 
 @click.command()
@@ -89,13 +84,11 @@ _ENGINE = {
 @click.option("--address", metavar="ADDR", help="Of a Ray cluster, or auto.")
 @click.option(
     "--cpus-per-trial",
-    "cpus",
     type=click.IntRange(1),
     help="Threads of each trial; by default 1. Another number ends in other digits.",
 )
 @click.option(
     "--gpus-per-trial",
-    "gpus",
     type=click.FloatRange(0),
     help="By default 1 where there are GPUs; on Ray also a share such as 0.5.",
 )
@@ -126,16 +119,20 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
 
     catalogue = discover()
     trials = _trials(catalogue, given)
-    cpus = given["cpus"]
+    threads = given["cpus_per_trial"]
     if dry_run:
-        _show_plan(Sweep(out, catalogue, trials, cpus), as_json)
+        _show_plan(Sweep(out, catalogue, trials, threads), as_json)
         return
-    names = ("address", "gpus", "concurrent", "retries")
-    engine = given["engine"] or ("ray" if given["address"] else "processes")
-    resources = Resources(engine, **{name: given[name] for name in names})
+    resources = Resources(
+        engine=given["engine"] or ("ray" if given["address"] else "processes"),
+        address=given["address"],
+        gpus=given["gpus_per_trial"],
+        concurrent=given["concurrent"],
+        retries=given["retries"],
+    )
     check(resources)
     with only_sweep(out, begun=trials is None):
-        work = Sweep(out, catalogue, trials, cpus)
+        work = Sweep(out, catalogue, trials, threads)
         work.save()
         stopped = _run(work, replace(resources, threads=work.threads))
         _show(work, as_json)
@@ -241,7 +238,8 @@ def _show(work: "Sweep", as_json: bool) -> None:
 def _again(out: Path, given: Mapping[str, Any]) -> str:
     """Return the command that goes on."""
     words = ["mmbal", "sweep", "--out", str(out)]
-    for name, option in _ENGINE.items():
-        if given[name] is not None:
-            words += [option, f"{given[name]:g}" if name == "gpus" else str(given[name])]
+    for name in _ENGINE:
+        value = given[name]
+        if value is not None:
+            words += [flag(name), f"{value:g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)

@@ -39,7 +39,9 @@ def run_on_ray(trials: Sequence[Path], resources: Resources, tell: Tell, notice:
     """Run trials; see `mmbal.sweep.engine.run_all`."""
     waiting, running = deque(trials), dict[Any, Path]()
     with _connected(resources) as ray:
-        gpus = _gpus(ray, resources)
+        gpus = resources.gpus
+        if gpus is None:
+            gpus = 1 if ray.cluster_resources().get("GPU", 0) >= 1 else 0
         _check_room(ray, resources, gpus, notice)
         # A new process per trial: what one leaves behind in TensorFlow cannot reach the next.
         task = ray.remote(max_calls=1)(work)
@@ -61,7 +63,8 @@ def run_on_ray(trials: Sequence[Path], resources: Resources, tell: Tell, notice:
             notice("stopping: trials that run now write their records")
             for reference in running:
                 ray.cancel(reference)
-            ended, _ = ray.wait(list(running), num_returns=len(running), timeout=_PATIENCE)
+            count = len(running)
+            ended = ray.wait([*running], num_returns=count, timeout=_PATIENCE)[0] if count else []
             for reference in ended:
                 tell(running[reference].name, _outcome(ray, reference))
             raise
@@ -169,12 +172,6 @@ def _prepare(resources: Resources) -> None:
             chosen |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     for name, value in chosen.items():
         os.environ.setdefault(name, value)
-
-
-def _gpus(ray: Any, resources: Resources) -> float:
-    if resources.gpus is not None:
-        return resources.gpus
-    return 1 if ray.cluster_resources().get("GPU", 0) >= 1 else 0
 
 
 def _check_room(ray: Any, resources: Resources, gpus: float, notice: Notice) -> None:

@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from mmbal.errors import MmbalError
 from mmbal.sweep.job import Outcome
 from mmbal.sweep.progress import Sweep
 
@@ -124,15 +123,6 @@ def test_more_trials_extend_the_sweep(begin, trials_of):
     begin(trials_of(seeds="0-1"))
 
     assert names(begin(None).trials) == ["guided-seed0", "guided-seed1"]
-
-
-def test_fewer_trials_are_refused_and_change_nothing(begin, trials_of):
-    plan = begin(trials_of(seeds="0-1")).folder / "sweep.toml"
-    before = plan.read_bytes()
-
-    with pytest.raises(MmbalError, match="holds trials that this command lacks: guided-seed1"):
-        begin(trials_of(seeds="0"))
-    assert plan.read_bytes() == before
 
 
 def test_another_number_of_threads_is_remarked(begin, trials_of):

@@ -107,11 +107,9 @@ def test_every_job_is_told_once_and_limits_are_passed_on(ray):
     assert ray.options[0] == {"max_calls": 1}
     assert ray.options[1] == {"name": "a", "num_cpus": 2, "num_gpus": 0, "max_retries": 5}
 
-
-def test_without_a_limit_ray_has_all_jobs_at_once(ray):
     run(ray, "a", "b", "c")
 
-    assert ray.most == 3
+    assert ray.most == 3  # without a limit Ray has all of them at once
 
 
 @pytest.mark.parametrize(
