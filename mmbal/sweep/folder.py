@@ -18,7 +18,7 @@ from mmbal.sweep.plan import Trial, distinct
 
 PLAN, TABLE, TRIALS, ERRORS = "sweep.toml", "table.csv", "trials", "errors"
 
-_HEADER = "# Written by `mmbal sweep`; trials/NAME/config.toml is what a trial does.\n"
+_HEADER = "# Written by `mmbal sweep`; what a trial does stands in its own folder, in trials/.\n"
 _SHOWN = 3
 
 
