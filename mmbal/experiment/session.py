@@ -53,15 +53,13 @@ class Session:
         before = {} if checkpoint is None else checkpoint.facts
         self._started = time.monotonic() - before.get("seconds", 0.0)
         self._fitting = Fitting(run, data, strategy, store, journal, checkpoint, self._facts)
+        network = self._fitting.model.network
+        self._initial_weights = before.get("initial_weights") or digest_of_weights(network)
         if checkpoint is not None:
             self._note_replicas(before["replicas"])
         if journal is not None:
-            start = self._start()
-            if checkpoint is None:
-                start["initial_weights"] = digest_of_weights(self._fitting.model.network)
-            else:
-                start["resumed_at"] = checkpoint.step
-            journal.write(start)
+            resumed = {} if checkpoint is None else {"resumed_at": checkpoint.step}
+            journal.write(self._start() | resumed)
             heard.write_to(journal)
 
     def complete(self) -> dict[str, Any]:
@@ -109,6 +107,7 @@ class Session:
             "identity": self._identity,
             "seconds": time.monotonic() - self._started,
             "replicas": self._run.replicas.count,
+            "initial_weights": self._initial_weights,
         }
 
     def _note_replicas(self, before: int) -> None:
@@ -138,6 +137,7 @@ class Session:
             "fingerprint": self._data.fingerprint,
             "notes": dict(self._data.notes),
             "data": data_facts(self._data),
+            "initial_weights": self._initial_weights,
             "data_order": digest_of_arrays(self._fitting.batches.order(0)),
             "replicas": self._run.replicas.count,
             "jit_compile": bool(self._fitting.model.jit_compile),

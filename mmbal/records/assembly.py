@@ -91,10 +91,7 @@ class _Assembly:
             "notes": dict(event.get("notes") or {}),
             "data": dict(event.get("data") or {}),
             "data_order": str(event.get("data_order", "")),
-            # A resumed run does not know what it started from.
-            "initial_weights": str(
-                event.get("initial_weights") or self.start.get("initial_weights", "")
-            ),
+            "initial_weights": str(event.get("initial_weights", "")),
         }
         if self.start and facts["modalities"] != self.start["modalities"]:
             raise ValueError(f"modalities {facts['modalities']} differ from the first start's")
