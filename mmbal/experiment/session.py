@@ -53,8 +53,10 @@ class Session:
         before = {} if checkpoint is None else checkpoint.facts
         self._started = time.monotonic() - before.get("seconds", 0.0)
         self._fitting = Fitting(run, data, strategy, store, journal, checkpoint, self._facts)
-        network = self._fitting.model.network
-        self._initial_weights = before.get("initial_weights") or digest_of_weights(network)
+        self._origins = before.get("origins") or {
+            "initial_weights": digest_of_weights(self._fitting.model.network),
+            "data_order": digest_of_arrays(self._fitting.batches.order(0)),
+        }
         if checkpoint is not None:
             self._note_replicas(before["replicas"])
         if journal is not None:
@@ -107,7 +109,7 @@ class Session:
             "identity": self._identity,
             "seconds": time.monotonic() - self._started,
             "replicas": self._run.replicas.count,
-            "initial_weights": self._initial_weights,
+            "origins": self._origins,
         }
 
     def _note_replicas(self, before: int) -> None:
@@ -137,8 +139,7 @@ class Session:
             "fingerprint": self._data.fingerprint,
             "notes": dict(self._data.notes),
             "data": data_facts(self._data),
-            "initial_weights": self._initial_weights,
-            "data_order": digest_of_arrays(self._fitting.batches.order(0)),
+            **self._origins,
             "replicas": self._run.replicas.count,
             "jit_compile": bool(self._fitting.model.jit_compile),
         }

@@ -168,7 +168,7 @@ class Context:
     def _once_called(self, known: Offered | None, what: str) -> Offered:
         if not known:
             name = type(self.network).__name__
-            raise ValueError(f"the {what} of {name} is known once it was called on a batch")
+            raise ValueError(f"{name} tells the {what} only once it was called on a batch")
         return known
 
     @property
