@@ -11,7 +11,7 @@ from mmbal.networks.network import (
     VariableGroups,
     at_least_float32,
 )
-from mmbal.networks.rules import Linear, Rule
+from mmbal.networks.rules import LinearRule, Rule
 from mmbal.networks.shapes import before_saved_weights, saved_weights_follow
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "Fusion",
     "FusionNetwork",
     "HeldMean",
-    "Linear",
+    "LinearRule",
     "Outputs",
     "Rule",
     "Unimodal",

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import keras
 import tensorflow as tf
 
-from mmbal.networks.controls import NORMAL, Controls, presence
+from mmbal.networks.controls import NORMAL, Controls, participants
 from mmbal.networks.fusion import Fusion
 from mmbal.networks.network import (
     FusionNetwork,
@@ -111,7 +111,7 @@ class BranchNetwork(FusionNetwork):
         """Return what each branch adds to the mean of all that are kept."""
         if keep is None:
             return {m: logits / len(self.modalities) for m, logits in unimodal.items()}
-        kept = tf.cast(presence(keep), tf.float32)
+        kept = tf.cast(participants(keep), tf.float32)
         shares = kept / tf.maximum(tf.reduce_sum(kept, axis=1, keepdims=True), 1)
         return {
             m: unimodal[m] * tf.cast(shares[:, i, tf.newaxis], unimodal[m].dtype)

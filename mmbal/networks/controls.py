@@ -81,7 +81,7 @@ def blocked(modalities: int, means: Mapping[str, Sequence[tf.Tensor]]) -> Contro
     return Controls(keep=tf.eye(modalities)[:, tf.newaxis], fill=means)
 
 
-def presence(keep: tf.Tensor) -> tf.Tensor:
+def participants(keep: tf.Tensor) -> tf.Tensor:
     """Return which modalities a prediction is made of, (batch, modality).
 
     Args:

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from mmbal.errors import ContractError, RequirementError
-from mmbal.networks.controls import NORMAL, Controls, presence
+from mmbal.networks.controls import NORMAL, Controls, participants
 from mmbal.networks.rules import Rule
 
 Unimodal = Literal["slice", "head", "mask"]
@@ -272,7 +272,7 @@ class FusionNetwork(keras.Model):
         stacked = tf.stack([unimodal[m] for m in self.modalities], axis=1)
         if keep is None:
             return tf.reduce_mean(stacked, axis=1)
-        weight = tf.cast(presence(keep), stacked.dtype)[:, :, tf.newaxis]
+        weight = tf.cast(participants(keep), stacked.dtype)[:, :, tf.newaxis]
         present = tf.maximum(tf.reduce_sum(weight, axis=1), 1)
         return tf.reduce_sum(stacked * weight, axis=1) / present
 

@@ -29,7 +29,7 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True)
-class Linear:
+class LinearRule:
     """An ordinary dense layer: z_m W_m + b / N."""
 
     biased: ClassVar[bool] = True

@@ -176,6 +176,9 @@ def offers(bench: ArchitectureBench) -> None:
         f"Component.offers says {sorted(declared or ())}, the network {sorted(network.offers)}",
     )
     said = network(bench.inputs())
+    if said.slices is not None:
+        total = tf.add_n(list(said.slices.values()))
+        require(difference([total], [said.logits]) <= SAME, "`Outputs.slices` are not the logits")
     for kind in ("slice", "head", "mask"):
         if kind not in network.offers:
             continue

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ContractError
-from mmbal.networks.controls import NORMAL, Controls, blocked, presence
+from mmbal.networks.controls import NORMAL, Controls, blocked, participants
 from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups
 
 A = tf.constant([[1.0, 2.0], [3.0, 4.0]])
@@ -77,7 +77,7 @@ class TestHeard:
             heard(Controls(keep=tf.constant([[1, 0]]), fill=MEANS), "her")
 
 
-class TestPresence:
+class TestParticipants:
     @pytest.mark.parametrize(
         ("keep", "expected"),
         [
@@ -87,7 +87,7 @@ class TestPresence:
         ],
     )
     def test_is_what_branches_hear_of_their_own(self, keep, expected):
-        assert presence(tf.constant(keep)).numpy().tolist() == expected
+        assert participants(tf.constant(keep)).numpy().tolist() == expected
 
 
 class Noting(FusionNetwork):

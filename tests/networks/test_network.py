@@ -121,6 +121,11 @@ class TestOutputs:
         assert outputs.supervised is unimodal
         assert outputs.predictions is unimodal
 
+    def test_slices_and_further_tensors_may_be_left_out(self):
+        outputs = Outputs(tf.zeros([2, 3]), {}, {}, {})
+        assert outputs.slices is None
+        assert outputs.extras == {}
+
     def test_a_network_says_what_is_fitted_and_what_predicts(self):
         joint, conditional = {"fused": tf.zeros([2, 3])}, {"a": tf.ones([2, 3])}
         outputs = Outputs(joint["fused"], {}, {}, {}, joint, conditional)

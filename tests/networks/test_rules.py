@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from mmbal.networks import Linear
+from mmbal.networks import LinearRule
 
 FEATURES = {"a": tf.constant([[3.0, 4.0]]), "v": tf.constant([[0.0, 5.0]])}
 KERNELS = {"a": tf.constant([[1.0, 0], [0, 2]]), "v": tf.constant([[1.0, 1], [1, -1]])}
@@ -11,7 +11,7 @@ BIAS = tf.constant([0.5, -1.0])
 
 
 def test_linear_shares_the_bias_out():
-    parts = Linear().contributions(FEATURES, KERNELS, BIAS)
+    parts = LinearRule().contributions(FEATURES, KERNELS, BIAS)
     np.testing.assert_allclose(parts["a"], [[3.25, 7.5]])
     np.testing.assert_allclose(parts["v"], [[5.25, -5.5]])
-    assert Linear.biased
+    assert LinearRule.biased

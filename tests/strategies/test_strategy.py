@@ -691,7 +691,9 @@ class TestWhatIsKnownOfTheNetwork:
     def test_a_network_that_was_never_called_says_so(self, make_network):
         network = GatedBranches({"a": [keras.layers.Dense(2), keras.layers.Dense(3)]})
         assert network.classes is None
-        with pytest.raises(ValueError, match="GatedBranches tells the channels of the features only once"):
+        with pytest.raises(
+            ValueError, match="GatedBranches tells the channels of the features only once"
+        ):
             _ = Context(network, {}).channels
 
 

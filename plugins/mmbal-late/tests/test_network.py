@@ -8,12 +8,12 @@ import tensorflow as tf
 from mmbal import BalancedModel
 from mmbal.errors import RequirementError
 from mmbal.evaluation import EvaluationContext, Probe, Utilization
-from mmbal.networks import Controls, Linear, blocked
+from mmbal.networks import Controls, LinearRule, blocked
 from mmbal_guided import Guided, Random
 from mmbal_late import LateConcat, LateSum
 
 
-class Unbiased(Linear):
+class Unbiased(LinearRule):
     """Three times what the modalities contribute, without a bias."""
 
     biased = False

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from mmbal import Component, Conformance
 from mmbal.laboratory.toys import GatedToy, LateToy
-from mmbal.networks.controls import NORMAL, presence
+from mmbal.networks.controls import NORMAL, participants
 from mmbal.networks.network import VariableGroups
 
 OFFERED = ("isolation", "slice", "head", "mask")
@@ -63,7 +63,7 @@ class Unblocked(Gated):
     """Shows every branch all modalities, whatever each is to hear."""
 
     def call(self, inputs, controls=NORMAL, training=False):
-        keep = presence(controls.keep) if controls.branches_differ else controls.keep
+        keep = participants(controls.keep) if controls.branches_differ else controls.keep
         return super().call(inputs, replace(controls, keep=keep), training)
 
 
@@ -87,6 +87,14 @@ class Uneven(Gated):
     def logits_of(self, features, kind):
         found = super().logits_of(features, kind)
         return {m: 2 * t for m, t in found.items()} if kind == "slice" else found
+
+
+class Unsummed(Gated):
+    """Hands out slices that do not sum to the logits."""
+
+    def call(self, inputs, controls=NORMAL, training=False):
+        said = super().call(inputs, controls, training)
+        return said._replace(slices=said.unimodal)
 
 
 class Boastful(Gated):
@@ -184,7 +192,7 @@ OFFERS = {
             offer,
             (Gated, Coarse, Orphan, Leaky, Careless, Unblocked, Unfilled, Untouched, Uneven, Pairs),
         ),
-        *map(offer, (Scaled, Unmixed, Reshaping, Moving, Choosy, Nothing, Plain)),
+        *map(offer, (Unsummed, Scaled, Unmixed, Reshaping, Moving, Choosy, Nothing, Plain)),
         offer(Boastful, ("isolation",)),
         offer(Late, ("slice", "head", "mask")),
     )
@@ -200,6 +208,7 @@ BREAKS = {
     "unfilled": "blocked",
     "untouched": "transform",
     "uneven": "offers",
+    "unsummed": "offers",
     "boastful": "offers",
     "pairs": "modalities",
     "scaled": "saving",

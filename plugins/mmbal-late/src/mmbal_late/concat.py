@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from mmbal.data import Modality
-from mmbal.networks import Linear, Rule, Unimodal, VariableGroups
+from mmbal.networks import LinearRule, Rule, Unimodal, VariableGroups
 from mmbal_late.encoders import make_encoders
 from mmbal_late.network import LateNetwork, classifier, widened
 from mmbal_late.options import LateOptions
@@ -31,7 +31,7 @@ class JointClassifier(keras.layers.Layer):
         super().__init__(name=name, dtype=keras.config.dtype_policy().variable_dtype)
         self.classes = classes
         self.heads = {m: classifier(classes, f"{m}_head") for m in modalities}
-        self.rule: Rule = Linear()
+        self.rule: Rule = LinearRule()
 
     def build(self, features_shape: Mapping[str, Sequence[int | None]]) -> None:
         """Create kernel and bias as a dense layer on the joined features would."""
