@@ -117,6 +117,9 @@ class Scaled(Gated):
         super().__init__(options, modalities, classes)
         self.factor = float(keras.random.uniform([], 1, 2))
 
+    def call(self, inputs, controls=NORMAL, training=False):
+        return super().call(inputs, controls, training)._replace(slices=None)
+
     def fuse_logits(self, unimodal, keep=None):
         return super().fuse_logits({m: t * self.factor for m, t in unimodal.items()}, keep)
 
