@@ -101,7 +101,7 @@ class Training:
         with self._said(len(self._processes)).open("wb") as said:
             process = subprocess.Popen(
                 words,
-                env=environment,
+                env={**environment, "TMPDIR": self._folder.name},  # TensorFlow leaves modules there
                 cwd=self._folder.name,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

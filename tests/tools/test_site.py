@@ -106,7 +106,7 @@ def test_what_can_be_imported_from_mmbal_leads_to_its_description(site):
     page = (site / "reference/python/mmbal.html").read_text(encoding="utf-8")
     for name in mmbal.__all__:
         assert f"<code>{name}</code>" in page
-    assert 'href="mmbal.training.html#mmbal.strategies.strategy.Strategy"' in page
+    assert 'href="mmbal.strategies.html#mmbal.strategies.strategy.Strategy"' in page
 
 
 @pytest.mark.deep

@@ -57,11 +57,13 @@ def _exports(package: Path) -> list[str]:
 
 
 def _definitions(package: Path) -> dict[str, str]:
-    """Return the classes and functions of a package's modules with their paths."""
+    """Return what a package's modules define at their top, with its path."""
     found: dict[str, str] = {}
     for module in sorted(package.rglob("[!_]*.py")):
         path = ".".join([package.name, *module.relative_to(package).with_suffix("").parts])
         for node in ast.parse(module.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.ClassDef | ast.FunctionDef):
                 found.setdefault(node.name, f"{path}.{node.name}")
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                found.setdefault(node.target.id, f"{path}.{node.target.id}")
     return found

@@ -20,7 +20,7 @@ def turns(strategy: RoundRobin, modalities: str, steps: int) -> str:
     strategy.build(SimpleNamespace(modalities=tuple(modalities), groups=groups))
     told = ""
     for _ in range(steps):
-        active = strategy.forward(None).active
+        active = strategy.forward(None, None).active
         assert set(active) == {f"branch/{m}" for m in modalities}  # all others always learn
         (learning,) = [group for group, on in active.items() if bool(on)]
         told += learning.removeprefix("branch/")

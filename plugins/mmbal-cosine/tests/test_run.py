@@ -20,6 +20,7 @@ import contextlib, json, sys
 import keras, numpy as np
 from mmbal import BalancedModel, Examples
 from mmbal.replicas import open_strategy
+from mmbal.strategies import Surroundings
 from mmbal_cosine import AdaptiveMargin, MMCosine
 from mmbal_late import LateConcat
 

@@ -55,6 +55,8 @@ class Careless(Gated):
     """Leaves the hidden modality out of the mean, and reads it in the gates all the same."""
 
     def call(self, inputs, controls=NORMAL, training=False):
+        if controls.branches_differ:
+            return super().call(inputs, controls, training)
         said = super().call(inputs, replace(controls, keep=None), training)
         return said._replace(logits=self.fuse_logits(said.unimodal, controls.keep))
 
