@@ -53,8 +53,13 @@ def test_the_last_batch_is_smaller_than_the_replicas():
     assert int(data.cardinality()) == 4
 
 
-@pytest.mark.deep
-@pytest.mark.parametrize("fault", ["lost gradient", "local batch norm"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param("lost gradient", marks=pytest.mark.deep),
+        pytest.param("local batch norm", marks=pytest.mark.soak),
+    ],
+)
 def test_a_planted_fault_is_found(alone, fault, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     monkeypatch.setattr(agreement, "TOLERANCES", {"float64": 1e-12})

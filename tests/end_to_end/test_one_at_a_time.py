@@ -6,8 +6,6 @@ import pytest
 
 from mmbal.records.run_folder import RunFolder
 
-pytestmark = pytest.mark.deep
-
 
 def finish(processes):
     """Wait for processes; return each with its output, those that succeeded first."""
@@ -15,6 +13,7 @@ def finish(processes):
     return sorted(ended, key=lambda each: each[0].returncode)
 
 
+@pytest.mark.deep
 def test_of_two_in_one_folder_one_trains_and_the_other_touches_nothing(mmbal, tmp_path):
     run = RunFolder(tmp_path / "run")
     words = ("run", *mmbal.small, "--epochs", 1, "--out", run.path, "--json")
@@ -35,6 +34,7 @@ def test_of_two_in_one_folder_one_trains_and_the_other_touches_nothing(mmbal, tm
     assert (events.count("start"), events.count("end")) == (1, 1)
 
 
+@pytest.mark.soak
 def test_without_a_name_each_has_a_folder_of_its_own(mmbal):
     words = ("run", *mmbal.small, "--epochs", 1, "--seed", 3, "--json")
 

@@ -141,7 +141,7 @@ def test_a_killed_or_stopped_sweep_goes_on_and_leaves_what_is_finished(mmbal, en
 
 
 @with_ray
-@pytest.mark.deep
+@pytest.mark.soak
 def test_a_trial_is_the_same_on_both_engines(mmbal):
     def steps(engine):
         arguments = (*mmbal.small, "--epochs", 1, "--engine", engine, "--out", engine)

@@ -165,7 +165,7 @@ class TestRuns:
         )  # fmt: skip
         assert told == expected
 
-    @pytest.mark.deep
+    @pytest.mark.soak
     def test_on_two_replicas_end_as_if_nothing_had_been_tried(self, tmp_path):
         words = [sys.executable, __file__, tmp_path]
         both = [

@@ -13,7 +13,7 @@ QUICK = {"requirements", "training", "effect", "state", "eager"}
 """Rules for strategies: two trainings serve them all."""
 SOAKED = {
     "mmtm-i3d": {"modalities", "saving", "precision"},
-    "gradient-blending": {"effect", "eager", "precision", "three-modalities"},
+    "gradient-blending": {"effect", "eager", "precision", "replicas", "three-modalities"},
 }
 """What takes longest, and is shown by components that are quicker."""
 

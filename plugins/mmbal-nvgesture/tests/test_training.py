@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(mmbal: Any, start: Any, tmp_pa
             np.testing.assert_array_equal(value, theirs[path], err_msg=path)
 
 
-@pytest.mark.deep
+@pytest.mark.soak
 def test_sample_trains_and_a_bad_frame_fails_in_one_line(mmbal: Any, tmp_path: Path) -> None:
     done = mmbal(*RECIPE, "--out", "run", "--json")
 
