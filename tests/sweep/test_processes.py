@@ -20,7 +20,7 @@ from mmbal.sweep.resources import Resources
 STAND_IN = """
 import sys, types
 def run(resolved, catalogue, folder, resume):
-    print("a library talks")
+    print("a library talks", flush=True)
     scope = {"folder": folder}
     exec((folder / "deed.py").read_text(), scope)
     return scope["result"]
