@@ -50,6 +50,7 @@ class Examples:
             training reads plainly.
         labels: (examples,) int64, where they are known without reading; None where they are not.
         presence: (examples, modality) bool, which modalities each example has; None for all.
+            It is told to those who ask; training and scores read every modality so far.
         ids: what names each example in its source, such as a file; None where nothing does.
 
     Raises:

@@ -28,6 +28,7 @@ from mmbal.records.journal import Journal
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas
+from mmbal.strategies.requirements import suited
 from mmbal.strategies.strategy import Requirements, Strategy
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.training.epochs import FaultWatch
@@ -90,7 +91,7 @@ class Fitting:
     ) -> None:
         self._run, self._data, self._journal = run, data, journal
         self.stop = StopRequest(run.progress.stage)
-        needed = Requirements() if len(data.modalities) == 1 else strategy.requirements()
+        needed = suited(strategy, data.modalities).requirements()
         sampler = Sampler(len(data.train), len(data.modalities)) if needed.sampler else None
         try:
             self.batches = TrainingBatches(
@@ -102,7 +103,12 @@ class Fitting:
         surroundings = self._surroundings(needed, sampler, state.get("begun_epoch"))
         with run.replicas.scope():
             self.model = build_model(
-                run.config, run.catalogue, data, strategy, surroundings, saved=bool(state)
+                run.config,
+                run.catalogue,
+                data,
+                strategy,
+                surroundings,
+                saved=checkpoint is not None,
             )
         self.model.prepare(self.batches.steps_per_epoch)
         self.selection: Selection | None = None

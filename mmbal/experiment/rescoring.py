@@ -43,7 +43,7 @@ def evaluate(
         raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
     data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
     network = build_network(config, catalogue, data, saved=True)
-    strategy = suited(build_strategy(config, catalogue), network)
+    strategy = suited(build_strategy(config, catalogue), network.modalities)
     refuse_unoffered(strategy, network)
     strategy.adapt(network)
     load_weights(network, path)

@@ -51,7 +51,7 @@ class Scorer:
 
         Raises:
             MmbalError: an example cannot be read.
-        ContractError: an evaluation names a score as the grammar does not allow.
+            ContractError: an evaluation names a score as the grammar does not allow.
         """
         train = self._batches("train")
         context = EvaluationContext(

@@ -53,13 +53,14 @@ class Session:
         before = {} if checkpoint is None else checkpoint.facts
         self._started = time.monotonic() - before.get("seconds", 0.0)
         self._fitting = Fitting(run, data, strategy, store, journal, checkpoint, self._facts)
-        self._origins = before.get("origins") or {
-            "initial_weights": digest_of_weights(self._fitting.model.network),
-            "data_order": digest_of_arrays(self._fitting.batches.order(0)),
-        }
+        self._origins = before.get("origins", {})
         if checkpoint is not None:
             self._note_replicas(before["replicas"])
         if journal is not None:
+            self._origins = self._origins or {
+                "initial_weights": digest_of_weights(self._fitting.model.network),
+                "data_order": digest_of_arrays(self._fitting.batches.order(0)),
+            }
             resumed = {} if checkpoint is None else {"resumed_at": checkpoint.step}
             journal.write(self._start() | resumed)
             heard.write_to(journal)

@@ -40,9 +40,8 @@ class Annotated(NamedTuple):
 
     Attributes:
         inputs: modality to a (batch, ...) tensor.
-        notes: name to a (batch, ...) tensor, any of "presence" and "keep", both
-            (batch, modality), "ids", int64, and "whole", bool: whether every host has all rows
-            of this batch.
+        notes: name to a (batch, ...) tensor, any of "keep", (batch, modality), "ids", int64, and
+            "whole", bool: whether every host has all rows of this batch.
     """
 
     inputs: Mapping[str, Any]

@@ -1,5 +1,7 @@
 """Whether a network and a run offer what a strategy requires."""
 
+from collections.abc import Collection
+
 from mmbal.capabilities import explain, missing
 from mmbal.errors import RequirementError
 from mmbal.networks.network import FusionNetwork
@@ -16,9 +18,9 @@ RUN_ONLY = {
 """What `fit` alone does not offer: requirement to the field of `Surroundings` and to words."""
 
 
-def suited(strategy: Strategy, network: FusionNetwork) -> Strategy:
+def suited(strategy: Strategy, modalities: Collection[str]) -> Strategy:
     """Return the strategy, or plain training where there is nothing to balance."""
-    return strategy if len(network.modalities) > 1 else Strategy()
+    return strategy if len(modalities) > 1 else Strategy()
 
 
 def refuse_unoffered(strategy: Strategy, network: FusionNetwork) -> None:

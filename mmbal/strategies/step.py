@@ -19,7 +19,7 @@ class Batch(NamedTuple):
         inputs: modality to a (batch, ...) tensor.
         labels: (batch,) class indices, or whatever the loss takes.
         weight: (batch,) weights of the examples, or None.
-        presence: (batch, modality) bool, which modalities an example has.
+        presence: (batch, modality) bool, which modalities an example has; so far all of them.
         keep: (batch, modality), 0 where the sampler leaves out a modality; None leaves out none.
         ids: (batch,) int64, positions in the training set; None unless a strategy requires them.
         rows: which rows of the global batch these are.
@@ -46,9 +46,7 @@ class Batch(NamedTuple):
             rows: which rows of the global batch these are.
         """
         inputs, notes = annotated(x)
-        presence = notes.get("presence")
-        if presence is None:
-            presence = tf.ones([tf.shape(labels)[0], len(inputs)], tf.bool)
+        presence = tf.ones([tf.shape(labels)[0], len(inputs)], tf.bool)
         return cls(inputs, labels, weight, presence, notes.get("keep"), notes.get("ids"), rows)
 
 

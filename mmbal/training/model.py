@@ -73,7 +73,7 @@ class BalancedModel(ReplicatedModel):
         self.network = network
         # Keras looks at this before it saves weights; steps call the network, not the model.
         self.built = network.built
-        self.strategy = suited(strategy or Strategy(), network)
+        self.strategy = suited(strategy or Strategy(), network.modalities)
         self.strategy_seed = seed
         self.on_nonfinite = on_nonfinite
         self.trace = StepTrace(len(network.modalities), trace_capacity)

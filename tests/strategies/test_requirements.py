@@ -1,7 +1,5 @@
 """What a strategy requires, against what a network and a run offer."""
 
-from types import SimpleNamespace
-
 import pytest
 import tensorflow as tf
 
@@ -84,7 +82,7 @@ def test_every_requirement_of_a_run_is_one_of_a_strategy():
 @pytest.mark.parametrize(("modalities", "kept"), [("ab", True), ("a", False)])
 def test_a_single_modality_is_trained_plainly(modalities, kept):
     strategy = Wants(examples=True)
-    assert (suited(strategy, SimpleNamespace(modalities=tuple(modalities))) is strategy) is kept
+    assert (suited(strategy, modalities) is strategy) is kept
 
 
 def test_a_plan_may_isolate_where_there_are_gates():

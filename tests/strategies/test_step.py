@@ -70,10 +70,10 @@ def test_a_batch_has_every_modality_unless_the_data_tell_otherwise():
 
 
 def test_notes_of_the_data_are_no_modalities():
-    notes = {"keep": 1, "ids": 2, "presence": 3, "whole": 4}
+    notes = {"keep": 1, "ids": 2, "whole": 4}
     batch = Batch.of(Annotated({"a": LOGITS}, notes), LABELS, weight=5)
     assert set(batch.inputs) == {"a"}
-    assert (batch.keep, batch.ids, batch.presence, batch.weight) == (1, 2, 3, 5)
+    assert (batch.keep, batch.ids, batch.weight) == (1, 2, 5)
 
 
 def test_phases_that_say_the_same_are_the_same():
