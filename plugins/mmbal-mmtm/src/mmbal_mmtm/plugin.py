@@ -1,6 +1,6 @@
 """What this distribution offers."""
 
-from mmbal import Component, Conformance, hookimpl
+from mmbal import Component, hookimpl
 
 OFFERS = ("isolation", "slice", "head", "mask")
 
@@ -39,14 +39,11 @@ COMPONENTS = (
     Component(
         kind="architecture",
         name="mmtm-any",
-        summary="MMTMs between any functional Keras models, cut at named layers",
+        summary="MMTMs between any branches: small ones by shape, or Keras models cut at layers",
         factory="mmbal_mmtm.joined:mmtm_any",
         options="mmbal_mmtm.options:AnyOptions",
         source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670",
         offers=OFFERS,
-        conformance=Conformance(
-            {"backbone": "mmbal.laboratory.toys:backbone", "cuts": ("first", "second")}
-        ),
     ),
 )
 
