@@ -262,7 +262,7 @@ def _next(
     commands = [f"mmbal report {folder}"]
     if result["strategy"] != "vanilla":
         words = ["mmbal", "run"]
-        words += ["--plugin", recipe] if recipe else []
+        words += [recipe] if recipe else []
         words += ["--config", str(file)] if file else []
         words += ["--sample"] if options["sample"] else []
         for key in KEYS:
