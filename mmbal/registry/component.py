@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 if TYPE_CHECKING:
     from mmbal.options import Options
@@ -125,6 +125,7 @@ class Recipe:
     source: str = ""
     expected: str = ""
     time: str = ""
+    kind: ClassVar[str] = "recipe"
 
     @property
     def components(self) -> dict[str, str]:

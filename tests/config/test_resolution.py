@@ -64,7 +64,7 @@ def test_sample_over_recipe_under_file_and_command_line(toys: Catalogue, tmp_pat
 
 
 def test_what_a_sample_changes_is_validated(toys: Catalogue) -> None:
-    toys._recipes["toy"][0].sample["dataset"]["shapes"] = 1  # type: ignore[index]
+    toys.recipe("toy").sample["dataset"]["shapes"] = 1  # type: ignore[index]
 
     assert resolve(toys, "toy")
     with pytest.raises(MmbalError, match=r"^--sample of recipe toy .*unknown option 'shapes'"):
