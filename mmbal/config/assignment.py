@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mmbal.config.origin import Override
+from mmbal.config.origin import Override, undotted
 from mmbal.errors import ConfigError
 
 
@@ -15,7 +15,7 @@ def parse_assignment(text: str, option: str = "--set") -> Override:
     key, equals, value = text.partition("=")
     key = key.strip()
     origin = f"{option} {text}"
-    if not equals or not all(key.split(".")):
+    if not equals or not all(undotted(key)):
         raise ConfigError(f"{option} must be key=value, such as strategy.tolerance=0.1: {text!r}")
     return Override(key, _parse_value(value.strip(), origin), origin)
 

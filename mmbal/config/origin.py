@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 Layer = Literal["default", "recipe", "file", "option"]
-LAYERS: tuple[Layer, ...] = ("default", "recipe", "file", "option")
+_LAYERS: tuple[Layer, ...] = ("default", "recipe", "file", "option")
 
 Key = tuple[str, ...]
 
@@ -26,12 +26,16 @@ class Origin:
     def __str__(self) -> str:
         return self.place
 
+    @property
+    def strength(self) -> int:
+        """Tell which of two origins is the one that users change first: the larger."""
+        return _LAYERS.index(self.layer)
+
 
 DEFAULT = Origin("default", "default")
 
 
-@dataclass(frozen=True)
-class Setting:
+class Setting(NamedTuple):
     """A value and where it was set."""
 
     value: Any
@@ -45,7 +49,16 @@ class Override(NamedTuple):
     value: Any
     origin: str
 
+    def locate(self, _: Key) -> Origin:
+        """Return where all that it sets was set."""
+        return Origin("option", " ".join(self.origin.split()))
+
 
 def dotted(key: Sequence[object]) -> str:
     """Return a key as users type it."""
     return ".".join(map(str, key))
+
+
+def undotted(text: str) -> Key:
+    """Return the key that users typed."""
+    return tuple(text.split("."))

@@ -66,23 +66,12 @@ def _version(*distributions: str) -> str:
 
 def _git_state(directory: Path) -> dict[str, Any]:
     """Return commit and cleanness; nothing outside of a git tree or without git."""
-    commit = _git(directory, "rev-parse", "HEAD")
-    if not commit:
-        return {}
-    changes = _git(directory, "status", "--porcelain", "--untracked-files=no")
-    return {"git_commit": commit, "git_dirty": bool(changes)}
-
-
-def _git(directory: Path, *arguments: str) -> str:
+    command = ["git", "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
     try:
-        done = subprocess.run(
-            ["git", *arguments],  # noqa: S607  (wherever it is installed)
-            cwd=directory,
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        told = subprocess.run(
+            command, cwd=directory, capture_output=True, text=True, timeout=30, check=True
+        ).stdout
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    commit, dirty, _ = told.strip().partition("-dirty")
+    return {"git_commit": commit, "git_dirty": bool(dirty)}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mmbal.config.layering import COMPONENTS, SETS, Settings
-from mmbal.config.origin import DEFAULT, Origin, Override, dotted
+from mmbal.config.origin import DEFAULT, Key, Origin, Override, dotted, undotted
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
 from mmbal.config.validation import validate
@@ -61,14 +61,13 @@ def resolve(
     given = [Override(*override) for override in overrides]
     if recipe is not None:
         given.append(Override("recipe", recipe, f"--plugin {recipe}"))
-    typed = Settings.of_overrides(given)
     toml = read_file(file) if isinstance(file, Path) else file
     written = Settings.of_tables(toml.values, toml.origin) if toml else Settings()
+    typed = Settings.of_overrides(given)
     chosen = _find_recipe(catalogue, typed.over(written))
-    settings = _of_recipe(catalogue, chosen).over(_defaults(catalogue))
-    if sample:
-        settings = _of_sample(catalogue, chosen).over(settings)
-    settings = typed.over(written.over(settings))
+    settings = Settings.of_tables(_defaults(catalogue), lambda _: DEFAULT)
+    for stronger in (*_of_recipe(catalogue, chosen, sample=sample), written, typed):
+        settings = stronger.over(settings)
     if complete:
         _refuse_lacking(chosen, settings)
     return _build(catalogue, settings)
@@ -87,7 +86,7 @@ def choose(
     """
     keyed = [each._replace(key=f"{kind}.{each.key.removeprefix(f'{kind}.')}") for each in overrides]
     settings = Settings.of_overrides([*keyed, Override(f"{kind}.name", name, kind)])
-    return _choice(catalogue, kind, settings)
+    return _choice(catalogue, kind, name, settings, (kind,))
 
 
 def _find_recipe(catalogue: Catalogue, settings: Settings) -> Recipe:
@@ -96,23 +95,22 @@ def _find_recipe(catalogue: Catalogue, settings: Settings) -> Recipe:
         legal = ", ".join(catalogue.names("recipe")) or "none is installed"
         raise ConfigError(f"no recipe is named: give --plugin RECIPE (legal: {legal})")
     if not isinstance(name, str):
-        raise ConfigError(f"{settings.origin('recipe')}: recipe must be text, received {name!r}")
+        raise ConfigError(f"{settings.origin(('recipe',))}: recipe must be text, received {name!r}")
     return catalogue.recipe(name)
 
 
-def _defaults(catalogue: Catalogue) -> Settings:
+def _defaults(catalogue: Catalogue) -> dict[str, Any]:
     installed = catalogue.names("evaluation")
-    tables = {
+    return {
         "optimizer": "sgd",
         "schedule": "constant",
         "evaluations": [name for name in DEFAULT_EVALUATIONS if name in installed],
     }
-    return Settings.of_tables(tables, lambda _: DEFAULT)
 
 
-def _of_recipe(catalogue: Catalogue, recipe: Recipe) -> Settings:
-    distribution = catalogue.provenance(recipe).distribution
-    origin = Origin("recipe", f"recipe {recipe.name} ({distribution})")
+def _of_recipe(catalogue: Catalogue, recipe: Recipe, *, sample: bool) -> list[Settings]:
+    name = f"recipe {recipe.name} ({catalogue.provenance(recipe).distribution})"
+    origin, small = Origin("recipe", name), Origin("recipe", f"--sample of {name}")
     for kind in recipe.options:
         if kind not in recipe.components:
             raise ConfigError(f"{origin}: {unknown('kind of options', kind, recipe.components)}")
@@ -123,38 +121,40 @@ def _of_recipe(catalogue: Catalogue, recipe: Recipe) -> Settings:
         "batch_size": recipe.batch_size,
         "optimizer": recipe.optimizer,
     }
-    for kind, name in recipe.components.items():
-        tables[kind] = {"name": name, **recipe.options.get(kind, {})}
-    return Settings.of_tables(tables, lambda _: origin)
-
-
-def _of_sample(catalogue: Catalogue, recipe: Recipe) -> Settings:
-    distribution = catalogue.provenance(recipe).distribution
-    origin = Origin("recipe", f"--sample of recipe {recipe.name} ({distribution})")
-    return Settings.of_tables(recipe.sample, lambda _: origin)
+    for kind, component in recipe.components.items():
+        tables[kind] = {"name": component, **recipe.options.get(kind, {})}
+    changes = recipe.sample if sample else {}
+    return [
+        Settings.of_tables(tables, lambda _: origin),
+        Settings.of_tables(changes, lambda _: small),
+    ]
 
 
 def _refuse_lacking(recipe: Recipe, settings: Settings) -> None:
-    for key, advice in recipe.needs.items():
-        path = tuple(key.split("."))
-        component = recipe.components.get(path[0])
-        replaced = component is not None and settings.table(path[0])["name"] != component
-        if not replaced and path not in settings.origins:
-            raise ConfigError(f"recipe {recipe.name!r} needs {key}: {advice}")
+    for text, advice in recipe.needs.items():
+        key = undotted(text)
+        component = recipe.components.get(key[0])
+        replaced = component is not None and settings.table(key[0])["name"] != component
+        if not replaced and key not in settings.origins:
+            raise ConfigError(f"recipe {recipe.name!r} needs {text}: {advice}")
 
 
 def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
     from mmbal.config.settings import RunConfig, RunSettings
 
-    _refuse_unknown_keys(catalogue, settings, list(RunConfig.model_fields))
-    parts: dict[str, Any] = {kind: _choice(catalogue, kind, settings) for kind in COMPONENTS}
+    parts: dict[str, Any] = {
+        kind: _choice(catalogue, kind, settings.table(kind)["name"], settings, (kind,))
+        for kind in COMPONENTS
+    }
+    _refuse_unknown_keys(settings, parts, list(RunConfig.model_fields))
     for section, kind in SETS.items():
         parts[section] = tuple(
-            _choice(catalogue, kind, settings, section, name) for name in settings.names(section)
+            _choice(catalogue, kind, name, settings, (section, name))
+            for name in settings.names(section)
         )
     plain = {name: value for name, value in settings.table().items() if name not in parts}
     run = validate(RunSettings, plain, settings, (), "the run")
-    config = RunConfig(**{name: getattr(run, name) for name in RunSettings.model_fields}, **parts)
+    config = RunConfig(**dict(run), **parts)
     _refuse_misfit(catalogue, config, settings)
     _refuse_two_rates(config, settings)
     keys = [key for key, _ in leaves(config.tree())]
@@ -162,23 +162,20 @@ def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
     return Resolved(config, {dotted(key): settings.origins.get(key, DEFAULT) for key in keys})
 
 
-def _choice(catalogue: Catalogue, kind: str, settings: Settings, *member: str) -> "Choice":
-    """Return a component: of its own section, or a member of a set."""
+def _choice(
+    catalogue: Catalogue, kind: str, name: str, settings: Settings, section: Key
+) -> "Choice":
+    """Return a component with what a section sets of it."""
     from mmbal.config.settings import Choice
 
-    section = member or (kind,)
     values = settings.table(*section)
-    name = member[-1] if member else values.pop("name", None)
-    place = section if member else (*section, "name")
-    origin = settings.origin(*place) or DEFAULT
-    if not isinstance(name, str):
-        raise ConfigError(f"{origin}: {dotted(place)} must be text, received {name!r}")
+    values.pop("name", None)
     try:
         options_class = catalogue.options_class(kind, name)
     except PluginError:
         raise
     except MmbalError as error:
-        raise ConfigError(f"{origin}: {error}") from error
+        raise ConfigError(f"{settings.origin((*section, 'name'))}: {error}") from error
     options = validate(options_class, values, settings, section, f"{kind} {name!r}")
     return Choice(name=name, options=options)
 
@@ -186,7 +183,7 @@ def _choice(catalogue: Catalogue, kind: str, settings: Settings, *member: str) -
 def _refuse_misfit(catalogue: Catalogue, config: "RunConfig", settings: Settings) -> None:
     reason = refusal(catalogue, config.strategy.parts, config.architecture.name)
     if reason is not None:
-        origin = settings.strongest(("strategy", "name"), ("architecture", "name"))
+        origin = settings.origin(("strategy", "name"), ("architecture", "name"))
         raise ConfigError(f"{origin}: {reason}")
 
 
@@ -195,27 +192,23 @@ def _refuse_two_rates(config: "RunConfig", settings: Settings) -> None:
     from mmbal.config.settings import CONSTANT
 
     if config.schedule != CONSTANT and PLATEAU in [each.name for each in config.callbacks]:
-        origin = settings.strongest(("schedule",), ("callbacks", PLATEAU))
+        origin = settings.origin(("schedule",), ("callbacks", PLATEAU))
         raise ConfigError(
             f"{origin}: schedule {config.schedule.name!r} and callback {PLATEAU!r} both set the "
             "learning rate: leave one of them out (schedule=constant without warm-up sets none)"
         )
 
 
-def _refuse_unknown_keys(catalogue: Catalogue, settings: Settings, legal: Sequence[str]) -> None:
-    for name in settings.tree:
+def _refuse_unknown_keys(
+    settings: Settings, components: "Mapping[str, Choice]", legal: Sequence[str]
+) -> None:
+    for name in settings.table():
         if name not in legal:
-            message = unknown("setting", name, legal)
             homes = [
-                f"{kind}.{name}" for kind in COMPONENTS if _has(catalogue, settings, kind, name)
+                f"{kind}.{name}"
+                for kind, choice in components.items()
+                if name in type(choice.options).model_fields
             ]
             hint = f"; did you mean {' or '.join(homes)}?" if homes else ""
-            raise ConfigError(f"{settings.origin(name)}: {message}{hint}")
-
-
-def _has(catalogue: Catalogue, settings: Settings, kind: str, option: str) -> bool:
-    """Tell whether the chosen component of a kind has an option."""
-    try:
-        return option in catalogue.options_class(kind, settings.table(kind)["name"]).model_fields
-    except (MmbalError, KeyError):
-        return False
+            message = unknown("setting", name, legal)
+            raise ConfigError(f"{settings.origin((name,))}: {message}{hint}")

@@ -1,14 +1,11 @@
 """Values -> typed options; what pydantic finds wrong becomes one clear line."""
 
-import json
 from collections.abc import Mapping
-from enum import Enum
-from pathlib import PurePath
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from mmbal.config.layering import Settings
-from mmbal.config.origin import Key, Origin
+from mmbal.config.origin import Key
 from mmbal.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,20 +35,17 @@ def validate(
         ConfigError: a key or value is not legal.
     """
     from pydantic import ValidationError
+    from pydantic_core import to_json
 
     from mmbal.options import explain
 
-    text = json.dumps(_with_nothing(model, values), default=_as_text)
+    text = to_json(_with_nothing(model, values), fallback=str)
     try:
         # From JSON, since strict validation then takes lists for tuples and text for paths.
         return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         key, message = explain(error, model, values, section, label)
-        if len(key) == len(section):  # a rule over several options
-            origin = settings.strongest(section, default=Origin("default", label))
-        else:
-            origin = settings.origin(*key) or Origin("default", label)
-        raise ConfigError(f"{origin}: {message}") from None
+        raise ConfigError(f"{settings.origin(key)}: {message}") from None
 
 
 def _with_nothing(model: "type[BaseModel]", values: Mapping[str, Any]) -> dict[str, Any]:
@@ -59,11 +53,8 @@ def _with_nothing(model: "type[BaseModel]", values: Mapping[str, Any]) -> dict[s
     from mmbal.options import model_in
 
     replaced = dict(values)
-    for name, value in values.items():
-        field = model.model_fields.get(name)
-        if field is None:
-            continue
-        inner = model_in(field.annotation)
+    for name, field in model.model_fields.items():
+        value, inner = values.get(name), model_in(field.annotation)
         if value == "none" and _may_be_none(field.annotation):
             replaced[name] = None
         elif inner and isinstance(value, Mapping):
@@ -75,14 +66,3 @@ def _may_be_none(annotation: Any) -> bool:
     parts = get_args(annotation)
     literals = [text for part in parts if get_origin(part) is Literal for text in get_args(part)]
     return NoneType in parts and "none" not in literals
-
-
-def _as_text(value: Any) -> Any:
-    """Turn what a recipe or TOML may hold beyond JSON into text or lists."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, PurePath):
-        return str(value)
-    if isinstance(value, set | frozenset):
-        return sorted(value)
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

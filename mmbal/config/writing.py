@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 from mmbal.config.origin import Key, Origin, dotted
 
 if TYPE_CHECKING:
-    from tomlkit.items import Table
-
     from mmbal.config.settings import RunConfig
 
 
@@ -40,21 +38,17 @@ def with_provenance(text: str, provenance: Mapping[str, Any]) -> str:
 def _item(value: Any, origins: Mapping[str, Origin], key: Key) -> Any:
     import tomlkit
 
-    item = _table(value, origins, key) if isinstance(value, Mapping) else tomlkit.item(value)
+    if isinstance(value, Mapping):
+        # A table of nothing but tables needs no header of its own.
+        tables = [isinstance(inner, Mapping) for inner in value.values()]
+        item: Any = tomlkit.table(is_super_table=bool(tables) and all(tables))
+        # A nested table ends the keys of the one around it, so those come first.
+        for name in sorted(value, key=lambda name: isinstance(value[name], Mapping)):
+            item.add(str(name), _item(value[name], origins, (*key, str(name))))
+    else:
+        item = tomlkit.item(value)
     if dotted(key) in origins:
         # Control characters are not legal in a TOML comment.
         text = str(origins[dotted(key)])
         item.comment("".join(letter if letter.isprintable() else " " for letter in text))
     return item
-
-
-def _table(values: Mapping[str, Any], origins: Mapping[str, Origin], key: Key) -> "Table":
-    import tomlkit
-
-    # A table of nothing but tables needs no header of its own.
-    tables = [isinstance(value, Mapping) for value in values.values()]
-    table = tomlkit.table(is_super_table=bool(tables) and all(tables))
-    # A nested table ends the keys of the one around it, so those come first.
-    for name, value in sorted(values.items(), key=lambda item: isinstance(item[1], Mapping)):
-        table.add(str(name), _item(value, origins, (*key, str(name))))
-    return table

@@ -29,17 +29,17 @@ class TestAnswers:
         assert LOW.names("callbacks") == []
 
     def test_origin_is_that_of_the_value_or_of_what_stands_around_it(self) -> None:
-        assert str(LOW.origin("dataset", "split", "train")) == "a:dataset.split.train"
-        assert str(LOW.origin("dataset")) == "a:dataset.split.train"
-        assert str(LOW.origin("seed", "1")) == "a:seed"
-        assert LOW.origin("absent") is None
+        assert str(LOW.origin(("dataset", "split", "train"))) == "a:dataset.split.train"
+        assert str(LOW.origin(("dataset",))) == "a:dataset.split.train"
+        assert str(LOW.origin(("seed", "1"))) == "a:seed"
+        assert LOW.origin(("absent",)) is DEFAULT
 
     def test_strongest_origin_of_some_tables(self) -> None:
         both = typed(("dataset.split.train", 0.7)).over(LOW)
 
-        assert both.strongest(("dataset",)).place == "--set dataset.split.train=0.7"
-        assert both.strongest(("seed",), ("dataset", "name")).place == "a:seed"
-        assert both.strongest(("absent",)) is DEFAULT
+        assert both.origin(("dataset",)).place == "--set dataset.split.train=0.7"
+        assert both.origin(("seed",), ("dataset", "name")).place == "a:seed"
+        assert both.origin(("absent",)) is DEFAULT
 
 
 class TestOver:
@@ -47,7 +47,7 @@ class TestOver:
         both = made("b", dataset={"split": {"note": "n"}}, seed=2).over(LOW)
 
         assert both.table("dataset") == {"name": "toy", "split": {"train": 0.5, "note": "n"}}
-        assert (both.table()["seed"], str(both.origin("seed"))) == (2, "b:seed")
+        assert (both.table()["seed"], str(both.origin(("seed",)))) == (2, "b:seed")
         assert LOW.table("dataset", "split") == {"train": 0.5}
 
     def test_a_value_for_a_table_and_a_table_for_a_value(self) -> None:

@@ -1,5 +1,6 @@
 """The written configuration is valid TOML and resolves to the same one."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -80,17 +81,27 @@ def test_provenance_names_versions_plugins_and_git(toys: Catalogue, tmp_path: Pa
     assert "dataset_fingerprint" not in inside
 
 
-def test_provenance_has_the_commit_and_whether_it_is_clean(
-    toys: Catalogue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = {"rev-parse": "abc123", "status": " M file.py"}
-    monkeypatch.setattr(
-        "mmbal.config.provenance._git", lambda _directory, command, *_rest: answers[command]
-    )
+def test_provenance_has_the_commit_and_whether_it_is_clean(toys: Catalogue, tmp_path: Path) -> None:
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=x", "-c", "user.email=x@x"]
+        return subprocess.check_output(["git", *who, *words], cwd=tmp_path, text=True).strip()
 
-    table = provenance(toys, resolve(toys, "toy").config)
+    def state() -> tuple[str, bool]:
+        table = provenance(toys, config, None, tmp_path)
+        return table["git_commit"], table["git_dirty"]
 
-    assert (table["git_commit"], table["git_dirty"]) == ("abc123", True)
+    config, file = resolve(toys, "toy").config, tmp_path / "file.py"
+    git("init", "-q")
+    file.write_text("1")
+    git("add", "file.py")
+    git("commit", "-qm", "first")
+    git("tag", "-am", "tagged", "v1")
+    (tmp_path / "untracked.py").touch()
+
+    commit = git("rev-parse", "HEAD")
+    assert state() == (commit, False)
+    file.write_text("2")
+    assert state() == (commit, True)
 
 
 def test_options_in_words(toys: Catalogue) -> None:
