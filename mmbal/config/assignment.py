@@ -1,5 +1,6 @@
 """`--set key=value` -> key and typed value."""
 
+import tomllib
 from typing import Any
 
 from mmbal.config.origin import Override, undotted
@@ -21,12 +22,9 @@ def parse_assignment(text: str, option: str = "--set") -> Override:
 
 
 def _parse_value(text: str, origin: str) -> Any:
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
     try:
-        document = tomlkit.parse(f"value = {text}").unwrap()
-    except TOMLKitError:
+        document = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
         document = {}
     # More than one key: the text held a line break and went on with TOML of its own.
     if list(document) == ["value"]:

@@ -3,20 +3,26 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
+from mmbal import capabilities
 from mmbal.config.layering import COMPONENTS, SETS, Settings
 from mmbal.config.origin import DEFAULT, Key, Origin, Override, dotted, undotted
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
-from mmbal.config.validation import validate
 from mmbal.errors import ConfigError, MmbalError, PluginError, unknown
 from mmbal.registry.catalogue import Catalogue
-from mmbal.registry.compatibility import refusal
+from mmbal.registry.compatibility import lacking
 from mmbal.registry.component import Recipe
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from mmbal.config.settings import Choice, RunConfig
+    from mmbal.options import Options
+
+Model = TypeVar("Model", bound="Options")
 
 DEFAULT_EVALUATIONS = ("accuracy", "utilization")
 PLATEAU = "reduce-lr-on-plateau"
@@ -153,7 +159,7 @@ def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
             for name in settings.names(section)
         )
     plain = {name: value for name, value in settings.table().items() if name not in parts}
-    run = validate(RunSettings, plain, settings, (), "the run")
+    run = _validated(RunSettings, plain, settings, (), "the run")
     config = RunConfig(**dict(run), **parts)
     _refuse_misfit(catalogue, config, settings)
     _refuse_two_rates(config, settings)
@@ -176,15 +182,64 @@ def _choice(
         raise
     except MmbalError as error:
         raise ConfigError(f"{settings.origin((*section, 'name'))}: {error}") from error
-    options = validate(options_class, values, settings, section, f"{kind} {name!r}")
+    options = _validated(options_class, values, settings, section, f"{kind} {name!r}")
     return Choice(name=name, options=options)
 
 
+def _validated(
+    model: type[Model], values: Mapping[str, Any], settings: Settings, section: Key, label: str
+) -> Model:
+    """Return the typed options in a section.
+
+    Types are those of a TOML file: a list stands for a tuple, text for a path or an enum,
+    an integer for a number, "none" for nothing; never text for a number.
+    """
+    from pydantic import ValidationError
+    from pydantic_core import to_json
+
+    from mmbal.options import explain
+
+    text = to_json(_with_nothing(model, values), fallback=str)
+    try:
+        # From JSON, since strict validation then takes lists for tuples and text for paths.
+        return model.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        key, message = explain(error, model, values, section, label)
+        raise ConfigError(f"{settings.origin(key)}: {message}") from None
+
+
+def _with_nothing(model: "type[BaseModel]", values: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace "none" by None where a field may be None: TOML has no null."""
+    from mmbal.options import model_in
+
+    replaced = dict(values)
+    for name, field in model.model_fields.items():
+        value, inner = values.get(name), model_in(field.annotation)
+        if value == "none" and _may_be_none(field.annotation):
+            replaced[name] = None
+        elif inner and isinstance(value, Mapping):
+            replaced[name] = _with_nothing(inner, value)
+    return replaced
+
+
+def _may_be_none(annotation: Any) -> bool:
+    parts = get_args(annotation)
+    literals = [text for part in parts if get_origin(part) is Literal for text in get_args(part)]
+    return NoneType in parts and "none" not in literals
+
+
 def _refuse_misfit(catalogue: Catalogue, config: "RunConfig", settings: Settings) -> None:
-    reason = refusal(catalogue, config.strategy.parts, config.architecture.name)
-    if reason is not None:
+    """Refuse a strategy that needs more than the architecture offers."""
+    strategies = [catalogue.get("strategy", name) for name in config.strategy.parts]
+    chosen = catalogue.get("architecture", config.architecture.name)
+    if lacks := lacking(strategies, chosen):
+        able = [a.name for a in catalogue.components(chosen.kind) if not lacking(strategies, a)]
         origin = settings.origin(("strategy", "name"), ("architecture", "name"))
-        raise ConfigError(f"{origin}: {reason}")
+        raise ConfigError(
+            f"{origin}: strategy {config.strategy.name!r} needs {capabilities.explain(lacks)}, "
+            f"which architecture {chosen.name!r} does not offer; those that do: "
+            f"{', '.join(able) or 'none is installed'}"
+        )
 
 
 def _refuse_two_rates(config: "RunConfig", settings: Settings) -> None:

@@ -118,7 +118,7 @@ class RunConfig(RunSettings):
                 choice.name: choice.options.model_dump(mode="json")
                 for choice in getattr(self, section)
             }
-        named: dict[str, Any] = without_null(tree)
+        named: dict[str, Any] = _without_null(tree)
         return named
 
     def identity(self) -> dict[str, Any]:
@@ -126,12 +126,12 @@ class RunConfig(RunSettings):
         return {dotted(key): value for key, value in leaves(self.tree()) if key[0] not in FREE}
 
 
-def without_null(value: Any) -> Any:
+def _without_null(value: Any) -> Any:
     """Return plain data with "none" in place of None, which TOML lacks."""
     if value is None:
         return "none"
     if isinstance(value, list | tuple):
-        return [without_null(inner) for inner in value]
+        return [_without_null(inner) for inner in value]
     if isinstance(value, Mapping):
-        return {name: without_null(inner) for name, inner in value.items()}
+        return {name: _without_null(inner) for name, inner in value.items()}
     return value

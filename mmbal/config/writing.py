@@ -28,10 +28,8 @@ def with_provenance(text: str, provenance: Mapping[str, Any]) -> str:
     """Return a configuration's text with a table of what made its run, which `resolve` ignores."""
     import tomlkit
 
-    from mmbal.config.settings import without_null
-
     document = tomlkit.parse(text)
-    document["provenance"] = without_null(provenance)
+    document["provenance"] = dict(provenance)
     return tomlkit.dumps(document)
 
 

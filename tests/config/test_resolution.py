@@ -225,5 +225,6 @@ def test_a_strategy_that_cannot_train_the_architecture_is_refused(toys: Catalogu
 
     with pytest.raises(ConfigError, match="--set strategy.name=picky|strategy=picky") as error:
         resolved(toys, "architecture=late", "strategy=picky")
-    assert "gates between its branches" in str(error.value)
+    assert "strategy 'picky' needs gates between its branches" in str(error.value)
+    assert "architecture 'late' does not offer" in str(error.value)
     assert "those that do: needy, net" in str(error.value)

@@ -4,7 +4,7 @@ import pytest
 
 from mmbal.capabilities import CAPABILITIES, explain, missing
 from mmbal.registry.catalogue import Catalogue, Provenance
-from mmbal.registry.compatibility import lacking, refusal, table
+from mmbal.registry.compatibility import lacking, table
 from mmbal.registry.component import Component
 
 OWNER = Provenance("toys", "mmbal-toys 3.1")
@@ -33,15 +33,6 @@ def test_an_architecture_that_does_not_say_is_left_to_the_built_network(toys):
 
     assert lacking([picky], toys.get("architecture", "silent")) == []
     assert lacking([picky], toys.get("architecture", "late")) == ["isolation"]
-
-
-def test_refusal_names_what_is_lacking_and_who_has_it(toys):
-    assert refusal(toys, ["free"], "late") is None
-    assert refusal(toys, ["picky"], "gated") is None
-    text = refusal(toys, ["free", "picky"], "late")
-    assert "'free+picky' needs gates between its branches" in text
-    assert "architecture 'late' does not offer" in text
-    assert text.endswith("those that do: gated, silent")
 
 
 def test_table(toys):
