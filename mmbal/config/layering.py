@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from mmbal.config.origin import DEFAULT, Key, Origin, Override, Setting, dotted, undotted
+from mmbal.config.origin import DEFAULT, Key, Override, Setting, dotted, undotted
 from mmbal.config.tree import around, leaves, nest
 from mmbal.errors import ConfigError
 from mmbal.registry.composition import names_in
@@ -28,33 +28,34 @@ class Settings:
     """What one source sets, or several over one another.
 
     Args:
-        values: by key. A set that is stated completely has an empty table, and so has each
-            member of a set, beside what is set of it.
+        values: by key, the weakest first. A set that is stated completely has an empty table,
+            and so has each member of a set, beside what is set of it.
     """
 
-    values: Mapping[Key, Setting] = field(default_factory=dict)
+    values: dict[Key, Setting] = field(default_factory=dict)
 
     @classmethod
-    def of_tables(cls, tables: Mapping[str, Any], locate: Callable[[Key], Origin]) -> "Settings":
+    def of_tables(cls, tables: Mapping[str, Any], locate: Callable[[Key], str]) -> "Settings":
         """Return the settings of a recipe or a file; `locate` gives the origin of a key."""
-        return cls._of(((name,), value, locate) for name, value in tables.items())
+        settings = cls()
+        for name, value in tables.items():
+            settings._add((name,), value, locate)
+        return settings
 
     @classmethod
     def of_overrides(cls, overrides: Iterable[Override]) -> "Settings":
         """Return the settings of the command line; of two equal keys the later wins."""
-        return cls._of((undotted(each.key), each.value, each.locate) for each in overrides)
+        settings = cls()
+        for key, value, origin in overrides:
+            settings._add(undotted(key), value, _always(" ".join(origin.split())))
+        return settings
 
-    @classmethod
-    def _of(cls, given: Iterable[tuple[Key, Any, Callable[[Key], Origin]]]) -> "Settings":
-        values: dict[Key, Setting] = {}
-        for key, value, locate in given:
-            if dotted(key) in SETS:
-                _put(values, key, Setting({}, locate(key)))
-            for inner, leaf in leaves(nest([(key, value)])):
-                origin = locate(inner)
-                for full, plain in _normalise(inner, leaf, origin):
-                    _put(values, full, Setting(plain, origin))
-        return cls(values)
+    def _add(self, key: Key, value: Any, locate: Callable[[Key], str]) -> None:
+        if dotted(key) in SETS:
+            _put(self.values, key, Setting({}, locate(key)))
+        for inner, leaf in leaves(nest([(key, value)])):
+            for full, plain in _normalise(inner, leaf, locate(inner)):
+                _put(self.values, full, Setting(plain, locate(inner)))
 
     def over(self, weaker: "Settings") -> "Settings":
         """Return these settings over weaker ones."""
@@ -93,27 +94,21 @@ class Settings:
             if inner[:depth] == key and inner != key
         )
 
-    def names(self, section: str) -> list[str]:
-        """Return the names of the members of a set, in order."""
-        return list(self.table(section))
-
     @cached_property
-    def origins(self) -> Mapping[Key, Origin]:
-        """Where every value was set; of a table, the strongest of its values, the last such."""
-        origins: dict[Key, Origin] = {}
-        for key, (_, origin) in self.values.items():
-            for table in around(key):
-                known = origins.get(table, DEFAULT)
-                origins[table] = max(origin, known, key=lambda each: each.strength)
-        return origins
+    def origins(self) -> Mapping[Key, str]:
+        """Where every value was set; of a table, the strongest of its values."""
+        return {at: origin for key, (_, origin) in self.values.items() for at in around(key)}
 
-    def origin(self, *keys: Key) -> Origin:
-        """Return the strongest of the origins of values, or of the tables nearest around them."""
-        nearest = (
-            next((self.origins[at] for at in around(key) if at in self.origins), DEFAULT)
-            for key in keys
-        )
-        return max(nearest, key=lambda origin: origin.strength)
+    def origin(self, *keys: Key) -> str:
+        """Return where the strongest of some values was set, or of the tables nearest to them."""
+        nearest = {next((at for at in around(key) if at in self.origins), ()) for key in keys}
+        strongest_first = reversed(self.values.items())
+        inside = (s.origin for key, s in strongest_first if not nearest.isdisjoint(around(key)))
+        return next(inside, DEFAULT)
+
+
+def _always(origin: str) -> Callable[[Key], str]:
+    return lambda _: origin
 
 
 def _put(values: dict[Key, Setting], key: Key, setting: Setting) -> None:
@@ -133,10 +128,10 @@ def _is_of_set(key: Key) -> bool:
     return key[0] in SETS and len(key) <= 2
 
 
-def _normalise(key: Key, value: Any, origin: Origin) -> list[tuple[Key, Any]]:
+def _normalise(key: Key, value: Any, origin: str) -> list[tuple[Key, Any]]:
     """Give `strategy = "vanilla"` and `evaluations = ["accuracy"]` the keys of tables."""
     match key:
-        case (section,) if section in (*COMPONENTS, *SETS) and value == {}:
+        case (section,) if section in COMPONENTS and value == {}:
             return []
         case (section,) if section in COMPONENTS:
             if isinstance(value, str):
@@ -146,13 +141,11 @@ def _normalise(key: Key, value: Any, origin: Origin) -> list[tuple[Key, Any]]:
             if isinstance(value, str):
                 return [(key, value)]
             rule = "must be text"
-        case (section,) if section in SETS:
+        case (section,) if section in SETS and value != {}:
             if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
                 return [((section, name), {}) for name in value]
             rule = "must be a list of names or a table of tables"
-        case (section, _) if section in SETS:
-            if value == {}:
-                return [(key, value)]
+        case (section, _) if section in SETS and value != {}:
             rule = "must be a table of options; {} for none"
         case _:
             return [(key, value)]

@@ -1,45 +1,22 @@
-"""Where a value was set."""
+"""Keys, and where their values were set."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
-
-Layer = Literal["default", "recipe", "file", "option"]
-_LAYERS: tuple[Layer, ...] = ("default", "recipe", "file", "option")
+from typing import Any, NamedTuple
 
 Key = tuple[str, ...]
 
-
-@dataclass(frozen=True)
-class Origin:
-    """The layer a value comes from and the place in it.
-
-    Args:
-        layer: default, recipe, file or option, from weakest to strongest.
-        place: as messages print it: "default", "recipe nvgesture (mmbal-nvgesture 0.1.0)",
-            "run.toml:12" or "--set strategy.tolerance=0.1".
-    """
-
-    layer: Layer
-    place: str
-
-    def __str__(self) -> str:
-        return self.place
-
-    @property
-    def strength(self) -> int:
-        """Tell which of two origins is the one that users change first: the larger."""
-        return _LAYERS.index(self.layer)
-
-
-DEFAULT = Origin("default", "default")
+DEFAULT = "default"
 
 
 class Setting(NamedTuple):
-    """A value and where it was set."""
+    """A value and where it was set, as messages print it.
+
+    Such as "default", "recipe nvgesture (mmbal-nvgesture 0.1.0)", "run.toml:12" or
+    "--set strategy.tolerance=0.1".
+    """
 
     value: Any
-    origin: Origin
+    origin: str
 
 
 class Override(NamedTuple):
@@ -48,10 +25,6 @@ class Override(NamedTuple):
     key: str
     value: Any
     origin: str
-
-    def locate(self, _: Key) -> Origin:
-        """Return where all that it sets was set."""
-        return Origin("option", " ".join(self.origin.split()))
 
 
 def dotted(key: Sequence[object]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from mmbal import capabilities
 from mmbal.config.layering import COMPONENTS, SETS, Settings
-from mmbal.config.origin import DEFAULT, Key, Origin, Override, dotted, undotted
+from mmbal.config.origin import DEFAULT, Key, Override, dotted, undotted
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError, MmbalError, PluginError, unknown
@@ -38,7 +38,7 @@ class Resolved:
     """
 
     config: "RunConfig"
-    origins: Mapping[str, Origin]
+    origins: Mapping[str, str]
 
 
 def resolve(
@@ -115,8 +115,7 @@ def _defaults(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def _of_recipe(catalogue: Catalogue, recipe: Recipe, *, sample: bool) -> list[Settings]:
-    name = f"recipe {recipe.name} ({catalogue.provenance(recipe).distribution})"
-    origin, small = Origin("recipe", name), Origin("recipe", f"--sample of {name}")
+    origin = f"recipe {recipe.name} ({catalogue.provenance(recipe).distribution})"
     for kind in recipe.options:
         if kind not in recipe.components:
             raise ConfigError(f"{origin}: {unknown('kind of options', kind, recipe.components)}")
@@ -132,7 +131,7 @@ def _of_recipe(catalogue: Catalogue, recipe: Recipe, *, sample: bool) -> list[Se
     changes = recipe.sample if sample else {}
     return [
         Settings.of_tables(tables, lambda _: origin),
-        Settings.of_tables(changes, lambda _: small),
+        Settings.of_tables(changes, lambda _: f"--sample of {origin}"),
     ]
 
 
@@ -156,7 +155,7 @@ def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
     for section, kind in SETS.items():
         parts[section] = tuple(
             _choice(catalogue, kind, name, settings, (section, name))
-            for name in settings.names(section)
+            for name in settings.table(section)
         )
     plain = {name: value for name, value in settings.table().items() if name not in parts}
     run = _validated(RunSettings, plain, settings, (), "the run")

@@ -21,10 +21,8 @@ _free = partial(Field, json_schema_extra=_FREE)
 class Choice(Options):
     """A component by name with its (already validated) options."""
 
-    name: str = Field(description="name of the component, see `mmbal plugins`")
-    options: SerializeAsAny[Options] = Field(
-        description="its options, see `mmbal plugins show NAME`"
-    )
+    name: str
+    options: SerializeAsAny[Options]
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -103,9 +101,9 @@ class RunConfig(RunSettings):
     architecture: Choice
     strategy: Choice
     optimizer: Choice
-    schedule: Choice = Field(default=CONSTANT, description="how the learning rate changes")
-    evaluations: tuple[Choice, ...] = Field(default=(), description="scores taken at the end")
-    callbacks: tuple[Choice, ...] = Field(default=(), description="Keras callbacks of plugins")
+    schedule: Choice = CONSTANT
+    evaluations: tuple[Choice, ...] = ()
+    callbacks: tuple[Choice, ...] = ()
 
     def tree(self) -> dict[str, Any]:
         """Return the nested tables that its TOML file holds: plain values, "none" for None."""
@@ -114,10 +112,8 @@ class RunConfig(RunSettings):
             choice: Choice = getattr(self, section)
             tree[section] = {"name": choice.name, **choice.options.model_dump(mode="json")}
         for section in SETS:
-            tree[section] = {
-                choice.name: choice.options.model_dump(mode="json")
-                for choice in getattr(self, section)
-            }
+            choices: tuple[Choice, ...] = getattr(self, section)
+            tree[section] = {each.name: each.options.model_dump(mode="json") for each in choices}
         named: dict[str, Any] = _without_null(tree)
         return named
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmbal.config.origin import Key, Origin
+from mmbal.config.origin import Key
 from mmbal.config.tree import around, leaves
 from mmbal.errors import ConfigError
 
@@ -19,10 +19,10 @@ class TomlFile:
     values: Mapping[str, Any]
     lines: Mapping[Key, int]
 
-    def origin(self, key: Key) -> Origin:
+    def origin(self, key: Key) -> str:
         """Return where `key`, or the nearest table around it, stands."""
         lines = (f":{self.lines[table]}" for table in around(key) if table in self.lines)
-        return Origin("file", f"{self.path}{next(lines, '')}")
+        return f"{self.path}{next(lines, '')}"
 
 
 def read_file(path: Path) -> TomlFile:

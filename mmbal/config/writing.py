@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from mmbal.config.origin import Key, Origin, dotted
+from mmbal.config.origin import Key, dotted
 
 if TYPE_CHECKING:
     from mmbal.config.settings import RunConfig
 
 
-def to_toml(config: "RunConfig", origins: Mapping[str, Origin]) -> str:
+def to_toml(config: "RunConfig", origins: Mapping[str, str]) -> str:
     """Return a complete configuration as TOML; `resolve` reads the same one from it.
 
     Args:
@@ -33,7 +33,7 @@ def with_provenance(text: str, provenance: Mapping[str, Any]) -> str:
     return tomlkit.dumps(document)
 
 
-def _item(value: Any, origins: Mapping[str, Origin], key: Key) -> Any:
+def _item(value: Any, origins: Mapping[str, str], key: Key) -> Any:
     import tomlkit
 
     if isinstance(value, Mapping):
@@ -47,6 +47,6 @@ def _item(value: Any, origins: Mapping[str, Origin], key: Key) -> Any:
         item = tomlkit.item(value)
     if dotted(key) in origins:
         # Control characters are not legal in a TOML comment.
-        text = str(origins[dotted(key)])
-        item.comment("".join(letter if letter.isprintable() else " " for letter in text))
+        letters = origins[dotted(key)]
+        item.comment("".join(letter if letter.isprintable() else " " for letter in letters))
     return item
