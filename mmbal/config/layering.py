@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from mmbal.config.origin import DEFAULT, Key, Override, Setting, dotted, undotted
+from mmbal.config.origin import DEFAULT, Key, Setting, dotted, undotted
 from mmbal.config.tree import around, leaves, nest
 from mmbal.errors import ConfigError
 from mmbal.registry.composition import names_in
@@ -43,7 +43,7 @@ class Settings:
         return settings
 
     @classmethod
-    def of_overrides(cls, overrides: Iterable[Override]) -> "Settings":
+    def of_overrides(cls, overrides: Iterable[tuple[str, Any, str]]) -> "Settings":
         """Return the settings of the command line; of two equal keys the later wins."""
         settings = cls()
         for key, value, origin in overrides:

@@ -1,6 +1,6 @@
 """Recipe, file and command line -> the resolved configuration of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
@@ -11,7 +11,7 @@ from mmbal.config.layering import COMPONENTS, SETS, Settings
 from mmbal.config.origin import DEFAULT, Key, Override, dotted, undotted
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
-from mmbal.errors import ConfigError, MmbalError, PluginError, unknown
+from mmbal.errors import ConfigError, MmbalError, unknown
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.compatibility import lacking
 from mmbal.registry.component import Recipe
@@ -45,7 +45,7 @@ def resolve(
     catalogue: Catalogue,
     recipe: str | None = None,
     file: Path | TomlFile | None = None,
-    overrides: Sequence[Override | tuple[str, Any, str]] = (),
+    overrides: Iterable[Override | tuple[str, Any, str]] = (),
     *,
     sample: bool = False,
     complete: bool = True,
@@ -64,12 +64,10 @@ def resolve(
         ConfigError: a key or value is not legal, or one that is needed is missing.
         MmbalError: a recipe or component is not installed.
     """
-    given = [Override(*override) for override in overrides]
-    if recipe is not None:
-        given.append(Override("recipe", recipe, f"--plugin {recipe}"))
+    named = [] if recipe is None else [("recipe", recipe, f"--plugin {recipe}")]
     toml = read_file(file) if isinstance(file, Path) else file
     written = Settings.of_tables(toml.values, toml.origin) if toml else Settings()
-    typed = Settings.of_overrides(given)
+    typed = Settings.of_overrides([*overrides, *named])
     chosen = _find_recipe(catalogue, typed.over(written))
     settings = Settings.of_tables(_defaults(catalogue), lambda _: DEFAULT)
     for stronger in (*_of_recipe(catalogue, chosen, sample=sample), written, typed):
@@ -177,8 +175,6 @@ def _choice(
     values.pop("name", None)
     try:
         options_class = catalogue.options_class(kind, name)
-    except PluginError:
-        raise
     except MmbalError as error:
         raise ConfigError(f"{settings.origin((*section, 'name'))}: {error}") from error
     options = _validated(options_class, values, settings, section, f"{kind} {name!r}")
