@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 Model = TypeVar("Model", bound="Options")
 
-DEFAULT_EVALUATIONS = ("accuracy", "utilization")
+DEFAULTS = {
+    "optimizer": "sgd",
+    "schedule": "constant",
+    "evaluations": ["accuracy", "utilization"],
+}
 PLATEAU = "reduce-lr-on-plateau"
 
 
@@ -69,7 +73,7 @@ def resolve(
     written = Settings.of_tables(toml.values, toml.origin) if toml else Settings()
     typed = Settings.of_overrides([*overrides, *named])
     chosen = _find_recipe(catalogue, typed.over(written))
-    settings = Settings.of_tables(_defaults(catalogue), lambda _: DEFAULT)
+    settings = Settings.of_tables(DEFAULTS, lambda _: DEFAULT)
     for stronger in (*_of_recipe(catalogue, chosen, sample=sample), written, typed):
         settings = stronger.over(settings)
     if complete:
@@ -103,33 +107,20 @@ def _find_recipe(catalogue: Catalogue, settings: Settings) -> Recipe:
     return catalogue.recipe(name)
 
 
-def _defaults(catalogue: Catalogue) -> dict[str, Any]:
-    installed = catalogue.names("evaluation")
-    return {
-        "optimizer": "sgd",
-        "schedule": "constant",
-        "evaluations": [name for name in DEFAULT_EVALUATIONS if name in installed],
-    }
-
-
 def _of_recipe(catalogue: Catalogue, recipe: Recipe, *, sample: bool) -> list[Settings]:
     origin = f"recipe {recipe.name} ({catalogue.provenance(recipe).distribution})"
-    for kind in recipe.options:
-        if kind not in recipe.components:
-            raise ConfigError(f"{origin}: {unknown('kind of options', kind, recipe.components)}")
     tables: dict[str, Any] = {
         **recipe.settings,
+        **recipe.components,
         "recipe": recipe.name,
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
         "optimizer": recipe.optimizer,
     }
-    for kind, component in recipe.components.items():
-        tables[kind] = {"name": component, **recipe.options.get(kind, {})}
-    changes = recipe.sample if sample else {}
     return [
         Settings.of_tables(tables, lambda _: origin),
-        Settings.of_tables(changes, lambda _: f"--sample of {origin}"),
+        Settings.of_tables(recipe.options, lambda _: origin),
+        Settings.of_tables(recipe.sample if sample else {}, lambda _: f"--sample of {origin}"),
     ]
 
 

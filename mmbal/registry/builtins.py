@@ -6,7 +6,7 @@ from mmbal.registry.hookspecs import hookimpl
 GREEDY = "Wu, Jastrzębski, Cho and Geras, ICML 2022, arXiv 2202.05306"
 
 # By the class of Keras, which the options' class has the name of: what it is, and its source.
-_OPTIMIZERS = {
+_KERAS = {
     "Adadelta": ("steps relative to the last updates", "Zeiler, 2012"),
     "Adafactor": ("Adam with sums of rows and columns", "Shazeer and Stern, ICML 2018"),
     "Adagrad": ("smaller steps after large gradients", "Duchi et al., JMLR 2011"),
@@ -19,39 +19,63 @@ _OPTIMIZERS = {
     "RMSprop": ("gradient over root of its mean square", "Tieleman and Hinton, 2012"),
     "SGD": ("gradient descent, with or without momentum", ""),
 }
-_SCHEDULES = {
+_RATES = {
     "constant": ("WarmUp", "the optimizer's, after a warm-up if there is one"),
     "cosine": ("CosineDecay", "half a cosine down to the end of the training"),
     "step": ("StepDecay", "a drop after every so many epochs"),
     "exponential": ("ExponentialDecay", "the same drop in every epoch"),
     "piecewise": ("PiecewiseDecay", "a factor of its own from some epochs on"),
 }
+_OPTIMIZERS = [
+    Component(
+        "optimizer",
+        name.lower(),
+        f"{summary} (Keras)",
+        "mmbal.optimizers:keras_optimizer",
+        f"mmbal.optimizers.options:{name}",
+        source,
+    )
+    for name, (summary, source) in _KERAS.items()
+]
+_SCHEDULES = [
+    Component(
+        "schedule",
+        name,
+        f"learning rate: {summary}",
+        f"mmbal.optimizers.schedules:{kind}",
+        f"mmbal.optimizers.options:{kind}Options",
+    )
+    for name, (kind, summary) in _RATES.items()
+]
+_CALLBACKS = [
+    Component(
+        "callback",
+        "reduce-lr-on-plateau",
+        "reduces the learning rate when a number stops getting better (Keras)",
+        "mmbal.callbacks.schedules:ReduceLROnPlateau",
+        "mmbal.callbacks.options:PlateauOptions",
+    ),
+    Component(
+        "callback",
+        "early-stopping",
+        "ends training when a number stops getting better (Keras)",
+        "mmbal.callbacks.schedules:EarlyStopping",
+        "mmbal.callbacks.options:EarlyStoppingOptions",
+    ),
+    Component(
+        "callback",
+        "stop-when-perfect",
+        "ends training after some epochs without an error on the training data",
+        "mmbal.callbacks.schedules:StopWhenPerfect",
+        "mmbal.callbacks.options:PerfectOptions",
+        source=GREEDY,
+    ),
+]
 
 
 @hookimpl
 def mmbal_components() -> list[Component]:
     """Offer plain training, optimizers and schedules, the scores of every run, and callbacks."""
-    optimizers = [
-        Component(
-            "optimizer",
-            name.lower(),
-            f"{summary} (Keras)",
-            "mmbal.optimizers:keras_optimizer",
-            f"mmbal.optimizers.options:{name}",
-            source,
-        )
-        for name, (summary, source) in _OPTIMIZERS.items()
-    ]
-    schedules = [
-        Component(
-            "schedule",
-            name,
-            f"learning rate: {summary}",
-            f"mmbal.optimizers.schedules:{kind}",
-            f"mmbal.optimizers.options:{kind}Options",
-        )
-        for name, (kind, summary) in _SCHEDULES.items()
-    ]
     return [
         Component(
             "strategy",
@@ -73,28 +97,7 @@ def mmbal_components() -> list[Component]:
             "mmbal.evaluation.utilization:Utilization",
             source=GREEDY,
         ),
-        *optimizers,
-        *schedules,
-        Component(
-            "callback",
-            "reduce-lr-on-plateau",
-            "reduces the learning rate when a number stops getting better (Keras)",
-            "mmbal.callbacks.schedules:ReduceLROnPlateau",
-            "mmbal.callbacks.options:PlateauOptions",
-        ),
-        Component(
-            "callback",
-            "early-stopping",
-            "ends training when a number stops getting better (Keras)",
-            "mmbal.callbacks.schedules:EarlyStopping",
-            "mmbal.callbacks.options:EarlyStoppingOptions",
-        ),
-        Component(
-            "callback",
-            "stop-when-perfect",
-            "ends training after some epochs without an error on the training data",
-            "mmbal.callbacks.schedules:StopWhenPerfect",
-            "mmbal.callbacks.options:PerfectOptions",
-            source=GREEDY,
-        ),
+        *_OPTIMIZERS,
+        *_SCHEDULES,
+        *_CALLBACKS,
     ]
