@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from mmbal.options import Options
+from mmbal.options import Options
 
 _TYPES = {
     "integer": "integer",
@@ -41,7 +40,7 @@ class OptionDescription:
     help: str
 
 
-def describe(options: "type[Options]") -> list[OptionDescription]:
+def describe(options: type[Options]) -> list[OptionDescription]:
     """Return every option of an options class, in its order."""
     schema = options.model_json_schema()
     definitions = schema.get("$defs", {})

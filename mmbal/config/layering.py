@@ -131,22 +131,22 @@ def _is_of_set(key: Key) -> bool:
 def _normalise(key: Key, value: Any, origin: str) -> list[tuple[Key, Any]]:
     """Give `strategy = "vanilla"` and `evaluations = ["accuracy"]` the keys of tables."""
     match key:
-        case (section,) if section in COMPONENTS and value == {}:
-            return []
         case (section,) if section in COMPONENTS:
             if isinstance(value, str):
                 return [((section, "name"), value)]
+            if value == {}:
+                return []
             rule = "must be a name or a table"
-        case (section, "name") if section in COMPONENTS:
-            if isinstance(value, str):
-                return [(key, value)]
-            rule = "must be text"
         case (section,) if section in SETS and value != {}:
             if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
                 return [((section, name), {}) for name in value]
             rule = "must be a list of names or a table of tables"
         case (section, _) if section in SETS and value != {}:
             rule = "must be a table of options; {} for none"
+        case ("recipe",) if not isinstance(value, str):
+            rule = "must be text"
+        case (section, "name") if section in COMPONENTS and not isinstance(value, str):
+            rule = "must be text"
         case _:
             return [(key, value)]
     raise ConfigError(f"{origin}: {dotted(key)} {rule}, received {value!r}")

@@ -4,19 +4,17 @@ import platform
 import subprocess
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mmbal.config.layering import COMPONENTS, SETS
+from mmbal.config.settings import RunConfig
 from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.component import Component, Recipe
 from mmbal.version import __version__
 
-if TYPE_CHECKING:
-    from mmbal.config.settings import RunConfig
 
-
-def provenance(catalogue: Catalogue, config: "RunConfig", fingerprint: str) -> dict[str, Any]:
+def provenance(catalogue: Catalogue, config: RunConfig, fingerprint: str) -> dict[str, Any]:
     """Return the `[provenance]` table of a run's `config.toml`.
 
     Args:
@@ -35,7 +33,7 @@ def provenance(catalogue: Catalogue, config: "RunConfig", fingerprint: str) -> d
     }
 
 
-def _plugins(catalogue: Catalogue, config: "RunConfig") -> dict[str, str]:
+def _plugins(catalogue: Catalogue, config: RunConfig) -> dict[str, str]:
     used: list[Component | Recipe] = [
         catalogue.get(kind, part) for kind in COMPONENTS for part in getattr(config, kind).parts
     ]

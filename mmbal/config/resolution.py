@@ -4,25 +4,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
 
 from mmbal import capabilities
 from mmbal.config.layering import COMPONENTS, SETS, Settings
 from mmbal.config.origin import DEFAULT, Key, Override, dotted, undotted
+from mmbal.config.settings import CONSTANT, Choice, RunConfig, RunSettings
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError, MmbalError, unknown
+from mmbal.options import Options, explain, model_in
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.compatibility import lacking
 from mmbal.registry.component import Recipe
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
-
-    from mmbal.config.settings import Choice, RunConfig
-    from mmbal.options import Options
-
-Model = TypeVar("Model", bound="Options")
+Model = TypeVar("Model", bound=Options)
 
 DEFAULTS = {
     "optimizer": "sgd",
@@ -41,7 +40,7 @@ class Resolved:
         origins: by dotted key, such as "strategy.name"; has every value of `config`.
     """
 
-    config: "RunConfig"
+    config: RunConfig
     origins: Mapping[str, str]
 
 
@@ -83,7 +82,7 @@ def resolve(
 
 def choose(
     catalogue: Catalogue, kind: str, name: str, overrides: Sequence[Override] = ()
-) -> "Choice":
+) -> Choice:
     """Return one component with validated options, outside of any run.
 
     Args:
@@ -102,8 +101,6 @@ def _find_recipe(catalogue: Catalogue, settings: Settings) -> Recipe:
     if name is None:
         legal = ", ".join(catalogue.names("recipe")) or "none is installed"
         raise ConfigError(f"no recipe is named: give --plugin RECIPE (legal: {legal})")
-    if not isinstance(name, str):
-        raise ConfigError(f"{settings.origin(('recipe',))}: recipe must be text, received {name!r}")
     return catalogue.recipe(name)
 
 
@@ -134,8 +131,6 @@ def _refuse_lacking(recipe: Recipe, settings: Settings) -> None:
 
 
 def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
-    from mmbal.config.settings import RunConfig, RunSettings
-
     parts: dict[str, Any] = {
         kind: _choice(catalogue, kind, settings.table(kind)["name"], settings, (kind,))
         for kind in COMPONENTS
@@ -156,12 +151,8 @@ def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
     return Resolved(config, {dotted(key): settings.origins.get(key, DEFAULT) for key in keys})
 
 
-def _choice(
-    catalogue: Catalogue, kind: str, name: str, settings: Settings, section: Key
-) -> "Choice":
+def _choice(catalogue: Catalogue, kind: str, name: str, settings: Settings, section: Key) -> Choice:
     """Return a component with what a section sets of it."""
-    from mmbal.config.settings import Choice
-
     values = settings.table(*section)
     values.pop("name", None)
     try:
@@ -180,11 +171,6 @@ def _validated(
     Types are those of a TOML file: a list stands for a tuple, text for a path or an enum,
     an integer for a number, "none" for nothing; never text for a number.
     """
-    from pydantic import ValidationError
-    from pydantic_core import to_json
-
-    from mmbal.options import explain
-
     text = to_json(_with_nothing(model, values), fallback=str)
     try:
         # From JSON, since strict validation then takes lists for tuples and text for paths.
@@ -194,10 +180,8 @@ def _validated(
         raise ConfigError(f"{settings.origin(key)}: {message}") from None
 
 
-def _with_nothing(model: "type[BaseModel]", values: Mapping[str, Any]) -> dict[str, Any]:
+def _with_nothing(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
     """Replace "none" by None where a field may be None: TOML has no null."""
-    from mmbal.options import model_in
-
     replaced = dict(values)
     for name, field in model.model_fields.items():
         value, inner = values.get(name), model_in(field.annotation)
@@ -214,7 +198,7 @@ def _may_be_none(annotation: Any) -> bool:
     return NoneType in parts and "none" not in literals
 
 
-def _refuse_misfit(catalogue: Catalogue, config: "RunConfig", settings: Settings) -> None:
+def _refuse_misfit(catalogue: Catalogue, config: RunConfig, settings: Settings) -> None:
     """Refuse a strategy that needs more than the architecture offers."""
     strategies = [catalogue.get("strategy", name) for name in config.strategy.parts]
     chosen = catalogue.get("architecture", config.architecture.name)
@@ -228,10 +212,8 @@ def _refuse_misfit(catalogue: Catalogue, config: "RunConfig", settings: Settings
         )
 
 
-def _refuse_two_rates(config: "RunConfig", settings: Settings) -> None:
+def _refuse_two_rates(config: RunConfig, settings: Settings) -> None:
     """Refuse a schedule beside the callback that sets the learning rate, too."""
-    from mmbal.config.settings import CONSTANT
-
     if config.schedule != CONSTANT and PLATEAU in [each.name for each in config.callbacks]:
         origin = settings.origin(("schedule",), ("callbacks", PLATEAU))
         raise ConfigError(
@@ -241,7 +223,7 @@ def _refuse_two_rates(config: "RunConfig", settings: Settings) -> None:
 
 
 def _refuse_unknown_keys(
-    settings: Settings, components: "Mapping[str, Choice]", legal: Sequence[str]
+    settings: Settings, components: Mapping[str, Choice], legal: Sequence[str]
 ) -> None:
     for name in settings.table():
         if name not in legal:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomlkit
+from tomlkit.exceptions import ParseError, TOMLKitError
+
 from mmbal.config.origin import Key
 from mmbal.config.tree import around, leaves
 from mmbal.errors import ConfigError
@@ -31,9 +34,6 @@ def read_file(path: Path) -> TomlFile:
     Raises:
         ConfigError: it cannot be read, or is not valid TOML.
     """
-    import tomlkit
-    from tomlkit.exceptions import ParseError, TOMLKitError
-
     text = read_text(path)
     try:
         values = tomlkit.parse(text).unwrap()

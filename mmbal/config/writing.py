@@ -1,23 +1,21 @@
 """The resolved configuration -> TOML with the origin of every value."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import tomlkit
 
 from mmbal.config.origin import Key, dotted
-
-if TYPE_CHECKING:
-    from mmbal.config.settings import RunConfig
+from mmbal.config.settings import RunConfig
 
 
-def to_toml(config: "RunConfig", origins: Mapping[str, str]) -> str:
+def to_toml(config: RunConfig, origins: Mapping[str, str]) -> str:
     """Return a complete configuration as TOML; `resolve` reads the same one from it.
 
     Args:
         config: to write, defaults included; None is written as "none".
         origins: by dotted key; they become comments.
     """
-    import tomlkit
-
     document = tomlkit.document()
     for name, value in config.tree().items():
         document.add(name, _item(value, origins, (name,)))
@@ -26,16 +24,12 @@ def to_toml(config: "RunConfig", origins: Mapping[str, str]) -> str:
 
 def with_provenance(text: str, provenance: Mapping[str, Any]) -> str:
     """Return a configuration's text with a table of what made its run, which `resolve` ignores."""
-    import tomlkit
-
     document = tomlkit.parse(text)
     document["provenance"] = dict(provenance)
     return tomlkit.dumps(document)
 
 
 def _item(value: Any, origins: Mapping[str, str], key: Key) -> Any:
-    import tomlkit
-
     if isinstance(value, Mapping):
         # A table of nothing but tables needs no header of its own.
         tables = [isinstance(inner, Mapping) for inner in value.values()]
