@@ -44,10 +44,6 @@ class NoOptions(Options):
     """For a component that has nothing to set."""
 
 
-class ComposedOptions(Options):
-    """Options of composed strategies: a table per part."""
-
-
 class WindowOptions(Options):
     """Of a method that acts in some epochs only; outside of them training is plain."""
 

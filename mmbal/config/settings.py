@@ -12,7 +12,7 @@ from mmbal.config.origin import dotted
 from mmbal.config.tree import leaves
 from mmbal.optimizers.options import WarmUpOptions
 from mmbal.options import Options
-from mmbal.registry.composition import options_by_part
+from mmbal.registry.composition import names_in
 
 _FREE = {"free": True}
 _free = partial(Field, json_schema_extra=_FREE)
@@ -27,7 +27,7 @@ class Choice(Options):
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the components: one, or those of which a strategy is composed."""
-        return tuple(options_by_part(self.name, self.options))
+        return tuple(names_in(self.name))
 
 
 CONSTANT = Choice(name="constant", options=WarmUpOptions())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mmbal.errors import MmbalError, PluginError, first_line, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
-from mmbal.registry.composition import composed_options, options_by_part, split
+from mmbal.registry.composition import composed_options, split
 
 if TYPE_CHECKING:
     from mmbal.options import Options
@@ -141,11 +141,13 @@ class Catalogue:
             MmbalError: raised by the factory itself, untouched.
             PluginError: the factory failed in any other way, or gave the wrong type.
         """
+        parts = self.parts(kind, name)
+        if len(parts) == 1:
+            return self._build(parts[0], options, *arguments)
         built = {
-            part: self._build(self.get(kind, part), settings, *arguments)
-            for part, settings in options_by_part(name, options).items()
+            part.name: self._build(part, getattr(options, part.name), *arguments) for part in parts
         }
-        return built[name] if name in built else resolve_name(_COMPOSITE)(built)
+        return resolve_name(_COMPOSITE)(built)
 
     def _offer(self, kind: str, name: str) -> Any:
         if (kind, name) not in self._offers:

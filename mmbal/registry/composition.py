@@ -33,15 +33,6 @@ def split(kind: str, name: str) -> list[str]:
     return parts
 
 
-def options_by_part(name: str, options: "Options") -> "dict[str, Options]":
-    """Return the options of each component behind a name, by its own name."""
-    from mmbal.options import ComposedOptions
-
-    if isinstance(options, ComposedOptions):
-        return {part: getattr(options, part) for part in type(options).model_fields}
-    return {name: options}
-
-
 @cache
 def composed_options(*parts: "tuple[str, type[Options]]") -> "type[Options]":
     """Return the options class with one table per part: `strategy.guided.window`.
@@ -50,11 +41,11 @@ def composed_options(*parts: "tuple[str, type[Options]]") -> "type[Options]":
     """
     from pydantic import Field, create_model
 
-    from mmbal.options import ComposedOptions
+    from mmbal.options import Options
 
     fields: dict[str, Any] = {}
     for part, options in parts:
         needs = any(field.is_required() for field in options.model_fields.values())
         default = ... if needs else options()
         fields[part] = (options, Field(default=default, description=f"options of {part}"))
-    return create_model("ComposedOptions", __base__=ComposedOptions, **fields)
+    return create_model("ComposedOptions", __base__=Options, **fields)
