@@ -124,7 +124,7 @@ def _rows(catalogue: "Catalogue") -> list[dict[str, str]]:
     offers: list[Component | Recipe] = [*catalogue.recipes(), *catalogue.components()]
     return [
         {
-            "kind": getattr(offer, "kind", "recipe"),
+            "kind": offer.kind,
             "name": offer.name,
             "summary": offer.summary,
             "source": offer.source,

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
@@ -185,17 +185,13 @@ def _with_nothing(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str
     replaced = dict(values)
     for name, field in model.model_fields.items():
         value, inner = values.get(name), model_in(field.annotation)
-        if value == "none" and _may_be_none(field.annotation):
+        parts = get_args(field.annotation)
+        legal = any("none" in get_args(part) for part in parts)  # in a Literal
+        if value == "none" and NoneType in parts and not legal:
             replaced[name] = None
         elif inner and isinstance(value, Mapping):
             replaced[name] = _with_nothing(inner, value)
     return replaced
-
-
-def _may_be_none(annotation: Any) -> bool:
-    parts = get_args(annotation)
-    literals = [text for part in parts if get_origin(part) is Literal for text in get_args(part)]
-    return NoneType in parts and "none" not in literals
 
 
 def _refuse_misfit(catalogue: Catalogue, config: RunConfig, settings: Settings) -> None:

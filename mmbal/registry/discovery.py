@@ -33,10 +33,9 @@ def discover(entries: Iterable[EntryPoint] | None = None) -> Catalogue:
     for distribution, entry in sorted((_distribution(e), e) for e in given):
         provenance = Provenance(entry.name, distribution)
         with _collected(catalogue, provenance):
-            for other in catalogue.plugins:
-                if other.plugin == entry.name:
-                    owner = f"{other.distribution}, which stays"
-                    raise ContractError(f"a plugin of this name comes from {owner}")
+            owners = {other.plugin: other.distribution for other in catalogue.plugins}
+            if owner := owners.get(entry.name):
+                raise ContractError(f"a plugin of this name comes from {owner}, which stays")
             _take_in(catalogue, _load(entry), provenance)
     catalogue.check_recipes()
     return catalogue
