@@ -87,9 +87,7 @@ def _print_offers(catalogue: "Catalogue") -> None:
 
 def _print_compatibility(catalogue: "Catalogue", out: "Console") -> None:
     """Print which strategy trains which architecture, or what the architecture lacks."""
-    from mmbal.registry.compatibility import table as compatibility
-
-    rows = compatibility(catalogue)
+    rows = catalogue.compatibility()
     architectures = catalogue.names("architecture")
     if not rows or not architectures:
         return
@@ -103,7 +101,6 @@ def _print_compatibility(catalogue: "Catalogue", out: "Console") -> None:
 
 def _listing(catalogue: "Catalogue") -> dict[str, Any]:
     import mmbal
-    from mmbal.registry.compatibility import table as compatibility
 
     rows = _rows(catalogue)
     return {
@@ -112,7 +109,7 @@ def _listing(catalogue: "Catalogue") -> dict[str, Any]:
         "plugins": [asdict(plugin) for plugin in catalogue.plugins],
         "components": [row for row in rows if row["kind"] != "recipe"],
         "recipes": [row for row in rows if row["kind"] == "recipe"],
-        "compatibility": compatibility(catalogue),
+        "compatibility": catalogue.compatibility(),
         "problems": [
             {"plugin": p.plugin, "distribution": p.distribution, "problem": p.problem}
             for p in catalogue.problems

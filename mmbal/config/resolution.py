@@ -18,7 +18,6 @@ from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError, MmbalError, unknown
 from mmbal.options import Options, explain, model_in
 from mmbal.registry.catalogue import Catalogue
-from mmbal.registry.compatibility import lacking
 from mmbal.registry.component import Recipe
 
 Model = TypeVar("Model", bound=Options)
@@ -198,8 +197,8 @@ def _refuse_misfit(catalogue: Catalogue, config: RunConfig, settings: Settings) 
     """Refuse a strategy that needs more than the architecture offers."""
     strategies = [catalogue.get("strategy", name) for name in config.strategy.parts]
     chosen = catalogue.get("architecture", config.architecture.name)
-    if lacks := lacking(strategies, chosen):
-        able = [a.name for a in catalogue.components(chosen.kind) if not lacking(strategies, a)]
+    if lacks := chosen.lacks(*strategies):
+        able = [a.name for a in catalogue.components(chosen.kind) if not a.lacks(*strategies)]
         origin = settings.origin(("strategy", "name"), ("architecture", "name"))
         raise ConfigError(
             f"{origin}: strategy {config.strategy.name!r} needs {capabilities.explain(lacks)}, "

@@ -125,6 +125,13 @@ class Catalogue:
         """Return who offers a component or recipe of this catalogue."""
         return self._offers[offer.kind, offer.name][1]
 
+    def compatibility(self) -> dict[str, dict[str, list[str]]]:
+        """Return strategy to architecture to what is lacking; empty lists are what works."""
+        return {
+            strategy.name: {a.name: a.lacks(strategy) for a in self.components("architecture")}
+            for strategy in self.components("strategy")
+        }
+
     def options_class(self, kind: str, name: str) -> "type[Options]":
         """Import and return the options class of a component, or of composed strategies.
 

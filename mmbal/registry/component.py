@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
+from mmbal.capabilities import missing
+
 if TYPE_CHECKING:
     from mmbal.options import Options
 
@@ -72,6 +74,15 @@ class Component:
     requires: tuple[str, ...] = ()
     offers: tuple[str, ...] | None = None
     conformance: Conformance = field(default_factory=Conformance)
+
+    def lacks(self, *strategies: "Component") -> list[str]:
+        """Return what strategies require and this architecture does not offer.
+
+        Empty where it leaves that to the built network.
+        """
+        if self.offers is None:
+            return []
+        return missing([name for each in strategies for name in each.requires], self.offers)
 
     def options_class(self) -> "type[Options]":
         """Import and return the options class."""
