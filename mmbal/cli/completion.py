@@ -25,7 +25,7 @@ def names_of(*kinds: str) -> Complete:
         return [
             CompletionItem(offer.name, help=offer.summary)
             for offer in offers
-            if getattr(offer, "kind", "recipe") in kinds and offer.name.startswith(incomplete)
+            if offer.kind in kinds and offer.name.startswith(incomplete)
         ]
 
     return complete

@@ -108,10 +108,8 @@ def _print_offers(catalogue: "Catalogue", kind: str | None) -> None:
 
 def _unmet(catalogue: "Catalogue") -> list[tuple[str, str]]:
     """Return strategies, and what they need that some architectures do not offer."""
-    from mmbal.registry.compatibility import table as compatibility
-
     strategies: dict[str, list[str]] = {}
-    for strategy, lacking in compatibility(catalogue).items():
+    for strategy, lacking in catalogue.compatibility().items():
         needs = {need for absent in lacking.values() for need in absent}
         unable = [architecture for architecture, absent in lacking.items() if absent]
         if unable:
@@ -122,7 +120,6 @@ def _unmet(catalogue: "Catalogue") -> list[tuple[str, str]]:
 
 def _listing(catalogue: "Catalogue", kind: str | None) -> dict[str, Any]:
     import mmbal
-    from mmbal.registry.compatibility import table as compatibility
 
     rows = _rows(catalogue, kind)
     return {
@@ -131,7 +128,7 @@ def _listing(catalogue: "Catalogue", kind: str | None) -> dict[str, Any]:
         "plugins": [asdict(plugin) for plugin in catalogue.plugins],
         "components": [row for row in rows if row["kind"] != "recipe"],
         "recipes": [row for row in rows if row["kind"] == "recipe"],
-        "compatibility": compatibility(catalogue),
+        "compatibility": catalogue.compatibility(),
         "problems": [
             {"plugin": p.plugin, "distribution": p.distribution, "problem": p.problem}
             for p in catalogue.problems
@@ -143,7 +140,7 @@ def _rows(catalogue: "Catalogue", kind: str | None = None) -> list[dict[str, str
     offers: list[Component | Recipe] = [*catalogue.recipes(), *catalogue.components()]
     return [
         {
-            "kind": getattr(offer, "kind", "recipe"),
+            "kind": offer.kind,
             "name": offer.name,
             "summary": offer.summary,
             "source": offer.source,

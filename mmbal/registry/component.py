@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+from mmbal.capabilities import missing
 
 if TYPE_CHECKING:
     from mmbal.options import Options
@@ -73,6 +75,15 @@ class Component:
     offers: tuple[str, ...] | None = None
     conformance: Conformance = field(default_factory=Conformance)
 
+    def lacks(self, *strategies: "Component") -> list[str]:
+        """Return what strategies require and this architecture does not offer.
+
+        Empty where it leaves that to the built network.
+        """
+        if self.offers is None:
+            return []
+        return missing([name for each in strategies for name in each.requires], self.offers)
+
     def options_class(self) -> "type[Options]":
         """Import and return the options class."""
         return resolve_name(self.options)  # type: ignore[no-any-return]
@@ -125,6 +136,7 @@ class Recipe:
     source: str = ""
     expected: str = ""
     time: str = ""
+    kind: ClassVar[str] = "recipe"
 
     @property
     def components(self) -> dict[str, str]:
