@@ -1,6 +1,7 @@
 """Recipe, file and command line -> the resolved configuration of a run."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from mmbal import capabilities
+from mmbal.config.basis import find_basis
 from mmbal.config.layering import COMPONENTS, SETS, Settings
 from mmbal.config.origin import DEFAULT, Key, Override, dotted, undotted
 from mmbal.config.settings import CONSTANT, Choice, RunConfig, RunSettings
@@ -37,10 +39,12 @@ class Resolved:
     Attributes:
         config: typed and complete.
         origins: by dotted key, such as "strategy.name"; has every value of `config`.
+        remarks: what the user should know of it, one line each.
     """
 
     config: RunConfig
     origins: Mapping[str, str]
+    remarks: tuple[str, ...] = ()
 
 
 def resolve(
@@ -56,7 +60,8 @@ def resolve(
 
     Args:
         catalogue: what is installed.
-        recipe: its name; None takes `recipe` of the overrides or of the file.
+        recipe: its name; None takes `recipe` of the overrides or of the file, and `plain` where
+            they name a dataset alone.
         file: a TOML file, such as the `config.toml` of a run, or what `read_file` read of it.
         overrides: dotted key, value and the option as typed, later ones win.
         sample: whether the recipe's changes for the dataset's sample lie over the recipe.
@@ -70,13 +75,14 @@ def resolve(
     toml = read_file(file) if isinstance(file, Path) else file
     written = Settings.of_tables(toml.values, toml.origin) if toml else Settings()
     typed = Settings.of_overrides([*overrides, *named])
-    chosen = _find_recipe(catalogue, typed.over(written))
+    asked = typed.over(written)
+    basis = find_basis(catalogue, asked)
     settings = Settings.of_tables(DEFAULTS, lambda _: DEFAULT)
-    for stronger in (*_of_recipe(catalogue, chosen, sample=sample), written, typed):
+    for stronger in (*basis.layers(sample=sample), written, typed):
         settings = stronger.over(settings)
     if complete:
-        _refuse_lacking(chosen, settings)
-    return _build(catalogue, settings)
+        _refuse_lacking(basis.recipe, settings)
+    return _build(catalogue, settings, basis.remarks(asked))
 
 
 def choose(
@@ -95,31 +101,6 @@ def choose(
     return _choice(catalogue, kind, name, settings, (kind,))
 
 
-def _find_recipe(catalogue: Catalogue, settings: Settings) -> Recipe:
-    name = settings.table().get("recipe")
-    if name is None:
-        legal = ", ".join(catalogue.names("recipe")) or "none is installed"
-        raise ConfigError(f"no recipe is named: give --plugin RECIPE (legal: {legal})")
-    return catalogue.recipe(name)
-
-
-def _of_recipe(catalogue: Catalogue, recipe: Recipe, *, sample: bool) -> list[Settings]:
-    origin = f"recipe {recipe.name} ({catalogue.provenance(recipe).distribution})"
-    tables: dict[str, Any] = {
-        **recipe.settings,
-        **recipe.components,
-        "recipe": recipe.name,
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "optimizer": recipe.optimizer,
-    }
-    return [
-        Settings.of_tables(tables, lambda _: origin),
-        Settings.of_tables(recipe.options, lambda _: origin),
-        Settings.of_tables(recipe.sample if sample else {}, lambda _: f"--sample of {origin}"),
-    ]
-
-
 def _refuse_lacking(recipe: Recipe, settings: Settings) -> None:
     for text, advice in recipe.needs.items():
         key = undotted(text)
@@ -129,12 +110,12 @@ def _refuse_lacking(recipe: Recipe, settings: Settings) -> None:
             raise ConfigError(f"recipe {recipe.name!r} needs {text}: {advice}")
 
 
-def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
+def _build(catalogue: Catalogue, settings: Settings, remarks: tuple[str, ...]) -> Resolved:
     parts: dict[str, Any] = {
         kind: _choice(catalogue, kind, settings.table(kind)["name"], settings, (kind,))
         for kind in COMPONENTS
     }
-    _refuse_unknown_keys(settings, parts, list(RunConfig.model_fields))
+    _refuse_unknown_keys(catalogue, settings, parts)
     for section, kind in SETS.items():
         parts[section] = tuple(
             _choice(catalogue, kind, name, settings, (section, name))
@@ -147,7 +128,8 @@ def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
     _refuse_two_rates(config, settings)
     keys = [key for key, _ in leaves(config.tree())]
     keys += [(section, choice.name) for section in SETS for choice in parts[section]]
-    return Resolved(config, {dotted(key): settings.origins.get(key, DEFAULT) for key in keys})
+    origins = {dotted(key): settings.origins.get(key, DEFAULT) for key in keys}
+    return Resolved(config, origins, remarks)
 
 
 def _choice(catalogue: Catalogue, kind: str, name: str, settings: Settings, section: Key) -> Choice:
@@ -158,8 +140,26 @@ def _choice(catalogue: Catalogue, kind: str, name: str, settings: Settings, sect
         options_class = catalogue.options_class(kind, name)
     except MmbalError as error:
         raise ConfigError(f"{settings.origin((*section, 'name'))}: {error}") from error
-    options = _validated(options_class, values, settings, section, f"{kind} {name!r}")
+    try:
+        options = _validated(options_class, values, settings, section, f"{kind} {name!r}")
+    except ConfigError as error:
+        raise ConfigError(f"{error}{_owners(catalogue, kind, options_class, values)}") from None
     return Choice(name=name, options=options)
+
+
+def _owners(
+    catalogue: Catalogue, kind: str, options_class: type[Options], values: Mapping[str, Any]
+) -> str:
+    """Return which other components of a kind have the options that the chosen one lacks."""
+    strange = set(values) - set(options_class.model_fields)
+    owners = []
+    for other in catalogue.components(kind) if strange else ():
+        with suppress(MmbalError):
+            if strange <= set(catalogue.options_class(kind, other.name).model_fields):
+                owners.append(other.name)
+    if not owners:
+        return ""
+    return f"; {' and '.join(sorted(strange))}: of {kind} {' or '.join(owners)}"
 
 
 def _validated(
@@ -218,8 +218,9 @@ def _refuse_two_rates(config: RunConfig, settings: Settings) -> None:
 
 
 def _refuse_unknown_keys(
-    settings: Settings, components: Mapping[str, Choice], legal: Sequence[str]
+    catalogue: Catalogue, settings: Settings, components: Mapping[str, Choice]
 ) -> None:
+    legal = list(RunConfig.model_fields)
     for name in settings.table():
         if name not in legal:
             homes = [
@@ -228,5 +229,8 @@ def _refuse_unknown_keys(
                 if name in type(choice.options).model_fields
             ]
             hint = f"; did you mean {' or '.join(homes)}?" if homes else ""
+            for kind in COMPONENTS:
+                if name in catalogue.names(kind):
+                    hint = f"; it is a component: choose it by {kind}={name}, set {kind}.OPTION"
             message = unknown("setting", name, legal)
             raise ConfigError(f"{settings.origin((name,))}: {message}{hint}")

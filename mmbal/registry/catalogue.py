@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from mmbal.errors import MmbalError, PluginError, first_line, unknown
-from mmbal.registry.component import KINDS, Component, Recipe
+from mmbal.registry.component import KINDS, PLAIN, Component, Recipe
 from mmbal.registry.composition import composed_options, split
 
 if TYPE_CHECKING:
@@ -61,6 +61,8 @@ class Catalogue:
             problem = f"component {name!r}: {unknown('kind', str(kind), KINDS)}"
         elif not isinstance(name, str) or not _NAME.fullmatch(name):
             problem = f"{kind} name {name!r} must consist of letters, digits, '-' and '_'"
+        elif (kind, name) == (Recipe.kind, PLAIN):
+            problem = f"recipe name {PLAIN!r} is mmbal's own: it stands for any dataset alone"
         elif (kind, name) in self._offers:
             owner = self._offers[kind, name][1]
             problem = (

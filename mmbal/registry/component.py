@@ -14,6 +14,8 @@ Kind = Literal[
     "dataset", "architecture", "strategy", "optimizer", "schedule", "evaluation", "callback"
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+PLAIN = "plain"
+"""The recipe of a dataset that is named without one; no plugin can offer it."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class Component:
             `mmbal.capabilities.CAPABILITIES`, as its `requirements` say under default options.
         offers: of an architecture, as the `offers` of its network; None leaves it to the built
             network to say so.
+        takes: of an architecture, how many axes the shape of a modality may have without options
+            that say otherwise: 1 for vectors, 2 for series, 3 for images, 4 for clips. It is named
+            to users whose data another architecture refuses; () never is.
         conformance: how `mmbal plugins check` tries it out.
     """
 
@@ -73,6 +78,7 @@ class Component:
     source: str = ""
     requires: tuple[str, ...] = ()
     offers: tuple[str, ...] | None = None
+    takes: tuple[int, ...] = ()
     conformance: Conformance = field(default_factory=Conformance)
 
     def lacks(self, *strategies: "Component") -> list[str]:
@@ -99,7 +105,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One experiment by name: what `mmbal run --plugin NAME` runs.
+    """One experiment by name: what `mmbal run NAME` runs.
 
     Args:
         name: what users type.

@@ -169,7 +169,9 @@ def test_recipe_may_come_from_the_file(toys: Catalogue, tmp_path: Path) -> None:
     file.write_text('recipe = "toy"\n', encoding="utf-8")
 
     assert resolve(toys, None, file).config.recipe == "toy"
-    with pytest.raises(MmbalError, match=r"no recipe is named: give --plugin RECIPE \(legal: toy"):
+    with pytest.raises(
+        MmbalError, match=r"neither a recipe nor a dataset is named: .*recipes: toy, toy-poor; "
+    ):
         resolve(toys)
 
 

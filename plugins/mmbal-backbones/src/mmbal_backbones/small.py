@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import keras
 
-from mmbal import ConfigError
+from mmbal.errors import ShapeError
 from mmbal_backbones.convolutions import convolution_stages
 
 STAGES = 3
@@ -24,11 +24,11 @@ def small_stages(name: str, shape: tuple[int, ...], width: int = 32) -> Iterator
         width: channels, or units, of the first stage.
 
     Raises:
-        ConfigError: examples of this shape are neither vectors, series nor images.
+        ShapeError: examples of this shape are neither vectors, series nor images.
     """
     stages = {1: _dense_stages, 2: _series_stages, 3: convolution_stages}.get(len(shape))
     if stages is None:
-        raise ConfigError(
+        raise ShapeError(
             f"there are small encoders of {SHAPES}, modality {name!r} has shape {shape}"
         )
     return stages(name, width)
@@ -44,7 +44,7 @@ def small(shape: tuple[int, ...], width: int = 32) -> keras.Model:
         width: as of `small_stages`.
 
     Raises:
-        ConfigError: as of `small_stages`.
+        ShapeError: as of `small_stages`.
     """
     example = output = keras.Input(shape)
     for stage in small_stages("small", shape, width):

@@ -6,7 +6,7 @@ import keras
 
 from mmbal import ConfigError
 from mmbal.data import Modality
-from mmbal.errors import unknown
+from mmbal.errors import ShapeError, unknown
 from mmbal_backbones import SHAPES, open_encoder, small_stages
 from mmbal_late.options import BranchOptions, LateOptions
 
@@ -24,8 +24,8 @@ def make_encoders(
         modalities: name to description.
 
     Raises:
-        ConfigError: no encoder fits a modality's shape, a backbone cannot be built, or the
-            options speak of a modality or of arguments that nothing has.
+        ShapeError: no encoder fits a modality's shape.
+        ConfigError: a backbone cannot be built, or the options speak of an unknown modality.
     """
     for name in options.branches:
         if name not in modalities:
@@ -56,7 +56,7 @@ def _layers(
             for units in options.units
         ]
     if len(shape) not in POOLING:
-        raise ConfigError(
+        raise ShapeError(
             f"{who} has encoders for {SHAPES}, modality {name!r} has shape {shape}: name a "
             f"backbone for it, architecture.branches.{name}.backbone"
         )
