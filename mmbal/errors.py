@@ -1,7 +1,7 @@
 """Errors a user can act on. Everything else is a bug and keeps its traceback."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -68,6 +68,25 @@ class Interrupted(MmbalError):  # noqa: N818  (the user asked for it)
 
 class Preempted(Interrupted):
     """A run that was told to end (SIGTERM), after a checkpoint."""
+
+
+def refuse_unknown(
+    what: str, received: Iterable[str], legal: Collection[str] | None, where: str
+) -> None:
+    """Refuse names that are not legal.
+
+    Args:
+        what: is named, such as "modality".
+        received: what was named.
+        legal: what there is; None where that is not known yet.
+        where: it was named, such as "architecture.branches".
+
+    Raises:
+        ConfigError: one is not legal.
+    """
+    for name in received:
+        if legal is not None and name not in legal:
+            raise ConfigError(f"{where}: {unknown(what, name, legal)}")
 
 
 def unknown(what: str, received: str, legal: Iterable[str]) -> str:

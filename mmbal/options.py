@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Signature, get_annotations, signature
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
@@ -38,6 +38,23 @@ class Options(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def modality_names(self) -> tuple[str, ...] | None:
+        """Return, of a dataset, the modalities that it gives; None where its files alone tell."""
+        return None
+
+    def check_use(self, modalities: Collection[str] | None) -> None:
+        """Check what types cannot say and a run can be told before anything heavy is loaded.
+
+        Args:
+            modalities: names of those there are; None where that is not known yet.
+
+        Raises:
+            ConfigError: a modality or a file that is named is not there.
+        """
+        for value in vars(self).values():
+            if isinstance(value, Options):  # of a strategy that is part of a composition
+                value.check_use(modalities)
 
 
 class NoOptions(Options):

@@ -120,6 +120,8 @@ def run(
 
         click.echo(to_toml(resolved.config, resolved.origins), nl=False)
         return
+    if not resume:  # what a run goes on with need not be there any more
+        resolved.config.check_use()
     with _folder(out, resolved, resume=resume, sample=sample) as folder:
         if sample:
             _refuse_data(resolved, folder.sample)

@@ -105,6 +105,17 @@ class RunConfig(RunSettings):
     evaluations: tuple[Choice, ...] = ()
     callbacks: tuple[Choice, ...] = ()
 
+    def check_use(self) -> None:
+        """Check what a run can be told of its components before anything heavy is loaded.
+
+        Raises:
+            ConfigError: a modality or a file that they name is not there.
+        """
+        modalities = self.dataset.options.modality_names()
+        for kind in COMPONENTS:
+            choice: Choice = getattr(self, kind)
+            choice.options.check_use(modalities)
+
     def tree(self) -> dict[str, Any]:
         """Return the nested tables that its TOML file holds: plain values, "none" for None."""
         tree = self.model_dump(mode="json", include=set(RunSettings.model_fields))

@@ -252,3 +252,42 @@ def test_ctrl_c_before_the_record_begins(mmbal: Any, experiment: Any) -> None:
 
     assert done.exit_code == 130
     assert done.stderr.rstrip().endswith("interrupted")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ["--set", "architecture.branches.grey.backbone=small"],
+            "architecture.branches: unknown modality 'grey'; did you mean 'gray'",
+        ),
+        (["--architecture", "mmtm-resnet18", "--set", "architecture.weights=x"], "is no file"),
+        (
+            ["--architecture", "mmtm-i3d", "--set", "architecture.branches.gray.weights=x"],
+            "architecture.branches.gray.weights must be 'random' or a TensorFlow checkpoint",
+        ),
+        (["--strategy", "modality-dropout", "--set", "strategy.p={grey=0.1}"], "modality 'grey'"),
+        (
+            ["--strategy", "guided+modality-dropout", "--set",
+             "strategy.modality-dropout.p={grey=0.1}"],
+            "modality 'grey'",
+        ),
+        (
+            ["--architecture", "late-concat", "--strategy", "adaptive-margin",
+             "--set", 'strategy.modalities=["grey"]'],
+            "strategy.modalities: unknown modality 'grey'",
+        ),
+        (["--architecture", "late-sum", "--set", "architecture.arguments={alpha=1}"], "backbone"),
+        (["--set", "architecture.backbone=VGG16"], "needs the layers that an MMTM follows"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_options_are_told_before_anything_is_loaded(
+    mmbal: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = mmbal("run", "--dataset", "colored-digits", *options)
+
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert "loading TensorFlow" not in done.stderr
+    assert list(tmp_path.iterdir()) == []

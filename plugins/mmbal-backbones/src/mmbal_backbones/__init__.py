@@ -1,12 +1,6 @@
 """Backbones for architectures of mmbal."""
 
-from mmbal_backbones.backbones import names_when_fresh, open_backbone, open_encoder
-from mmbal_backbones.convolutions import convolution_stages
-from mmbal_backbones.cutting import CutError, cut
-from mmbal_backbones.pooling import check_output, pooling_of
-from mmbal_backbones.pretrained import assign_tensors, open_tensors
-from mmbal_backbones.resnet import resnet18
-from mmbal_backbones.small import SHAPES, STAGES, small_stages
+from mmbal import lazy_names
 
 __all__ = [
     "SHAPES",
@@ -14,6 +8,7 @@ __all__ = [
     "CutError",
     "assign_tensors",
     "check_output",
+    "check_weights",
     "convolution_stages",
     "cut",
     "names_when_fresh",
@@ -24,3 +19,24 @@ __all__ = [
     "resnet18",
     "small_stages",
 ]
+
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "CutError": "mmbal_backbones.cutting",
+        "SHAPES": "mmbal_backbones.small",
+        "STAGES": "mmbal_backbones.small",
+        "assign_tensors": "mmbal_backbones.pretrained",
+        "check_output": "mmbal_backbones.pooling",
+        "check_weights": "mmbal_backbones.weights",
+        "convolution_stages": "mmbal_backbones.convolutions",
+        "cut": "mmbal_backbones.cutting",
+        "names_when_fresh": "mmbal_backbones.backbones",
+        "open_backbone": "mmbal_backbones.backbones",
+        "open_encoder": "mmbal_backbones.backbones",
+        "open_tensors": "mmbal_backbones.pretrained",
+        "pooling_of": "mmbal_backbones.pooling",
+        "resnet18": "mmbal_backbones.resnet",
+        "small_stages": "mmbal_backbones.small",
+    },
+)

@@ -5,15 +5,13 @@ IMAGENET1K_V1 weights); its tensors have the names of torchvision's `state_dict`
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
-from pathlib import Path
 
 import keras
 import numpy as np
 
 from mmbal import ConfigError, DataFormatError
+from mmbal_backbones.weights import IMAGENET, RANDOM, check_weights
 
-RANDOM, IMAGENET = "random", "imagenet"
 REPOSITORY, FILE = "timm/resnet18.tv_in1k", "model.safetensors"
 EXTRA = "pip install 'mmbal-backbones[imagenet]'"
 
@@ -32,13 +30,7 @@ def open_tensors(weights: str) -> Tensors | None:
     """
     if weights == RANDOM:
         return None
-    if weights != IMAGENET and not Path(weights).is_file():
-        near = get_close_matches(weights, [RANDOM, IMAGENET], n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise ConfigError(
-            f"architecture.weights must be {RANDOM!r}, {IMAGENET!r} or a safetensors file, "
-            f"received {weights!r}, which is no file{hint}"
-        )
+    check_weights(weights)
     try:
         from safetensors import SafetensorError
         from safetensors.numpy import load_file

@@ -61,6 +61,10 @@ class ColouringOptions(Options):
         description="height and width in pixels, bilinear; none keeps the files' own",
     )
 
+    def modality_names(self) -> tuple[str, ...]:
+        """Return both, in their order."""
+        return ("gray", "color")
+
     @field_validator("colour_variance")
     @classmethod
     def _positive(cls, value: float) -> float:

@@ -6,7 +6,6 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal import ConfigError, FusionNetwork, Strategy
-from mmbal.errors import unknown
 from mmbal.strategies import Context, Requirements, Step
 from mmbal_cosine.groups import (
     Clusters,
@@ -59,11 +58,7 @@ class AdaptiveMargin(Strategy):
         Raises:
             ConfigError: a suspected modality is none of the network's, or no id.
         """
-        for m in self.options.modalities:
-            if m not in context.modalities:
-                raise ConfigError(
-                    f"strategy.modalities: {unknown('modality', m, context.modalities)}"
-                )
+        self.options.check_use(context.modalities)
         suspected = self.options.modalities or context.modalities
         chosen = () if self.options.groups == EVERYBODY else suspected
         averages, labels = read_summaries(context.examples, chosen)

@@ -1,10 +1,12 @@
 """Options of the strategies."""
 
+from collections.abc import Collection
 from typing import Literal
 
 from pydantic import Field
 
 from mmbal import Options
+from mmbal.errors import refuse_unknown
 
 Groups = Literal["clusters", "values", "class-prior"]
 
@@ -43,3 +45,7 @@ class MarginOptions(Options):
         description="entropy of a group's classes, as a share of that of all classes alike, from "
         "which on the group has no margin",
     )
+
+    def check_use(self, modalities: Collection[str] | None) -> None:
+        """Check the names of the suspected modalities."""
+        refuse_unknown("modality", self.modalities, modalities, "strategy.modalities")

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from mmbal.errors import ConfigError, unknown
 from mmbal.strategies import (
     Batch,
     Context,
@@ -43,10 +42,7 @@ class ModalityDropout(Strategy):
         """
         modalities, p = context.modalities, self.options.p
         if isinstance(p, Mapping):
-            for name in p:
-                if name not in modalities:
-                    said = unknown("modality", name, modalities)
-                    raise ConfigError(f"option p of modality-dropout: {said}")
+            self.options.check_use(modalities)
             self._rates = tuple(float(p.get(m, 0)) for m in modalities)
         else:
             self._rates = (float(p),) * len(modalities)

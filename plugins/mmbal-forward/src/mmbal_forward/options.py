@@ -1,10 +1,12 @@
 """Options of the strategies."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from pydantic import Field
 
 from mmbal import Options, WindowOptions
+from mmbal.errors import refuse_unknown
 
 Rate = Annotated[float, Field(ge=0, lt=1)]
 
@@ -21,6 +23,11 @@ class DropoutOptions(Options):
         default=False,
         description="divide each modality's features by the share of examples that keep it",
     )
+
+    def check_use(self, modalities: Collection[str] | None) -> None:
+        """Check the names in `p`."""
+        named = self.p if isinstance(self.p, dict) else ()
+        refuse_unknown("modality", named, modalities, "option p of modality-dropout")
 
 
 class OPMOptions(WindowOptions):

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import keras
 
-from mmbal import ConfigError
 from mmbal.data import Modality
-from mmbal.errors import ShapeError, unknown
+from mmbal.errors import ShapeError
 from mmbal_backbones import SHAPES, open_encoder, small_stages
 from mmbal_late.options import BranchOptions, LateOptions
 
@@ -27,9 +26,7 @@ def make_encoders(
         ShapeError: no encoder fits a modality's shape.
         ConfigError: a backbone cannot be built, or the options speak of an unknown modality.
     """
-    for name in options.branches:
-        if name not in modalities:
-            raise ConfigError(f"architecture.branches: {unknown('modality', name, modalities)}")
+    options.check_use(modalities)
     encoders = {}
     for name, modality in modalities.items():
         layers = _layers(who, name, modality.shape, options)

@@ -1,10 +1,12 @@
 """Options of the architectures."""
 
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import Field, PositiveInt, model_validator
 
 from mmbal import Options
+from mmbal.errors import refuse_unknown
 
 
 class BranchOptions(Options):
@@ -53,6 +55,10 @@ class LateOptions(Options):
     branches: dict[str, BranchOptions] = Field(
         default={}, description="modality to backbone and arguments of its own"
     )
+
+    def check_use(self, modalities: Collection[str] | None) -> None:
+        """Check the names of the branches."""
+        refuse_unknown("modality", self.branches, modalities, "architecture.branches")
 
     @model_validator(mode="after")
     def _arguments_have_a_backbone(self) -> "LateOptions":

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mmbal import ConfigError
 from mmbal.data import Modality
-from mmbal.errors import unknown
 from mmbal.networks import saved_weights_follow
 from mmbal_backbones import cut
-from mmbal_mmtm.i3d_checkpoint import RANDOM, Checkpoint, assign, open_checkpoint
+from mmbal_mmtm.checkpoint_path import RANDOM
+from mmbal_mmtm.i3d_checkpoint import Checkpoint, assign, open_checkpoint
 from mmbal_mmtm.i3d_network import check_clip, check_precision, classifier, i3d
 from mmbal_mmtm.network import MMTMNetwork
 from mmbal_mmtm.options import I3DOptions
@@ -31,9 +30,8 @@ def mmtm_i3d(options: I3DOptions, modalities: Mapping[str, Modality], classes: i
             channels, or the precision is not to be had.
         DataFormatError: the weights do not fit.
     """
-    for name in options.branches:
-        if name not in modalities:
-            raise ConfigError(f"architecture.branches: {unknown('modality', name, modalities)}")
+    if not saved_weights_follow():
+        options.check_use(modalities)
     check_precision()
     for name, modality in modalities.items():
         check_clip(name, modality.shape)

@@ -6,8 +6,6 @@ prefix), then the layer as `i3d_network` names it, with slashes where Keras allo
 """
 
 from collections.abc import Mapping
-from difflib import get_close_matches
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
@@ -16,9 +14,9 @@ import tensorflow as tf
 
 from mmbal import ConfigError, DataFormatError
 from mmbal.errors import first_line
+from mmbal_mmtm.checkpoint_path import find_checkpoint
 from mmbal_mmtm.i3d_network import FIRST, LOGITS, Shape
 
-RANDOM = "random"
 KERNEL = f"{FIRST}/conv_3d/w"
 LOGIT_KERNEL, LOGIT_BIAS = (f"{LOGITS.replace('.', '/')}/conv_3d/{part}" for part in "wb")
 PREFIXES = ("RGB/inception_i3d/", "Flow/inception_i3d/")
@@ -71,14 +69,9 @@ def open_checkpoint(weights: str, option: str = "architecture.weights") -> Check
         ConfigError: there is no such file.
         DataFormatError: it is no checkpoint, or its index is damaged.
     """
-    if weights == RANDOM:
+    path = find_checkpoint(weights, option)
+    if not path:
         return None
-    path = weights.removesuffix(".index")
-    if not Path(f"{path}.index").is_file():
-        raise ConfigError(
-            f"{option} must be {RANDOM!r} or a TensorFlow checkpoint such as DIR/model.ckpt, "
-            f"received {weights!r}, and there is no file {path}.index{_hint(path)}"
-        )
     try:
         reader = tf.train.load_checkpoint(path)
         found = reader.get_variable_to_shape_map()
@@ -173,10 +166,3 @@ def _by_name(layers: list[keras.layers.Layer]) -> dict[str, keras.Variable]:
 def _squeezed(shape: Shape) -> Shape:
     """Return (channels,) for (1, 1, 1, 1, channels), as some files hold their vectors."""
     return shape[4:] if len(shape) == 5 and set(shape[:4]) == {1} else shape
-
-
-def _hint(path: str) -> str:
-    """Return which checkpoint may have been meant, for an error message."""
-    found = [str(file.with_suffix("")) for file in sorted(Path(path).glob("*.index"))]
-    near = [*found, *get_close_matches(path, [RANDOM], n=1)]
-    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -7,7 +7,6 @@ import keras
 
 from mmbal import ConfigError
 from mmbal.data import Modality
-from mmbal.errors import unknown
 from mmbal_backbones import (
     STAGES,
     CutError,
@@ -29,9 +28,7 @@ def mmtm_any(options: AnyOptions, modalities: Mapping[str, Modality], classes: i
             modality.
         CutError: a layer is unknown or passed by, or a backbone is no functional model.
     """
-    for name in options.branches:
-        if name not in modalities:
-            raise ConfigError(f"architecture.branches: {unknown('modality', name, modalities)}")
+    options.check_use(modalities)
     branches = {name: options.branch(name) for name in modalities}
     backbones, cuts = {}, {}
     for name, branch in branches.items():

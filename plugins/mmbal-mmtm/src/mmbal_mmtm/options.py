@@ -1,10 +1,14 @@
 """Options of the architectures."""
 
+from collections.abc import Collection
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from mmbal import Options
+from mmbal.errors import refuse_unknown
+from mmbal_backbones.weights import check_weights
+from mmbal_mmtm.checkpoint_path import find_checkpoint
 
 SMALL = "small"
 """The backbone that needs no cuts: it has a stage for each MMTM."""
@@ -29,6 +33,11 @@ class ResNetOptions(MMTMOptions):
         description="of the branches: random; imagenet (downloads torchvision's, extra "
         "`imagenet` of mmbal-backbones); or a safetensors file with torchvision's names",
     )
+
+    def check_use(self, modalities: Collection[str] | None) -> None:
+        """Check that there is a file of the weights."""
+        del modalities
+        check_weights(self.weights)
 
 
 class StreamOptions(Options):
@@ -64,6 +73,13 @@ class I3DOptions(MMTMOptions):
         "with weights from a checkpoint",
     )
 
+    def check_use(self, modalities: Collection[str] | None) -> None:
+        """Check the names of the branches, and that there are their files."""
+        refuse_unknown("modality", self.branches, modalities, "architecture.branches")
+        find_checkpoint(self.weights, "architecture.weights")
+        for name, branch in self.branches.items():
+            find_checkpoint(branch.weights, f"architecture.branches.{name}.weights")
+
 
 class BackboneOptions(Options):
     """Of one modality's branch; what is not set is taken from the architecture's options."""
@@ -93,6 +109,10 @@ class AnyOptions(MMTMOptions):
     branches: dict[str, BackboneOptions] = Field(
         default={}, description="modality to backbone, cuts and arguments of its own"
     )
+
+    def check_use(self, modalities: Collection[str] | None) -> None:
+        """Check the names of the branches."""
+        refuse_unknown("modality", self.branches, modalities, "architecture.branches")
 
     def branch(self, modality: str) -> BackboneOptions:
         """Return the options of one branch: its own, over those of all branches.

@@ -113,6 +113,10 @@ class ModelNet40Options(MediaOptions):
         + ", ".join(RenderOptions.model_fields),
     )
 
+    def modality_names(self) -> tuple[str, ...]:
+        """Return the names of the views."""
+        return tuple(f"view_{view}" for view in self.views)
+
     @field_validator("views")
     @classmethod
     def _existing(cls, value: tuple[int, ...]) -> tuple[int, ...]:

@@ -116,6 +116,10 @@ class NVGestureOptions(MediaOptions):
         "and decodes the rest in every epoch",
     )
 
+    def modality_names(self) -> tuple[str, ...]:
+        """Return the sensors."""
+        return self.modalities
+
     @field_validator("modalities")
     @classmethod
     def _different(cls, value: tuple[str, ...]) -> tuple[str, ...]:
