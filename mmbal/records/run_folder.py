@@ -9,9 +9,9 @@ from typing import Any, Literal
 from mmbal.errors import DataFormatError, MmbalError, attempting
 from mmbal.records.assembly import assemble
 from mmbal.records.journal import Journal, read_journal, whole_size
-from mmbal.records.reader import read_record
 from mmbal.records.record import Record
-from mmbal.records.writer import write_record
+from mmbal.records.record_file import read_record, record_of, write_record
+from mmbal.records.schema import Contents
 
 Status = Literal["absent", "foreign", "claimed", "unfinished", "resumable", "finished"]
 
@@ -101,14 +101,14 @@ class RunFolder:
                 reason = "older than the journal"
             except DataFormatError as error:
                 reason = str(error)
-        record = self.assemble()
+        contents = self._assembled()
         try:
-            write_record(record, self.record)
+            write_record(contents, self.record)
         except MmbalError as error:
             notice(f"reading {self.journal} alone: {error}")
         else:
             notice(f"rebuilt {self.record} from the journal ({reason})")
-        return record
+        return record_of(contents)
 
     def assemble(self) -> Record:
         """Return the record as journal and configuration tell it, writing nothing.
@@ -117,14 +117,7 @@ class RunFolder:
             DataFormatError: the journal is broken; the message starts with file:line.
             MmbalError: there is no journal, or a file cannot be read.
         """
-        if not self.journal.is_file():
-            raise MmbalError(
-                f"no run in {self.path}: expected {self.journal.name}, which `mmbal run` writes"
-            )
-        config = ""
-        with attempting(f"read {self.config}"), suppress(FileNotFoundError):
-            config = self.config.read_text(encoding="utf-8", errors="backslashreplace")
-        return assemble(self.journal, config)
+        return record_of(self._assembled())
 
     def consolidate(self) -> None:
         """Write the record from journal and configuration.
@@ -134,7 +127,17 @@ class RunFolder:
         Raises:
             MmbalError: as `assemble`, or the record cannot be written.
         """
-        write_record(self.assemble(), self.record)
+        write_record(self._assembled(), self.record)
+
+    def _assembled(self) -> Contents:
+        if not self.journal.is_file():
+            raise MmbalError(
+                f"no run in {self.path}: expected {self.journal.name}, which `mmbal run` writes"
+            )
+        config = ""
+        with attempting(f"read {self.config}"), suppress(FileNotFoundError):
+            config = self.config.read_text(encoding="utf-8", errors="backslashreplace")
+        return assemble(self.journal, config)
 
     @contextmanager
     def claim(self, *, resume: bool = False) -> Iterator[Journal]:

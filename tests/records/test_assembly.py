@@ -9,13 +9,14 @@ import pytest
 from mmbal.errors import DataFormatError
 from mmbal.records.assembly import assemble
 from mmbal.records.record import Record
+from mmbal.records.record_file import record_of
 
 Events = list[dict[str, Any]]
 WriteRun = Callable[..., Path]
 
 
 def assemble_events(write_run: WriteRun, events: Events) -> Record:
-    return assemble(write_run(events=events) / "journal.jsonl")
+    return record_of(assemble(write_run(events=events) / "journal.jsonl"))
 
 
 def test_takes_in_every_event(write_run: WriteRun, events: Events) -> None:
@@ -83,10 +84,10 @@ def test_an_interrupt_is_told_from_a_kill(write_run: WriteRun, events: Events) -
 @pytest.mark.parametrize(
     ("index", "changes", "problem"),
     [
-        (1, {"isolated": [-1]}, "expected 4 values"),
+        (1, {"isolated": [-1]}, r"expected numbers of shape \(4,\)"),
         (1, {"isolated": [-1, -1, -1, 2]}, r"-1\.\.1"),
-        (1, {"d_speed": [0.0]}, "expected a list of 4 numbers"),
-        (1, {"loss": 3.0}, "expected a list"),
+        (1, {"d_speed": [0.0]}, r"expected numbers of shape \(4,\)"),
+        (1, {"loss": 3.0}, "expected numbers of shape"),
         (1, {"first": None}, "int"),
         (2, {"rebalancing_steps": [1]}, "get"),
         (7, {"values": {"accuracy": "high"}}, "high"),

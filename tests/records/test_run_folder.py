@@ -12,7 +12,7 @@ import pytest
 
 import mmbal
 from mmbal.errors import DataFormatError, MmbalError
-from mmbal.records.reader import read_record
+from mmbal.records.record_file import read_record
 from mmbal.records.run_folder import RunFolder
 
 WriteRun = Callable[..., Path]
