@@ -97,12 +97,12 @@ class _Assembly:
             raise ValueError(f"modalities {modalities} differ from the first start's")
         self.run = {
             **{name: str(event[name]) for name in names},
-            **{name: int(event[name]) for name in ("seed", "epochs", "batch_size")},
+            **{name: _integer(event[name]) for name in ("seed", "epochs", "batch_size")},
             **{name: _object(event.get(name)) for name in ("notes", "data")},
             **{name: str(event.get(name, "")) for name in ("data_order", "initial_weights")},
             "modalities": modalities,
             "classes": _names(event["classes"]),
-            "steps_per_epoch": -1 if steps_per_epoch is None else int(steps_per_epoch),
+            "steps_per_epoch": _integer(-1 if steps_per_epoch is None else steps_per_epoch),
             "started": self.run.get("started") or str(event.get("time", "")),
             "status": "unfinished",
             "stop_reason": "",
@@ -126,7 +126,10 @@ class _Assembly:
         if ((steps["isolated"] < -1) | (steps["isolated"] >= len(modalities))).any():
             raise ValueError(f"isolated must lie in -1..{len(modalities) - 1}")
         if first < self._reached:
-            self._steps = [_before(first, part) for part in self._steps]
+            self._steps = [
+                {name: values[part["index"] < first] for name, values in part.items()}
+                for part in self._steps
+            ]
             self._epochs = [epoch for epoch in self._epochs if epoch["step"] <= first]
         if self._resumed:
             # Weights that learnt further are no longer those that were scored.
@@ -185,10 +188,6 @@ def _columns_of(group: str) -> dict[str, Field]:
     }
 
 
-def _before(first: int, steps: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: values[steps["index"] < first] for name, values in steps.items()}
-
-
 def _metrics(split: str, epochs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the names of the metrics of a split, and their values, (epoch, metric)."""
     names = tuple(dict.fromkeys(name for epoch in epochs for name in epoch[split]))
@@ -203,6 +202,10 @@ def _array(values: Any, dtype: str, *shape: int) -> Any:
     if array.shape != shape:
         raise ValueError(f"expected numbers of shape {shape}, received {values!r:.60}")
     return array
+
+
+def _integer(value: Any) -> int:
+    return int(_array(value, "int64"))
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

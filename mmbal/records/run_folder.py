@@ -101,7 +101,7 @@ class RunFolder:
                 reason = "older than the journal"
             except DataFormatError as error:
                 reason = str(error)
-        contents = self._assembled()
+        contents = self._assemble()
         try:
             write_record(contents, self.record)
         except MmbalError as error:
@@ -110,26 +110,18 @@ class RunFolder:
             notice(f"rebuilt {self.record} from the journal ({reason})")
         return record_of(contents)
 
-    def assemble(self) -> Record:
-        """Return the record as journal and configuration tell it, writing nothing.
-
-        Raises:
-            DataFormatError: the journal is broken; the message starts with file:line.
-            MmbalError: there is no journal, or a file cannot be read.
-        """
-        return record_of(self._assembled())
-
     def consolidate(self) -> None:
         """Write the record from journal and configuration.
 
         Killed at any moment, it leaves the old record or none; the journal is never touched.
 
         Raises:
-            MmbalError: as `assemble`, or the record cannot be written.
+            DataFormatError: the journal is broken; the message starts with file:line.
+            MmbalError: there is no journal, or a file cannot be read or written.
         """
-        write_record(self._assembled(), self.record)
+        write_record(self._assemble(), self.record)
 
-    def _assembled(self) -> Contents:
+    def _assemble(self) -> Contents:
         if not self.journal.is_file():
             raise MmbalError(
                 f"no run in {self.path}: expected {self.journal.name}, which `mmbal run` writes"

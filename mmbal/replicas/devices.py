@@ -102,7 +102,8 @@ def _check_tf_config(text: str) -> None:
         hosts = [h for kind in ("chief", "worker") for h in value["cluster"].get(kind, [])]
         task = value["task"]
         known = 0 <= int(task["index"]) < len(value["cluster"][task["type"]])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MmbalError(f"TF_CONFIG must be like {legal}, received {text!r}") from error
-    if not known or not hosts or not all(":" in host for host in hosts):
+        valid = known and hosts and all(":" in host for host in hosts)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        valid = False
+    if not valid:
         raise MmbalError(f"TF_CONFIG must be like {legal}, received {text!r}")

@@ -84,6 +84,7 @@ def test_an_interrupt_is_told_from_a_kill(write_run: WriteRun, events: Events) -
 @pytest.mark.parametrize(
     ("index", "changes", "problem"),
     [
+        (0, {"epochs": 2**70}, "too large"),
         (1, {"isolated": [-1]}, r"expected numbers of shape \(4,\)"),
         (1, {"isolated": [-1, -1, -1, 2]}, r"-1\.\.1"),
         (1, {"d_speed": [0.0]}, r"expected numbers of shape \(4,\)"),

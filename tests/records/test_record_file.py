@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from mmbal.errors import DataFormatError, MmbalError
-from mmbal.records.record_file import array_path, read_record
+from mmbal.records.assembly import assemble
+from mmbal.records.record_file import array_path, read_record, record_of
 from mmbal.records.run_folder import RunFolder
 
 WriteRun = Callable[..., Path]
@@ -18,7 +19,7 @@ WriteRun = Callable[..., Path]
 
 def test_a_record_comes_back_as_it_was(write_run: WriteRun) -> None:
     run = RunFolder(write_run(classes=["Straße", "", "三"], steps_per_epoch=None))
-    expected = run.assemble()
+    expected = record_of(assemble(run.journal, run.config.read_text()))
 
     run.consolidate()
     record = read_record(run.record)
