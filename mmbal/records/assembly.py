@@ -82,12 +82,25 @@ class _Assembly:
 
     def _columns(self, group: str, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Return the arrays of all parts, one behind the other."""
-        sizes = {group: 0, "modality": len(self.run["modalities"])}
-        columns = {}
-        for name, field in _columns_of(group).items():
-            none = np.empty([sizes[axis] for axis in field.axes], field.dtype)
-            columns[field.path] = np.concatenate([none, *(part[name] for part in parts)])
-        return columns
+        parts = [self._part(group, 0, {}), *parts]
+        return {
+            field.path: np.concatenate([part[name] for part in parts])
+            for name, field in _fields_of(group).items()
+        }
+
+    def _part(self, group: str, count: int, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return arrays of so many steps or epochs; what is absent is NaN or 0."""
+        part = {}
+        for name, field in _fields_of(group).items():
+            absent = [_NAN if field.dtype == "float64" else 0] * count
+            if "modality" in field.axes:
+                given = values.get(name) or {}
+                columns = [given.get(m, absent) for m in self.run["modalities"]]
+                arrays = [_array(column, field.dtype, count) for column in columns]
+                part[name] = np.stack(arrays, axis=1)
+            else:
+                part[name] = _array(values.get(name, absent), field.dtype, count)
+        return part
 
     def _on_start(self, event: Mapping[str, Any]) -> None:
         names = ("recipe", "dataset", "architecture", "strategy", "fingerprint")
@@ -111,20 +124,12 @@ class _Assembly:
         }
 
     def _on_steps(self, event: Mapping[str, Any]) -> None:
-        first, loss, modalities = int(event["first"]), event["loss"], self.run["modalities"]
-        count = int(np.size(loss))
-        undefined, speeds = [None] * count, event.get("learning_speed") or {}
-        by_modality = [speeds.get(m, undefined) for m in modalities]
-        steps = {
-            "index": np.arange(first, first + count, dtype=np.int64),
-            "epoch": np.full(count, int(event["epoch"]), np.int64),
-            "loss": _array(loss, "float64", count),
-            "isolated": _array(event["isolated"], "int64", count),
-            "learning_speed": _array(by_modality, "float64", len(modalities), count).T,
-            "d_speed": _array(event.get("d_speed") or undefined, "float64", count),
-        }
-        if ((steps["isolated"] < -1) | (steps["isolated"] >= len(modalities))).any():
-            raise ValueError(f"isolated must lie in -1..{len(modalities) - 1}")
+        first, count = int(event["first"]), int(np.size(event["loss"]))
+        numbers = {"index": range(first, first + count), "epoch": [event["epoch"]] * count}
+        steps = self._part("step", count, {**event, **numbers, "isolated": event["isolated"]})
+        branches = len(self.run["modalities"])
+        if ((steps["isolated"] < -1) | (steps["isolated"] >= branches)).any():
+            raise ValueError(f"isolated must lie in -1..{branches - 1}")
         if first < self._reached:
             self._steps = [
                 {name: values[part["index"] < first] for name, values in part.items()}
@@ -138,22 +143,8 @@ class _Assembly:
         self._reached = first + count
 
     def _on_epoch(self, event: Mapping[str, Any]) -> None:
-        modalities = self.run["modalities"]
-        speeds, counts = event.get("learning_speed") or {}, event.get("rebalancing_steps") or {}
-        values = {
-            "index": event["epoch"],
-            "step": event["step"],
-            "seconds": event.get("seconds"),
-            "selected": event.get("selected", False),
-            "learning_speed": [speeds.get(m) for m in modalities],
-            "d_speed": event.get("d_speed"),
-            "rebalancing_steps": [counts.get(m, 0) for m in modalities],
-        }
-        sizes = {"epoch": 1, "modality": len(modalities)}
-        epoch = {
-            name: _array([values[name]], field.dtype, *(sizes[axis] for axis in field.axes))
-            for name, field in _columns_of("epoch").items()
-        }
+        numbers = {"index": event["epoch"], "step": event["step"]}
+        epoch = self._part("epoch", 1, {**event, **numbers})
         epoch |= {split: _numbers(event.get(split) or {}) for split in ("train", "validation")}
         self._epochs = [part for part in self._epochs if part["index"] < epoch["index"]]
         self._epochs.append(epoch)
@@ -179,7 +170,7 @@ class _Assembly:
         self.run |= {"status": "finished", "seconds": seconds, "result": result}
 
 
-def _columns_of(group: str) -> dict[str, Field]:
+def _fields_of(group: str) -> dict[str, Field]:
     """Return the fields with a value per step or epoch, or one per modality of it, by name."""
     return {
         field.path.removeprefix(f"{group}/"): field
@@ -196,16 +187,16 @@ def _metrics(split: str, epochs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {f"epoch/{split}_names": names, f"epoch/{split}": table}
 
 
-def _array(values: Any, dtype: str, *shape: int) -> Any:
-    """Return values with null as NaN."""
-    array = np.asarray(values, dtype)
-    if array.shape != shape:
-        raise ValueError(f"expected numbers of shape {shape}, received {values!r:.60}")
+def _array(values: Any, dtype: str, count: int) -> Any:
+    """Return (count,) values with null as NaN."""
+    array = np.atleast_1d(np.asarray(values, dtype))
+    if array.shape != (count,):
+        raise ValueError(f"expected a list of {count} numbers, received {values!r:.60}")
     return array
 
 
 def _integer(value: Any) -> int:
-    return int(_array(value, "int64"))
+    return int(_array(value, "int64", 1)[0])
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
