@@ -31,7 +31,7 @@ from mmbal.files.atomic import replace_file
 from mmbal.version import __version__
 
 FORMAT = "mmbal-checkpoint"
-VERSION = 2
+VERSION = 2  # 1 was HDF5
 SUFFIX = ".safetensors"
 KEPT = 2
 

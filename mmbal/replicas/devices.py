@@ -41,7 +41,10 @@ def open_strategy(
         return tf.distribute.get_strategy()
     if distribute == "multiworker":
         cluster = _cluster()
-        _meet_the_others(cluster, wait, notice)
+        spec = cluster.cluster_spec()
+        own = spec.task_address(cluster.task_type, cluster.task_id)
+        hosts = [host for job in spec.jobs for host in spec.job_tasks(job)]
+        meet(own, [host for host in hosts if host != own], wait, notice)
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=cluster)
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
@@ -66,17 +69,6 @@ def _cluster() -> tf.distribute.cluster_resolver.ClusterResolver:
         "--distribute multiworker needs TF_CONFIG (see docs/distributed.md), or a SLURM "
         "allocation started with srun; neither is in the environment"
     )
-
-
-def _meet_the_others(
-    cluster: tf.distribute.cluster_resolver.ClusterResolver,
-    wait: float,
-    notice: Callable[[str], None],
-) -> None:
-    spec = cluster.cluster_spec()
-    own = spec.task_address(cluster.task_type, cluster.task_id)
-    hosts = [host for job in spec.jobs for host in spec.job_tasks(job)]
-    meet(own, [host for host in hosts if host != own], wait, notice)
 
 
 def _split_cpu(count: int) -> None:
