@@ -55,6 +55,20 @@ def test_a_resumed_run_replaces_what_it_tells_again(write_run: WriteRun, events:
     assert (record.status, record.epochs, record.scores) == ("unfinished", 3, {})
 
 
+def test_a_finished_run_may_be_scored_again(write_run: WriteRun, events: Events) -> None:
+    later = {
+        "event": "scores", "split": "test", "weights": "selected",
+        "values": {"accuracy": 0.5, "probe/gray": 0.25},
+    }  # fmt: skip
+
+    record = assemble_events(write_run, [*events, later])
+
+    assert (record.status, record.seconds) == ("finished", 3.5)
+    assert record.scores["test", "selected"]["accuracy"] == 0.5
+    assert record.scores["test", "selected"]["probe/gray"] == 0.25
+    assert record.scores["test", "selected"]["d_util"] == -0.5
+
+
 def test_metrics_may_come_and_go_between_epochs(write_run: WriteRun, events: Events) -> None:
     del events[6]["validation"]["accuracy/gray"]
     events[6]["validation"]["loss"] = 1.0
