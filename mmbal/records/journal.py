@@ -35,7 +35,7 @@ class Journal:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             self._refuse_another_writer()
-            self._cut(whole_size(self.path))
+            os.ftruncate(self._file, whole_size(self.path))
         except BaseException:
             self.close()
             raise
@@ -66,7 +66,7 @@ class Journal:
                     os.fsync(self._file)
             except OSError:
                 with suppress(OSError):
-                    self._cut(before)
+                    os.ftruncate(self._file, before)
                 raise
 
     def close(self) -> None:
@@ -79,10 +79,6 @@ class Journal:
         # A file without a name was that of a process which has just removed it.
         if not try_lock(self._file) or not os.fstat(self._file).st_nlink:
             raise MmbalError(f"{self.path}: another process is writing this run")
-
-    def _cut(self, size: int) -> None:
-        if self.size > size:
-            os.ftruncate(self._file, size)
 
 
 def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
