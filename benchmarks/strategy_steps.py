@@ -30,7 +30,7 @@ from mmbal.data import MultimodalDataset
 from mmbal.experiment.building import build_strategy, open_dataset
 from mmbal.experiment.fitting import Fitting, Run
 from mmbal.progress import SilentProgress
-from mmbal.records.checkpoint_store import Generations
+from mmbal.records.checkpoint import Generations
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.discovery import discover

@@ -5,12 +5,13 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import PurePath
+from collections.abc import Sequence
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from mmbal.files.plain_json import to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,7 +68,7 @@ def definitions(rows: Sequence[tuple[str, str]]) -> str:
 
 def print_json(value: Any) -> None:
     """Print one JSON object on one line of stdout; NaN and infinity become null."""
-    click.echo(json.dumps(_plain(value), allow_nan=False))
+    click.echo(to_json(value))
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -75,20 +76,6 @@ def number(value: Any, digits: int = 4) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "undefined"
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, PurePath):
-        return str(value)
-    if hasattr(value, "item"):  # a NumPy scalar, without importing NumPy
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def literal(value: Any) -> str:

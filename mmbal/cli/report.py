@@ -64,7 +64,7 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
 
     Of several, those that ended before they began are left out, and named on stderr.
     """
-    from mmbal.records.reader import read_record
+    from mmbal.records.record_file import read_record
     from mmbal.records.run_folder import RunFolder
 
     def tell(text: str) -> None:

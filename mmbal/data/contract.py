@@ -144,30 +144,6 @@ class Examples:
 
         return cls(len(labels), read, labels=labels, ids=ids)
 
-    @classmethod
-    def from_dataset(cls, dataset: "tf.data.Dataset") -> "Examples":
-        """Read a stream once and hold it in memory; for small data.
-
-        Args:
-            dataset: finite, of unbatched `({modality: tensor}, label)` of equal shapes.
-
-        Raises:
-            ValueError: the stream has no end, no example or other elements.
-        """
-        import numpy as np
-        import tensorflow as tf
-
-        spec = dataset.element_spec
-        if not (isinstance(spec, tuple) and len(spec) == 2 and isinstance(spec[0], Mapping)):
-            raise ValueError(f"elements must be ({{modality: tensor}}, label), received {spec}")
-        if int(dataset.cardinality()) == tf.data.INFINITE_CARDINALITY:
-            raise ValueError("the dataset must end, received one that repeats for ever")
-        batches = list(dataset.batch(1024).as_numpy_iterator())
-        if not batches:
-            raise ValueError("the dataset must hold at least one example, received none")
-        inputs, labels = tf.nest.map_structure(lambda *parts: np.concatenate(parts), *batches)
-        return cls.from_arrays(inputs, labels)
-
 
 @dataclass(frozen=True)
 class MultimodalDataset:

@@ -11,8 +11,7 @@ from mmbal.config.settings import RunConfig
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.state import TrainingState
 from mmbal.experiment.stopping import StopRequest, StopTraining
-from mmbal.records.checkpoint import Checkpoint
-from mmbal.records.checkpoint_store import Generations
+from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.replicas.sums import Replicas
 from mmbal.training.epochs import FaultWatch
 

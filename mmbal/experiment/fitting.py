@@ -22,8 +22,7 @@ from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.state import CallbackState, TrainingState
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.progress import Progress
-from mmbal.records.checkpoint import Checkpoint
-from mmbal.records.checkpoint_store import Generations
+from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.records.journal import Journal
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue

@@ -20,8 +20,7 @@ from mmbal.experiment.session import Session
 from mmbal.experiment.warning_log import Warned
 from mmbal.files.atomic import replace_file
 from mmbal.progress import Progress, SilentProgress
-from mmbal.records.checkpoint import Checkpoint
-from mmbal.records.checkpoint_store import Generations
+from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.records.journal import Journal
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue

@@ -14,8 +14,7 @@ from mmbal.experiment.rescoring import load_weights
 from mmbal.experiment.scoring import Scorer, result
 from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopTraining
 from mmbal.experiment.warning_log import Warned
-from mmbal.records.checkpoint import Checkpoint
-from mmbal.records.checkpoint_store import Generations
+from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.records.journal import Journal
 from mmbal.strategies.strategy import Strategy
 

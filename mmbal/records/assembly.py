@@ -1,25 +1,26 @@
-"""The events of a journal -> a Record.
+"""The events of a journal -> what `record.h5` holds.
 
 A run resumed from a checkpoint may repeat steps its journal already holds. The journal is
 never rewritten: whatever is told again replaces what was told before.
 """
 
 import json
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mmbal.errors import DataFormatError, NotBegunError
-from mmbal.records.journal import numbered_events, whole_size
-from mmbal.records.record import Epochs, Floats, History, Record, RunStatus, Steps
+from mmbal.records.journal import numbered_events
+from mmbal.records.record import Floats
+from mmbal.records.schema import FIELDS, Contents, Field
 
 _NAN = float("nan")
+_SCORES = ("scores/split", "scores/weights", "scores/name", "scores/value")
 
 
-def assemble(journal: Path, config: str = "") -> Record:
+def assemble(journal: Path, config: str = "") -> Contents:
     """Build the record of the whole lines that `journal` holds now.
 
     Args:
@@ -30,9 +31,8 @@ def assemble(journal: Path, config: str = "") -> Record:
         DataFormatError: a line is broken, or does not hold what its event promises; the
             message starts with file:line.
     """
-    size = whole_size(journal)
-    assembly = _Assembly()
-    for number, event in numbered_events(journal, size):
+    size, assembly = 0, _Assembly()
+    for number, end, event in numbered_events(journal):
         try:
             assembly.add(event)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -40,208 +40,174 @@ def assemble(journal: Path, config: str = "") -> Record:
             raise DataFormatError(
                 f"{journal}:{number}: broken event {event['event']!r}: {what}"
             ) from error
-    if not assembly.start:
+        size = end
+    if not assembly.run:
         raise NotBegunError(f"{journal}: no start event, so there is nothing to report yet")
-    return assembly.record(config, size)
+    return Contents({**assembly.values(), "run/config": config}, assembly.arrays, size)
 
 
 class _Assembly:
     def __init__(self) -> None:
-        self.start: dict[str, Any] = {}
-        self.started = ""
-        self.steps: dict[str, list[Any]] = {
-            name: [] for name in ("index", "epoch", "loss", "isolated", "speed", "d_speed")
-        }
-        self.epochs: list[dict[str, Any]] = []
-        self.scores: dict[tuple[str, str], dict[str, float]] = {}
+        self.run: dict[str, Any] = {}
         self.arrays: dict[str, Floats] = {}
-        self.warnings: list[str] = []
-        self.status: RunStatus = "unfinished"
-        self.stop_reason = ""
-        self.seconds = _NAN
-        self.result: dict[str, Any] = {}
+        self._steps: list[dict[str, Any]] = []
+        self._epochs: list[dict[str, Any]] = []
+        self._scores: dict[tuple[str, str, str], float] = {}
+        self._warnings: list[str] = []
+        self._reached = 0
         self._resumed = False
 
     def add(self, event: Mapping[str, Any]) -> None:
         """Take in one event; kinds of a later version or of a plugin are passed over."""
-        handlers: dict[str, Callable[[Mapping[str, Any]], None]] = {
-            "start": self._on_start,
-            "steps": self._on_steps,
-            "epoch": self._on_epoch,
-            "scores": self._on_scores,
-            "array": self._on_array,
-            "warning": lambda event: self.warnings.append(str(event["text"])),
-            "stop": self._on_stop,
-            "end": self._on_end,
-        }
         kind = event["event"]
-        if kind in handlers:
-            if kind != "start" and not self.start:
+        handler = getattr(self, f"_on_{kind}", None)
+        if handler is not None:
+            if kind != "start" and not self.run:
                 raise ValueError("it comes before the start event")
-            handlers[kind](event)
+            handler(event)
+
+    def values(self) -> dict[str, Any]:
+        """Return what was taken in, by the paths of the schema."""
+        scores = [(*names, value) for names, value in self._scores.items()]
+        columns = zip(*scores, strict=True) if scores else ((), (), (), ())
+        return {
+            **{f"run/{name}": value for name, value in self.run.items()},
+            "run/warnings": tuple(self._warnings),
+            **self._columns("step", self._steps),
+            **self._columns("epoch", self._epochs),
+            **_metrics("train", self._epochs),
+            **_metrics("validation", self._epochs),
+            **dict(zip(_SCORES, columns, strict=True)),
+        }
+
+    def _columns(self, group: str, parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return the arrays of all parts, one behind the other."""
+        parts = [self._part(group, 0, {}), *parts]
+        return {
+            field.path: np.concatenate([part[name] for part in parts])
+            for name, field in _fields_of(group).items()
+        }
+
+    def _part(self, group: str, count: int, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return arrays of so many steps or epochs; what is absent is NaN or 0."""
+        part = {}
+        for name, field in _fields_of(group).items():
+            absent = [_NAN if field.dtype == "float64" else 0] * count
+            if "modality" in field.axes:
+                given = values.get(name) or {}
+                columns = [given.get(m, absent) for m in self.run["modalities"]]
+                arrays = [_array(column, field.dtype, count) for column in columns]
+                part[name] = np.stack(arrays, axis=1)
+            else:
+                part[name] = _array(values.get(name, absent), field.dtype, count)
+        return part
 
     def _on_start(self, event: Mapping[str, Any]) -> None:
-        facts = {
-            **{key: str(event[key]) for key in ("recipe", "dataset", "architecture", "strategy")},
-            **{key: int(event[key]) for key in ("seed", "epochs", "batch_size")},
-            "modalities": _names(event["modalities"]),
+        names = ("recipe", "dataset", "architecture", "strategy", "fingerprint")
+        modalities, steps_per_epoch = _names(event["modalities"]), event.get("steps_per_epoch")
+        self._resumed = bool(self.run)
+        if self._resumed and modalities != self.run["modalities"]:
+            raise ValueError(f"modalities {modalities} differ from the first start's")
+        self.run = {
+            **{name: str(event[name]) for name in names},
+            **{name: _integer(event[name]) for name in ("seed", "epochs", "batch_size")},
+            **{name: _object(event.get(name)) for name in ("notes", "data")},
+            **{name: str(event.get(name, "")) for name in ("data_order", "initial_weights")},
+            "modalities": modalities,
             "classes": _names(event["classes"]),
-            "fingerprint": str(event["fingerprint"]),
-            "steps_per_epoch": _integer_or_none(event.get("steps_per_epoch")),
-            "notes": dict(event.get("notes") or {}),
-            "data": dict(event.get("data") or {}),
-            "data_order": str(event.get("data_order", "")),
-            "initial_weights": str(event.get("initial_weights", "")),
+            "steps_per_epoch": _integer(-1 if steps_per_epoch is None else steps_per_epoch),
+            "started": self.run.get("started") or str(event.get("time", "")),
+            "status": "unfinished",
+            "stop_reason": "",
+            "seconds": _NAN,
+            "result": "{}",
         }
-        if self.start and facts["modalities"] != self.start["modalities"]:
-            raise ValueError(f"modalities {facts['modalities']} differ from the first start's")
-        self._resumed = bool(self.start)
-        self.started = self.started or str(event.get("time", ""))
-        self.start = facts
-        self.status, self.stop_reason, self.seconds, self.result = "unfinished", "", _NAN, {}
 
     def _on_steps(self, event: Mapping[str, Any]) -> None:
-        first, loss = int(event["first"]), _floats(event["loss"])
-        count = len(loss)
-        modalities = self.start["modalities"]
-        speeds = event.get("learning_speed") or {}
-        told: dict[str, Sequence[Any] | Floats] = {
-            "index": range(first, first + count),
-            "epoch": [int(event["epoch"])] * count,
-            "loss": loss,
-            "isolated": [int(branch) for branch in event["isolated"]],
-            "speed": np.stack([_floats(speeds.get(m), count) for m in modalities], axis=1),
-            "d_speed": _floats(event.get("d_speed"), count),
-        }
-        if any(len(values) != count for values in told.values()):
-            raise ValueError(f"expected {count} values in every list, as in loss")
-        if not all(-1 <= branch < len(modalities) for branch in told["isolated"]):
-            raise ValueError(f"isolated must lie in -1..{len(modalities) - 1}")
-        self._rewind(first)
-        for name, values in told.items():
-            self.steps[name].extend(values)
-
-    def _rewind(self, first: int) -> None:
-        keep = bisect_left(self.steps["index"], first)
-        for values in self.steps.values():
-            del values[keep:]
-        self.epochs = [epoch for epoch in self.epochs if epoch["step"] <= first]
+        first, count = int(event["first"]), int(np.size(event["loss"]))
+        numbers = {"index": range(first, first + count), "epoch": [event["epoch"]] * count}
+        steps = self._part("step", count, {**event, **numbers, "isolated": event["isolated"]})
+        branches = len(self.run["modalities"])
+        if ((steps["isolated"] < -1) | (steps["isolated"] >= branches)).any():
+            raise ValueError(f"isolated must lie in -1..{branches - 1}")
+        if first < self._reached:
+            self._steps = [
+                {name: values[part["index"] < first] for name, values in part.items()}
+                for part in self._steps
+            ]
+            self._epochs = [epoch for epoch in self._epochs if epoch["step"] <= first]
         if self._resumed:
             # Weights that learnt further are no longer those that were scored.
-            self.scores, self.arrays, self._resumed = {}, {}, False
+            self._scores, self.arrays, self._resumed = {}, {}, False
+        self._steps.append(steps)
+        self._reached = first + count
 
     def _on_epoch(self, event: Mapping[str, Any]) -> None:
-        index, modalities = int(event["epoch"]), self.start["modalities"]
-        speeds, counts = event.get("learning_speed") or {}, event.get("rebalancing_steps") or {}
-        told = {
-            "index": index,
-            "step": int(event["step"]),
-            "seconds": _number(event.get("seconds")),
-            "selected": bool(event.get("selected", False)),
-            "speed": [_number(speeds.get(m)) for m in modalities],
-            "d_speed": _number(event.get("d_speed")),
-            "counts": [int(counts.get(m, 0)) for m in modalities],
-            "train": _numbers(event.get("train") or {}),
-            "validation": _numbers(event.get("validation") or {}),
-        }
-        self.epochs = [epoch for epoch in self.epochs if epoch["index"] < index]
-        self.epochs.append(told)
+        numbers = {"index": event["epoch"], "step": event["step"]}
+        epoch = self._part("epoch", 1, {**event, **numbers})
+        epoch |= {split: _numbers(event.get(split) or {}) for split in ("train", "validation")}
+        self._epochs = [part for part in self._epochs if part["index"] < epoch["index"]]
+        self._epochs.append(epoch)
 
     def _on_scores(self, event: Mapping[str, Any]) -> None:
-        place = str(event["split"]), str(event["weights"])
-        self.scores.setdefault(place, {}).update(_numbers(event["values"]))
+        split, weights = str(event["split"]), str(event["weights"])
+        for name, value in _numbers(event["values"]).items():
+            self._scores[split, weights, name] = value
 
     def _on_array(self, event: Mapping[str, Any]) -> None:
         if not event["name"]:
             raise ValueError("the name is empty")
         self.arrays[str(event["name"])] = np.asarray(event["values"], np.float64)
 
+    def _on_warning(self, event: Mapping[str, Any]) -> None:
+        self._warnings.append(str(event["text"]))
+
     def _on_stop(self, event: Mapping[str, Any]) -> None:
-        self.status, self.stop_reason = "interrupted", str(event.get("reason", ""))
+        self.run |= {"status": "interrupted", "stop_reason": str(event.get("reason", ""))}
 
     def _on_end(self, event: Mapping[str, Any]) -> None:
-        self.status, self.seconds = "finished", _number(event.get("seconds"))
-        self.result = dict(event.get("result") or {})
-
-    def record(self, config: str, size: int) -> Record:
-        """Return what was taken in."""
-        return Record(
-            **self.start,
-            started=self.started,
-            history=History(self._steps(), self._epochs()),
-            scores=self.scores,
-            arrays=self.arrays,
-            config=config,
-            status=self.status,
-            stop_reason=self.stop_reason,
-            seconds=self.seconds,
-            # through text, as the file does, so that both ways give the same record
-            result=json.loads(json.dumps(self.result)),
-            warnings=tuple(self.warnings),
-            journal_bytes=size,
-        )
-
-    def _steps(self) -> Steps:
-        columns = self.steps
-        return Steps(
-            index=np.array(columns["index"], np.int64),
-            epoch=np.array(columns["epoch"], np.int64),
-            loss=np.array(columns["loss"], np.float64),
-            isolated=np.array(columns["isolated"], np.int64),
-            learning_speed=self._by_modality(columns["speed"], np.float64),
-            d_speed=np.array(columns["d_speed"], np.float64),
-        )
-
-    def _epochs(self) -> Epochs:
-        def column(name: str) -> list[Any]:
-            return [epoch[name] for epoch in self.epochs]
-
-        return Epochs(
-            index=np.array(column("index"), np.int64),
-            step=np.array(column("step"), np.int64),
-            seconds=np.array(column("seconds"), np.float64),
-            selected=np.array(column("selected"), np.bool_),
-            learning_speed=self._by_modality(column("speed"), np.float64),
-            d_speed=np.array(column("d_speed"), np.float64),
-            rebalancing_steps=self._by_modality(column("counts"), np.int64),
-            train=_metrics(column("train")),
-            validation=_metrics(column("validation")),
-        )
-
-    def _by_modality(self, rows: list[Any], dtype: type) -> Any:
-        # The reshape gives an empty history its modality axis.
-        return np.array(rows, dtype).reshape(len(rows), len(self.start["modalities"]))
+        seconds, result = float(event["seconds"]), _object(event.get("result"))
+        self.run |= {"status": "finished", "seconds": seconds, "result": result}
 
 
-def _metrics(rows: Sequence[Mapping[str, float]]) -> dict[str, Floats]:
-    """Turn one mapping per epoch into one (epoch,) array per name."""
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: np.array([row.get(name, _NAN) for row in rows], np.float64) for name in names}
+def _fields_of(group: str) -> dict[str, Field]:
+    """Return the fields with a value per step or epoch, or one per modality of it, by name."""
+    return {
+        field.path.removeprefix(f"{group}/"): field
+        for field in FIELDS
+        if field.axes in ((group,), (group, "modality"))
+    }
 
 
-def _floats(values: Any, count: int | None = None) -> Floats:
-    """Return (step,) floats with null as NaN; a missing list is `count` undefined values."""
-    if values is None and count is not None:
-        return np.full(count, _NAN)
-    array = np.asarray(values, np.float64)
-    if array.ndim != 1 or (count is not None and len(array) != count):
-        raise ValueError(f"expected a list of {count or 'some'} numbers, got {values!r:.60}")
+def _metrics(split: str, epochs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the names of the metrics of a split, and their values, (epoch, metric)."""
+    names = tuple(dict.fromkeys(name for epoch in epochs for name in epoch[split]))
+    rows = [[epoch[split].get(name, _NAN) for name in names] for epoch in epochs]
+    table = np.array(rows, np.float64).reshape(len(epochs), len(names))
+    return {f"epoch/{split}_names": names, f"epoch/{split}": table}
+
+
+def _array(values: Any, dtype: str, count: int) -> Any:
+    """Return (count,) values with null as NaN."""
+    array = np.atleast_1d(np.asarray(values, dtype))
+    if array.shape != (count,):
+        raise ValueError(f"expected a list of {count} numbers, received {values!r:.60}")
     return array
 
 
-def _number(value: Any) -> float:
-    return _NAN if value is None else float(value)
+def _integer(value: Any) -> int:
+    return int(_array(value, "int64", 1)[0])
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:
-    return {str(name): _number(value) for name, value in values.items()}
+    return {str(name): _NAN if v is None else float(v) for name, v in values.items()}
 
 
 def _names(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list):
-        raise TypeError(f"expected a list of names, got {values!r:.60}")
+        raise TypeError(f"expected a list of names, received {values!r:.60}")
     return tuple(str(value) for value in values)
 
 
-def _integer_or_none(value: Any) -> int | None:
-    return None if value is None else int(value)
+def _object(values: Any) -> str:
+    return json.dumps(dict(values or {}))

@@ -4,9 +4,7 @@ Every line reaches the operating system in one write, so a run that is killed le
 one torn line, the last; it has no newline and both reader and writer leave it out.
 """
 
-import errno
 import json
-import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -15,6 +13,7 @@ from typing import Any
 
 from mmbal.errors import DataFormatError, MmbalError, attempting
 from mmbal.files.locking import try_lock
+from mmbal.files.plain_json import to_json
 
 # After these events a power failure must not cost what was learnt so far.
 DURABLE_EVENTS = frozenset({"start", "epoch", "scores", "stop", "end"})
@@ -36,7 +35,7 @@ class Journal:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             self._refuse_another_writer()
-            self._cut(whole_size(self.path))
+            os.ftruncate(self._file, whole_size(self.path))
         except BaseException:
             self.close()
             raise
@@ -57,17 +56,17 @@ class Journal:
             MmbalError: the line could not be written (such as a full disk); the file is as
                 it was before.
         """
-        text = json.dumps(_plain(event), separators=(",", ":"), allow_nan=False)
-        line = text.encode("ascii") + b"\n"
+        line = to_json(event, separators=(",", ":")).encode("ascii") + b"\n"
         before = self.size
         with attempting(f"write {self.path}"):
             try:
-                _write_all(self._file, line)
+                while line:
+                    line = line[os.write(self._file, line) :]
                 if event.get("event") in DURABLE_EVENTS:
-                    _synchronise(self._file)
+                    os.fsync(self._file)
             except OSError:
                 with suppress(OSError):
-                    self._cut(before)
+                    os.ftruncate(self._file, before)
                 raise
 
     def close(self) -> None:
@@ -81,10 +80,6 @@ class Journal:
         if not try_lock(self._file) or not os.fstat(self._file).st_nlink:
             raise MmbalError(f"{self.path}: another process is writing this run")
 
-    def _cut(self, size: int) -> None:
-        if self.size > size:
-            os.ftruncate(self._file, size)
-
 
 def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """Yield the events of a journal in order, leaving out a torn last line.
@@ -94,26 +89,19 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
             with file:line.
         MmbalError: the file cannot be read.
     """
-    for _, event in numbered_events(path):
+    for _, _, event in numbered_events(path):
         yield event
 
 
-def numbered_events(
-    path: str | os.PathLike[str], size: int | None = None
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number from 1, event); see `read_journal`.
-
-    Args:
-        path: the journal.
-        size: bytes to read at most, the end of a whole line; None for all of them.
-    """
+def numbered_events(path: str | os.PathLike[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:
+    """Yield (line number from 1, bytes up to its end, event); see `read_journal`."""
+    size = 0
     with attempting(f"read {path}"), Path(path).open("rb") as file:
-        read = 0
         for number, line in enumerate(file, start=1):
-            read += len(line)
-            if not line.endswith(b"\n") or (size is not None and read > size):
+            if not line.endswith(b"\n"):
                 return
-            yield number, _parse(line, f"{path}:{number}")
+            size += len(line)
+            yield number, size, _parse(line, f"{path}:{number}")
 
 
 def whole_size(path: str | os.PathLike[str]) -> int:
@@ -134,32 +122,3 @@ def _parse(line: bytes, place: str) -> dict[str, Any]:
     if not isinstance(event, dict) or not isinstance(event.get("event"), str):
         raise DataFormatError(f'{place}: expected an object with the text "event"')
     return event
-
-
-def _plain(value: Any) -> Any:
-    """Return what JSON can hold; NumPy is told by its `tolist`, so it need not be imported."""
-    if hasattr(value, "tolist"):
-        value = value.tolist()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    return value
-
-
-def _write_all(file: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(file, view) :]
-
-
-def _synchronise(file: int) -> None:
-    try:
-        os.fsync(file)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # a pipe or an odd file system
-            raise

@@ -1,7 +1,7 @@
 """A run as plain values and NumPy arrays. Undefined numbers are NaN."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -55,8 +55,8 @@ class Epochs:
     learning_speed: Floats
     d_speed: Floats
     rebalancing_steps: Integers
-    train: Mapping[str, Floats] = field(default_factory=dict)
-    validation: Mapping[str, Floats] = field(default_factory=dict)
+    train: Mapping[str, Floats]
+    validation: Mapping[str, Floats]
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,16 @@ class Record:
     fingerprint: str
     started: str
     history: History
-    scores: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
-    arrays: Mapping[str, Floats] = field(default_factory=dict)
-    config: str = ""
-    status: RunStatus = "unfinished"
-    stop_reason: str = ""
-    seconds: float = float("nan")
-    result: Mapping[str, Any] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    notes: Mapping[str, Any] = field(default_factory=dict)
-    data: Mapping[str, Any] = field(default_factory=dict)
-    initial_weights: str = ""
-    data_order: str = ""
-    journal_bytes: int = 0
+    scores: Mapping[tuple[str, str], Mapping[str, float]]
+    arrays: Mapping[str, Floats]
+    config: str
+    status: RunStatus
+    stop_reason: str
+    seconds: float
+    result: Mapping[str, Any]
+    warnings: tuple[str, ...]
+    notes: Mapping[str, Any]
+    data: Mapping[str, Any]
+    initial_weights: str
+    data_order: str
+    journal_bytes: int

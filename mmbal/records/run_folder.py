@@ -9,9 +9,9 @@ from typing import Any, Literal
 from mmbal.errors import DataFormatError, MmbalError, attempting
 from mmbal.records.assembly import assemble
 from mmbal.records.journal import Journal, read_journal, whole_size
-from mmbal.records.reader import read_record
 from mmbal.records.record import Record
-from mmbal.records.writer import write_record
+from mmbal.records.record_file import read_record, record_of, write_record
+from mmbal.records.schema import Contents
 
 Status = Literal["absent", "foreign", "claimed", "unfinished", "resumable", "finished"]
 
@@ -101,22 +101,27 @@ class RunFolder:
                 reason = "older than the journal"
             except DataFormatError as error:
                 reason = str(error)
-        record = self.assemble()
+        contents = self._assemble()
         try:
-            write_record(record, self.record)
+            write_record(contents, self.record)
         except MmbalError as error:
             notice(f"reading {self.journal} alone: {error}")
         else:
             notice(f"rebuilt {self.record} from the journal ({reason})")
-        return record
+        return record_of(contents)
 
-    def assemble(self) -> Record:
-        """Return the record as journal and configuration tell it, writing nothing.
+    def consolidate(self) -> None:
+        """Write the record from journal and configuration.
+
+        Killed at any moment, it leaves the old record or none; the journal is never touched.
 
         Raises:
             DataFormatError: the journal is broken; the message starts with file:line.
-            MmbalError: there is no journal, or a file cannot be read.
+            MmbalError: there is no journal, or a file cannot be read or written.
         """
+        write_record(self._assemble(), self.record)
+
+    def _assemble(self) -> Contents:
         if not self.journal.is_file():
             raise MmbalError(
                 f"no run in {self.path}: expected {self.journal.name}, which `mmbal run` writes"
@@ -125,16 +130,6 @@ class RunFolder:
         with attempting(f"read {self.config}"), suppress(FileNotFoundError):
             config = self.config.read_text(encoding="utf-8", errors="backslashreplace")
         return assemble(self.journal, config)
-
-    def consolidate(self) -> None:
-        """Write the record from journal and configuration.
-
-        Killed at any moment, it leaves the old record or none; the journal is never touched.
-
-        Raises:
-            MmbalError: as `assemble`, or the record cannot be written.
-        """
-        write_record(self.assemble(), self.record)
 
     @contextmanager
     def claim(self, *, resume: bool = False) -> Iterator[Journal]:

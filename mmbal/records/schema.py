@@ -1,6 +1,8 @@
 """What `record.h5` holds: one table, from which files are written, checked and documented."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 FORMAT = "mmbal-record"
 VERSION = 1
@@ -26,6 +28,20 @@ class Field:
     units: str
     description: str
     default: str | None = None
+
+
+class Contents(NamedTuple):
+    """What a `record.h5` holds.
+
+    Attributes:
+        values: by the paths of `FIELDS`, of the types and axes that they name.
+        arrays: by name, of any shape.
+        journal_bytes: bytes of the journal it was built from.
+    """
+
+    values: Mapping[str, Any]
+    arrays: Mapping[str, Any]
+    journal_bytes: int
 
 
 ATTRIBUTES = {

@@ -41,7 +41,10 @@ def open_strategy(
         return tf.distribute.get_strategy()
     if distribute == "multiworker":
         cluster = _cluster()
-        _meet_the_others(cluster, wait, notice)
+        spec = cluster.cluster_spec()
+        own = spec.task_address(cluster.task_type, cluster.task_id)
+        hosts = [host for job in spec.jobs for host in spec.job_tasks(job)]
+        meet(own, [host for host in hosts if host != own], wait, notice)
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=cluster)
     gpus = tf.config.list_logical_devices("GPU")
     devices = gpus or tf.config.list_logical_devices("CPU")
@@ -68,17 +71,6 @@ def _cluster() -> tf.distribute.cluster_resolver.ClusterResolver:
     )
 
 
-def _meet_the_others(
-    cluster: tf.distribute.cluster_resolver.ClusterResolver,
-    wait: float,
-    notice: Callable[[str], None],
-) -> None:
-    spec = cluster.cluster_spec()
-    own = spec.task_address(cluster.task_type, cluster.task_id)
-    hosts = [host for job in spec.jobs for host in spec.job_tasks(job)]
-    meet(own, [host for host in hosts if host != own], wait, notice)
-
-
 def _split_cpu(count: int) -> None:
     cpus = tf.config.list_physical_devices("CPU")
     parts = [tf.config.LogicalDeviceConfiguration() for _ in range(count)]
@@ -102,7 +94,8 @@ def _check_tf_config(text: str) -> None:
         hosts = [h for kind in ("chief", "worker") for h in value["cluster"].get(kind, [])]
         task = value["task"]
         known = 0 <= int(task["index"]) < len(value["cluster"][task["type"]])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise MmbalError(f"TF_CONFIG must be like {legal}, received {text!r}") from error
-    if not known or not hosts or not all(":" in host for host in hosts):
+        valid = known and hosts and all(":" in host for host in hosts)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        valid = False
+    if not valid:
         raise MmbalError(f"TF_CONFIG must be like {legal}, received {text!r}")

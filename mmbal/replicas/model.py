@@ -35,9 +35,15 @@ class ReplicatedModel(keras.Model):
         self._distribute_strategy = None  # where Keras keeps the strategy it would use
         self._shared_out = shared_out
 
-    def compile(self, *args: Any, **options: Any) -> None:
-        """Configure training as `keras.Model.compile` does."""
-        super().compile(*args, **options)
+    def compile(self, optimizer: Any = "rmsprop", **options: Any) -> None:
+        """Configure training as `keras.Model.compile` does.
+
+        Raises:
+            ValueError: TensorFlow or Keras cannot run one of the arguments on several replicas.
+        """
+        if self.replicas.count > 1:
+            self._refuse_unable(optimizer, options)
+        super().compile(optimizer, **options)
         self._read_metrics = None  # it may be others now
 
     def share(self, data: Any) -> tuple[Any, tf.Tensor]:
@@ -77,14 +83,7 @@ class ReplicatedModel(keras.Model):
         results: dict[str, tf.Tensor] = self._read_metrics()
         return results
 
-    def refuse_on_replicas(self, optimizer: Any, options: Mapping[str, Any]) -> None:
-        """Check the arguments of `compile`.
-
-        Raises:
-            ValueError: TensorFlow or Keras cannot run one of them on several replicas.
-        """
-        if self.replicas.count == 1:
-            return
+    def _refuse_unable(self, optimizer: Any, options: Mapping[str, Any]) -> None:
         given = {name: options.get(name, only) for name, only in EXECUTION.items()}
         given |= {name: getattr(optimizer, name, None) for name in CONDITIONAL}
         for name, value in given.items():

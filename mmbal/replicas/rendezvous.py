@@ -25,20 +25,20 @@ def meet(
     Raises:
         MmbalError: a host did not come in time, or the port is in use.
     """
-    missing, deadline = list(others), time.monotonic() + wait
-    told = False
+    deadline = time.monotonic() + wait
     with closing(_listen(own)):
-        while missing := [host for host in missing if not _answers(host)]:
+        missing = [host for host in others if not _answers(host)]
+        if missing:
+            notice(f"waiting for the workers at {', '.join(missing)}")
+        while missing:
             if time.monotonic() > deadline:
                 raise MmbalError(
                     f"no worker at {', '.join(missing)} within {wait:g} seconds; start one "
                     "process per entry of the cluster, each able to reach the others' ports "
                     "(worker_wait sets the seconds)"
                 )
-            if not told:
-                notice(f"waiting for the workers at {', '.join(missing)}")
-                told = True
             time.sleep(PAUSE)
+            missing = [host for host in missing if not _answers(host)]
 
 
 def _listen(own: str) -> socket.socket:

@@ -67,15 +67,15 @@ class Replicas:
 
     def any(self, here: bool) -> bool:
         """Return whether it holds on any host; all must ask at the same moment."""
-        return here if self.workers == 1 else self._sum_over_all(int(here)) > 0
+        return self._sum_over_all(int(here)) > 0
 
     def agree(self, number: int) -> bool:
         """Return whether all hosts name the same number; all must ask at the same moment."""
-        if self.workers == 1:
-            return True
         return self._sum_over_all(number) == number * self.count
 
     def _sum_over_all(self, number: int) -> int:
+        if self.workers == 1:
+            return number * self.count
         if self._total is None:
             # Only what lies on a replica's own device can be summed.
             self._total = self.compiled(lambda each: global_sum(tf.identity(each)))

@@ -18,7 +18,7 @@ from mmbal.experiment.fitting import Fitting, Run
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
 from mmbal.progress import SilentProgress
-from mmbal.records.checkpoint_store import Checkpoint, Generations
+from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas

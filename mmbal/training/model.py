@@ -100,7 +100,6 @@ class BalancedModel(ReplicatedModel):
             ValueError: the loss takes probabilities, or something is asked for that several
                 replicas cannot do, such as XLA.
         """
-        self.refuse_on_replicas(optimizer, options)
         # Keras would make this metric in the first step, which TensorFlow then traces twice.
         with self.replicas.scope():
             metrics = [LogitAccuracy(m) if m == "accuracy" else m for m in metrics]

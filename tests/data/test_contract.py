@@ -1,4 +1,4 @@
-"""The dataset contract: examples by index, from arrays and from streams."""
+"""The dataset contract: examples by index and from arrays."""
 
 import numpy as np
 import pytest
@@ -97,42 +97,6 @@ class TestFromArrays:
         examples = Examples.from_arrays({"a": np.zeros((1000, 100))}, np.zeros(1000, int))
         graph = tf.function(examples.read).get_concrete_function(tf.TensorSpec((), tf.int64)).graph
         assert graph.as_graph_def().ByteSize() < 10_000
-
-
-class TestFromDataset:
-    def test_the_stream_is_read_once(self):
-        reads = tf.Variable(0)
-
-        def count(inputs, label):
-            reads.assign_add(1)
-            return inputs, label
-
-        stream = tf.data.Dataset.from_tensor_slices((INPUTS, LABELS)).map(count)
-        examples = Examples.from_dataset(stream)
-        assert collect(examples.dataset()) == collect(examples.dataset()) == ROWS
-        assert int(reads) == len(examples) == 4
-
-    def test_a_stream_of_unknown_length_may_be_long(self):
-        numbers = tf.data.Dataset.range(5000).filter(lambda x: x % 2 == 0)
-        examples = Examples.from_dataset(numbers.map(lambda x: ({"a": [x]}, x)))
-        assert len(examples) == 2500
-        inputs, label = examples.read(tf.constant(1500, tf.int64))
-        assert (inputs["a"].numpy().tolist(), int(label)) == ([3000], 3000)
-
-    @pytest.mark.parametrize(
-        ("change", "message"),
-        [
-            (lambda rows: rows.repeat(), "for ever"),
-            (lambda rows: rows.take(0), "at least one example"),
-            (lambda rows: rows.map(lambda inputs, label: inputs), "must be"),
-            (lambda rows: rows.map(lambda inputs, label: (inputs["a"], label)), "must be"),
-            (lambda rows: rows.batch(2), "labels must be"),
-        ],
-    )
-    def test_other_streams_are_refused(self, change, message):
-        rows = tf.data.Dataset.from_tensor_slices((INPUTS, LABELS))
-        with pytest.raises(ValueError, match=message):
-            Examples.from_dataset(change(rows))
 
 
 def test_examples_are_varied_by_one_of_two_ways_only():

@@ -7,7 +7,7 @@ import tomlkit
 from click.testing import CliRunner
 
 from mmbal.cli import cli
-from mmbal.records.reader import read_record
+from mmbal.records.record_file import read_record
 
 KEYS = {
     "run", "recipe", "dataset", "architecture", "strategy", "seed", "epochs", "steps", "test",

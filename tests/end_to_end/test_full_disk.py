@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from mmbal.records.checkpoint_store import Generations
-from mmbal.records.reader import read_record
+from mmbal.records.checkpoint import Generations
+from mmbal.records.record_file import read_record
 
 pytestmark = pytest.mark.deep
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from mmbal.cli import cli
 from mmbal.records.journal import read_journal
-from mmbal.records.reader import read_record
+from mmbal.records.record_file import read_record
 
 EPOCHS, STEPS = 12, 6  # an epoch of 180 examples by 32
 DRAW = random.Random(0)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from mmbal.records.reader import read_record
+from mmbal.records.record_file import read_record
 
 pytestmark = pytest.mark.deep
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mmbal.records.reader import read_record
+from mmbal.records.record_file import read_record
 from mmbal.records.run_folder import RunFolder
 
 STEPS = 6  # an epoch of 180 examples by 32

@@ -13,8 +13,7 @@ from mmbal.experiment import run
 from mmbal.experiment.checkpoints import Checkpoints, Position
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.progress import SilentProgress
-from mmbal.records.checkpoint import Checkpoint
-from mmbal.records.checkpoint_store import Generations
+from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.training.guard import NonFiniteError
 
 STEPS = 5

@@ -14,8 +14,8 @@ from mmbal.errors import MmbalError
 from mmbal.experiment.fitting import Fitting, Run
 from mmbal.options import Options
 from mmbal.progress import SilentProgress
-from mmbal.records.checkpoint_store import Generations
-from mmbal.records.reader import read_record
+from mmbal.records.checkpoint import Generations
+from mmbal.records.record_file import read_record
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Provenance
 from mmbal.replicas.sums import Replicas

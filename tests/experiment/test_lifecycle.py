@@ -13,7 +13,7 @@ from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment import evaluate, run
 from mmbal.experiment.lifecycle import _written
 from mmbal.progress import SilentProgress
-from mmbal.records.reader import read_record
+from mmbal.records.record_file import read_record
 from mmbal.records.run_folder import RunFolder
 
 KEYS = {

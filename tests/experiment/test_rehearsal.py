@@ -22,7 +22,7 @@ from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.options import Options
 from mmbal.progress import SilentProgress
-from mmbal.records.checkpoint_store import Generations
+from mmbal.records.checkpoint import Generations
 from mmbal.records.journal import read_journal
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance

@@ -14,7 +14,7 @@ from mmbal import Component
 from mmbal.errors import Interrupted
 from mmbal.experiment import run
 from mmbal.options import Options
-from mmbal.records.checkpoint_store import Generations
+from mmbal.records.checkpoint import Generations
 from mmbal.records.journal import read_journal
 from mmbal.registry.catalogue import Provenance
 from mmbal.strategies.context import SamplerPlan

@@ -5,7 +5,7 @@ import pytest
 from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment import run
 from mmbal.experiment.observers import JournalWriter
-from mmbal.records.reader import read_record
+from mmbal.records.record_file import read_record
 
 # Nothing gets better by nine tenths: the rate falls after every second epoch but the first.
 PLATEAU = {"monitor": "loss", "relative": 0.9, "factor": 0.5, "patience": 2}

@@ -9,13 +9,14 @@ import pytest
 from mmbal.errors import DataFormatError
 from mmbal.records.assembly import assemble
 from mmbal.records.record import Record
+from mmbal.records.record_file import record_of
 
 Events = list[dict[str, Any]]
 WriteRun = Callable[..., Path]
 
 
 def assemble_events(write_run: WriteRun, events: Events) -> Record:
-    return assemble(write_run(events=events) / "journal.jsonl")
+    return record_of(assemble(write_run(events=events) / "journal.jsonl"))
 
 
 def test_takes_in_every_event(write_run: WriteRun, events: Events) -> None:
@@ -54,6 +55,20 @@ def test_a_resumed_run_replaces_what_it_tells_again(write_run: WriteRun, events:
     assert (record.status, record.epochs, record.scores) == ("unfinished", 3, {})
 
 
+def test_a_finished_run_may_be_scored_again(write_run: WriteRun, events: Events) -> None:
+    later = {
+        "event": "scores", "split": "test", "weights": "selected",
+        "values": {"accuracy": 0.5, "probe/gray": 0.25},
+    }  # fmt: skip
+
+    record = assemble_events(write_run, [*events, later])
+
+    assert (record.status, record.seconds) == ("finished", 3.5)
+    assert record.scores["test", "selected"]["accuracy"] == 0.5
+    assert record.scores["test", "selected"]["probe/gray"] == 0.25
+    assert record.scores["test", "selected"]["d_util"] == -0.5
+
+
 def test_metrics_may_come_and_go_between_epochs(write_run: WriteRun, events: Events) -> None:
     del events[6]["validation"]["accuracy/gray"]
     events[6]["validation"]["loss"] = 1.0
@@ -83,10 +98,11 @@ def test_an_interrupt_is_told_from_a_kill(write_run: WriteRun, events: Events) -
 @pytest.mark.parametrize(
     ("index", "changes", "problem"),
     [
-        (1, {"isolated": [-1]}, "expected 4 values"),
+        (0, {"epochs": 2**70}, "too large"),
+        (1, {"isolated": [-1]}, "expected a list of 4 numbers"),
         (1, {"isolated": [-1, -1, -1, 2]}, r"-1\.\.1"),
         (1, {"d_speed": [0.0]}, "expected a list of 4 numbers"),
-        (1, {"loss": 3.0}, "expected a list"),
+        (1, {"loss": 3.0}, "expected a list of 1 numbers"),
         (1, {"first": None}, "int"),
         (2, {"rebalancing_steps": [1]}, "get"),
         (7, {"values": {"accuracy": "high"}}, "high"),

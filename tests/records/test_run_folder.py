@@ -12,7 +12,7 @@ import pytest
 
 import mmbal
 from mmbal.errors import DataFormatError, MmbalError
-from mmbal.records.reader import read_record
+from mmbal.records.record_file import read_record
 from mmbal.records.run_folder import RunFolder
 
 WriteRun = Callable[..., Path]
@@ -73,7 +73,7 @@ class TestOpen:
     @pytest.mark.parametrize("place", [".", "absent"])
     def test_no_run_says_what_was_expected(self, tmp_path: Path, place: str) -> None:
         run = RunFolder(tmp_path / place)
-        for read in (run.open, run.assemble, run.consolidate):
+        for read in (run.open, run.consolidate):
             with pytest.raises(MmbalError, match=r"no run in .*: expected journal\.jsonl"):
                 read()
 

@@ -5,7 +5,6 @@ import h5py
 
 from mmbal.records.run_folder import RunFolder
 from mmbal.records.schema import ARRAYS, ATTRIBUTES, FIELDS, schema_markdown
-from mmbal.records.writer import contents_of
 
 
 def test_files_hold_what_the_schema_says_and_nothing_else(write_run: Callable[..., Path]) -> None:
@@ -30,13 +29,6 @@ def test_files_hold_what_the_schema_says_and_nothing_else(write_run: Callable[..
                 assert dataset.dtype == field.dtype
             if field is not ARRAYS:
                 assert dataset.ndim == len(field.axes)
-
-
-def test_the_writer_fills_exactly_the_table(write_run: Callable[..., Path]) -> None:
-    contents = contents_of(RunFolder(write_run()).open())
-
-    assert list(contents) != []
-    assert set(contents) == {field.path for field in FIELDS}
 
 
 def test_the_documentation_has_a_row_for_every_dataset() -> None:

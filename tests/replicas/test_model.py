@@ -39,7 +39,7 @@ def test_one_device_is_keras_own_way():
     model = ReplicatedModel("plain")
     assert model.replicas.count == 1
     assert model.distribute_strategy.num_replicas_in_sync == 1
-    model.refuse_on_replicas("sgd", {"steps_per_execution": 9, "jit_compile": True})
+    model.compile("sgd", steps_per_execution=9, jit_compile=True)
     rows, whole = model.share(tf.constant([[1.0], [2.0]]))
     assert rows.shape == (2, 1)
     assert whole

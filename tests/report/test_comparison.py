@@ -20,7 +20,7 @@ def read_run(write_run: Callable[..., Path], events: list[dict[str, Any]]) -> Re
         events[7]["values"]["accuracy"] = accuracy
         return RunFolder(
             write_run(name, [{**events[0], **changes}, *events[1:]], config=config)
-        ).assemble()
+        ).open()
 
     return read
 
@@ -78,7 +78,7 @@ def test_runs_without_scores_and_repeated_seeds_are_remarked(
     records = {
         "a": read_run("a", 0.5),
         "b": read_run("b", 0.5),
-        "killed": RunFolder(write_run("killed", events[:3])).assemble(),
+        "killed": RunFolder(write_run("killed", events[:3])).open(),
     }
     comparison = compare_records(records)
 

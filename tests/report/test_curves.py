@@ -19,7 +19,7 @@ WriteRun = Callable[..., Path]
 def test_the_suffix_gives_the_format_and_files_repeat(
     write_run: WriteRun, tmp_path: Path, suffix: str, magic: bytes
 ) -> None:
-    records = {"run": RunFolder(write_run()).assemble()}
+    records = {"run": RunFolder(write_run()).open()}
     paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
     for path in paths:
         save_curves(records, path)
@@ -34,7 +34,7 @@ def test_an_unknown_suffix_names_the_legal_ones(tmp_path: Path) -> None:
 
 
 def test_the_panels_show_the_record(write_run: WriteRun) -> None:
-    record = RunFolder(write_run()).assemble()
+    record = RunFolder(write_run()).open()
     figure = draw_curves({"run": record})
     loss, accuracy, speed, utilization = figure.axes
 
@@ -50,8 +50,8 @@ def test_the_panels_show_the_record(write_run: WriteRun) -> None:
 def test_names_are_no_formulas_and_young_runs_no_errors(
     write_run: WriteRun, events: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    odd = RunFolder(write_run("odd", events[:1], config="")).assemble()
-    whole = RunFolder(write_run("whole")).assemble()
+    odd = RunFolder(write_run("odd", events[:1], config="")).open()
+    whole = RunFolder(write_run("whole")).open()
     changed = {**vars(whole), "modalities": ("$\\frac$", "_hidden"), "recipe": "$x^$"}
 
     save_curves({"$": odd, "b": type(whole)(**changed)}, tmp_path / "odd.png")

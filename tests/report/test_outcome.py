@@ -9,7 +9,7 @@ WriteRun = Callable[..., Path]
 
 
 def test_a_finished_run_has_everything_that_run_prints(write_run: WriteRun) -> None:
-    result = outcome(RunFolder(write_run()).assemble(), "runs/toy")
+    result = outcome(RunFolder(write_run()).open(), "runs/toy")
 
     assert result["test"] == {
         "accuracy": 0.7, "accuracy_by_modality": {"gray": 0.4, "color": 0.6}, "loss": 1.1,
@@ -27,7 +27,7 @@ def test_a_finished_run_has_everything_that_run_prints(write_run: WriteRun) -> N
 def test_a_killed_run_tells_how_far_it_got(
     write_run: WriteRun, events: list[dict[str, Any]]
 ) -> None:
-    result = outcome(RunFolder(write_run(events=events[:5])).assemble(), "runs/toy")
+    result = outcome(RunFolder(write_run(events=events[:5])).open(), "runs/toy")
 
     assert (result["epochs"], result["steps"], result["seconds"]) == (1, 6, 1.5)
     assert (result["status"], result["test"], result["d_util"]) == ("unfinished", None, None)
@@ -38,7 +38,7 @@ def test_a_killed_run_tells_how_far_it_got(
 def test_a_run_that_only_started_is_no_error(
     write_run: WriteRun, events: list[dict[str, Any]]
 ) -> None:
-    result = outcome(RunFolder(write_run(events=events[:1])).assemble(), "runs/toy")
+    result = outcome(RunFolder(write_run(events=events[:1])).open(), "runs/toy")
 
     assert (result["epochs"], result["steps"], result["d_speed"]) == (0, 0, None)
 
@@ -49,4 +49,4 @@ def test_the_trainers_own_word_fills_gaps(
     del events[7]["values"]["d_util"]
     events[-1]["result"]["d_util"] = -0.25
 
-    assert outcome(RunFolder(write_run(events=events)).assemble(), "x")["d_util"] == -0.25
+    assert outcome(RunFolder(write_run(events=events)).open(), "x")["d_util"] == -0.25

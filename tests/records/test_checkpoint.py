@@ -17,8 +17,7 @@ from safetensors import safe_open
 import mmbal
 import mmbal.records.checkpoint as format_of_files
 from mmbal.errors import DataFormatError, MmbalError
-from mmbal.records.checkpoint import DTYPES
-from mmbal.records.checkpoint_store import Checkpoint, Generations
+from mmbal.records.checkpoint import DTYPES, Checkpoint, Generations
 
 
 @pytest.fixture
@@ -356,20 +355,6 @@ def test_a_newer_schema_asks_for_an_upgrade(two: Two) -> None:
     )
 
 
-def test_a_checkpoint_of_an_older_mmbal_says_what_to_do(generations: Generations) -> None:
-    generations.folder.mkdir(parents=True)
-    path = generations.folder / "00000012.h5"
-    path.write_bytes(b"HDF5")
-
-    with pytest.raises(MmbalError) as caught:
-        generations.newest(pytest.fail)
-    assert not isinstance(caught.value, DataFormatError)
-    assert str(caught.value) == (
-        f"{path} is of an older mmbal and cannot be read: go on with that version, or remove "
-        f"{generations.folder} to begin the run again"
-    )
-
-
 def test_clear_removes_everything_it_wrote(two: Two) -> None:
     generations, _, _ = two
     (generations.folder / ".00000003.safetensors.partial").write_bytes(b"torn")
@@ -403,7 +388,7 @@ FILL = """
 import os, sys
 import numpy as np
 from mmbal.errors import MmbalError
-from mmbal.records.checkpoint_store import Checkpoint, Generations
+from mmbal.records.checkpoint import Checkpoint, Generations
 limit()
 generations = Generations(sys.argv[1])
 generations.save(Checkpoint(1, {"a": np.zeros(50_000, np.float32)}))
@@ -472,7 +457,7 @@ def test_a_full_or_read_only_disk_leaves_the_older_generations(
 KILLED = """
 import os, signal, sys, time
 import numpy as np
-from mmbal.records.checkpoint_store import Checkpoint, Generations
+from mmbal.records.checkpoint import Checkpoint, Generations
 
 def write_for_ever(folder, step):
     generations = Generations(folder)
