@@ -40,7 +40,8 @@ def recipe_option(command: Command) -> Command:
     named = click.argument(
         "named", metavar="[RECIPE]", required=False, shell_complete=names_of("recipe")
     )
-    return named(option(with_recipe))
+    completed: Command = named(option(with_recipe))
+    return completed
 
 
 dataset_option = click.option("--dataset", metavar="NAME", shell_complete=names_of("dataset"))

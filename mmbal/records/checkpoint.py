@@ -129,6 +129,11 @@ class Generations:
         if damaged:
             listing = ", ".join(f"{path.name} ({problem})" for path, problem in damaged.items())
             raise DataFormatError(f"no intact checkpoint in {self.folder}: {listing}")
+        if (old := next(self.folder.glob("*.h5"), None)) is not None:
+            raise MmbalError(
+                f"{old} is of an older mmbal and cannot be read: go on with that version, or "
+                f"remove {self.folder} to begin the run again"
+            )
         return None
 
     def clear(self) -> None:

@@ -355,6 +355,20 @@ def test_a_newer_schema_asks_for_an_upgrade(two: Two) -> None:
     )
 
 
+def test_a_checkpoint_of_an_older_mmbal_says_what_to_do(generations: Generations) -> None:
+    generations.folder.mkdir(parents=True)
+    path = generations.folder / "00000012.h5"
+    path.write_bytes(b"HDF5")
+
+    with pytest.raises(MmbalError) as caught:
+        generations.newest(pytest.fail)
+    assert not isinstance(caught.value, DataFormatError)
+    assert str(caught.value) == (
+        f"{path} is of an older mmbal and cannot be read: go on with that version, or remove "
+        f"{generations.folder} to begin the run again"
+    )
+
+
 def test_clear_removes_everything_it_wrote(two: Two) -> None:
     generations, _, _ = two
     (generations.folder / ".00000003.safetensors.partial").write_bytes(b"torn")
