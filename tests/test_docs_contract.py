@@ -54,7 +54,7 @@ def broken(kind, factory, *rules, **options):
 # Neither `replicas` nor `resume`, which take long, nor what a `Component` would declare.
 NETWORK = "groups", "keep", "transform", "modalities", "saving", "precision", "empty-batch"
 STRATEGY = "training", "effect", "precision"
-DATASET = "dtypes", "determinism", "fingerprint", "disjoint-splits"
+DATASET = "examples", "determinism", "fingerprint", "disjoint-splits"
 
 
 def test_code_of_a_new_plugin_prints_what_its_page_says(page):

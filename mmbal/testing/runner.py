@@ -2,7 +2,7 @@
 
 import time
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 
 from mmbal.errors import MmbalError, first_line, unknown
 from mmbal.laboratory.finding import Finding, Status
@@ -11,35 +11,34 @@ from mmbal.testing.rules import Broken, Inapplicable, Rule, rulebook
 from mmbal.testing.subject import Subject
 
 
-def check(
-    subject: Subject, names: Iterable[str] = (), known: Mapping[str, str] | None = None
-) -> Iterator[Finding]:
+def check(subject: Subject, names: Iterable[str] = ()) -> Iterator[Finding]:
     """Check one component; yield a finding per rule, named as it.
 
     Args:
         subject: to check.
         names: of the rules; none for all of them.
-        known: rule to the reason why it is not kept, beside those the component declares.
 
     Raises:
-        MmbalError: there is no such rule.
+        MmbalError: there is no such rule, or none of a name in `Component.conformance.known`.
     """
-    reasons = {**subject.known, **(known or {})}
-    for rule in chosen(subject.component.kind, names, reasons):
-        yield examine(subject, rule, reasons.get(rule.name, ""))
+    names, known = list(names), subject.component.conformance.known
+    for rule in rules_of(subject, [*names, *known]):
+        if rule.name in names or not names:
+            yield examine(subject, rule, known.get(rule.name, ""))
 
 
-def chosen(kind: str, names: Iterable[str], known: Mapping[str, str]) -> list[Rule]:
-    """Return the rules of these names, or all, in the order of the rulebook.
+def rules_of(subject: Subject, mentioned: Iterable[str] = ()) -> list[Rule]:
+    """Return all rules for a component, in the order of the rulebook.
 
     Raises:
-        MmbalError: there is no rule of some name.
+        MmbalError: there is no rule of a name that was mentioned.
     """
-    book, names = rulebook(kind), list(names)
-    for name in (*names, *known):
+    kind = subject.component.kind
+    book = rulebook(kind)
+    for name in mentioned:
         if name not in book:
             raise MmbalError(unknown(f"rule of a {kind}", name, book))
-    return [rule for rule in book.values() if rule.name in (names or book)]
+    return list(book.values())
 
 
 def examine(subject: Subject, rule: Rule, reason: str = "") -> Finding:
@@ -47,13 +46,15 @@ def examine(subject: Subject, rule: Rule, reason: str = "") -> Finding:
     began = time.monotonic()
     status, message, cause = _outcome(subject, rule)
     remedy = rule.fix
-    if cause is not None:
+    if isinstance(cause, MmbalError):
+        message = " ".join(str(cause).split())
+    elif cause is not None:
         frames = traceback.extract_tb(cause.__traceback__)
         own = [frame for frame in frames if subject.owns(frame.filename)]
-        place = _place(own or frames)
-        if own and not isinstance(cause, MmbalError):
-            remedy = f"mend what is raised at {place}; pytest shows the whole traceback"
-        message = _as_line(cause, place)
+        where = "".join(f"{frame.filename}:{frame.lineno}" for frame in (own or frames)[-1:])
+        message = f"it raises {first_line(cause)}" + (f" ({where})" if where else "")
+        if own:
+            remedy = f"mend what is raised at {where}; pytest shows the whole traceback"
     if reason and status == "failed":
         status, message = "known", reason
     elif reason and status == "ok":
@@ -63,10 +64,10 @@ def examine(subject: Subject, rule: Rule, reason: str = "") -> Finding:
 
 def _outcome(subject: Subject, rule: Rule) -> tuple[Status, str, BaseException | None]:
     try:
-        if rule.name not in COMMON:
-            subject.bench.factory()
-        with subject.bench.around():
-            rule.check(subject.bench)
+        with subject.examining(rule.name):
+            if rule.name not in COMMON:
+                subject.factory()
+            rule.check(subject)
     except Inapplicable as reason:
         return "skipped", str(reason), None
     except Broken as broken:
@@ -75,15 +76,3 @@ def _outcome(subject: Subject, rule: Rule) -> tuple[Status, str, BaseException |
     except (Exception, SystemExit) as error:  # noqa: BLE001
         return "failed", "", error
     return "ok", "", None
-
-
-def _as_line(error: BaseException, place: str) -> str:
-    """Return an error as one line, with the place it was raised at."""
-    if isinstance(error, MmbalError):
-        return " ".join(str(error).split())
-    return f"it raises {first_line(error)}" + (f" ({place})" if place else "")
-
-
-def _place(frames: Sequence[traceback.FrameSummary]) -> str:
-    """Return file:line of the innermost frame."""
-    return "".join(f"{frame.filename}:{frame.lineno}" for frame in frames[-1:])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,19 +16,21 @@ from mmbal.data import MultimodalDataset
 from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.building import build_network
 from mmbal.experiment.fitting import Fitting, Run
+from mmbal.laboratory.toys import toy_data
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
 from mmbal.progress import SilentProgress
-from mmbal.records.checkpoint_store import Checkpoint, Generations
+from mmbal.records.checkpoint import Checkpoint, read_checkpoint
+from mmbal.records.checkpoint_store import Generations
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas
 from mmbal.strategies.strategy import Strategy
-from mmbal.testing.python_state import plain_values
 from mmbal.training.model import BalancedModel
 
 EPOCHS, BATCH, SEED = 2, 8, 11
-MakeStrategy = Callable[[], Strategy]
+DEPTH = 3
+"""Of nested lists and dictionaries that are looked into for plain values."""
 MakeNetwork = Callable[..., FusionNetwork]
 
 
@@ -40,7 +43,7 @@ def sgd() -> keras.optimizers.Optimizer:
 class Parts(Catalogue):
     """Gives a run the strategy and the network that it is to try."""
 
-    strategy: MakeStrategy = Strategy
+    strategy: Callable[[], Strategy] = Strategy
     network: MakeNetwork = FusionNetwork
     optimizer: Callable[[], keras.optimizers.Optimizer] = sgd
 
@@ -51,106 +54,86 @@ class Parts(Catalogue):
         return self.strategy() if kind == "strategy" else self.optimizer()
 
 
-class Store(Generations):
-    """Keeps the checkpoints of a training in its memory as well as in files."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.by_step: dict[int, Checkpoint] = {}
-
-    def save(self, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint and read it again, as a resumed run would."""
-        path = super().save(checkpoint)
-        read = self.newest()
-        if read is not None:
-            self.by_step[read.step] = read
-        return path
-
-    @property
-    def before_the_last_step(self) -> Checkpoint:
-        """Return the last checkpoint but that of the end; inside an epoch of two steps."""
-        return self.by_step[sorted(self.by_step)[-2]]
-
-
 @dataclass
 class ToyRun:
-    """A training of a toy, before or after it.
+    """A training of a toy.
 
     Attributes:
-        model: that is trained.
-        fitting: its training, with data.
-        store: of checkpoints.
-        losses: name to what `Strategy.losses` gave at last, as far as it was traced.
+        fitting: the training, with its model and data.
         attributes: plain values of the strategy before training.
         made: ids of the strategy's variables before training.
+        losses: name to what `Strategy.losses` gave at last, as far as it was traced.
+        checkpoint: of the last step but one, inside an epoch, where checkpoints were saved.
     """
 
-    model: BalancedModel
     fitting: Fitting
-    store: Store
+    attributes: dict[str, str]
+    made: set[int]
     losses: dict[str, Any] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)
-    made: set[int] = field(default_factory=set)
+    checkpoint: Checkpoint | None = None
 
     @property
-    def weights(self) -> list[np.ndarray]:
-        """Return the variables of the network, in its order."""
-        return [v.numpy() for v in self.model.network.variables]
+    def model(self) -> BalancedModel:
+        """Return what is trained."""
+        return self.fitting.model
 
     @property
     def strategy(self) -> Strategy:
         """Return what it is trained under."""
         return self.model.strategy
 
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """Return the variables of the network, in its order."""
+        return [v.numpy() for v in self.model.network.variables]
 
-def prepare(
+
+def train(
     parts: Parts,
     data: MultimodalDataset,
-    folder: Path,
     *,
     precision: str = "float32",
     eager: bool = False,
     checkpoints: bool = False,
     checkpoint: Checkpoint | None = None,
+    replicas: Replicas | None = None,
 ) -> ToyRun:
-    """Build everything; nothing is trained yet.
+    """Train a toy for two epochs of two steps, the second of which has a single row.
 
     Args:
         parts: strategy and network.
         data: to train on.
-        folder: for files.
         precision: as in a run.
         eager: run the step without a graph.
         checkpoints: save the state after every step.
         checkpoint: to go on from.
+        replicas: that train together; None for those in force.
     """
     config = _config(precision, 1 if checkpoints else None)
-    files = RunFolder(folder)
-    store = Store(files.checkpoints)
-    run = Run(config, parts, files, SilentProgress(), Replicas())
-    fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
-    fitting.model.run_eagerly = eager
-    toy = ToyRun(fitting.model, fitting, store)
-    _record_losses(toy)
-    toy.attributes = plain_values(toy.strategy)
-    toy.made = {id(v) for v in toy.strategy.variables}
+    with TemporaryDirectory(prefix="mmbal-testing-") as name:
+        files = RunFolder(Path(name))
+        run = Run(config, parts, files, SilentProgress(), replicas or Replicas())
+        store = Generations(files.checkpoints)
+        fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
+        fitting.model.run_eagerly = eager
+        strategy = fitting.model.strategy
+        toy = ToyRun(fitting, plain_values(strategy), {id(v) for v in strategy.variables})
+        _record_losses(toy)
+        fitting.fit()
+        if checkpoints:
+            toy.checkpoint = read_checkpoint(sorted(store.folder.iterdir())[-2])
     return toy
 
 
-def train(parts: Parts, data: MultimodalDataset, **how: Any) -> ToyRun:
-    """Train a toy for two epochs of two steps, the second of which has a single row."""
-    with TemporaryDirectory(prefix="mmbal-testing-") as name:
-        run = prepare(parts, data, Path(name), **how)
-        run.fitting.fit()
-    return run
+def _record_losses(run: ToyRun) -> None:
+    original = run.strategy.losses
 
+    def losses(step: Any, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        returned = original(step, joint)
+        run.losses = dict(returned)
+        return returned
 
-def go_on(parts: Parts, data: MultimodalDataset, checkpoint: Checkpoint) -> ToyRun:
-    """Train from a checkpoint on, with everything built anew."""
-    with TemporaryDirectory(prefix="mmbal-testing-") as name:
-        run = prepare(parts, data, Path(name), checkpoint=checkpoint)
-        run.fitting.fit()
-    return run
+    run.strategy.losses = losses  # type: ignore[method-assign]
 
 
 def build(network: MakeNetwork, data: MultimodalDataset) -> FusionNetwork:
@@ -158,9 +141,11 @@ def build(network: MakeNetwork, data: MultimodalDataset) -> FusionNetwork:
     return build_network(_config("float32", None), Parts(network=network), data)
 
 
-def plain(network: MakeNetwork, data: MultimodalDataset) -> list[np.ndarray]:
+@cache
+def plain(network: MakeNetwork) -> list[np.ndarray]:
     """Return the weights after joint training, written out with Keras's optimizer alone."""
-    trained, optimizer = build(network, data), sgd()
+    data, optimizer = toy_data(), sgd()
+    trained = build(network, data)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     batches = TrainingBatches(data, BATCH, SEED)
     for epoch in range(EPOCHS):
@@ -175,14 +160,6 @@ def plain(network: MakeNetwork, data: MultimodalDataset) -> list[np.ndarray]:
     return [v.numpy() for v in trained.variables]
 
 
-def fit_alone(parts: Parts, data: MultimodalDataset) -> BalancedModel:
-    """Train one epoch with `BalancedModel.fit`, which offers no examples, sampler or rehearsals."""
-    model = BalancedModel(build(parts.network, data), parts.strategy(), SEED)
-    model.compile(sgd(), run_eagerly=True)
-    model.fit(data.train.dataset().batch(BATCH), epochs=1, verbose=0)
-    return model
-
-
 def operations(run: ToyRun) -> set[str]:
     """Return the types of all operations in the graph of a training step."""
     step = tf.function(run.model.train_step, autograph=False)
@@ -190,6 +167,27 @@ def operations(run: ToyRun) -> set[str]:
     graph = step.get_concrete_function(spec).graph.as_graph_def()
     nodes: list[Sequence[Any]] = [graph.node, *(f.node_def for f in graph.library.function)]
     return {node.op for each in nodes for node in each}
+
+
+def plain_values(thing: Any) -> dict[str, str]:
+    """Return what an object holds in Python, where no checkpoint looks, as text by attribute."""
+    texts = {name: _as_text(value, DEPTH) for name, value in vars(thing).items()}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _as_text(value: Any, depth: int) -> str | None:
+    """Return a plain value as text; None for anything else."""
+    if tf.is_tensor(value) and not isinstance(value, tf.Variable):
+        return f"tensor {id(value)}"  # one that a step puts in its place is another one
+    if value is None or isinstance(value, bool | int | float | str | np.generic):
+        return repr(value)
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}{value.tobytes()!r}"
+    if depth and isinstance(value, list | tuple):
+        return repr([_as_text(each, depth - 1) for each in value])
+    if depth and isinstance(value, dict):
+        return repr({str(key): _as_text(each, depth - 1) for key, each in value.items()})
+    return None
 
 
 def _config(precision: str, every: int | None) -> RunConfig:
@@ -208,14 +206,3 @@ def _config(precision: str, every: int | None) -> RunConfig:
         strategy=toy,
         optimizer=toy,
     )
-
-
-def _record_losses(run: ToyRun) -> None:
-    original = run.strategy.losses
-
-    def losses(step: Any, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        found = original(step, joint)
-        run.losses = dict(found)
-        return found
-
-    run.strategy.losses = losses  # type: ignore[method-assign]

@@ -10,7 +10,7 @@ from mmbal.laboratory.toys import GatedToy, LateToy, toy_data
 from mmbal.networks.network import FusionNetwork
 from mmbal.strategies.strategy import Strategy
 from mmbal.testing import toy_run
-from mmbal.testing.fixtures.bench import unchanged
+from mmbal.testing.subject import unchanged
 from mmbal.training.model import BalancedModel
 
 KINDS: dict[str, Any] = {"gated": GatedToy, "late": LateToy}
@@ -48,15 +48,14 @@ class ToySteps:
         *,
         adam: bool = False,
         eager: bool = True,
-        precision: Any = "float32",
+        precision: str = "float32",
     ) -> dict[str, np.ndarray]:
         """Train four steps, by SGD with momentum or by Adam; return the weights by group.
 
         Without the heads beside a network's prediction, which few strategies train.
         """
-        parts = toy_run.Parts(strategy=lambda: strategy, network=KINDS[kind])
-        if adam:
-            parts.optimizer = lambda: keras.optimizers.Adam(0.01)
+        optimizer = (lambda: keras.optimizers.Adam(0.01)) if adam else toy_run.sgd
+        parts = toy_run.Parts(strategy=lambda: strategy, network=KINDS[kind], optimizer=optimizer)
         with unchanged():
             run = toy_run.train(parts, toy_data(modalities), eager=eager, precision=precision)
         self.model = run.model

@@ -153,13 +153,13 @@ class TestCheck:
 
     def test_json_with_options(self, mmbal: Any) -> None:
         done = mmbal(
-            "plugins", "check", "colored-digits", "--rule", "dtypes", "--rule", "augmentation",
+            "plugins", "check", "colored-digits", "--rule", "examples", "--rule", "augmentation",
             "--set", "colour_variance=0.03", "--json",
         )  # fmt: skip
 
         told = json.loads(done.stdout)
         assert told["ok"] is True
-        assert [rule["rule"] for rule in told["rules"]] == ["dtypes", "augmentation"]
+        assert [rule["rule"] for rule in told["rules"]] == ["examples", "augmentation"]
         assert [rule["status"] for rule in told["rules"]] == ["ok", "skipped"]
         assert told["rules"][1]["found"] == "it does not augment"
         assert all(rule["why"] and rule["fix"] for rule in told["rules"])
@@ -206,8 +206,8 @@ class TestCheck:
             (["guidde"], "unknown component, plugin or distribution 'guidde'; did you mean"),
             (["guided", "--kind", "dataset"], "unknown dataset 'guided'"),
             (
-                ["colored-digits", "--rule", "dtype"],
-                "unknown rule of a dataset 'dtype'; did you mean",
+                ["colored-digits", "--rule", "example"],
+                "unknown rule of a dataset 'example'; did you mean",
             ),
             (["guided", "--set", "windw=1"], "unknown option 'windw'; did you mean 'window'?"),
             (["accuracy"], "'accuracy' is of kind evaluation, which there are no rules for"),

@@ -7,7 +7,6 @@ from mmbal import Component, Options, Strategy
 from mmbal.registry.discovery import discover
 from mmbal.testing import check, subject_of
 from mmbal.testing.rules import MODULES, rulebook
-from mmbal.testing.subject import rebuilt
 
 LIGHT = """
 from mmbal import Component, hookimpl
@@ -127,7 +126,6 @@ class TestOptions:
 
         assert subject.options == OneOptions(rate=3)
         assert subject.build().options is subject.options
-        assert rebuilt(subject.describe()).options == subject.options
 
 
 def test_every_installed_class_takes_the_options_that_its_component_names():

@@ -20,7 +20,8 @@ SOAKED = {
 
 def reach(item):
     """Return the marks of a rule by what it takes."""
-    kind, name, rule = item.rule.kind, item.subject.component.name, item.rule.name
+    component, rule = item.subject.component, item.rule.name
+    kind, name = component.kind, component.name
     if rule in SOAKED.get(name, ()):
         return [pytest.mark.soak]
     quick = name not in SLOW and (kind != "strategy" or rule in QUICK)

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from mmbal.strategies.strategy import Strategy
 from mmbal.testing import check, subject_of
-from mmbal.testing.rules import Inapplicable
 
 
 class Failing(broken_strategies.Scaled):
@@ -47,6 +46,19 @@ def test_what_becomes_of_replicas(what, said):
     assert finding.message.startswith(said) if said else not finding.message
 
 
+@pytest.mark.deep
+def test_options_reach_the_replicas():
+    """Guided strategies have nested and empty ones."""
+    (finding,) = check(subject_of("strategy", "guided", {"window": 1}), ["replicas"])
+
+    assert (finding.status, finding.message) == ("ok", "")
+
+
 def test_a_factory_without_a_name_cannot_be_sent():
-    with pytest.raises(Inapplicable, match="another process cannot import .*<lambda>"):
-        subject_of("strategy", lambda options: Strategy()).describe()
+    subject = subject_of("strategy", lambda options: Strategy())
+
+    (finding,) = check(subject, ["replicas"])
+
+    assert finding.status == "skipped"
+    assert finding.message.startswith("another process cannot import")
+    assert "<lambda>" in finding.message

@@ -274,9 +274,9 @@ OFFERS = {
 BREAKS = {
     "twins": "loading",
     "noting": "loading",
-    "misshapen": "shapes",
-    "double": "dtypes",
-    "mislabelled": "dtypes",
+    "misshapen": "examples",
+    "double": "examples",
+    "mislabelled": "examples",
     "overstated": "cardinality",
     "empty": "cardinality",
     "drawing": "determinism",
