@@ -1,7 +1,7 @@
 """`mmbal plugins check`: whether components keep the contract."""
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +58,8 @@ def check(
 
     Every rule is one line. Exit code 2 if one is broken; docs/conformance.md explains the rules.
     """
+    import mmbal
+    from mmbal import testing
     from mmbal.config.assignment import parse_assignment
     from mmbal.registry.discovery import discover
 
@@ -73,14 +75,15 @@ def check(
     with redirect_stdout(sys.stderr):
         for component in components:
             click.echo(f"checking {component.kind} {component.name}", err=True)
-            for finding in _findings(catalogue, component, options, rules, data_dir):
+            subject = testing.subject_of(
+                component.kind, component.name, options, catalogue=catalogue, data_dir=data_dir
+            )
+            for finding in testing.check(subject, rules):
                 rows.append(_as_row(component, finding))
                 if not as_json:
                     _show(out, rows[-1])
     failed = sum(row["status"] == "failed" for row in rows)
     if as_json:
-        import mmbal
-
         print_json({"mmbal": mmbal.__version__, "name": name, "ok": not failed, "rules": rows})
     if failed:
         count = "1 rule is" if failed == 1 else f"{failed} rules are"
@@ -88,43 +91,29 @@ def check(
         ctx.exit(USER_ERROR)
 
 
-def _findings(
-    catalogue: "Catalogue",
-    component: Component,
-    options: Sequence[Any],
-    rules: Sequence[str],
-    data_dir: Path | None,
-) -> "Iterable[Finding]":
-    from mmbal import testing
-
-    subject = testing.subject_of(
-        component.kind, component.name, options, catalogue=catalogue, data_dir=data_dir
-    )
-    return testing.check(subject, rules)
-
-
 def _find(catalogue: "Catalogue", name: str, kind: str | None) -> list[Component]:
     if kind is not None:
         return [catalogue.get(kind, name)]
-    offers = [c for c in catalogue.components() if c.kind in MODULES]
-    owners = {(c.kind, c.name): catalogue.provenance(c) for c in catalogue.components()}
-    if named := [component for component in offers if component.name == name]:
-        if len(named) > 1:
-            kinds = " and a ".join(component.kind for component in named)
-            raise MmbalError(f"{name!r} is a {kinds}; say which with --kind")
-        return named
-    for other_kind, other in owners:
-        if other == name:
-            raise MmbalError(f"{name!r} is of kind {other_kind}, which there are no rules for")
-    names = {who: {who.plugin, who.distribution.split()[0]} for who in catalogue.plugins}
-    legal = {c.name for c in offers}.union(*names.values())
-    if name not in legal:
-        raise MmbalError(unknown("component, plugin or distribution", name, legal))
-    found = [c for c in offers if name in names[owners[c.kind, c.name]]]
+    offers = catalogue.components()
+    named = [c for c in offers if c.name == name]
+    found = named or [c for c in offers if name in _owners(catalogue, c)]
     if not found:
-        kinds = ", ".join(MODULES)
-        raise MmbalError(f"{name!r} offers nothing that there are rules for ({kinds})")
-    return found
+        legal = {c.name for c in offers if c.kind in MODULES}
+        legal = legal.union(*(_owners(catalogue, c) for c in offers))
+        raise MmbalError(unknown("component, plugin or distribution", name, legal))
+    checked = [c for c in found if c.kind in MODULES]
+    if not checked:
+        kinds = " and ".join({c.kind: None for c in found})
+        raise MmbalError(f"{name!r} is of kind {kinds}, which there are no rules for")
+    if named and len(checked) > 1:
+        kinds = " and a ".join(c.kind for c in checked)
+        raise MmbalError(f"{name!r} is a {kinds}; say which with --kind")
+    return checked
+
+
+def _owners(catalogue: "Catalogue", component: Component) -> set[str]:
+    who = catalogue.provenance(component)
+    return {who.plugin, who.distribution.split()[0]}
 
 
 def _as_row(component: Component, finding: "Finding") -> dict[str, Any]:

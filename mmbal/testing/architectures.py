@@ -10,13 +10,14 @@ import tensorflow as tf
 from mmbal.capabilities import CAPABILITIES
 from mmbal.errors import unknown
 from mmbal.laboratory.difference import difference
-from mmbal.laboratory.toys import CLASSES, NAMES
+from mmbal.laboratory.toys import CLASSES
 from mmbal.networks import controls
 from mmbal.networks.controls import Controls
 from mmbal.testing.fixtures.architecture import (
     ROWS,
     SEED,
     ArchitectureSubject,
+    check_outputs,
     takes_no_empty_batch,
 )
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
@@ -78,7 +79,7 @@ def isolation(subject: ArchitectureSubject) -> None:
     for place, modality in enumerate(network.modalities):
         isolate = tf.one_hot(place, len(network.modalities), on_value=True, off_value=False)
         alone, free = (
-            subject.influence(Controls(each), lambda o, m=modality: o.unimodal[m], training=True)
+            subject.influence(Controls(each), "unimodal", modality, training=True)
             for each in (isolate, tf.zeros_like(isolate))
         )
         require_alone(alone, modality, "isolated")
@@ -116,7 +117,7 @@ def keep(subject: ArchitectureSubject) -> None:
         apart = network(given, Controls(keep=tf.constant([mask] * len(given)))).logits
         same = agree(apart, masked)
         require(same, f"hiding {modality} from every branch apart is not the same as from all")
-        hidden, *others = subject.influence(hiding, lambda outputs: outputs.logits)[modality]
+        hidden, *others = subject.influence(hiding, "logits")[modality]
         require(not hidden, f"the logits depend on {modality} where it is hidden")
         require(all(others), f"the logits do not depend on {modality} where shown")
 
@@ -141,7 +142,7 @@ def blocked(subject: ArchitectureSubject) -> None:
         means[name] = tuple(tf.reduce_mean(summary, axis=0) for summary in summaries)
     blocking = controls.blocked(len(network.modalities), means)
     for modality in network.modalities:
-        alone = subject.influence(blocking, lambda o, m=modality: o.predictions[m])
+        alone = subject.influence(blocking, "predictions", modality)
         require_alone(alone, modality, "blocked")
     filled, empty = (
         network(subject.inputs(), each).predictions
@@ -210,11 +211,7 @@ def modalities(subject: ArchitectureSubject) -> None:
     """It takes one modality and three as well as two."""
     subject.network()
     for count in (1, 3):
-        network = subject.make(count)
-        said = network(subject.inputs(count))
-        names = NAMES[:count]
-        require(tuple(said.unimodal) == names, f"logits of {list(said.unimodal)} for {list(names)}")
-        require(np.isfinite(said.logits).all(), f"logits of {count} modalities are not finite")
+        check_outputs(subject.make(count), subject.inputs(count))
 
 
 @RULES.rule(

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 
-from mmbal.options import Configurable, NoOptions
 from mmbal.registry.discovery import GROUP
 from mmbal.testing.rules import Inapplicable, Rulebook, require
 from mmbal.testing.subject import Subject
@@ -50,21 +49,3 @@ def entry_point(subject: Subject) -> None:
 def factory(subject: Subject) -> None:
     """Its factory can be imported."""
     subject.factory()
-
-
-@RULES.rule(
-    why="what `mmbal plugins show` lists and a configuration is checked by is not what it takes",
-    fix="name in `Component.options` the class that `options` is annotated with",
-)
-def options(subject: Subject) -> None:
-    """Where it is a class, its options are those that the component names."""
-    made, component = subject.factory(), subject.component
-    if not (isinstance(made, type) and issubclass(made, Configurable)):
-        return
-    if made.__signature__ is None and made.Options is NoOptions:
-        return  # a constructor of its own
-    taken = f"{made.Options.__module__}:{made.Options.__qualname__}"
-    require(
-        made.Options is component.options_class(),
-        f"Component.options names {component.options}, {made.__name__} takes {taken}",
-    )

@@ -54,12 +54,13 @@ def loading(subject: DatasetSubject) -> None:
 
 
 @RULES.rule(
-    why="networks are built, and steps traced, by what is described before any example is read",
+    why="networks are built, steps traced and epochs counted by what is told before any example is "
+    "read",
     fix="give `Modality` shape and dtype of one example without the batch axis, set static shapes "
-    "with `tf.ensure_shape`, and cast labels to int64",
+    "with `tf.ensure_shape`, cast labels to int64, and let no split be empty",
 )
 def examples(subject: DatasetSubject) -> None:
-    """Every example is as described, to the graph too, and finite; labels are int64 classes."""
+    """Every split has as many examples as it says, each as described and known to the graph."""
     data = subject.data()
     expected = {name: (tuple(each.shape), each.dtype) for name, each in data.modalities.items()}
     for split, part in split_up(data).items():
@@ -79,15 +80,6 @@ def examples(subject: DatasetSubject) -> None:
                 name for name, x in values.items() if not np.isfinite(np.asarray(x, float)).all()
             ]
             require(not faulty, f"{example} is not finite: {', '.join(faulty)}")
-
-
-@RULES.rule(
-    why="epochs, schedules and progress count on the number of examples",
-    fix="give `Examples` the number of indices that `read` can read; no split may be empty",
-)
-def cardinality(subject: DatasetSubject) -> None:
-    """Every split has examples, as many as it says."""
-    subject.splits()
 
 
 @RULES.rule(

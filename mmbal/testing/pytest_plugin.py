@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from mmbal.testing.rules import Rule
     from mmbal.testing.subject import Subject
-    from mmbal.testing.toy_steps import ToySteps
+    from mmbal.testing.toy_run import ToySteps
 
 MARK = "mmbal_rule"
 
@@ -27,7 +27,7 @@ class Item:
     def __call__(self) -> None:
         """Check; fail with what is wrong, why it matters and what helps."""
         __tracebackhide__ = True
-        from mmbal.testing.runner import examine
+        from mmbal.testing.rules import examine
 
         rule, component = self.rule, self.subject.component
         finding = examine(self.subject, rule)
@@ -70,13 +70,13 @@ def parametrize_with_rules(
     Raises:
         MmbalError: there is no such component, option or rule.
     """
-    from mmbal.testing.runner import rules_of
+    from mmbal.testing.rules import rulebook
     from mmbal.testing.subject import subject_of
 
     subject = subject_of(kind, what, options or {}, **places)
     reasons = {**subject.component.conformance.known, **(known or {})}
     parameters = []
-    for rule in rules_of(subject, reasons):
+    for rule in rulebook(kind, reasons).values():
         marks = [getattr(pytest.mark, MARK)]
         if rule.name in reasons:
             marks.append(pytest.mark.xfail(reason=reasons[rule.name], strict=True))
@@ -88,7 +88,7 @@ def parametrize_with_rules(
 @pytest.fixture(scope="module")
 def toy_steps() -> "ToySteps":
     """Return what trains toys for a step or two; it remembers joint training for a module."""
-    from mmbal.testing.toy_steps import ToySteps
+    from mmbal.testing.toy_run import ToySteps
 
     return ToySteps()
 

@@ -98,6 +98,10 @@ class Subject:
         data_dir: of a dataset; None for a sample that it writes, or its own default.
         shapes: of an architecture's inputs, each tried on all modalities until one fits; None
             for those of `mmbal.testing.fixtures.architecture.SHAPES`.
+
+    Attributes:
+        made: rule to what it owns, or why that could not be made.
+        examined: name of the rule that is being checked.
     """
 
     component: Component
@@ -108,13 +112,6 @@ class Subject:
     shapes: Sequence[tuple[int, ...]] | None = None
     made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     examined: str = field(default="", init=False)
-
-    @contextmanager
-    def examining(self, rule: str) -> Iterator[None]:
-        """Return the context in which a rule is checked."""
-        self.examined = rule
-        with unchanged():
-            yield
 
     @cached_property
     def folder(self) -> Path:

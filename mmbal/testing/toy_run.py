@@ -1,7 +1,7 @@
-"""Trains a toy under a strategy as `mmbal run` does: data, trainer, checkpoints and all."""
+"""Trains toys under a strategy as `mmbal run` does: data, trainer, checkpoints and all."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,10 +13,9 @@ import tensorflow as tf
 
 from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import MultimodalDataset
-from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.building import build_network
 from mmbal.experiment.fitting import Fitting, Run
-from mmbal.laboratory.toys import toy_data
+from mmbal.laboratory.toys import GatedToy, LateToy, toy_data
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
 from mmbal.progress import SilentProgress
@@ -26,11 +25,14 @@ from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas
 from mmbal.strategies.strategy import Strategy
+from mmbal.testing.subject import unchanged
 from mmbal.training.model import BalancedModel
 
 EPOCHS, BATCH, SEED = 2, 8, 11
 DEPTH = 3
 """Of nested lists and dictionaries that are looked into for plain values."""
+KINDS: dict[str, Any] = {"gated": GatedToy, "late": LateToy}
+"""A gate between branches with a classifier each; one joint classifier on all features."""
 MakeNetwork = Callable[..., FusionNetwork]
 
 
@@ -59,28 +61,20 @@ class ToyRun:
     """A training of a toy.
 
     Attributes:
-        fitting: the training, with its model and data.
+        model: that is trained.
+        spec: of a batch.
         attributes: plain values of the strategy before training.
         made: ids of the strategy's variables before training.
         losses: name to what `Strategy.losses` gave at last, as far as it was traced.
-        checkpoint: of the last step but one, inside an epoch, where checkpoints were saved.
+        checkpoint: of the last step but one, inside an epoch.
     """
 
-    fitting: Fitting
+    model: BalancedModel
+    spec: Any
     attributes: dict[str, str]
     made: set[int]
-    losses: dict[str, Any] = field(default_factory=dict)
-    checkpoint: Checkpoint | None = None
-
-    @property
-    def model(self) -> BalancedModel:
-        """Return what is trained."""
-        return self.fitting.model
-
-    @property
-    def strategy(self) -> Strategy:
-        """Return what it is trained under."""
-        return self.model.strategy
+    losses: dict[str, Any]
+    checkpoint: Checkpoint
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -94,7 +88,6 @@ def train(
     *,
     precision: str = "float32",
     eager: bool = False,
-    checkpoints: bool = False,
     checkpoint: Checkpoint | None = None,
     replicas: Replicas | None = None,
 ) -> ToyRun:
@@ -105,66 +98,53 @@ def train(
         data: to train on.
         precision: as in a run.
         eager: run the step without a graph.
-        checkpoints: save the state after every step.
         checkpoint: to go on from.
         replicas: that train together; None for those in force.
     """
-    config = _config(precision, 1 if checkpoints else None)
     with TemporaryDirectory(prefix="mmbal-testing-") as name:
         files = RunFolder(Path(name))
-        run = Run(config, parts, files, SilentProgress(), replicas or Replicas())
+        run = Run(_config(precision), parts, files, SilentProgress(), replicas or Replicas())
         store = Generations(files.checkpoints)
         fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
-        fitting.model.run_eagerly = eager
-        strategy = fitting.model.strategy
-        toy = ToyRun(fitting, plain_values(strategy), {id(v) for v in strategy.variables})
-        _record_losses(toy)
+        model, strategy = fitting.model, fitting.model.strategy
+        model.run_eagerly = eager
+        attributes, made = plain_values(strategy), {id(v) for v in strategy.variables}
+        losses = _recorded_losses(strategy)
         fitting.fit()
-        if checkpoints:
-            toy.checkpoint = read_checkpoint(sorted(store.folder.iterdir())[-2])
-    return toy
+        checkpoint = read_checkpoint(min(store.folder.iterdir()))
+    spec = fitting.batches.dataset.element_spec
+    return ToyRun(model, spec, attributes, made, losses, checkpoint)
 
 
-def _record_losses(run: ToyRun) -> None:
-    original = run.strategy.losses
+def _recorded_losses(strategy: Strategy) -> dict[str, Any]:
+    """Return a dictionary that gets what `losses` of a strategy returns from now on."""
+    original, recorded = strategy.losses, dict[str, Any]()
 
     def losses(step: Any, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         returned = original(step, joint)
-        run.losses = dict(returned)
+        recorded.clear()
+        recorded.update(returned)
         return returned
 
-    run.strategy.losses = losses  # type: ignore[method-assign]
+    strategy.losses = losses  # type: ignore[method-assign]
+    return recorded
 
 
 def build(network: MakeNetwork, data: MultimodalDataset) -> FusionNetwork:
     """Return an untrained network with its variables."""
-    return build_network(_config("float32", None), Parts(network=network), data)
+    return build_network(_config("float32"), Parts(network=network), data)
 
 
 @cache
 def plain(network: MakeNetwork) -> list[np.ndarray]:
-    """Return the weights after joint training, written out with Keras's optimizer alone."""
-    data, optimizer = toy_data(), sgd()
-    trained = build(network, data)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    batches = TrainingBatches(data, BATCH, SEED)
-    for epoch in range(EPOCHS):
-        batches.start(epoch)
-        for inputs, labels in batches.dataset:
-            with tf.GradientTape() as tape:
-                fitted = trained(inputs, training=True).supervised.values()
-                total = tf.add_n([loss(labels, logits) for logits in fitted])
-            gradients = tape.gradient(total, [v.value for v in trained.trainable_variables])
-            pairs = zip(gradients, trained.trainable_variables, strict=True)
-            optimizer.apply_gradients([(g, v) for g, v in pairs if g is not None])
-    return [v.numpy() for v in trained.variables]
+    """Return the weights after joint training of two modalities."""
+    return train(Parts(network=network), toy_data(), eager=True).weights
 
 
 def operations(run: ToyRun) -> set[str]:
     """Return the types of all operations in the graph of a training step."""
     step = tf.function(run.model.train_step, autograph=False)
-    spec = run.fitting.batches.dataset.element_spec
-    graph = step.get_concrete_function(spec).graph.as_graph_def()
+    graph = step.get_concrete_function(run.spec).graph.as_graph_def()
     nodes: list[Sequence[Any]] = [graph.node, *(f.node_def for f in graph.library.function)]
     return {node.op for each in nodes for node in each}
 
@@ -190,7 +170,7 @@ def _as_text(value: Any, depth: int) -> str | None:
     return None
 
 
-def _config(precision: str, every: int | None) -> RunConfig:
+def _config(precision: str) -> RunConfig:
     toy = Choice(name="toy", options=NoOptions())
     return RunConfig(
         recipe="toy",
@@ -200,9 +180,65 @@ def _config(precision: str, every: int | None) -> RunConfig:
         precision=precision,  # type: ignore[arg-type]
         distribute="none",
         checkpoint_minutes=0,
-        checkpoint_steps=every,
+        checkpoint_steps=1,
         dataset=toy,
         architecture=toy,
         strategy=toy,
         optimizer=toy,
     )
+
+
+class ToySteps:
+    """Trains toys as the kit does, from the same seeds whenever asked; `toy_steps` in pytest.
+
+    Everywhere `modalities` are names of one letter each.
+
+    Attributes:
+        model: that was trained last.
+    """
+
+    model: BalancedModel
+
+    def network(self, kind: str = "late", modalities: str = "ab") -> FusionNetwork:
+        """Return an untrained network, without classifiers beside its own to train."""
+        network = build(KINDS[kind], toy_data(modalities))
+        for head in network.heads if kind == "late" else ():
+            head.trainable = False
+        return network
+
+    def data(self, modalities: str = "ab", examples: int = 16) -> Any:
+        """Return inputs, (examples, channels) by modality, and labels, (examples,)."""
+        drawn = toy_data(modalities, examples=examples).train.dataset().batch(examples)
+        return next(drawn.as_numpy_iterator())
+
+    def train(
+        self,
+        strategy: Strategy,
+        kind: str = "late",
+        modalities: str = "ab",
+        *,
+        adam: bool = False,
+        eager: bool = True,
+        precision: str = "float32",
+    ) -> dict[str, np.ndarray]:
+        """Train four steps, by SGD with momentum or by Adam; return the weights by group.
+
+        Without the heads beside a network's prediction, which few strategies train.
+        """
+        optimizer = (lambda: keras.optimizers.Adam(0.01)) if adam else sgd
+        parts = Parts(strategy=lambda: strategy, network=KINDS[kind], optimizer=optimizer)
+        with unchanged():
+            run = train(parts, toy_data(modalities), eager=eager, precision=precision)
+        self.model = run.model
+        return {
+            name: np.concatenate([v.numpy().ravel() for v in group])
+            for name, group in run.model.network.partition().items()
+            if not name.startswith("head/")
+        }
+
+    @cache  # noqa: B019  (as long as the fixture)
+    def joint(
+        self, kind: str = "late", modalities: str = "ab", *, adam: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Return the weights after joint training, done once."""
+        return ToySteps().train(Strategy(), kind, modalities, adam=adam)

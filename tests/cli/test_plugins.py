@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -192,8 +191,7 @@ class TestCheck:
         self, mmbal: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[str] = []
-        module = import_module("mmbal.cli.check")
-        monkeypatch.setattr(module, "_findings", partial(_note, asked))
+        monkeypatch.setattr("mmbal.testing.check", partial(_note, asked))
 
         for name in ("mmbal-colored-mnist", "colored-mnist", "guided", "mmbal-guided"):
             assert mmbal("plugins", "check", name).exit_code == 0
@@ -224,8 +222,8 @@ class TestCheck:
         assert message in done.stderr
 
 
-def _note(asked: list[str], catalogue: Any, component: Any, *rest: Any) -> list[Any]:
-    asked.append(component.name)
+def _note(asked: list[str], subject: Any, rules: Any) -> list[Any]:
+    asked.append(subject.component.name)
     return []
 
 

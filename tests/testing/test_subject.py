@@ -71,12 +71,11 @@ def test_what_fails_once_fails_for_its_owner_and_is_skipped_by_others():
     subject = Making(None, None, None, None)
 
     for _ in range(2):
-        with (
-            pytest.raises(Inapplicable, match="the rule 'first' must be kept first"),
-            subject.examining("second"),
-        ):
+        subject.examined = "second"
+        with pytest.raises(Inapplicable, match="the rule 'first' must be kept first"):
             subject.failing()
-        with pytest.raises(RuntimeError, match="broken"), subject.examining("first"):
+        subject.examined = "first"
+        with pytest.raises(RuntimeError, match="broken"):
             subject.failing()
     assert subject.count == 1
     assert subject.succeeding() == subject.succeeding() == 2
