@@ -52,7 +52,7 @@ def broken(kind, factory, *rules, **options):
 
 
 # Neither `replicas` nor `resume`, which take long, nor what a `Component` would declare.
-NETWORK = "groups", "keep", "transform", "modalities", "saving", "precision", "empty-batch"
+NETWORK = "outputs", "groups", "keep", "transform", "saving", "precision", "empty-batch"
 STRATEGY = "training", "effect", "precision"
 DATASET = "examples", "determinism", "fingerprint", "disjoint-splits"
 

@@ -138,9 +138,7 @@ def replicas(subject: StrategySubject) -> None:
     subject.trained()
     first, second = subject.replicated()
     require(difference(first, second) == 0, "the replicas hold different weights or state")
-    alone = toy_run.train(
-        subject.parts(), toy_data(dtype="float64"), precision="float64", eager=True
-    )
+    alone = subject.train(precision="float64", eager=True)
     apart = difference(first[: len(alone.weights)], alone.weights)
     require(apart <= ROUNDED, f"the weights differ from those of one device by {apart:.1e}")
 
@@ -201,7 +199,7 @@ def three_modalities(subject: StrategySubject) -> None:
     """It trains three modalities, or refuses them in words."""
     subject.trained()
     try:
-        run = toy_run.train(subject.parts(), toy_data(NAMES[:3]), eager=True)
+        run = subject.train(modalities=NAMES[:3], eager=True)
     except MmbalError as refusal:
         raise Inapplicable(f"it refuses three modalities: {refusal}") from refusal
     require(all(np.isfinite(w).all() for w in run.weights), "weights became NaN or infinite")
@@ -213,7 +211,7 @@ def _train_with_no_more(subject: StrategySubject) -> None:
     if parts.network is GatedToy:
         parts.network = partial(BareToy, offers=needed.architecture)
     if any(getattr(needed, name) for name in RUN_ONLY):
-        toy_run.train(parts, data, eager=True)
+        toy_run.train(parts, eager=True)
     else:
         model = BalancedModel(toy_run.build(parts.network, data), parts.strategy())
         model.compile(toy_run.sgd(), run_eagerly=True)

@@ -15,7 +15,7 @@ from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.experiment.building import build_network
 from mmbal.experiment.fitting import Fitting, Run
-from mmbal.laboratory.toys import GatedToy, LateToy, toy_data
+from mmbal.laboratory.toys import NAMES, GatedToy, LateToy, toy_data
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
 from mmbal.progress import SilentProgress
@@ -84,7 +84,7 @@ class ToyRun:
 
 def train(
     parts: Parts,
-    data: MultimodalDataset,
+    modalities: Sequence[str] = NAMES[:2],
     *,
     precision: str = "float32",
     eager: bool = False,
@@ -95,12 +95,13 @@ def train(
 
     Args:
         parts: strategy and network.
-        data: to train on.
-        precision: as in a run.
+        modalities: of the data.
+        precision: as in a run; in double precision the data are, too.
         eager: run the step without a graph.
         checkpoint: to go on from.
         replicas: that train together; None for those in force.
     """
+    data = toy_data(modalities, "float64" if precision == "float64" else "float32")
     with TemporaryDirectory(prefix="mmbal-testing-") as name:
         files = RunFolder(Path(name))
         run = Run(_config(precision), parts, files, SilentProgress(), replicas or Replicas())
@@ -138,7 +139,7 @@ def build(network: MakeNetwork, data: MultimodalDataset) -> FusionNetwork:
 @cache
 def plain(network: MakeNetwork) -> list[np.ndarray]:
     """Return the weights after joint training of two modalities."""
-    return train(Parts(network=network), toy_data(), eager=True).weights
+    return train(Parts(network=network), eager=True).weights
 
 
 def operations(run: ToyRun) -> set[str]:
@@ -228,7 +229,7 @@ class ToySteps:
         optimizer = (lambda: keras.optimizers.Adam(0.01)) if adam else sgd
         parts = Parts(strategy=lambda: strategy, network=KINDS[kind], optimizer=optimizer)
         with unchanged():
-            run = train(parts, toy_data(modalities), eager=eager, precision=precision)
+            run = train(parts, modalities, eager=eager, precision=precision)
         self.model = run.model
         return {
             name: np.concatenate([v.numpy().ravel() for v in group])

@@ -12,7 +12,7 @@ COMMON = {"entry-point", "factory"}
 QUICK = {"requirements", "training", "effect", "state", "eager"}
 """Rules for strategies: two trainings serve them all."""
 SOAKED = {
-    "mmtm-i3d": {"modalities", "saving", "precision"},
+    "mmtm-i3d": {"outputs", "saving", "precision", "empty-batch"},
     "gradient-blending": {"effect", "eager", "precision", "replicas", "three-modalities"},
 }
 """What takes longest, and is shown by components that are quicker."""
