@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from mmbal.laboratory.finding import Finding
-    from mmbal.registry.catalogue import Catalogue
+    from mmbal.registry.catalogue import Catalogue, Provenance
 
 _STYLES = {"ok": "green", "known": "yellow", "skipped": "dim", "failed": "bold red"}
 
@@ -94,25 +94,24 @@ def check(
 def _find(catalogue: "Catalogue", name: str, kind: str | None) -> list[Component]:
     if kind is not None:
         return [catalogue.get(kind, name)]
-    offers = catalogue.components()
-    named = [c for c in offers if c.name == name]
-    found = named or [c for c in offers if name in _owners(catalogue, c)]
-    if not found:
-        legal = {c.name for c in offers if c.kind in MODULES}
-        legal = legal.union(*(_owners(catalogue, c) for c in offers))
+    offers = [c for c in catalogue.components() if c.kind in MODULES]
+    owners = {name for who in catalogue.plugins for name in _names(who)}
+    if named := [c for c in offers if c.name == name]:
+        if len(named) > 1:
+            kinds = " and a ".join(c.kind for c in named)
+            raise MmbalError(f"{name!r} is a {kinds}; say which with --kind")
+        return named
+    if owned := [c for c in offers if name in _names(catalogue.provenance(c))]:
+        return owned
+    if name not in owners | {c.name for c in catalogue.components()}:
+        legal = owners | {c.name for c in offers}
         raise MmbalError(unknown("component, plugin or distribution", name, legal))
-    checked = [c for c in found if c.kind in MODULES]
-    if not checked:
-        kinds = " and ".join({c.kind: None for c in found})
-        raise MmbalError(f"{name!r} is of kind {kinds}, which there are no rules for")
-    if named and len(checked) > 1:
-        kinds = " and a ".join(c.kind for c in checked)
-        raise MmbalError(f"{name!r} is a {kinds}; say which with --kind")
-    return checked
+    kinds = ", ".join(MODULES)
+    raise MmbalError(f"there are no rules for {name!r}: it is and offers none of {kinds}")
 
 
-def _owners(catalogue: "Catalogue", component: Component) -> set[str]:
-    who = catalogue.provenance(component)
+def _names(who: "Provenance") -> set[str]:
+    """Return by which names a plugin is asked for."""
     return {who.plugin, who.distribution.split()[0]}
 
 

@@ -208,7 +208,7 @@ class TestCheck:
                 "unknown rule of a dataset 'example'; did you mean",
             ),
             (["guided", "--set", "windw=1"], "unknown option 'windw'; did you mean 'window'?"),
-            (["accuracy"], "'accuracy' is of kind evaluation, which there are no rules for"),
+            (["accuracy"], "there are no rules for 'accuracy': it is and offers none of dataset"),
             (
                 ["mmbal-guided", "--rule", "effect"],
                 "'mmbal-guided' has 2 components; --set",
