@@ -1,8 +1,8 @@
 """`mmbal plugins check`: whether components keep the contract."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext, redirect_stdout
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,22 +13,23 @@ from mmbal.cli.completion import names_of
 from mmbal.cli.console import console, print_json
 from mmbal.cli.options import json_option
 from mmbal.errors import MmbalError, unknown
-from mmbal.registry.component import KINDS, Component
+from mmbal.registry.component import Component
+from mmbal.testing.rules import MODULES, rulebook
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from mmbal.laboratory.finding import Finding
-    from mmbal.registry.catalogue import Catalogue
+    from mmbal.registry.catalogue import Catalogue, Provenance
 
-CHECKED = ("dataset", "architecture", "strategy")
-"""Kinds that there are rules for."""
 _STYLES = {"ok": "green", "known": "yellow", "skipped": "dim", "failed": "bold red"}
 
 
 @click.command()
-@click.argument("name", shell_complete=names_of(*CHECKED))
-@click.option("--kind", type=click.Choice(CHECKED), help="Where a name has more than one meaning.")
+@click.argument("name", shell_complete=names_of(*MODULES))
+@click.option(
+    "--kind", type=click.Choice([*MODULES]), help="Where a name has more than one meaning."
+)
 @click.option(
     "--set",
     "assignments",
@@ -57,6 +58,8 @@ def check(
 
     Every rule is one line. Exit code 2 if one is broken; docs/conformance.md explains the rules.
     """
+    import mmbal
+    from mmbal import testing
     from mmbal.config.assignment import parse_assignment
     from mmbal.registry.discovery import discover
 
@@ -67,16 +70,20 @@ def check(
         raise MmbalError(
             f"{name!r} has {len(components)} components; --set, --rule and --data-dir are of one"
         )
-    out, rows, failed = console(), [], 0
-    for component in components:
-        for finding in _quietly(_findings(catalogue, component, options, rules, data_dir)):
-            rows.append(_as_row(component, finding))
-            failed += finding.status == "failed"
-            if not as_json:
-                _show(out, rows[-1])
+    out, rows = console(), []
+    out.file = sys.stdout  # what plugins and libraries print goes elsewhere
+    with redirect_stdout(sys.stderr):
+        for component in components:
+            click.echo(f"checking {component.kind} {component.name}", err=True)
+            subject = testing.subject_of(
+                component.kind, component.name, options, catalogue=catalogue, data_dir=data_dir
+            )
+            for finding in testing.check(subject, rules):
+                rows.append(_as_row(component, finding))
+                if not as_json:
+                    _show(out, rows[-1])
+    failed = sum(row["status"] == "failed" for row in rows)
     if as_json:
-        import mmbal
-
         print_json({"mmbal": mmbal.__version__, "name": name, "ok": not failed, "rules": rows})
     if failed:
         count = "1 rule is" if failed == 1 else f"{failed} rules are"
@@ -84,71 +91,31 @@ def check(
         ctx.exit(USER_ERROR)
 
 
-def _quietly(findings: "Iterable[Finding]") -> "Iterator[Finding]":
-    """Keep what plugins and libraries print from standing between the findings."""
-    found = iter(findings)
-    while True:
-        with redirect_stdout(sys.stderr):
-            finding = next(found, None)
-        if finding is None:
-            return
-        yield finding
-
-
-def _findings(
-    catalogue: "Catalogue",
-    component: Component,
-    options: Sequence[Any],
-    rules: Sequence[str],
-    data_dir: Path | None,
-) -> "Iterable[Finding]":
-    from mmbal.testing import check as run
-    from mmbal.testing import subject_of
-
-    err = console(err=True)
-    title = f"checking {component.kind} {component.name}"
-    if not err.is_terminal:
-        err.print(title, style="dim")
-    with err.status(title) if err.is_terminal else nullcontext():
-        subject = subject_of(
-            component.kind, component.name, options, catalogue=catalogue, data_dir=data_dir
-        )
-        yield from run(subject, rules)
-
-
 def _find(catalogue: "Catalogue", name: str, kind: str | None) -> list[Component]:
     if kind is not None:
         return [catalogue.get(kind, name)]
-    named = [component for component in catalogue.components() if component.name == name]
-    found = [component for component in named if component.kind in CHECKED]
-    if len(found) > 1:
-        kinds = " and a ".join(component.kind for component in found)
-        raise MmbalError(f"{name!r} is a {kinds}; say which with --kind")
-    if found:
-        return found
-    if named:
-        raise MmbalError(f"{name!r} is of kind {named[0].kind}, which there are no rules for")
-    offers = [c for c in catalogue.components() if c.kind in CHECKED]
-    owners = {(c.kind, c.name): catalogue.provenance(c) for c in offers}
-    plugins = {who.plugin for who in catalogue.plugins}
-    distributions = {who.distribution.split()[0] for who in catalogue.plugins}
-    if name not in plugins | distributions:
-        legal = {c.name for c in offers} | plugins | distributions
+    offers = [c for c in catalogue.components() if c.kind in MODULES]
+    owners = {name for who in catalogue.plugins for name in _names(who)}
+    if named := [c for c in offers if c.name == name]:
+        if len(named) > 1:
+            kinds = " and a ".join(c.kind for c in named)
+            raise MmbalError(f"{name!r} is a {kinds}; say which with --kind")
+        return named
+    if owned := [c for c in offers if name in _names(catalogue.provenance(c))]:
+        return owned
+    if name not in owners | {c.name for c in catalogue.components()}:
+        legal = owners | {c.name for c in offers}
         raise MmbalError(unknown("component, plugin or distribution", name, legal))
-    found = [
-        c
-        for c in offers
-        if name in (owners[c.kind, c.name].plugin, owners[c.kind, c.name].distribution.split()[0])
-    ]
-    if not found:
-        kinds = ", ".join(kind for kind in KINDS if kind in CHECKED)
-        raise MmbalError(f"{name!r} offers nothing that there are rules for ({kinds})")
-    return found
+    kinds = ", ".join(MODULES)
+    raise MmbalError(f"there are no rules for {name!r}: it is and offers none of {kinds}")
+
+
+def _names(who: "Provenance") -> set[str]:
+    """Return by which names a plugin is asked for."""
+    return {who.plugin, who.distribution.split()[0]}
 
 
 def _as_row(component: Component, finding: "Finding") -> dict[str, Any]:
-    from mmbal.testing.rules import rulebook
-
     rule = rulebook(component.kind)[finding.name]
     return {
         "kind": component.kind,

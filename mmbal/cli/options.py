@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -40,8 +40,7 @@ def recipe_option(command: Command) -> Command:
     named = click.argument(
         "named", metavar="[RECIPE]", required=False, shell_complete=names_of("recipe")
     )
-    completed: Command = named(option(with_recipe))
-    return completed
+    return cast("Command", named(option(with_recipe)))
 
 
 dataset_option = click.option("--dataset", metavar="NAME", shell_complete=names_of("dataset"))

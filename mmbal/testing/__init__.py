@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mmbal.registry.catalogue import Catalogue, Provenance
     from mmbal.registry.discovery import discover
     from mmbal.testing.pytest_plugin import parametrize_with_rules
-    from mmbal.testing.runner import check
+    from mmbal.testing.rules import check
     from mmbal.testing.subject import Subject, subject_of
 
 __all__ = [
@@ -55,7 +55,7 @@ __getattr__ = lazy_names(
         "TrainingBatches": "mmbal.experiment.batches",
         "build_model": "mmbal.experiment.building",
         "build_strategy": "mmbal.experiment.building",
-        "check": "mmbal.testing.runner",
+        "check": "mmbal.testing.rules",
         "discover": "mmbal.registry.discovery",
         "evaluate": "mmbal.experiment",
         "open_dataset": "mmbal.experiment",

@@ -5,15 +5,14 @@ import subprocess
 import sys
 from importlib.metadata import entry_points
 
-from mmbal.options import Configurable, NoOptions
 from mmbal.registry.discovery import GROUP
-from mmbal.testing.fixtures.bench import Bench
 from mmbal.testing.rules import Inapplicable, Rulebook, require
+from mmbal.testing.subject import Subject
 
 HEAVY = ("tensorflow", "keras", "numpy", "torch", "jax", "scipy", "pandas", "sklearn", "matplotlib",
          "PIL", "cv2", "av", "h5py")  # fmt: skip
 """What costs tenths of seconds and more to import."""
-RULES = Rulebook("component")
+RULES = Rulebook()
 
 
 @RULES.rule(
@@ -21,9 +20,8 @@ RULES = Rulebook("component")
     fix="import it in the modules of factories; the module of the entry point and that of the "
     "options class describe only, by names as text",
 )
-def entry_point(bench: Bench) -> None:
+def entry_point(subject: Subject) -> None:
     """Describing it imports nothing heavy."""
-    subject = bench.subject
     plugin = subject.catalogue.provenance(subject.component).plugin
     entry = next((each for each in entry_points(group=GROUP) if each.name == plugin), None)
     if entry is None:
@@ -48,24 +46,6 @@ def entry_point(bench: Bench) -> None:
     fix="write `package.module:name`, and list what it imports among the distribution's "
     "dependencies",
 )
-def factory(bench: Bench) -> None:
+def factory(subject: Subject) -> None:
     """Its factory can be imported."""
-    bench.factory(owner=True)
-
-
-@RULES.rule(
-    why="what `mmbal plugins show` lists and a configuration is checked by is not what it takes",
-    fix="name in `Component.options` the class that `options` is annotated with",
-)
-def options(bench: Bench) -> None:
-    """Where it is a class, its options are those that the component names."""
-    made, component = bench.factory(), bench.subject.component
-    if not (isinstance(made, type) and issubclass(made, Configurable)):
-        return
-    if made.__signature__ is None and made.Options is NoOptions:
-        return  # a constructor of its own
-    taken = f"{made.Options.__module__}:{made.Options.__qualname__}"
-    require(
-        made.Options is component.options_class(),
-        f"Component.options names {component.options}, {made.__name__} takes {taken}",
-    )
+    subject.factory()

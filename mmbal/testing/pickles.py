@@ -3,10 +3,11 @@
 import pickle
 import traceback
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 SUFFIXES = frozenset({".joblib", ".p", ".pickle", ".pkl", ".pt", ".pth"})
 PROTOCOLS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
@@ -43,37 +44,18 @@ def _head(archive: zipfile.ZipFile, name: str) -> bytes:
 def unpicklings() -> Iterator[list[str]]:
     """Note every use of `load`, `loads` and `Unpickler` of `pickle`, and where it was asked for."""
     seen: list[str] = []
-    watched = {
-        "load": _noting(pickle.load, seen),
-        "loads": _noting(pickle.loads, seen),
-        "Unpickler": _noting_class(pickle.Unpickler, seen),
-        "_Unpickler": _noting_class(getattr(pickle, "_Unpickler"), seen),  # noqa: B009  (mypy's wish)
-    }
-    kept = {name: getattr(pickle, name) for name in watched}
-    try:
-        vars(pickle).update(watched)
+
+    def noting(read: Callable[..., Any]) -> Callable[..., Any]:
+        def load(*args: Any, **options: Any) -> Any:
+            caller = traceback.extract_stack(limit=2)[0]
+            seen.append(f"{caller.filename}:{caller.lineno}")
+            return read(*args, **options)
+
+        return load
+
+    watched: dict[str, Any] = {name: noting(getattr(pickle, name)) for name in ("load", "loads")}
+    for name in ("Unpickler", "_Unpickler"):
+        original = getattr(pickle, name)
+        watched[name] = type(name, (original,), {"load": noting(original.load)})
+    with patch.multiple(pickle, **watched):
         yield seen
-    finally:
-        vars(pickle).update(kept)
-
-
-def _noting(read: Any, seen: list[str]) -> Any:
-    def load(*args: Any, **options: Any) -> Any:
-        seen.append(_caller())
-        return read(*args, **options)
-
-    return load
-
-
-def _noting_class(base: Any, seen: list[str]) -> type:
-    def load(self: Any) -> Any:
-        seen.append(_caller())
-        return base.load(self)
-
-    return type(base.__name__, (base,), {"load": load})
-
-
-def _caller() -> str:
-    """Return the line that called what calls this."""
-    caller = traceback.extract_stack(limit=3)[0]
-    return f"{caller.filename}:{caller.lineno}"

@@ -4,6 +4,7 @@ pytest loads this module whenever it starts where mmbal is installed, so it impo
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,35 +12,31 @@ import pytest
 if TYPE_CHECKING:
     from mmbal.testing.rules import Rule
     from mmbal.testing.subject import Subject
-    from mmbal.testing.toy_steps import ToySteps
+    from mmbal.testing.toy_run import ToySteps
 
 MARK = "mmbal_rule"
 
 
+@dataclass(frozen=True)
 class Item:
-    """One rule for one component, as a test calls it.
+    """One rule for one component, as a test calls it."""
 
-    Args:
-        subject: the component.
-        rule: to check.
-    """
-
-    def __init__(self, subject: "Subject", rule: "Rule") -> None:
-        self.subject = subject
-        self.rule = rule
+    subject: "Subject"
+    rule: "Rule"
 
     def __call__(self) -> None:
         """Check; fail with what is wrong, why it matters and what helps."""
         __tracebackhide__ = True
-        from mmbal.testing.runner import examine
+        from mmbal.testing.rules import examine
 
-        rule, finding = self.rule, examine(self.subject, self.rule)
+        rule, component = self.rule, self.subject.component
+        finding = examine(self.subject, rule)
         if finding.status == "skipped":
             pytest.skip(finding.message)
         if finding.status == "failed":
             text = (
-                f"{self.subject.title} breaks the rule {rule.name!r}: {finding.message}\n"
-                f"rule: {rule.promise}\nwhy: {rule.why}\nfix: {finding.remedy}"
+                f"{component.kind} {component.name} breaks the rule {rule.name!r}: "
+                f"{finding.message}\nrule: {rule.promise}\nwhy: {rule.why}\nfix: {finding.remedy}"
             )
             if finding.cause is not None:
                 raise AssertionError(text) from finding.cause
@@ -73,13 +70,13 @@ def parametrize_with_rules(
     Raises:
         MmbalError: there is no such component, option or rule.
     """
-    from mmbal.testing.runner import chosen
+    from mmbal.testing.rules import rulebook
     from mmbal.testing.subject import subject_of
 
     subject = subject_of(kind, what, options or {}, **places)
-    reasons = {**subject.known, **(known or {})}
+    reasons = {**subject.component.conformance.known, **(known or {})}
     parameters = []
-    for rule in chosen(kind, (), reasons):
+    for rule in rulebook(kind, reasons).values():
         marks = [getattr(pytest.mark, MARK)]
         if rule.name in reasons:
             marks.append(pytest.mark.xfail(reason=reasons[rule.name], strict=True))
@@ -91,7 +88,7 @@ def parametrize_with_rules(
 @pytest.fixture(scope="module")
 def toy_steps() -> "ToySteps":
     """Return what trains toys for a step or two; it remembers joint training for a module."""
-    from mmbal.testing.toy_steps import ToySteps
+    from mmbal.testing.toy_run import ToySteps
 
     return ToySteps()
 

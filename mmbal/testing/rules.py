@@ -1,26 +1,24 @@
-"""What a rule is, and how its check says what it found."""
+"""What a rule is, and how a component is checked by it."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmbal.errors import MmbalError, unknown
+from mmbal.errors import MmbalError, first_line, unknown
+from mmbal.laboratory.finding import Finding, Status
 
-FIRST = "mmbal.testing.components"
-"""The module with the rules of all kinds: checked before the others, which need its `factory`."""
+if TYPE_CHECKING:
+    from mmbal.testing.subject import Subject
+
 MODULES = {
     "dataset": "mmbal.testing.datasets",
     "architecture": "mmbal.testing.architectures",
     "strategy": "mmbal.testing.strategies",
 }
-"""Kind of component to the module with its rules, imported when they are asked for."""
-BENCHES = {
-    "dataset": "mmbal.testing.fixtures.dataset:DatasetBench",
-    "architecture": "mmbal.testing.fixtures.architecture:ArchitectureBench",
-    "strategy": "mmbal.testing.fixtures.strategy:StrategyBench",
-}
-"""What the checks are called with, made of a `Subject`."""
+"""Kind of component to the module with its `RULES` and the `SUBJECT` that these are asked of."""
 Check = Callable[[Any], None]
 
 
@@ -37,15 +35,13 @@ class Rule:
     """One promise of the contract.
 
     Args:
-        kind: of the components that make it.
         name: for `-k` and `--rule`.
         promise: what must hold, in one sentence.
         why: what goes wrong where it does not.
         fix: what usually helps.
-        check: called with the bench of a component; raises `Broken` or `Inapplicable`.
+        check: called with a `Subject`; raises `Broken` or `Inapplicable`.
     """
 
-    kind: str
     name: str
     promise: str
     why: str
@@ -54,36 +50,32 @@ class Rule:
 
 
 class Rulebook(dict[str, Rule]):
-    """The rules of one kind by name, in their order."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
+    """Rules by name, in their order."""
 
     def rule(self, *, why: str, fix: str) -> Callable[[Check], Check]:
         """Make a rule of a check: named as the function, promising its docstring's first line."""
 
-        def take_in(check: Check) -> Check:
+        def add(check: Check) -> Check:
             name = check.__name__.replace("_", "-")
             promise = (check.__doc__ or "").strip().splitlines()[0]
-            self[name] = Rule(self.kind, name, promise, why, fix, check)
+            self[name] = Rule(name, promise, why, fix, check)
             return check
 
-        return take_in
+        return add
 
 
-def rulebook(kind: str) -> Rulebook:
-    """Return the rules for a kind of components.
+def rulebook(kind: str, mentioned: Iterable[str] = ()) -> dict[str, Rule]:
+    """Return the rules for a kind of components, those of all kinds first.
 
     Raises:
-        MmbalError: there are none.
+        MmbalError: there is no rule of a name that was mentioned.
     """
-    if kind not in MODULES:
-        raise MmbalError(f"there are no rules for it: {unknown('kind', kind, MODULES)}")
-    book = Rulebook(kind)
-    for module in (FIRST, MODULES[kind]):
-        rules: Rulebook = import_module(module).RULES
-        book.update({name: replace(rule, kind=kind) for name, rule in rules.items()})
+    from mmbal.testing.components import RULES
+
+    book: dict[str, Rule] = {**RULES, **import_module(MODULES[kind]).RULES}
+    for name in mentioned:
+        if name not in book:
+            raise MmbalError(unknown(f"rule of a {kind}", name, book))
     return book
 
 
@@ -91,3 +83,60 @@ def require(condition: object, found: str) -> None:
     """Raise `Broken` unless the condition holds."""
     if not condition:
         raise Broken(found)
+
+
+def check(subject: "Subject", names: Iterable[str] = ()) -> Iterator[Finding]:
+    """Check one component; yield a finding per rule, named as it.
+
+    Args:
+        subject: to check.
+        names: of the rules; none for all of them.
+
+    Raises:
+        MmbalError: there is no such rule, or none of a name in `Component.conformance.known`.
+    """
+    names, known = list(names), subject.component.conformance.known
+    for rule in rulebook(subject.component.kind, [*names, *known]).values():
+        if rule.name in names or not names:
+            yield examine(subject, rule, known.get(rule.name, ""))
+
+
+def examine(subject: "Subject", rule: Rule, reason: str = "") -> Finding:
+    """Check one rule; a `reason` says why it is known not to be kept."""
+    began = time.monotonic()
+    status, message, cause = _outcome(subject, rule)
+    remedy = rule.fix
+    if isinstance(cause, MmbalError):
+        message = " ".join(str(cause).split())
+    elif cause is not None:
+        frames = traceback.extract_tb(cause.__traceback__)
+        own = [frame for frame in frames if subject.owns(frame.filename)]
+        where = "".join(f"{frame.filename}:{frame.lineno}" for frame in (own or frames)[-1:])
+        message = f"it raises {first_line(cause)}" + (f" ({where})" if where else "")
+        if own:
+            remedy = f"mend what is raised at {where}; pytest shows the whole traceback"
+    if reason and status == "failed":
+        status, message = "known", reason
+    elif reason and status == "ok":
+        status, message = "failed", f"it is kept, but declared as a known failure ({reason})"
+    return Finding(rule.name, status, message, remedy, time.monotonic() - began, cause)
+
+
+def _outcome(subject: "Subject", rule: Rule) -> tuple[Status, str, BaseException | None]:
+    from mmbal.testing.components import RULES
+    from mmbal.testing.subject import unchanged
+
+    subject.examined = rule.name
+    try:
+        with unchanged():
+            if rule.name not in RULES:
+                subject.factory()
+            rule.check(subject)
+    except Inapplicable as reason:
+        return "skipped", str(reason), None
+    except Broken as broken:
+        return "failed", str(broken), None
+    # SystemExit too: code under test may do anything, and the other rules still count.
+    except (Exception, SystemExit) as error:  # noqa: BLE001
+        return "failed", "", error
+    return "ok", "", None

@@ -1,41 +1,107 @@
-"""What is checked: a component, the options it is built with, and where its data lie."""
+"""What is checked: a component, the options it is built with, and what its rules share."""
 
-import inspect
+import random
+import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, wraps
 from importlib import import_module
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from pkgutil import resolve_name
-from typing import Any
+from tempfile import mkdtemp
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
 
 from mmbal.config.origin import Override
 from mmbal.config.resolution import choose
-from mmbal.errors import MmbalError
+from mmbal.errors import MmbalError, unknown
 from mmbal.options import NoOptions, Options
 from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.registry.component import Component
 from mmbal.registry.discovery import discover
-from mmbal.testing.rules import BENCHES, Inapplicable
+from mmbal.testing.rules import MODULES, Broken, Inapplicable
 
-DECLARED = "Component.conformance"
+AnySubject = TypeVar("AnySubject", bound="Subject")
+Made = TypeVar("Made")
+UNOPTIMIZED = "disable_meta_optimizer"
 
 
-@dataclass
+def owned_by(
+    rule: str,
+) -> Callable[[Callable[[AnySubject], Made]], Callable[[AnySubject], Made]]:
+    """Return a decorator of a method that makes what many rules start from: it is made once.
+
+    Where that fails, it is the failure of one rule; the others are skipped.
+
+    Args:
+        rule: whose failure it is.
+    """
+
+    def once(make: Callable[[AnySubject], Made]) -> Callable[[AnySubject], Made]:
+        @wraps(make)
+        def made(self: AnySubject) -> Made:
+            if rule not in self.made:
+                try:
+                    self.made[rule] = make(self)
+                except Exception as error:  # noqa: BLE001  (of the plugin; its owner tells)
+                    self.made[rule] = error
+            result: Made | Exception = self.made[rule]
+            if not isinstance(result, Exception):
+                return result
+            if rule == self.examined or isinstance(result, Inapplicable):
+                raise result
+            raise Inapplicable(f"the rule {rule!r} must be kept first") from result
+
+        return made
+
+    return once
+
+
+@contextmanager
+def unchanged() -> Iterator[None]:
+    """Be quiet, and set back precision and random numbers; graphs are run as they are traced.
+
+    Those of a few steps never earn what optimizing them costs.
+    """
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    numbers, drawn = random.getstate(), np.random.get_state()  # noqa: NPY002
+    optimizer = tf.config.optimizer
+    unoptimized = optimizer.get_experimental_options().get(UNOPTIMIZED, False)
+    optimizer.set_experimental_options({UNOPTIMIZED: True})
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # toys are too small to learn, and say so
+            yield
+    finally:
+        optimizer.set_experimental_options({UNOPTIMIZED: unoptimized})
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+        random.setstate(numbers)
+        np.random.set_state(drawn)  # noqa: NPY002
+
+
+@dataclass(eq=False)
 class Subject:
-    """A component under test.
+    """A component under test; what its rules share is made once, since most of it costs seconds.
 
     Args:
         component: what is checked.
         options: it is built with.
         identity: options under which it promises plain joint training; or None.
-        catalogue: builds it, and gives architectures to strategies.
+        catalogue: builds it.
         data_dir: of a dataset; None for a sample that it writes, or its own default.
         shapes: of an architecture's inputs, each tried on all modalities until one fits; None
-            for those of `mmbal.testing.architectures.SHAPES`.
-        file: of a module that cannot be imported by its name; or "".
+            for those of `mmbal.testing.fixtures.architecture.SHAPES`.
+
+    Attributes:
+        made: rule to what it owns, or why that could not be made.
+        examined: name of the rule that is being checked.
     """
 
     component: Component
@@ -44,51 +110,35 @@ class Subject:
     catalogue: Catalogue
     data_dir: Path | None = None
     shapes: Sequence[tuple[int, ...]] | None = None
-    file: str = ""
-
-    @property
-    def title(self) -> str:
-        """Kind and name."""
-        return f"{self.component.kind} {self.component.name}"
-
-    @property
-    def known(self) -> Mapping[str, str]:
-        """Rule to the reason why the component does not keep it."""
-        return self.component.conformance.known
-
-    def owns(self, path: str) -> bool:
-        """Return whether a file holds code of the component's module or package."""
-        top = self.component.factory.partition(":")[0].partition(".")[0]
-        module = sys.modules.get(top)
-        places = [*getattr(module, "__path__", [getattr(module, "__file__", None)]), self.file]
-        return any(Path(path).is_relative_to(place) for place in places if place)
+    made: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    examined: str = field(default="", init=False)
 
     @cached_property
-    def bench(self) -> Any:
-        """What the rules of this kind share: made once, since most of it costs seconds."""
-        return resolve_name(BENCHES[self.component.kind])(self)
+    def folder(self) -> Path:
+        """A folder for as long as this object lives."""
+        folder = Path(mkdtemp(prefix="mmbal-testing-"))
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    @owned_by("factory")
+    def factory(self) -> Callable[..., Any]:
+        """Import what builds the component."""
+        factory = self.component.load_factory()
+        if not callable(factory):
+            raise Broken(f"{self.component.factory} is no function or class")
+        return factory
 
     def build(self, *arguments: Any, options: Options | None = None) -> Any:
         """Build a new one; errors name the plugin, as in a run."""
         kind, name = self.component.kind, self.component.name
         return self.catalogue.build(kind, name, options or self.options, *arguments)
 
-    def describe(self) -> dict[str, Any]:
-        """Return it as JSON holds it, for another process.
-
-        Raises:
-            Inapplicable: its factory has no name by which another process could find it.
-        """
-        parts = self.component
-        if local := next((path for path in (parts.factory, parts.options) if "<" in path), ""):
-            raise Inapplicable(f"another process cannot import {local}: give one of a module")
-        names = ("kind", "name", "summary", "factory", "options", "requires", "offers")
-        return {
-            "component": {name: getattr(parts, name) for name in names},
-            "options": self.options.model_dump(mode="json"),
-            "file": self.file,
-            "path": [str(Path(place).absolute()) for place in sys.path],
-        }
+    def owns(self, path: str) -> bool:
+        """Return whether a file holds code of the component's module or package."""
+        top = self.component.factory.partition(":")[0].partition(".")[0]
+        module = sys.modules.get(top)
+        places = [*getattr(module, "__path__", [getattr(module, "__file__", None)])]
+        return any(Path(path).is_relative_to(place) for place in places if place)
 
 
 def subject_of(
@@ -111,48 +161,30 @@ def subject_of(
     Raises:
         MmbalError: there is no such component, or it has no such option.
     """
-    installed = catalogue or discover()
-    file = ""
-    if not isinstance(what, str):
-        component, file = _component(kind, what)
-        installed = _with(installed, component)
+    if kind not in MODULES:
+        raise MmbalError(f"there are no rules for it: {unknown('kind', kind, MODULES)}")
+    if isinstance(what, str):
+        catalogue = catalogue or discover()
+        component = catalogue.get(kind, what)
     else:
-        component = installed.get(kind, what)
+        component = what if isinstance(what, Component) else _given(kind, what)
+        catalogue = Catalogue()
+        catalogue.add(component, Provenance("given", "the kit"))
+        if catalogue.problems:
+            raise catalogue.problems[0]
+    if component.kind != kind:
+        raise MmbalError(f"{component.name!r} is a {component.kind}, it was given as a {kind}")
     if isinstance(options, Mapping):
         options = [Override(name, value, "options") for name, value in options.items()]
     declared = component.conformance
-    own = [Override(name, value, DECLARED) for name, value in declared.options.items()]
-    chosen = choose(installed, kind, component.name, _last(own, options)).options
-    identity = None
-    if declared.identity is not None:
-        plain = [Override(name, value, DECLARED) for name, value in declared.identity.items()]
-        identity = choose(installed, kind, component.name, _last(own, options, plain)).options
-    return Subject(component, chosen, identity, installed, file=file, **places)
 
+    def chosen(*above: Override) -> Options:
+        overrides = [*_overrides(declared.options), *options, *above]
+        return choose(catalogue, kind, component.name, overrides).options
 
-def rebuilt(description: Mapping[str, Any]) -> Subject:
-    """Return what `Subject.describe` described, in another process."""
-    sys.path[:] = [*sys.path, *(each for each in description["path"] if each not in sys.path)]
-    component = Component(**description["component"])
-    if description["file"]:
-        for path in (component.factory, component.options):
-            _import(path.partition(":")[0], description["file"])
-    catalogue = _with(discover(), component)
-    options = component.options_class().model_validate(description["options"])
-    return Subject(component, options, None, catalogue)
-
-
-def _component(kind: str, what: Component | Callable[..., Any]) -> tuple[Component, str]:
-    if isinstance(what, Component):
-        if what.kind != kind:
-            raise MmbalError(f"{what.name!r} is a {what.kind}, it was given as a {kind}")
-        return what, ""
-    name = what.__name__.strip("<_>")
-    path = f"{what.__module__}:{what.__qualname__}"
-    model = getattr(what, "Options", NoOptions)
-    options = f"{model.__module__}:{model.__qualname__}"
-    component = Given(kind, name, "given to the kit", path, options, made_by=what)  # type: ignore[arg-type]
-    return component, inspect.getfile(what)
+    identity = None if declared.identity is None else chosen(*_overrides(declared.identity))
+    make: type[Subject] = import_module(MODULES[kind]).SUBJECT
+    return make(component, chosen(), identity, catalogue, **places)
 
 
 @dataclass(frozen=True)
@@ -174,30 +206,12 @@ class Given(Component):
         return getattr(self.made_by, "Options", NoOptions)
 
 
-def _with(installed: Catalogue, component: Component) -> Catalogue:
-    """Return a catalogue that has this component, and all others that are installed."""
-    catalogue = Catalogue(plugins=installed.plugins)
-    catalogue.add(component, Provenance("given", "the kit"))
-    for other in installed.components():
-        if (other.kind, other.name) != (component.kind, component.name):
-            catalogue.add(other, installed.provenance(other))
-    if catalogue.problems:
-        raise MmbalError(str(catalogue.problems[0]))
-    return catalogue
+def _given(kind: Any, factory: Callable[..., Any]) -> Given:
+    model = getattr(factory, "Options", NoOptions)
+    path, options = (f"{each.__module__}:{each.__qualname__}" for each in (factory, model))
+    name = factory.__name__.strip("<_>")
+    return Given(kind, name, "given to the kit", path, options, made_by=factory)
 
 
-def _last(*layers: Sequence[Override]) -> list[Override]:
-    """Return one value per option, that of the last layer which has it."""
-    values = {each.key: each for layer in layers for each in layer}
-    return list(values.values())
-
-
-def _import(module: str, file: str) -> None:
-    try:
-        import_module(module)
-    except ImportError:
-        spec = spec_from_file_location(module, file)
-        if spec is None or spec.loader is None:
-            raise
-        sys.modules[module] = found = module_from_spec(spec)
-        spec.loader.exec_module(found)
+def _overrides(options: Mapping[str, Any]) -> list[Override]:
+    return [Override(name, value, "Component.conformance") for name, value in options.items()]

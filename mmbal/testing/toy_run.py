@@ -1,7 +1,8 @@
-"""Trains a toy under a strategy as `mmbal run` does: data, trainer, checkpoints and all."""
+"""Trains toys under a strategy as `mmbal run` does: data, trainer, checkpoints and all."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -12,22 +13,25 @@ import tensorflow as tf
 
 from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import MultimodalDataset
-from mmbal.experiment.batches import TrainingBatches
 from mmbal.experiment.building import build_network
 from mmbal.experiment.fitting import Fitting, Run
+from mmbal.laboratory.toys import NAMES, GatedToy, LateToy, toy_data
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
 from mmbal.progress import SilentProgress
-from mmbal.records.checkpoint import Checkpoint, Generations
+from mmbal.records.checkpoint import Checkpoint, Generations, read_checkpoint
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.sums import Replicas
 from mmbal.strategies.strategy import Strategy
-from mmbal.testing.python_state import plain_values
+from mmbal.testing.subject import unchanged
 from mmbal.training.model import BalancedModel
 
 EPOCHS, BATCH, SEED = 2, 8, 11
-MakeStrategy = Callable[[], Strategy]
+DEPTH = 3
+"""Of nested lists and dictionaries that are looked into for plain values."""
+KINDS: dict[str, Any] = {"gated": GatedToy, "late": LateToy}
+"""A gate between branches with a classifier each; one joint classifier on all features."""
 MakeNetwork = Callable[..., FusionNetwork]
 
 
@@ -40,7 +44,7 @@ def sgd() -> keras.optimizers.Optimizer:
 class Parts(Catalogue):
     """Gives a run the strategy and the network that it is to try."""
 
-    strategy: MakeStrategy = Strategy
+    strategy: Callable[[], Strategy] = Strategy
     network: MakeNetwork = FusionNetwork
     optimizer: Callable[[], keras.optimizers.Optimizer] = sgd
 
@@ -51,148 +55,122 @@ class Parts(Catalogue):
         return self.strategy() if kind == "strategy" else self.optimizer()
 
 
-class Store(Generations):
-    """Keeps the checkpoints of a training in its memory as well as in files."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.by_step: dict[int, Checkpoint] = {}
-
-    def save(self, checkpoint: Checkpoint) -> Path:
-        """Write a checkpoint and read it again, as a resumed run would."""
-        path = super().save(checkpoint)
-        read = self.newest()
-        if read is not None:
-            self.by_step[read.step] = read
-        return path
-
-    @property
-    def before_the_last_step(self) -> Checkpoint:
-        """Return the last checkpoint but that of the end; inside an epoch of two steps."""
-        return self.by_step[sorted(self.by_step)[-2]]
-
-
 @dataclass
 class ToyRun:
-    """A training of a toy, before or after it.
+    """A training of a toy.
 
     Attributes:
         model: that is trained.
-        fitting: its training, with data.
-        store: of checkpoints.
-        losses: name to what `Strategy.losses` gave at last, as far as it was traced.
+        spec: of a batch.
         attributes: plain values of the strategy before training.
         made: ids of the strategy's variables before training.
+        losses: name to what `Strategy.losses` gave at last, as far as it was traced.
+        checkpoint: of the last step but one, inside an epoch.
     """
 
     model: BalancedModel
-    fitting: Fitting
-    store: Store
-    losses: dict[str, Any] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)
-    made: set[int] = field(default_factory=set)
+    spec: Any
+    attributes: dict[str, str]
+    made: set[int]
+    losses: dict[str, Any]
+    checkpoint: Checkpoint
 
     @property
     def weights(self) -> list[np.ndarray]:
         """Return the variables of the network, in its order."""
         return [v.numpy() for v in self.model.network.variables]
 
-    @property
-    def strategy(self) -> Strategy:
-        """Return what it is trained under."""
-        return self.model.strategy
 
-
-def prepare(
+def train(
     parts: Parts,
-    data: MultimodalDataset,
-    folder: Path,
+    modalities: Sequence[str] = NAMES[:2],
     *,
     precision: str = "float32",
     eager: bool = False,
-    checkpoints: bool = False,
     checkpoint: Checkpoint | None = None,
+    replicas: Replicas | None = None,
 ) -> ToyRun:
-    """Build everything; nothing is trained yet.
+    """Train a toy for two epochs of two steps, the second of which has a single row.
 
     Args:
         parts: strategy and network.
-        data: to train on.
-        folder: for files.
-        precision: as in a run.
+        modalities: of the data.
+        precision: as in a run; in double precision the data are, too.
         eager: run the step without a graph.
-        checkpoints: save the state after every step.
         checkpoint: to go on from.
+        replicas: that train together; None for those in force.
     """
-    config = _config(precision, 1 if checkpoints else None)
-    files = RunFolder(folder)
-    store = Store(files.checkpoints)
-    run = Run(config, parts, files, SilentProgress(), Replicas())
-    fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
-    fitting.model.run_eagerly = eager
-    toy = ToyRun(fitting.model, fitting, store)
-    _record_losses(toy)
-    toy.attributes = plain_values(toy.strategy)
-    toy.made = {id(v) for v in toy.strategy.variables}
-    return toy
-
-
-def train(parts: Parts, data: MultimodalDataset, **how: Any) -> ToyRun:
-    """Train a toy for two epochs of two steps, the second of which has a single row."""
+    data = toy_data(modalities, "float64" if precision == "float64" else "float32")
     with TemporaryDirectory(prefix="mmbal-testing-") as name:
-        run = prepare(parts, data, Path(name), **how)
-        run.fitting.fit()
-    return run
+        files = RunFolder(Path(name))
+        run = Run(_config(precision), parts, files, SilentProgress(), replicas or Replicas())
+        store = Generations(files.checkpoints)
+        fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
+        model, strategy = fitting.model, fitting.model.strategy
+        model.run_eagerly = eager
+        attributes, made = plain_values(strategy), {id(v) for v in strategy.variables}
+        losses = _recorded_losses(strategy)
+        fitting.fit()
+        checkpoint = read_checkpoint(min(store.folder.iterdir()))
+    spec = fitting.batches.dataset.element_spec
+    return ToyRun(model, spec, attributes, made, losses, checkpoint)
 
 
-def go_on(parts: Parts, data: MultimodalDataset, checkpoint: Checkpoint) -> ToyRun:
-    """Train from a checkpoint on, with everything built anew."""
-    with TemporaryDirectory(prefix="mmbal-testing-") as name:
-        run = prepare(parts, data, Path(name), checkpoint=checkpoint)
-        run.fitting.fit()
-    return run
+def _recorded_losses(strategy: Strategy) -> dict[str, Any]:
+    """Return a dictionary that gets what `losses` of a strategy returns from now on."""
+    original, recorded = strategy.losses, dict[str, Any]()
+
+    def losses(step: Any, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        returned = original(step, joint)
+        recorded.clear()
+        recorded.update(returned)
+        return returned
+
+    strategy.losses = losses  # type: ignore[method-assign]
+    return recorded
 
 
 def build(network: MakeNetwork, data: MultimodalDataset) -> FusionNetwork:
     """Return an untrained network with its variables."""
-    return build_network(_config("float32", None), Parts(network=network), data)
+    return build_network(_config("float32"), Parts(network=network), data)
 
 
-def plain(network: MakeNetwork, data: MultimodalDataset) -> list[np.ndarray]:
-    """Return the weights after joint training, written out with Keras's optimizer alone."""
-    trained, optimizer = build(network, data), sgd()
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    batches = TrainingBatches(data, BATCH, SEED)
-    for epoch in range(EPOCHS):
-        batches.start(epoch)
-        for inputs, labels in batches.dataset:
-            with tf.GradientTape() as tape:
-                fitted = trained(inputs, training=True).supervised.values()
-                total = tf.add_n([loss(labels, logits) for logits in fitted])
-            gradients = tape.gradient(total, [v.value for v in trained.trainable_variables])
-            pairs = zip(gradients, trained.trainable_variables, strict=True)
-            optimizer.apply_gradients([(g, v) for g, v in pairs if g is not None])
-    return [v.numpy() for v in trained.variables]
-
-
-def fit_alone(parts: Parts, data: MultimodalDataset) -> BalancedModel:
-    """Train one epoch with `BalancedModel.fit`, which offers no examples, sampler or rehearsals."""
-    model = BalancedModel(build(parts.network, data), parts.strategy(), SEED)
-    model.compile(sgd(), run_eagerly=True)
-    model.fit(data.train.dataset().batch(BATCH), epochs=1, verbose=0)
-    return model
+@cache
+def plain(network: MakeNetwork) -> list[np.ndarray]:
+    """Return the weights after joint training of two modalities."""
+    return train(Parts(network=network), eager=True).weights
 
 
 def operations(run: ToyRun) -> set[str]:
     """Return the types of all operations in the graph of a training step."""
     step = tf.function(run.model.train_step, autograph=False)
-    spec = run.fitting.batches.dataset.element_spec
-    graph = step.get_concrete_function(spec).graph.as_graph_def()
+    graph = step.get_concrete_function(run.spec).graph.as_graph_def()
     nodes: list[Sequence[Any]] = [graph.node, *(f.node_def for f in graph.library.function)]
     return {node.op for each in nodes for node in each}
 
 
-def _config(precision: str, every: int | None) -> RunConfig:
+def plain_values(thing: Any) -> dict[str, str]:
+    """Return what an object holds in Python, where no checkpoint looks, as text by attribute."""
+    texts = {name: _as_text(value, DEPTH) for name, value in vars(thing).items()}
+    return {name: text for name, text in texts.items() if text is not None}
+
+
+def _as_text(value: Any, depth: int) -> str | None:
+    """Return a plain value as text; None for anything else."""
+    if tf.is_tensor(value) and not isinstance(value, tf.Variable):
+        return f"tensor {id(value)}"  # one that a step puts in its place is another one
+    if value is None or isinstance(value, bool | int | float | str | np.generic):
+        return repr(value)
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype}{value.shape}{value.tobytes()!r}"
+    if depth and isinstance(value, list | tuple):
+        return repr([_as_text(each, depth - 1) for each in value])
+    if depth and isinstance(value, dict):
+        return repr({str(key): _as_text(each, depth - 1) for key, each in value.items()})
+    return None
+
+
+def _config(precision: str) -> RunConfig:
     toy = Choice(name="toy", options=NoOptions())
     return RunConfig(
         recipe="toy",
@@ -202,7 +180,7 @@ def _config(precision: str, every: int | None) -> RunConfig:
         precision=precision,  # type: ignore[arg-type]
         distribute="none",
         checkpoint_minutes=0,
-        checkpoint_steps=every,
+        checkpoint_steps=1,
         dataset=toy,
         architecture=toy,
         strategy=toy,
@@ -210,12 +188,57 @@ def _config(precision: str, every: int | None) -> RunConfig:
     )
 
 
-def _record_losses(run: ToyRun) -> None:
-    original = run.strategy.losses
+class ToySteps:
+    """Trains toys as the kit does, from the same seeds whenever asked; `toy_steps` in pytest.
 
-    def losses(step: Any, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        found = original(step, joint)
-        run.losses = dict(found)
-        return found
+    Everywhere `modalities` are names of one letter each.
 
-    run.strategy.losses = losses  # type: ignore[method-assign]
+    Attributes:
+        model: that was trained last.
+    """
+
+    model: BalancedModel
+
+    def network(self, kind: str = "late", modalities: str = "ab") -> FusionNetwork:
+        """Return an untrained network, without classifiers beside its own to train."""
+        network = build(KINDS[kind], toy_data(modalities))
+        for head in network.heads if kind == "late" else ():
+            head.trainable = False
+        return network
+
+    def data(self, modalities: str = "ab", examples: int = 16) -> Any:
+        """Return inputs, (examples, channels) by modality, and labels, (examples,)."""
+        drawn = toy_data(modalities, examples=examples).train.dataset().batch(examples)
+        return next(drawn.as_numpy_iterator())
+
+    def train(
+        self,
+        strategy: Strategy,
+        kind: str = "late",
+        modalities: str = "ab",
+        *,
+        adam: bool = False,
+        eager: bool = True,
+        precision: str = "float32",
+    ) -> dict[str, np.ndarray]:
+        """Train four steps, by SGD with momentum or by Adam; return the weights by group.
+
+        Without the heads beside a network's prediction, which few strategies train.
+        """
+        optimizer = (lambda: keras.optimizers.Adam(0.01)) if adam else sgd
+        parts = Parts(strategy=lambda: strategy, network=KINDS[kind], optimizer=optimizer)
+        with unchanged():
+            run = train(parts, modalities, eager=eager, precision=precision)
+        self.model = run.model
+        return {
+            name: np.concatenate([v.numpy().ravel() for v in group])
+            for name, group in run.model.network.partition().items()
+            if not name.startswith("head/")
+        }
+
+    @cache  # noqa: B019  (as long as the fixture)
+    def joint(
+        self, kind: str = "late", modalities: str = "ab", *, adam: bool = False
+    ) -> dict[str, np.ndarray]:
+        """Return the weights after joint training, done once."""
+        return ToySteps().train(Strategy(), kind, modalities, adam=adam)

@@ -2,7 +2,6 @@
 
 import json
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import pytest
@@ -153,13 +152,13 @@ class TestCheck:
 
     def test_json_with_options(self, mmbal: Any) -> None:
         done = mmbal(
-            "plugins", "check", "colored-digits", "--rule", "dtypes", "--rule", "augmentation",
+            "plugins", "check", "colored-digits", "--rule", "examples", "--rule", "augmentation",
             "--set", "colour_variance=0.03", "--json",
         )  # fmt: skip
 
         told = json.loads(done.stdout)
         assert told["ok"] is True
-        assert [rule["rule"] for rule in told["rules"]] == ["dtypes", "augmentation"]
+        assert [rule["rule"] for rule in told["rules"]] == ["examples", "augmentation"]
         assert [rule["status"] for rule in told["rules"]] == ["ok", "skipped"]
         assert told["rules"][1]["found"] == "it does not augment"
         assert all(rule["why"] and rule["fix"] for rule in told["rules"])
@@ -192,8 +191,7 @@ class TestCheck:
         self, mmbal: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[str] = []
-        module = import_module("mmbal.cli.check")
-        monkeypatch.setattr(module, "_findings", partial(_note, asked))
+        monkeypatch.setattr("mmbal.testing.check", partial(_note, asked))
 
         for name in ("mmbal-colored-mnist", "colored-mnist", "guided", "mmbal-guided"):
             assert mmbal("plugins", "check", name).exit_code == 0
@@ -206,11 +204,11 @@ class TestCheck:
             (["guidde"], "unknown component, plugin or distribution 'guidde'; did you mean"),
             (["guided", "--kind", "dataset"], "unknown dataset 'guided'"),
             (
-                ["colored-digits", "--rule", "dtype"],
-                "unknown rule of a dataset 'dtype'; did you mean",
+                ["colored-digits", "--rule", "example"],
+                "unknown rule of a dataset 'example'; did you mean",
             ),
             (["guided", "--set", "windw=1"], "unknown option 'windw'; did you mean 'window'?"),
-            (["accuracy"], "'accuracy' is of kind evaluation, which there are no rules for"),
+            (["accuracy"], "there are no rules for 'accuracy': it is and offers none of dataset"),
             (
                 ["mmbal-guided", "--rule", "effect"],
                 "'mmbal-guided' has 2 components; --set",
@@ -224,8 +222,8 @@ class TestCheck:
         assert message in done.stderr
 
 
-def _note(asked: list[str], catalogue: Any, component: Any, *rest: Any) -> list[Any]:
-    asked.append(component.name)
+def _note(asked: list[str], subject: Any, rules: Any) -> list[Any]:
+    asked.append(subject.component.name)
     return []
 
 

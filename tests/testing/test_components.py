@@ -7,7 +7,6 @@ from mmbal import Component, Options, Strategy
 from mmbal.registry.discovery import discover
 from mmbal.testing import check, subject_of
 from mmbal.testing.rules import MODULES, rulebook
-from mmbal.testing.subject import rebuilt
 
 LIGHT = """
 from mmbal import Component, hookimpl
@@ -95,39 +94,20 @@ class One(Strategy):
     options: OneOptions
 
 
-class Own(Strategy):
-    """Takes them in its own way."""
+def test_other_options_than_the_component_names_break_what_builds_it():
+    wrong = Component("strategy", "one", "made for the test", f"{__name__}:One")
 
-    def __init__(self, options):
-        super().__init__()
+    (finding,) = check(subject_of("strategy", wrong), ["requirements"])
+
+    assert finding.status == "failed"
+    assert "One takes options by name, or OneOptions alone" in finding.message
 
 
-class TestOptions:
-    def found(self, factory, options=f"{__name__}:OneOptions"):
-        factory = f"{__name__}:{factory.__name__}"
-        given = Component("strategy", "one", "made for the test", factory, options)
-        (finding,) = check(subject_of("strategy", given), ["options"])
-        return finding.status, finding.message
+def test_options_of_a_class_that_is_given_are_its_own():
+    subject = subject_of("strategy", One, {"rate": 3})
 
-    def test_of_the_component_are_those_of_the_class(self):
-        assert self.found(One) == ("ok", "")
-
-    def test_of_another_class_are_named_with_both(self):
-        assert self.found(One, "mmbal.options:WindowOptions") == (
-            "failed",
-            f"Component.options names mmbal.options:WindowOptions, One takes {__name__}:OneOptions",
-        )
-
-    @pytest.mark.parametrize("made", [subject_of, Own])
-    def test_of_functions_and_own_constructors_may_be_any(self, made):
-        assert self.found(made) == ("ok", "")
-
-    def test_of_a_class_that_is_given_are_its_own(self):
-        subject = subject_of("strategy", One, {"rate": 3})
-
-        assert subject.options == OneOptions(rate=3)
-        assert subject.build().options is subject.options
-        assert rebuilt(subject.describe()).options == subject.options
+    assert subject.options == OneOptions(rate=3)
+    assert subject.build().options is subject.options
 
 
 def test_every_installed_class_takes_the_options_that_its_component_names():

@@ -12,7 +12,7 @@ COMMON = {"entry-point", "factory"}
 QUICK = {"requirements", "training", "effect", "state", "eager"}
 """Rules for strategies: two trainings serve them all."""
 SOAKED = {
-    "mmtm-i3d": {"modalities", "saving", "precision"},
+    "mmtm-i3d": {"outputs", "saving", "precision", "empty-batch"},
     "gradient-blending": {"effect", "eager", "precision", "replicas", "three-modalities"},
 }
 """What takes longest, and is shown by components that are quicker."""
@@ -20,7 +20,8 @@ SOAKED = {
 
 def reach(item):
     """Return the marks of a rule by what it takes."""
-    kind, name, rule = item.rule.kind, item.subject.component.name, item.rule.name
+    component, rule = item.subject.component, item.rule.name
+    kind, name = component.kind, component.name
     if rule in SOAKED.get(name, ()):
         return [pytest.mark.soak]
     quick = name not in SLOW and (kind != "strategy" or rule in QUICK)

@@ -215,7 +215,7 @@ BREAKS = {
     "uneven": "offers",
     "unsummed": "offers",
     "boastful": "offers",
-    "pairs": "modalities",
+    "pairs": "outputs",
     "scaled": "saving",
     "unmixed": "precision",
     "reshaping": "empty-batch",

@@ -1,5 +1,7 @@
 """Strategies that break one rule each, and one that breaks none."""
 
+import os
+
 import tensorflow as tf
 
 from mmbal import Component, Conformance, MmbalError
@@ -160,6 +162,25 @@ class Failing(Scaled):
 
     def losses(self, step, joint):
         raise RuntimeError("out of ideas")
+
+
+class Unreplicated(Scaled):
+    """Fails on replicas alone, which train in double precision."""
+
+    def losses(self, step, joint):
+        if step.outputs.logits.dtype == tf.float64:
+            self.fail()
+        return super().losses(step, joint)
+
+    def fail(self):
+        raise RuntimeError("out of ideas")
+
+
+class Ending(Unreplicated):
+    """Ends the process of the replicas."""
+
+    def fail(self):
+        os._exit(3)
 
 
 class Isolating(Scaled):

@@ -1,11 +1,11 @@
-"""Plain values, and what is none."""
+"""What a strategy holds in Python: plain values, and what is none."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import tensorflow as tf
 
-from mmbal.testing.python_state import plain_values
+from mmbal.testing.toy_run import plain_values
 
 
 def test_plain_values_are_found_in_lists_and_dictionaries_too():
