@@ -121,7 +121,7 @@ def run(
         click.echo(to_toml(resolved.config, resolved.origins), nl=False)
         return
     if not resume:  # what a run goes on with need not be there any more
-        resolved.config.check_use()
+        resolved.config.check_components()
     with _folder(out, resolved, resume=resume, sample=sample) as folder:
         if sample:
             _refuse_data(resolved, folder.sample)

@@ -105,7 +105,7 @@ class RunConfig(RunSettings):
     evaluations: tuple[Choice, ...] = ()
     callbacks: tuple[Choice, ...] = ()
 
-    def check_use(self) -> None:
+    def check_components(self) -> None:
         """Check what a run can be told of its components before anything heavy is loaded.
 
         Raises:

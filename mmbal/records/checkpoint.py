@@ -117,7 +117,7 @@ class Generations:
         damaged: dict[Path, str] = {}
         for path in self._paths():
             try:
-                checkpoint = _read(path)
+                checkpoint = read_checkpoint(path)
             except DAMAGE as error:
                 damaged[path] = first_line(error, typed=False)
                 self._intact.discard(path)
@@ -177,7 +177,7 @@ def _image(checkpoint: Checkpoint) -> bytes:
     return save(arrays, {FORMAT: f"{_digest(text, arrays)} {text}"})
 
 
-def _read(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path) -> Checkpoint:
     """Read one generation; nothing in it is believed before all of it is verified.
 
     Raises:

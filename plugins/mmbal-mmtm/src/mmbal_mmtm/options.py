@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from mmbal import Options
 from mmbal.errors import refuse_unknown
-from mmbal_backbones.weights import check_weights
+from mmbal_backbones import check_weights
 from mmbal_mmtm.checkpoint_path import find_checkpoint
 
 SMALL = "small"
