@@ -30,9 +30,9 @@ from mmbal.cli.progress import SweepProgress
 if TYPE_CHECKING:
     from mmbal.registry.catalogue import Catalogue
     from mmbal.sweep.axes import Axis
+    from mmbal.sweep.folder import Sweep
+    from mmbal.sweep.job import Resources
     from mmbal.sweep.plan import Trial
-    from mmbal.sweep.progress import Sweep
-    from mmbal.sweep.resources import Resources
 
 _FAILED = 1
 _FIXED = ("dataset", "architecture", "epochs", "batch_size", "data_dir")
@@ -113,13 +113,13 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     """
     from mmbal.registry.discovery import discover
     from mmbal.sweep.engine import check
-    from mmbal.sweep.folder import only_sweep
-    from mmbal.sweep.progress import Sweep
-    from mmbal.sweep.resources import Resources
+    from mmbal.sweep.folder import Sweep, check_folder, only_sweep
+    from mmbal.sweep.job import Resources
 
     catalogue = discover()
     trials = _trials(catalogue, given)
     threads = given["cpus_per_trial"]
+    check_folder(out, begun=trials is None)
     if dry_run:
         _show_plan(Sweep(out, catalogue, trials, threads), as_json)
         return
@@ -131,7 +131,7 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
         retries=given["retries"],
     )
     check(resources)
-    with only_sweep(out, begun=trials is None):
+    with only_sweep(out):
         work = Sweep(out, catalogue, trials, threads)
         work.save()
         stopped = _run(work, replace(resources, threads=work.threads))
@@ -151,10 +151,7 @@ def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | 
     axes = _axes(given)
     if not axes and given["recipe"] is None and given["file"] is None:
         return None
-    trials, repeated = make_trials(catalogue, given["recipe"], given["file"], axes)
-    if repeated:
-        click.echo(f"{repeated} of the trials are given twice; each runs once", err=True)
-    return trials
+    return make_trials(catalogue, given["recipe"], given["file"], axes)
 
 
 def _axes(given: Mapping[str, Any]) -> "list[Axis]":
@@ -180,8 +177,12 @@ def _axes(given: Mapping[str, Any]) -> "list[Axis]":
 def _run(work: "Sweep", resources: "Resources") -> bool:
     """Run what is pending; return whether Ctrl-C stopped it."""
     err = console(err=True)
-    for remark in work.remarks:
-        err.print(f"note: {remark}", soft_wrap=True)
+    if work.threads_before not in (None, work.threads):
+        err.print(
+            f"note: trials so far had {work.threads_before} threads, now they have "
+            f"{work.threads}: their sums end in other digits",
+            soft_wrap=True,
+        )
     with SweepProgress(err, len(work.trials), work.counts) as progress:
         if not work.pending:
             return False
@@ -207,7 +208,8 @@ def _show_plan(work: "Sweep", as_json: bool) -> None:
     if as_json:
         print_json({"sweep": str(work.folder), "counts": work.counts, "trials": work.rows})
         return
-    rows = [[literal(row[name]) if name in row else "-" for name in names] for row in work.rows]
+    # A setting of "none" is text; None is that of a trial which does not have it.
+    rows = [["-" if row[n] is None else literal(row[n]) for n in names] for row in work.rows]
     print_table(console(), names, rows)
     click.echo(f"{len(work.pending)} of {len(work.trials)} trials would run", err=True)
 

@@ -1,20 +1,42 @@
 """A trial in a process of its own: `python -m mmbal.sweep.job FOLDER` runs what stands there."""
 
+import asyncio
 import json
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from mmbal.errors import Interrupted, MmbalError
+from mmbal.errors import Interrupted, MmbalError, first_line
 
 # A trial is no part of the distributed job within which its sweep may have been started.
 FOREIGN = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What trials run on.
+
+    Args:
+        engine: "processes" of this machine, or "ray".
+        address: of a Ray cluster, such as "10.0.0.1:6379" or "auto"; None for this machine.
+        threads: of each trial.
+        gpus: of each trial; None for one where there are any, else none.
+        concurrent: most trials at once; None for as many as there is room for.
+        retries: how often a trial is begun again whose process died.
+    """
+
+    engine: str = "processes"
+    address: str | None = None
+    threads: int = 1
+    gpus: float | None = None
+    concurrent: int | None = None
+    retries: int = 2
 
 
 @dataclass(frozen=True)
@@ -22,13 +44,13 @@ class Outcome:
     """What became of a trial.
 
     Args:
-        status: finished, failed or interrupted.
+        status: finished, failed, interrupted or, its process, killed.
         result: of a finished trial, what `mmbal run --json` prints.
         error: why it failed, in one line.
         trace: where it failed, unless it was a mistake in what mmbal was given.
     """
 
-    status: Literal["finished", "failed", "interrupted"]
+    status: Literal["finished", "failed", "interrupted", "killed"]
     result: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     trace: str = ""
@@ -42,6 +64,25 @@ def threads_of(count: int) -> dict[str, str]:
     """
     names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
     return dict.fromkeys(names, str(count))
+
+
+async def wait_or_stop(
+    has_ended: Callable[[], bool], stop: Callable[[bool], None], pause: float
+) -> None:
+    """Wait for the end of a trial, and stop it each time that this is cancelled.
+
+    Args:
+        has_ended: tells whether it has.
+        stop: stops it: after its present step, with a checkpoint (False), or at once (True).
+        pause: seconds between two looks at it.
+    """
+    stops = 0
+    while not has_ended():
+        try:
+            await asyncio.sleep(pause)
+        except asyncio.CancelledError:
+            stops += 1
+            stop(stops > 1)
 
 
 def run_trial(folder: Path) -> Outcome:
@@ -65,9 +106,7 @@ def run_trial(folder: Path) -> Outcome:
     except MmbalError as error:
         return Outcome("failed", error=" ".join(str(error).split()))
     except Exception as error:  # noqa: BLE001  (a bug in one trial must not end the others)
-        last = traceback.format_exception_only(error)[-1]
-        trace = "".join(traceback.format_exception(error))
-        return Outcome("failed", error=" ".join(last.split()), trace=trace)
+        return Outcome("failed", error=first_line(error), trace=traceback.format_exc())
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ def listed_axis(path: Path) -> Axis:
         raise ConfigError(f"{path}: not valid CSV: {error}") from error
     if not rows:
         raise ConfigError(f"--trials {path} lists no trial")
-    return Axis(rows, listed=True)
+    return rows
 
 
 def _toml(path: Path) -> Iterator[Point]:

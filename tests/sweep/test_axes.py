@@ -12,7 +12,7 @@ from mmbal.sweep.axes import (
 
 
 def values(axis):
-    return [override.value for (override,) in axis.alternatives]
+    return [override.value for (override,) in axis]
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_what_is_no_seed_is_refused(text):
 
 
 def test_too_many_trials_are_refused():
-    with pytest.raises(ConfigError, match=f"at most {MOST_TRIALS} trials, received 1000000"):
+    with pytest.raises(ConfigError, match=f"of at most {MOST_TRIALS}, such as 0-4 .* '0-999999'"):
         seed_axis("0-999999")
-    with pytest.raises(ConfigError, match="the sweep: at most 10000 trials, received 30000"):
+    with pytest.raises(ConfigError, match="a sweep has at most 10000 trials, received 30000"):
         points([seed_axis("0-9999"), strategy_axis("a,b,c")])
 
 
@@ -80,10 +80,9 @@ def test_an_empty_strategy_is_refused():
 def test_points_are_every_combination_the_first_axis_slowest():
     found = points([strategy_axis("a,b"), fixed("epochs", 1, "--epochs 1"), seed_axis("0-1")])
 
-    assert [[each.value for each in point] for point, _ in found] == [
+    assert [[each.value for each in point] for point in found] == [
         ["a", 1, 0], ["a", 1, 1], ["b", 1, 0], ["b", 1, 1],
     ]  # fmt: skip
-    assert [[each.key for each in varied] for _, varied in found] == [["strategy", "seed"]] * 4
 
 
 @pytest.mark.parametrize(

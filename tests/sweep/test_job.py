@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from mmbal.errors import Interrupted, MmbalError
-from mmbal.sweep.folder import write_trial
+from mmbal.sweep.folder import write_configuration
 from mmbal.sweep.job import run_trial, threads_of
 
 
@@ -35,8 +35,8 @@ def experiment(monkeypatch):
 @pytest.fixture
 def folder(tmp_path, trials_of):
     (trial,) = trials_of("strategy.tolerance=0.2")
-    write_trial(tmp_path, trial)
-    return tmp_path / "trials" / trial.name
+    write_configuration(tmp_path / trial.name, trial.resolved)
+    return tmp_path / trial.name
 
 
 def test_what_stands_in_the_folder_is_run_from_where_it_is(folder, experiment):

@@ -25,9 +25,7 @@ JSONL = '{"strategy": "vanilla", "data_dir": null}\n\n{"optimizer": {"learning_r
 def rows(tmp_path, name, text):
     path = tmp_path / name
     path.write_text(text, encoding="utf-8")
-    axis = listed_axis(path)
-    assert axis.varies
-    return [{each.key: each.value for each in point} for point in axis.alternatives]
+    return [{each.key: each.value for each in point} for point in listed_axis(path)]
 
 
 def test_toml(tmp_path):
@@ -60,7 +58,7 @@ def test_origins_name_the_row(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text(CSV, encoding="utf-8")
 
-    first, second = listed_axis(path).alternatives
+    first, second = listed_axis(path)
 
     assert first[1].origin == f"{path}:2 seed=1"
     assert second[0].origin.startswith(f"{path}:3 ")

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.sweep.folder import write_trial
-from mmbal.sweep.processes import gpu_names, run_in_processes, slots
-from mmbal.sweep.resources import Resources
+from mmbal.sweep.engine import run_all
+from mmbal.sweep.folder import write_configuration
+from mmbal.sweep.job import Resources
+from mmbal.sweep.processes import gpu_names, slots
 
 # Python imports it at its start; so no process waits for TensorFlow.
 STAND_IN = """
@@ -39,13 +40,13 @@ def sweep(tmp_path, trials_of, monkeypatch):
     def write(*deeds):
         folders = []
         for trial, deed in zip(trials_of(seeds=f"0-{len(deeds) - 1}"), deeds, strict=True):
-            write_trial(tmp_path, trial)
             folders.append(tmp_path / "trials" / trial.name)
+            write_configuration(folders[-1], trial.resolved)
             (folders[-1] / "deed.py").write_text(deed)
         return folders
 
     def run(*deeds, notice=notices.append, tell=told.__setitem__, **resources):
-        run_in_processes(write(*deeds), Resources(**resources), tell, notice)
+        run_all(write(*deeds), Resources(**resources), tell, notice)
         return [told[name] for name in sorted(told)]
 
     return SimpleNamespace(run=run, write=write, told=told, notices=notices, folder=tmp_path)
@@ -230,7 +231,7 @@ def test_no_process_outlives_a_killed_sweep(sweep):
     (folder,) = sweep.write(PARENT)
     program = (
         "from pathlib import Path; from mmbal.sweep.engine import run_all;"
-        "from mmbal.sweep.resources import Resources;"
+        "from mmbal.sweep.job import Resources;"
         f"run_all([Path({str(folder)!r})], Resources(), print, print)"
     )
     process = subprocess.Popen([sys.executable, "-c", program])
