@@ -176,14 +176,7 @@ def _axes(given: Mapping[str, Any]) -> "list[Axis]":
 
 def _run(work: "Sweep", resources: "Resources") -> bool:
     """Run what is pending; return whether Ctrl-C stopped it."""
-    err = console(err=True)
-    if work.threads_before not in (None, work.threads):
-        err.print(
-            f"note: trials so far had {work.threads_before} threads, now they have "
-            f"{work.threads}: their sums end in other digits",
-            soft_wrap=True,
-        )
-    with SweepProgress(err, len(work.trials), work.counts) as progress:
+    with SweepProgress(console(err=True), len(work.trials), work.counts) as progress:
         if not work.pending:
             return False
         try:

@@ -18,12 +18,12 @@ from mmbal.files.locking import exclusive
 from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.job import Outcome
 from mmbal.sweep.plan import Trial
-from mmbal.sweep.table import row, to_csv, varying
+from mmbal.sweep.table import TRIALS, row, to_csv, varying
 
 if TYPE_CHECKING:
     from mmbal.records.run_folder import RunFolder
 
-PLAN, TABLE, TRIALS, ERRORS = "sweep.toml", "table.csv", "trials", "errors"
+PLAN, TABLE, ERRORS = "sweep.toml", "table.csv", "errors"
 STATES = ("finished", "failed", "half-done", "waiting")
 
 _HEADER = "# Written by `mmbal sweep`; what a trial does stands in its own folder, in trials/.\n"
@@ -93,9 +93,6 @@ class Sweep:
     Attributes:
         trials: in order; those that the folder held keep the name they had.
         varying: what trials differ in, beside strategy and seed, as dotted keys.
-        table: the file.
-        threads: of each trial.
-        threads_before: of the trials that the folder held, if it held any.
 
     Raises:
         ConfigError: a file is missing, or not what `mmbal sweep` wrote; or what is installed does
@@ -112,8 +109,8 @@ class Sweep:
         threads: int | None = None,
     ) -> None:
         self.folder, self.table, self._catalogue = folder, folder / TABLE, catalogue
-        self._known, self.threads_before = self._read()
-        self.threads = threads or self.threads_before or 1
+        self._known, before = self._read()
+        self.threads = threads or before
         self.trials = self._known if asked is None else self._matched(asked)
         self.varying = varying(self.trials)
         self._rows = {trial.name: self._look(trial) for trial in self.trials}
@@ -161,10 +158,10 @@ class Sweep:
             MmbalError: the table cannot be written.
         """
         trial = next(trial for trial in self.trials if trial.name == name)
-        if outcome.status == "interrupted":
-            self._rows[name] = self._look(trial)
+        if outcome.status == "failed":
+            self._rows[name] = row(trial, self.varying, "failed", {}, outcome.error)
         else:
-            self._rows[name] = self._row(trial, outcome.status, outcome.result, outcome.error)
+            self._rows[name] = self._look(trial)
         if outcome.trace:
             errors = self.folder / ERRORS
             errors.mkdir(exist_ok=True)
@@ -175,11 +172,11 @@ class Sweep:
     def _at(self, name: str) -> Path:
         return self.folder / TRIALS / name
 
-    def _read(self) -> tuple[list[Trial], int | None]:
+    def _read(self) -> tuple[list[Trial], int]:
         """Return the trials that the folder holds and the threads of each."""
         plan = self.folder / PLAN
         if not plan.is_file():
-            return [], None
+            return [], 1
         values = read_file(plan).values
         names, threads = values.get("trials"), values.get("cpus_per_trial")
         if not (isinstance(threads, int) and isinstance(names, list) and all(map(_is_name, names))):
@@ -214,18 +211,16 @@ class Sweep:
 
     def _look(self, trial: Trial) -> dict[str, Any]:
         """Return the row of a trial as its folder tells it."""
-        folder = self._at(trial.name)
-        if not folder.exists():
-            return self._row(trial, "waiting")
-        run = _run_folder(folder)
-        try:
-            status = {"finished": "finished", "resumable": "half-done", "unfinished": "half-done"}
-            return self._row(trial, status.get(run.status(), "waiting"), run.result())
-        except DataFormatError as error:
-            return self._row(trial, "half-done", error=str(error))
-
-    def _row(self, trial: Trial, *facts: Any, **more: Any) -> dict[str, Any]:
-        return row(trial, self.varying, f"{TRIALS}/{trial.name}", *facts, **more)
+        status: str = "absent"
+        result, error = None, ""
+        if (folder := self._at(trial.name)).exists():
+            run = _run_folder(folder)
+            try:
+                status, result = run.status(), run.result()
+            except DataFormatError as broken:
+                status, error = "unfinished", str(broken)
+        state = {"finished": "finished", "resumable": "half-done", "unfinished": "half-done"}
+        return row(trial, self.varying, state.get(status, "waiting"), result or {}, error)
 
     def _save_table(self) -> None:
         replace_file(self.table, to_csv(self.rows).encode())

@@ -7,10 +7,10 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from mmbal.errors import Interrupted, MmbalError, first_line
 
@@ -44,14 +44,13 @@ class Outcome:
     """What became of a trial.
 
     Args:
-        status: finished, failed, interrupted or, its process, killed.
-        result: of a finished trial, what `mmbal run --json` prints.
+        status: finished, failed, interrupted or, its process, killed; what a finished one came
+            to stands in its folder.
         error: why it failed, in one line.
         trace: where it failed, unless it was a mistake in what mmbal was given.
     """
 
     status: Literal["finished", "failed", "interrupted", "killed"]
-    result: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
     trace: str = ""
 
@@ -99,14 +98,14 @@ def run_trial(folder: Path) -> Outcome:
         from mmbal.experiment import run
 
         catalogue = discover()
-        resolved = resolve(catalogue, None, RunFolder(folder).config)
-        return Outcome("finished", run(resolved, catalogue, folder, resume=True))
+        run(resolve(catalogue, None, RunFolder(folder).config), catalogue, folder, resume=True)
     except (Interrupted, KeyboardInterrupt):
         return Outcome("interrupted")
     except MmbalError as error:
         return Outcome("failed", error=" ".join(str(error).split()))
     except Exception as error:  # noqa: BLE001  (a bug in one trial must not end the others)
         return Outcome("failed", error=first_line(error), trace=traceback.format_exc())
+    return Outcome("finished")
 
 
 def main() -> None:
@@ -120,7 +119,7 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print goes to stderr
     outcome = run_trial(Path(sys.argv[1]))
     with os.fdopen(stdout, "w") as file:
-        json.dump(vars(outcome), file, default=str)
+        json.dump(vars(outcome), file)
 
 
 def _end_with_sweep() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mmbal.sweep.plan import Trial
 
+TRIALS = "trials"
 _STRATEGY, _SEED = "strategy.name", "seed"
 
 
@@ -22,24 +23,17 @@ def varying(trials: Iterable[Trial]) -> list[str]:
 
 
 def row(
-    trial: Trial,
-    keys: Iterable[str],
-    folder: str,
-    status: str,
-    result: Mapping[str, Any] | None = None,
-    error: str = "",
+    trial: Trial, keys: Iterable[str], status: str, result: Mapping[str, Any], error: str
 ) -> dict[str, Any]:
     """Return one row.
 
     Args:
         trial: whose row it is.
         keys: of the settings that vary; those that the trial lacks are None.
-        folder: of the trial.
         status: waiting, half-done, failed or finished.
-        result: of a finished trial, what `mmbal run --json` prints.
+        result: what `mmbal run --json` prints, of a finished trial.
         error: of a failed trial.
     """
-    result = result or {}
     test = result.get("test") or {}
     return {
         "trial": trial.name,
@@ -55,7 +49,7 @@ def row(
         **_by_modality("rebalancing_steps", result.get("rebalancing_steps")),
         "steps": result.get("steps"),
         "seconds": result.get("seconds"),
-        "folder": folder,
+        "folder": f"{TRIALS}/{trial.name}",
         "error": error,
     }
 

@@ -30,6 +30,7 @@ class FakeRay:
         self.open = []
         self.started = []
         self.looks = Counter()
+        self.gpus = None
         self.cancelled = {}
         self.options = []
         self.interrupt = self.waits = False
@@ -47,7 +48,8 @@ class FakeRay:
     def _task(self, name):
         def start(trial, threads, gpus):
             self.started.append(name)
-            self.open.append(reference := (name, threads, gpus))
+            self.gpus = gpus
+            self.open.append(reference := (name, threads))
             self.most = max(self.most, len(self.open))
             return reference
 
@@ -64,14 +66,14 @@ class FakeRay:
 
     def get(self, reference):
         self.open.remove(reference)
-        name, _, gpus = reference
+        name = reference[0]
         if reference in self.cancelled:
             raise exceptions.TaskCancelledError
         if name == "dead" or (name == "dying" and self.started.count(name) < 3):
             raise exceptions.WorkerCrashedError
         if name == "bug":
             raise exceptions.RayTaskError("run_trial", "a trace", ValueError("ours"))
-        return Outcome("finished", {"gpus": gpus})
+        return Outcome("finished")
 
     def cancel(self, reference, *, force):
         self.cancelled[reference] = force
@@ -114,8 +116,8 @@ def test_a_trial_gets_a_gpu_where_there_is_one(ray, machine, asked, given):
 
     told, _ = run(ray, "a", gpus=asked)
 
-    assert told["a"].result == {"gpus": given}
-    assert ray.options[0]["num_gpus"] == given
+    assert told["a"].status == "finished"
+    assert ray.options[0]["num_gpus"] == ray.gpus == given
 
 
 def test_a_dead_process_is_replaced_and_a_bug_is_not(ray):
@@ -228,11 +230,12 @@ def test_what_the_user_set_for_ray_stays(monkeypatch):
 )
 def test_a_task_has_the_threads_and_gpus_of_its_trial(monkeypatch, tmp_path, gpus, expected):
     monkeypatch.setattr(os, "environ", {"TF_CONFIG": "{}", "SLURM_STEP_NUM_TASKS": "2"})
-    monkeypatch.setattr(ray_engine, "run_trial", lambda folder: Outcome("finished", {"f": folder}))
+    ran = []
+    monkeypatch.setattr(ray_engine, "run_trial", ran.append)
 
-    done = work(str(tmp_path), 2, gpus)
+    work(str(tmp_path), 2, gpus)
 
-    assert done.result == {"f": tmp_path}
+    assert ran == [tmp_path]
     assert os.environ == ray_engine.threads_of(2) | expected
 
 

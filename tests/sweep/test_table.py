@@ -27,7 +27,7 @@ def test_what_varies_is_what_trials_that_have_it_disagree_in(trials_of):
 def test_a_row_holds_scores_by_modality(trials_of):
     (trial,) = trials_of("epochs=2")
 
-    found = row(trial, ["epochs", "strategy.of_another"], "trials/x", "finished", RESULT)
+    found = row(trial, ["epochs", "strategy.of_another"], "finished", RESULT, "")
 
     assert found == {
         "trial": "guided-seed0", "strategy": "guided", "seed": 0, "epochs": 2,
@@ -36,7 +36,7 @@ def test_a_row_holds_scores_by_modality(trials_of):
         "utilization/gray": pytest.approx(float("nan"), nan_ok=True), "utilization/color": 1.0,
         "d_util": None, "d_speed": -0.5, "rebalancing_steps/gray": 3,
         "rebalancing_steps/color": 0, "steps": 8, "seconds": 3.5,
-        "folder": "trials/x", "error": "",
+        "folder": "trials/guided-seed0", "error": "",
     }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def test_columns_have_one_order_whatever_the_rows(trials_of):
     trials = trials_of("guided.tolerance=0.1,0.2", strategies="vanilla,guided")
     statuses = ["failed", "waiting", "finished"]
     rows = [
-        row(trial, varying(trials), "", status, RESULT if status == "finished" else {})
+        row(trial, varying(trials), status, RESULT if status == "finished" else {}, "")
         for trial, status in zip(trials, statuses, strict=True)
     ]
 
@@ -58,8 +58,8 @@ def test_columns_have_one_order_whatever_the_rows(trials_of):
 def test_csv_leaves_out_what_is_not_known(trials_of):
     one, two = trials_of('evaluations=["accuracy"],["utilization"]')
     rows = [
-        row(one, ["evaluations"], "", "finished", RESULT) | {"list": [1, 2]},
-        row(two, [], "", "failed", error='it said "no", then\nstopped'),
+        row(one, ["evaluations"], "finished", RESULT, "") | {"list": [1, 2]},
+        row(two, [], "failed", {}, 'it said "no", then\nstopped'),
     ]
 
     first, second = csv.DictReader(io.StringIO(to_csv(rows)))
