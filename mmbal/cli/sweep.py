@@ -29,7 +29,6 @@ from mmbal.cli.progress import SweepProgress
 
 if TYPE_CHECKING:
     from mmbal.registry.catalogue import Catalogue
-    from mmbal.sweep.axes import Axis
     from mmbal.sweep.folder import Sweep
     from mmbal.sweep.job import Resources
     from mmbal.sweep.plan import Trial
@@ -121,7 +120,7 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     threads = given["cpus_per_trial"]
     check_folder(out, begun=trials is None)
     if dry_run:
-        _show_plan(Sweep(out, catalogue, trials, threads), as_json)
+        _show_plan(Sweep(out, catalogue, trials or (), threads), as_json)
         return
     resources = Resources(
         engine=given["engine"] or ("ray" if given["address"] else "processes"),
@@ -132,32 +131,21 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     )
     check(resources)
     with only_sweep(out):
-        work = Sweep(out, catalogue, trials, threads)
+        work = Sweep(out, catalogue, trials or (), threads)
         work.save()
         stopped = _run(work, replace(resources, threads=work.threads))
         _show(work, as_json)
-    if stopped:
-        click.echo(f"to go on:  {_again(out, given)}", err=True)
-        ctx.exit(INTERRUPTED)
     if work.pending:
-        click.echo(f"to try again what failed:  {_again(out, given)}", err=True)
-        ctx.exit(_FAILED)
+        purpose = "go on" if stopped else "try again what failed"
+        click.echo(f"to {purpose}:  {_again(out, given)}", err=True)
+        ctx.exit(INTERRUPTED if stopped else _FAILED)
 
 
 def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | None":
-    """Return what is asked for; None where only a folder is named."""
-    from mmbal.sweep.plan import make_trials
-
-    axes = _axes(given)
-    if not axes and given["recipe"] is None and given["file"] is None:
-        return None
-    return make_trials(catalogue, given["recipe"], given["file"], axes)
-
-
-def _axes(given: Mapping[str, Any]) -> "list[Axis]":
-    """Return the axes, the slowest first."""
+    """Return what is asked for, the slowest axes first; None where only a folder is named."""
     from mmbal.sweep.axes import assignment_axis, fixed, seed_axis, strategy_axis
     from mmbal.sweep.listing import listed_axis
+    from mmbal.sweep.plan import make_trials
 
     axes = [
         fixed(key, given[key], f"{flag(key)} {given[key]}")
@@ -171,7 +159,9 @@ def _axes(given: Mapping[str, Any]) -> "list[Axis]":
     axes += map(assignment_axis, given["assignments"])
     if given["seeds"] is not None:
         axes.append(seed_axis(given["seeds"]))
-    return axes
+    if not axes and given["recipe"] is None and given["file"] is None:
+        return None
+    return make_trials(catalogue, given["recipe"], given["file"], axes)
 
 
 def _run(work: "Sweep", resources: "Resources") -> bool:
@@ -185,7 +175,7 @@ def _run(work: "Sweep", resources: "Resources") -> bool:
                 from mmbal.sweep.engine import run_all
 
                 run_all(
-                    work.jobs(),
+                    work.pending,
                     resources,
                     lambda name, outcome: progress.heard(work.hear(name, outcome)),
                     progress.notice,
@@ -211,8 +201,8 @@ def _show(work: "Sweep", as_json: bool) -> None:
     """Print the table over seeds, on stdout unless that is for JSON."""
     from mmbal.report.tables import comparison_object, comparison_rows
 
-    finished = [row["folder"] for row in work.rows if row["status"] == "finished"]
-    comparison = compare_runs([work.folder / folder for folder in finished])
+    finished = [row for row in work.rows if row["status"] == "finished"]
+    comparison = compare_runs([work.folder / row["folder"] for row in finished])
     header, rows = comparison_rows(comparison)
     if rows:
         print_table(console(err=as_json), header, rows)

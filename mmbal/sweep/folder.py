@@ -1,9 +1,10 @@
 """A sweep's folder: a run per trial, whose configurations are the plan."""
 
 import os
+import re
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -46,7 +47,7 @@ def check_folder(folder: Path, *, begun: bool = False) -> None:
         return
     if begun:
         raise MmbalError(f"--out {folder} holds no sweep to go on with: give --plugin RECIPE")
-    # A sweep that was killed while it wrote its plan has left trials.
+    # A sweep that was killed while it wrote its trials has left some.
     if folder.is_dir() and any(
         path.name != TRIALS and not path.name.startswith(".") for path in folder.iterdir()
     ):
@@ -87,38 +88,49 @@ class Sweep:
     Args:
         folder: of the sweep; absent, empty or a sweep's.
         catalogue: what is installed.
-        asked: trials that are asked for; None for those that the folder holds.
+        asked: trials to add to those that the folder holds; one that it holds keeps its name.
         threads: of each trial; None for as many as before, at first one.
 
     Attributes:
-        trials: in order; those that the folder held keep the name they had.
+        trials: by name.
         varying: what trials differ in, beside strategy and seed, as dotted keys.
 
     Raises:
-        ConfigError: a file is missing, or not what `mmbal sweep` wrote; or what is installed does
-            not know its settings.
-        MmbalError: the folder holds a trial that is not asked for, or another run where one that
-            is asked for would lie.
+        ConfigError: a file is not what `mmbal sweep` wrote, or what is installed does not know
+            its settings.
+        MmbalError: another run lies where one that is asked for would.
     """
 
     def __init__(
         self,
         folder: Path,
         catalogue: Catalogue,
-        asked: Sequence[Trial] | None,
+        asked: Sequence[Trial] = (),
         threads: int | None = None,
     ) -> None:
-        self.folder, self.table, self._catalogue = folder, folder / TABLE, catalogue
-        self._known, before = self._read()
-        self.threads = threads or before
-        self.trials = self._known if asked is None else self._matched(asked)
-        self.varying = varying(self.trials)
-        self._rows = {trial.name: self._look(trial) for trial in self.trials}
+        self.folder, self.table = folder, folder / TABLE
+        self.threads = threads or _read_threads(folder / PLAN)
+        self._written = {trial.name: trial for trial in _read_trials(folder / TRIALS, catalogue)}
+        names = {trial.digest: name for name, trial in self._written.items()}
+        trials = dict(self._written)
+        for trial in asked:
+            name = names.get(trial.digest, trial.name)
+            if name in trials and (differences := trials[name].differences(trial)):
+                raise MmbalError(
+                    f"{folder / TRIALS / name} holds a run of another configuration: "
+                    f"{_some(differences)}; give another --out"
+                )
+            trials[name] = replace(trial, name=name)
+        self.trials = dict(sorted(trials.items(), key=_in_order))
+        self.varying = varying(self.trials.values())
+        self._rows = {name: self._look(trial) for name, trial in self.trials.items()}
 
     @property
-    def pending(self) -> list[Trial]:
-        """Return the trials that are not finished."""
-        return [t for t in self.trials if self._rows[t.name]["status"] != "finished"]
+    def pending(self) -> list[Path]:
+        """Return the folders of trials that are not finished, as the engine takes them."""
+        # Not resolved: other machines may reach the same folder through other links.
+        trials = Path(os.path.abspath(self.folder / TRIALS))  # noqa: PTH100
+        return [trials / row["trial"] for row in self.rows if row["status"] != "finished"]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -131,24 +143,18 @@ class Sweep:
         numbers = Counter(row["status"] for row in self.rows)
         return {state: numbers[state] for state in STATES if numbers[state]}
 
-    def jobs(self) -> list[Path]:
-        """Return the folders of pending trials, as the engine takes them."""
-        # Not resolved: other machines may reach the same folder through other links.
-        return [Path(os.path.abspath(self._at(trial.name))) for trial in self.pending]  # noqa: PTH100
-
     def save(self) -> None:
-        """Write plan and table, the plan once each of its trials has a configuration.
+        """Write the configurations of trials that are not finished, and the table.
 
         Raises:
             MmbalError: they cannot be written.
         """
-        written = {trial.name: trial.resolved.config for trial in self._known}
-        for trial in self.pending:
-            if written.get(trial.name) != trial.resolved.config:
-                write_configuration(self._at(trial.name), trial.resolved)
-        names = "".join(f'    "{trial.name}",\n' for trial in self.trials)
-        text = f"{_HEADER}cpus_per_trial = {self.threads}\ntrials = [\n{names}]\n"
-        replace_file(self.folder / PLAN, text.encode())
+        for path in self.pending:
+            trial, written = self.trials[path.name], self._written.get(path.name)
+            if written is None or written.resolved.config != trial.resolved.config:
+                write_configuration(path, trial.resolved)
+        # Written last, for it says that no trial is missing.
+        replace_file(self.folder / PLAN, f"{_HEADER}cpus_per_trial = {self.threads}\n".encode())
         self._save_table()
 
     def hear(self, name: str, outcome: Outcome) -> dict[str, Any]:
@@ -157,7 +163,7 @@ class Sweep:
         Raises:
             MmbalError: the table cannot be written.
         """
-        trial = next(trial for trial in self.trials if trial.name == name)
+        trial = self.trials[name]
         if outcome.status == "failed":
             self._rows[name] = row(trial, self.varying, "failed", {}, outcome.error)
         else:
@@ -169,51 +175,11 @@ class Sweep:
         self._save_table()
         return self._rows[name]
 
-    def _at(self, name: str) -> Path:
-        return self.folder / TRIALS / name
-
-    def _read(self) -> tuple[list[Trial], int]:
-        """Return the trials that the folder holds and the threads of each."""
-        plan = self.folder / PLAN
-        if not plan.is_file():
-            return [], 1
-        values = read_file(plan).values
-        names, threads = values.get("trials"), values.get("cpus_per_trial")
-        if not (isinstance(threads, int) and isinstance(names, list) and all(map(_is_name, names))):
-            raise ConfigError(f"{plan} is no plan that `mmbal sweep` wrote")
-        return [self._read_trial(name) for name in names], threads
-
-    def _read_trial(self, name: str) -> Trial:
-        return Trial(name, resolve(self._catalogue, None, _run_folder(self._at(name)).config))
-
-    def _matched(self, asked: Sequence[Trial]) -> list[Trial]:
-        """Return the trials that are asked for, under the names of their folders."""
-        names = {trial.digest: trial.name for trial in self._known}
-        added = [trial for trial in asked if trial.digest not in names]
-        digests = {trial.digest for trial in asked}
-        missing = [trial for trial in self._known if trial.digest not in digests]
-        if missing:
-            raise MmbalError(_refusal(self.folder, missing, added))
-        taken = {name.casefold() for name in names.values()}
-        for trial in added:
-            # Some file systems take names that differ in the case of letters for one.
-            new = trial.marked() if trial.name.casefold() in taken else trial
-            names[new.digest] = new.name
-            taken.add(new.name.casefold())
-            if self._at(new.name).exists() and (
-                differences := self._read_trial(new.name).differences(new)
-            ):
-                raise MmbalError(
-                    f"{self._at(new.name)} holds a run of another configuration: "
-                    f"{_some(differences)}; give another --out"
-                )
-        return [replace(trial, name=names[trial.digest]) for trial in asked]
-
     def _look(self, trial: Trial) -> dict[str, Any]:
         """Return the row of a trial as its folder tells it."""
         status: str = "absent"
         result, error = None, ""
-        if (folder := self._at(trial.name)).exists():
+        if (folder := self.folder / TRIALS / trial.name).exists():
             run = _run_folder(folder)
             try:
                 status, result = run.status(), run.result()
@@ -232,20 +198,26 @@ def _run_folder(path: Path) -> "RunFolder":
     return RunFolder(path)
 
 
-def _is_name(value: Any) -> bool:
-    """Tell whether a value is a plain file name: anyone may have changed what stands in a file."""
-    return isinstance(value, str) and not value.startswith(".") and Path(value).name == value != ""
+def _read_trials(folder: Path, catalogue: Catalogue) -> Iterator[Trial]:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        config = _run_folder(path).config
+        if config.is_file():
+            yield Trial(path.name, resolve(catalogue, None, config))
 
 
-def _refusal(folder: Path, missing: Sequence[Trial], added: Sequence[Trial]) -> str:
-    """Say what a new plan lacks, and in what its nearest trial differs."""
-    changes = [trial.differences(missing[0]) for trial in added]
-    nearest = _some(min(changes, key=len, default=[]))
-    return (
-        f"{folder} holds trials that this command lacks: "
-        f"{_some([trial.name for trial in missing])}{nearest and f' ({nearest})'}; a sweep can be "
-        "extended but not changed: give all its values, or another --out"
-    )
+def _read_threads(plan: Path) -> int:
+    if not plan.is_file():
+        return 1
+    threads = read_file(plan).values.get("cpus_per_trial")
+    if not isinstance(threads, int) or threads < 1:
+        raise ConfigError(f"{plan}: cpus_per_trial must be a number from 1, received {threads!r}")
+    return threads
+
+
+def _in_order(item: tuple[str, Trial]) -> list[tuple[int, str]]:
+    """Return what sorts names with seed2 before seed10."""
+    parts = re.split(r"(\d+)", item[0])
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _some(texts: Sequence[str]) -> str:

@@ -1,6 +1,5 @@
 import csv
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from mmbal.sweep.plan import make_trials
 def begin(tmp_path, catalogue):
     """Return a function that opens a sweep and writes its plan."""
 
-    def start(trials, **options):
+    def start(trials=(), **options):
         sweep = Sweep(tmp_path / "s", catalogue, trials, **options)
         sweep.save()
         return sweep
@@ -27,7 +26,7 @@ def begin(tmp_path, catalogue):
 @pytest.fixture
 def opened(tmp_path, catalogue):
     """Return a function that opens the sweep again and writes nothing."""
-    return lambda asked=None: Sweep(tmp_path / "s", catalogue, asked)
+    return lambda asked=(): Sweep(tmp_path / "s", catalogue, asked)
 
 
 def table(sweep):
@@ -37,6 +36,10 @@ def table(sweep):
 
 def names(trials):
     return [trial.name for trial in trials]
+
+
+def pending(sweep):
+    return [path.name for path in sweep.pending]
 
 
 def test_a_sweep_goes_into_a_new_an_empty_or_its_own_folder(tmp_path):
@@ -71,17 +74,20 @@ def test_only_one_sweep_at_a_time(tmp_path):
         pass
 
 
-def test_a_plan_is_read_as_it_was_written(begin, opened, trials_of):
-    trials = trials_of("guided.tolerance=0.2,0.1", 'evaluations=["accuracy"]',
-                       strategies="vanilla,guided", seeds="0-1")  # fmt: skip
+def test_trials_are_read_as_they_were_written(begin, opened, trials_of):
+    trials = trials_of("guided.tolerance=0.1,0.2", 'evaluations=["accuracy"]',
+                       strategies="guided,vanilla", seeds="2,10")  # fmt: skip
 
     begin(trials, threads=3)
 
     there = opened()
     assert there.threads == 3
-    assert names(there.trials) == names(trials)
-    assert [trial.settings for trial in there.trials] == [trial.settings for trial in trials]
-    config = (there.folder / "trials" / "guided-seed1-tolerance=0.2" / "config.toml").read_text()
+    assert list(there.trials) == [
+        "guided-seed2-tolerance=0.1", "guided-seed2-tolerance=0.2", "guided-seed10-tolerance=0.1",
+        "guided-seed10-tolerance=0.2", "vanilla-seed2", "vanilla-seed10",
+    ]  # fmt: skip
+    assert all(there.trials[trial.name].settings == trial.settings for trial in trials)
+    config = (there.folder / "trials" / "guided-seed2-tolerance=0.2" / "config.toml").read_text()
     assert "tolerance = 0.2 # --set guided.tolerance=0.2" in config
 
 
@@ -89,14 +95,9 @@ def test_a_plan_is_read_as_it_was_written(begin, opened, trials_of):
     ("text", "message"),
     [
         ("x", "sweep.toml:1: not valid TOML"),
-        ("cpus_per_trial = 1", "is no plan that `mmbal sweep` wrote"),
-        ("cpus_per_trial = 'x'\ntrials = []", "is no plan"),
-        ("cpus_per_trial = 1\ntrials = [3]", "is no plan"),
-        *(
-            (f"cpus_per_trial = 1\ntrials = ['{name}']", "is no plan")
-            for name in ("", "..", "../x", "a/b", ".hidden", "/etc")
-        ),
-        ("cpus_per_trial = 1\ntrials = ['gone']", "cannot read .*gone/config.toml: No such file"),
+        ("cpus_per_trial = 'x'", "cpus_per_trial must be a number from 1, received 'x'"),
+        ("cpus_per_trial = 0", "cpus_per_trial must be a number from 1, received 0"),
+        ("", "received None"),
     ],
 )
 def test_what_is_no_plan_is_refused(tmp_path, opened, text, message):
@@ -120,7 +121,7 @@ def test_a_setting_younger_than_the_trial_stands_at_its_default(begin, opened, t
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     path.write_text("".join(line for line in lines if not line.startswith("precision")))
 
-    assert len(opened(trials_of()).trials) == 1
+    assert list(opened(trials_of()).trials) == ["guided-seed0"]
 
 
 def test_a_rewritten_configuration_keeps_what_made_the_run(tmp_path, make_run, catalogue):
@@ -140,66 +141,30 @@ def test_a_rewritten_configuration_keeps_what_made_the_run(tmp_path, make_run, c
 def test_more_trials_are_added_and_the_others_keep_their_names(begin, opened, trials_of):
     begin(trials_of("epochs=1", seeds="0-1"))
 
-    found = opened(trials_of("epochs=2,1", seeds="0-2")).trials
+    found = opened(trials_of("epochs=2,1", seeds="1-2")).trials
 
-    assert [(trial.name, trial.settings["epochs"]) for trial in found] == [
-        ("guided-seed0-epochs=2", 2), ("guided-seed1-epochs=2", 2), ("guided-seed2-epochs=2", 2),
-        ("guided-seed0", 1), ("guided-seed1", 1), ("guided-seed2-epochs=1", 1),
-    ]  # fmt: skip
-
-
-def test_an_added_trial_takes_no_name_that_is_taken(begin, opened, trials_of):
-    old, new = trials_of("epochs=1"), trials_of("epochs=2")
-    begin(old)
-
-    assert names(old) == names(new) == ["guided-seed0"]
-    assert opened([*old, *new]).trials[1].name.startswith("guided-seed0-")
-
-
-def test_names_differ_by_more_than_the_case_of_letters(opened, trials_of):
-    one, two = trials_of("epochs=1,2")
-
-    found = names(opened([replace(one, name="A"), replace(two, name="a")]).trials)
-
-    assert found[0] == "A"
-    assert found[1].startswith("a-")
-
-
-def test_a_changed_plan_is_refused_with_what_changed(begin, opened, trials_of):
-    old = trials_of("epochs=1", seeds="0-4")
-    folder = begin(old).folder
-
-    with pytest.raises(MmbalError) as refused:
-        opened(trials_of("epochs=2", seeds="0-4"))
-
-    assert str(refused.value) == (
-        f"{folder} holds trials that this command lacks: guided-seed0, guided-seed1, "
-        "guided-seed2 and 2 more (epochs 2 instead of 1); a sweep can be extended but not "
-        "changed: give all its values, or another --out"
-    )
-    with pytest.raises(MmbalError, match=r"lacks: guided-seed3, guided-seed4; a sweep"):
-        opened(old[:3])
+    assert {name: trial.settings["epochs"] for name, trial in found.items()} == {
+        "guided-seed0": 1, "guided-seed1": 1, "guided-seed1-epochs=2": 2,
+        "guided-seed2-epochs=1": 1, "guided-seed2-epochs=2": 2,
+    }  # fmt: skip
 
 
 def test_a_run_of_another_configuration_is_refused(tmp_path, opened, trials_of, make_run):
     (one,), (other,) = trials_of("epochs=1"), trials_of("epochs=2")
     config = make_run(tmp_path / "s", one) / "config.toml"
 
-    assert names(opened([one]).trials) == ["guided-seed0"]  # the same run may stand there
+    assert list(opened([one]).trials) == ["guided-seed0"]  # the same run may stand there
     with pytest.raises(MmbalError, match=r"holds a run of another.*: epochs 1 instead of 2; give"):
         opened([other])
     config.write_text("not = [valid")
     with pytest.raises(MmbalError, match="not valid TOML"):
-        opened([one])
-    config.unlink()
-    with pytest.raises(MmbalError, match="cannot read .*config.toml: No such file"):
         opened([one])
 
 
 def test_looking_at_a_plan_writes_nothing(tmp_path, catalogue, trials_of):
     sweep = Sweep(tmp_path / "s", catalogue, trials_of(seeds="0-1"))
 
-    assert names(sweep.pending) == ["guided-seed0", "guided-seed1"]
+    assert pending(sweep) == ["guided-seed0", "guided-seed1"]
     assert sweep.counts == {"waiting": 2}
     assert not (tmp_path / "s").exists()
 
@@ -211,7 +176,7 @@ def test_what_is_finished_is_not_pending(begin, trials_of, make_run):
 
     again = begin(trials)
 
-    assert names(again.pending) == names(trials[1:])
+    assert pending(again) == names(trials[1:])
     assert again.counts == {"finished": 1, "waiting": 1}
     assert again.varying == ["strategy.tolerance"]
     rows = table(again)
@@ -223,7 +188,7 @@ def test_the_engine_is_given_absolute_folders(begin, catalogue, trials_of, tmp_p
     begin(trials_of())
     monkeypatch.chdir(tmp_path)
 
-    assert Sweep(Path("s"), catalogue, None).jobs() == [tmp_path / "s" / "trials" / "guided-seed0"]
+    assert Sweep(Path("s"), catalogue).pending == [tmp_path / "s" / "trials" / "guided-seed0"]
 
 
 def test_the_table_follows_every_outcome(begin, trials_of, make_run):
@@ -243,7 +208,7 @@ def test_the_table_follows_every_outcome(begin, trials_of, make_run):
     assert rows[first]["accuracy"] == "0.7"
     assert (rows[second]["status"], rows[second]["error"]) == ("failed", "a bug")
     assert (sweep.folder / "errors" / f"{second}.txt").read_text() == "where"
-    assert names(sweep.pending) == [second, third]
+    assert pending(sweep) == [second, third]
 
 
 def test_a_run_that_stands_there_is_as_far_as_it_says(begin, trials_of, make_run):
@@ -253,7 +218,7 @@ def test_a_run_that_stands_there_is_as_far_as_it_says(begin, trials_of, make_run
     (make_run(sweep.folder, trials[2]) / "record.h5").write_bytes(b"no HDF5")
     (make_run(sweep.folder, trials[3]) / "journal.jsonl").write_text("no JSON\n")
 
-    rows = begin(None).rows
+    rows = begin().rows
 
     assert [row["status"] for row in rows] == ["waiting", "half-done", "finished", "half-done"]
     assert rows[3]["error"].endswith("journal.jsonl:1: not a line of JSON (Expecting value: "
@@ -264,9 +229,9 @@ def test_the_folder_alone_suffices_to_go_on(begin, trials_of):
     trials = trials_of("guided.tolerance=0.1,0.2", strategies="guided,vanilla")
     begin(trials, threads=2)
 
-    again = begin(None)
+    again = begin()
 
-    assert names(again.trials) == names(trials)
+    assert list(again.trials) == names(trials)
     assert again.threads == 2
 
 
@@ -277,7 +242,7 @@ def test_going_on_leaves_what_is_written(begin, trials_of, make_run):
     paths = [sweep.folder / "trials" / trial.name / "config.toml" for trial in trials]
     before = [path.read_bytes() for path in paths]
 
-    begin(None)
+    begin()
     assert [path.read_bytes() for path in paths] == before
     begin(trials_of("data_dir=/there", seeds="0-2"))
 
@@ -286,15 +251,7 @@ def test_going_on_leaves_what_is_written(begin, trials_of, make_run):
     assert all('data_dir = "/there" # --set' in path.read_text() for path in paths[1:])
 
 
-def test_more_trials_extend_the_sweep(begin, trials_of):
-    begin(trials_of(seeds="0"))
-
-    begin(trials_of(seeds="0-1"))
-
-    assert names(begin(None).trials) == ["guided-seed0", "guided-seed1"]
-
-
 def test_another_number_of_threads_holds_from_then_on(begin, opened, trials_of):
     begin(trials_of())
 
-    assert begin(None, threads=4).threads == opened().threads == 4
+    assert begin(threads=4).threads == opened().threads == 4
