@@ -90,16 +90,12 @@ def _show(run: str, record: "Record") -> None:
     result = outcome(record, run)
     out = console()
     print_summary(out, result, ())
-    if record.status != "finished":
-        out.print(_progress(record, result["steps"]), soft_wrap=True)
-    for warning in record.warnings:
-        out.print(f"warning: {warning}", soft_wrap=True)
-
-
-def _progress(record: "Record", steps: int) -> str:
     state = {
         "interrupted": f"interrupted ({record.stop_reason or 'no reason given'})",
         "unfinished": "no end in the journal: killed, or still running",
-    }[record.status]
-    epochs = len(record.history.epochs.index)
-    return f"{state}; finished {epochs} of {record.epochs} epochs and {steps} steps"
+    }.get(record.status)
+    if state is not None:
+        progress = f"{result['epochs']} of {record.epochs} epochs and {result['steps']} steps"
+        out.print(f"{state}; finished {progress}", soft_wrap=True)
+    for warning in record.warnings:
+        out.print(f"warning: {warning}", soft_wrap=True)

@@ -1,21 +1,16 @@
 """A trial in a process of its own: `python -m mmbal.sweep.job FOLDER` runs what stands there."""
 
-import asyncio
 import json
 import os
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mmbal.errors import Interrupted, MmbalError, first_line
-
-# A trial is no part of the distributed job within which its sweep may have been started.
-FOREIGN = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
 
 
 @dataclass(frozen=True)
@@ -53,35 +48,6 @@ class Outcome:
     status: Literal["finished", "failed", "interrupted", "killed"]
     error: str = ""
     trace: str = ""
-
-
-def threads_of(count: int) -> dict[str, str]:
-    """Return the environment that gives TensorFlow so many threads; it reads it at its start.
-
-    Sums of another number of threads end in other digits; so results depend neither on the
-    machine nor on how many trials it runs at once.
-    """
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    return dict.fromkeys(names, str(count))
-
-
-async def wait_or_stop(
-    has_ended: Callable[[], bool], stop: Callable[[bool], None], pause: float
-) -> None:
-    """Wait for the end of a trial, and stop it each time that this is cancelled.
-
-    Args:
-        has_ended: tells whether it has.
-        stop: stops it: after its present step, with a checkpoint (False), or at once (True).
-        pause: seconds between two looks at it.
-    """
-    stops = 0
-    while not has_ended():
-        try:
-            await asyncio.sleep(pause)
-        except asyncio.CancelledError:
-            stops += 1
-            stop(stops > 1)
 
 
 def run_trial(folder: Path) -> Outcome:

@@ -94,7 +94,7 @@ def make_trials(
             options = [_of_strategy(each, strategy.name) for each in own]
             resolved = resolve(catalogue, recipe, base, [*common, *options])
         varied = [each for each in [*common, *own] if each.key in varying]
-        trial = _named(_anywhere(resolved), varied)
+        trial = _named(resolved, varied)
         trials.setdefault(trial.digest, trial)
     _refuse_unused(axes, installed, parts)
     return list(trials.values())
@@ -136,19 +136,14 @@ def _hint(point: Sequence[Override], varying: Collection[str], error: str) -> st
     return ""
 
 
-def _anywhere(resolved: Resolved) -> Resolved:
-    """Return a configuration that finds its data from any working directory."""
-    folder = resolved.config.data_dir
-    if folder is None:
-        return resolved
-    config = resolved.config.model_copy(update={"data_dir": folder.absolute()})
-    return replace(resolved, config=config)
-
-
 def _named(resolved: Resolved, varied: Sequence[Override]) -> Trial:
     """Name a trial by strategy, seed and what else varies, such as guided-seed0-tolerance=0.01."""
-    strategy = resolved.config.strategy.name
-    parts = [strategy, f"seed{resolved.config.seed}"]
+    config = resolved.config
+    if config.data_dir is not None:
+        # From any working directory a trial finds its data.
+        config = config.model_copy(update={"data_dir": config.data_dir.absolute()})
+    strategy = config.strategy.name
+    parts = [strategy, f"seed{config.seed}"]
     for override in varied:
         key = canonical(override.key)
         if key not in ("strategy", "seed"):
@@ -156,7 +151,7 @@ def _named(resolved: Resolved, varied: Sequence[Override]) -> Trial:
             parts.append(f"{option}={_text(override.value)}")
     typed = "-".join(parts)
     safe = _UNSAFE.sub("_", typed)
-    trial = Trial(safe, resolved)
+    trial = Trial(safe, replace(resolved, config=config))
     return trial if safe == typed and len(safe) <= _LONGEST_NAME else trial.marked()
 
 

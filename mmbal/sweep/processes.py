@@ -1,20 +1,25 @@
 """Trials as processes of this machine, none of which outlives the sweep."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from mmbal.data.pool import processors
 from mmbal.errors import MmbalError
-from mmbal.sweep.job import FOREIGN, Outcome, Resources, threads_of, wait_or_stop
+from mmbal.sweep.job import Outcome, Resources
 
 PAUSE = 0.05
 """Seconds between two looks at the processes."""
+
+# A trial is no part of the distributed job within which its sweep may have been started.
+_FOREIGN = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
 
 
 async def run_process(trial: Path, gpus: str, *, threads: int) -> Outcome:
@@ -25,14 +30,14 @@ async def run_process(trial: Path, gpus: str, *, threads: int) -> Outcome:
         gpus: those that it may see, as CUDA_VISIBLE_DEVICES names them.
         threads: of TensorFlow.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     with (
         # Files, since a pipe that nobody empties would stop the process.
         tempfile.TemporaryFile() as stdout,
         tempfile.TemporaryFile() as stderr,
         subprocess.Popen(  # noqa: ASYNC220  (it takes no time to speak of)
             [sys.executable, "-P", "-m", "mmbal.sweep.job", str(trial)],
-            env=inherited | threads_of(threads) | {"CUDA_VISIBLE_DEVICES": gpus},
+            env=inherited | _threads_of(threads) | {"CUDA_VISIBLE_DEVICES": gpus},
             stdin=subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,
@@ -57,6 +62,35 @@ async def run_process(trial: Path, gpus: str, *, threads: int) -> Outcome:
         return Outcome("killed", error=f"its process was killed by {name}", trace=trace)
     last = trace.rstrip().rpartition("\n")[2]
     return Outcome("failed", error=f"its process ended: {last}", trace=trace)
+
+
+async def wait_or_stop(
+    has_ended: Callable[[], bool], stop: Callable[[bool], None], pause: float
+) -> None:
+    """Wait for the end of a trial, and stop it each time that this is cancelled.
+
+    Args:
+        has_ended: tells whether it has.
+        stop: stops it: after its present step, with a checkpoint (False), or at once (True).
+        pause: seconds between two looks at it.
+    """
+    stops = 0
+    while not has_ended():
+        try:
+            await asyncio.sleep(pause)
+        except asyncio.CancelledError:
+            stops += 1
+            stop(stops > 1)
+
+
+def _threads_of(count: int) -> dict[str, str]:
+    """Return the environment that gives TensorFlow so many threads; it reads it at its start.
+
+    Sums of another number of threads end in other digits; so results depend neither on the
+    machine nor on how many trials it runs at once.
+    """
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+    return dict.fromkeys(names, str(count))
 
 
 def slots(resources: Resources) -> list[str]:

@@ -1,5 +1,6 @@
 """Trials as tasks of Ray, on this machine or a cluster; this is the only module that imports it."""
 
+import asyncio
 import importlib.util
 import logging
 import os
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mmbal.errors import MmbalError, first_line
-from mmbal.sweep.job import FOREIGN, Outcome, Resources, run_trial, threads_of, wait_or_stop
+from mmbal.sweep.job import Outcome, Resources
+from mmbal.sweep.processes import run_process, wait_or_stop
 
 PAUSE = 0.5
 """Seconds between two looks at a trial."""
@@ -50,10 +52,9 @@ def ray_tasks(
         if gpus is None:
             gpus = 1 if ray.cluster_resources().get("GPU", 0) >= 1 else 0
         _check_room(ray, resources, gpus, notice)
-        # A new process per trial: what one leaves behind in TensorFlow cannot reach the next.
         # Ray itself retries none, for it would try for ever what does not fit into memory.
         options = {"num_cpus": resources.threads, "num_gpus": gpus, "max_retries": 0}
-        task = ray.remote(max_calls=1, **options)(work)
+        task = ray.remote(**options)(work)
 
         async def run(trial: Path, _slot: str) -> Outcome:
             reference = task.options(name=trial.name).remote(str(trial), resources.threads, gpus)
@@ -68,28 +69,24 @@ def ray_tasks(
 
 
 def work(trial: str, threads: int, gpus: float) -> Outcome:
-    """Run a trial in the process that Ray gives it, with the GPUs that it was given and no others.
+    """Run a trial on the machine that Ray has found, with the GPUs that it gives and no others.
 
     Args:
         trial: its folder, the same path on every machine.
-        threads: of TensorFlow, which this process has not loaded yet.
+        threads: of TensorFlow.
         gpus: share of GPUs; 0 hides them.
     """
-    os.environ.update(threads_of(threads))
-    for name in FOREIGN:
-        os.environ.pop(name, None)
-    if not gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    elif gpus < 1:
-        # TensorFlow would take all of the memory that other trials share.
-        os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     if not Path(trial).is_dir():
         return Outcome(
             "failed",
             error=f"{trial} is not to be seen on {platform.node()}; --out must lie in a folder "
             "that all machines of the cluster share",
         )
-    return run_trial(Path(trial))
+    if 0 < gpus < 1:
+        # TensorFlow would take all of the memory that other trials share.
+        os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "") if gpus else "-1"
+    return asyncio.run(run_process(Path(trial), visible, threads=threads))
 
 
 def _outcome(ray: Any, reference: Any) -> Outcome:

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -70,6 +69,4 @@ def _by_modality(name: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return value if isinstance(value, str | int | float) else json.dumps(value, default=str)
+    return json.dumps(value, default=str) if isinstance(value, Mapping | list) else value

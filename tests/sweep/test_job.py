@@ -7,7 +7,7 @@ import pytest
 
 from mmbal.errors import Interrupted, MmbalError
 from mmbal.sweep.folder import write_configuration
-from mmbal.sweep.job import Outcome, run_trial, threads_of
+from mmbal.sweep.job import Outcome, run_trial
 
 
 class FakeExperiment(ModuleType):
@@ -74,9 +74,3 @@ def test_a_configuration_that_is_not_there_is_told(folder, experiment):
     (folder / "config.toml").unlink()
 
     assert run_trial(folder).error == f"cannot read {folder}/config.toml: No such file or directory"
-
-
-def test_every_pool_of_tensorflow_has_so_many_threads():
-    assert threads_of(3) == {
-        "TF_NUM_INTRAOP_THREADS": "3", "TF_NUM_INTEROP_THREADS": "3", "OMP_NUM_THREADS": "3",
-    }  # fmt: skip

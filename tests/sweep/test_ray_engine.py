@@ -103,7 +103,7 @@ def test_every_job_is_told_once_and_limits_are_passed_on(ray):
     assert {name: each.status for name, each in told.items()} == dict.fromkeys("abc", "finished")
     assert notices == []
     assert ray.most == 2
-    assert ray.options == [{"max_calls": 1, "num_cpus": 2, "num_gpus": 0, "max_retries": 0}]
+    assert ray.options == [{"num_cpus": 2, "num_gpus": 0, "max_retries": 0}]
 
 
 @pytest.mark.parametrize(
@@ -221,22 +221,19 @@ def test_what_the_user_set_for_ray_stays(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("gpus", "expected"),
-    [
-        (0, {"CUDA_VISIBLE_DEVICES": "-1"}),
-        (0.5, {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}),
-        (1, {}),
-    ],
+    ("gpus", "visible", "growth"), [(0, "-1", None), (0.5, "3", "true"), (1, "3", None)]
 )
-def test_a_task_has_the_threads_and_gpus_of_its_trial(monkeypatch, tmp_path, gpus, expected):
-    monkeypatch.setattr(os, "environ", {"TF_CONFIG": "{}", "SLURM_STEP_NUM_TASKS": "2"})
-    ran = []
-    monkeypatch.setattr(ray_engine, "run_trial", ran.append)
+def test_a_task_is_a_process_with_the_gpus_of_its_trial(
+    monkeypatch, tmp_path, gpus, visible, growth
+):
+    async def run(*given, threads):
+        return Outcome("finished", error=repr((*given, threads)))
 
-    work(str(tmp_path), 2, gpus)
+    monkeypatch.setattr(os, "environ", {"CUDA_VISIBLE_DEVICES": "3"})
+    monkeypatch.setattr(ray_engine, "run_process", run)
 
-    assert ran == [tmp_path]
-    assert os.environ == ray_engine.threads_of(2) | expected
+    assert work(str(tmp_path), 2, gpus).error == repr((tmp_path, visible, 2))
+    assert os.environ.get("TF_FORCE_GPU_ALLOW_GROWTH") == growth
 
 
 def test_a_folder_that_a_machine_does_not_see_is_told(monkeypatch, tmp_path):
