@@ -1,6 +1,7 @@
 """`mmbal report`: what came out of runs, finished or not."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,9 +68,7 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
     from mmbal.records.record_file import read_record
     from mmbal.records.run_folder import RunFolder
 
-    def tell(text: str) -> None:
-        click.echo(text, err=True)
-
+    tell = partial(click.echo, err=True)
     once: dict[Path, Path] = {}
     for run in runs:
         once.setdefault(run.resolve(), run)

@@ -143,8 +143,7 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
 
 def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | None":
     """Return what is asked for, the slowest axes first; None where only a folder is named."""
-    from mmbal.sweep.axes import assignment_axis, fixed, seed_axis, strategy_axis
-    from mmbal.sweep.listing import listed_axis
+    from mmbal.sweep.axes import assignment_axis, fixed, listed_axis, seed_axis, strategy_axis
     from mmbal.sweep.plan import make_trials
 
     axes = [

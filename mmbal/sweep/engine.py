@@ -61,8 +61,11 @@ def run_all(trials: Sequence[Path], resources: Resources, tell: Tell, notice: No
     """
     with _engine(resources, len(trials), notice) as (run, slots):
         batch = _Batch(run, slots, resources.retries, tell, notice)
-        asyncio.run(batch.complete(trials))
-    if batch.stops:
+        try:
+            asyncio.run(batch.complete(trials))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+    if batch.interrupts:
         raise KeyboardInterrupt
 
 
@@ -77,39 +80,30 @@ class _Batch:
         for slot in slots:
             self._free.put_nowait(slot)
         self._tasks: list[asyncio.Task[None]] = []
-        self.stops = 0
+        self.interrupts = 0
 
     async def complete(self, trials: Sequence[Path]) -> None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupt)
-        self._tasks = [asyncio.create_task(self._settle(trial)) for trial in trials]
-        _, running = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_EXCEPTION)
-        if running:  # something has gone wrong, such as with the table
-            for _ in range(2):
-                self._stop()
-                await asyncio.sleep(0)
-            await asyncio.wait(running)
-        for error in [task.exception() for task in self._tasks if not task.cancelled()]:
-            if error is not None:
-                raise error
+        async with asyncio.TaskGroup() as group:
+            self._tasks = [group.create_task(self._settle(trial)) for trial in trials]
 
     async def _settle(self, trial: Path) -> None:
         slot = await self._free.get()
+        task = asyncio.current_task()
         for retries_left in reversed(range(self._retries + 1)):
             outcome = await self._run(trial, slot)
-            if outcome.status != "killed" or self.stops or not retries_left:
+            is_stopped = task is not None and task.cancelling() > 0
+            if outcome.status != "killed" or is_stopped or not retries_left:
                 break
             self._notice(f"{trial.name}: {outcome.error}; it is begun again")
         self._free.put_nowait(slot)
         if outcome.status == "killed":
-            outcome = Outcome("interrupted") if self.stops else replace(outcome, status="failed")
+            outcome = Outcome("interrupted") if is_stopped else replace(outcome, status="failed")
         self._tell(trial.name, outcome)
 
     def _interrupt(self) -> None:
-        self._notice(_NOTICES[min(self.stops, 1)])
-        self._stop()
-
-    def _stop(self) -> None:
-        self.stops += 1
+        self._notice(_NOTICES[min(self.interrupts, 1)])
+        self.interrupts += 1
         for task in self._tasks:
             task.cancel()
 

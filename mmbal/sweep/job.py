@@ -81,6 +81,7 @@ def main() -> None:
     process ends, too, with all that it has started.
     """
     threading.Thread(target=_end_with_sweep, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # which Ray's processes block
     stdout = os.dup(1)
     os.dup2(2, 1)  # what libraries print goes to stderr
     outcome = run_trial(Path(sys.argv[1]))

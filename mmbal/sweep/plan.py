@@ -53,10 +53,6 @@ class Trial:
             if mine.get(key) != theirs.get(key)
         ]
 
-    def marked(self) -> "Trial":
-        """Return the trial with a name that no trial of another configuration has."""
-        return replace(self, name=f"{self.name[:_LONGEST_NAME]}-{self.digest[:8]}")
-
 
 def make_trials(
     catalogue: Catalogue, recipe: str | None, file: Path | None, axes: Sequence[Axis]
@@ -152,7 +148,9 @@ def _named(resolved: Resolved, varied: Sequence[Override]) -> Trial:
     typed = "-".join(parts)
     safe = _UNSAFE.sub("_", typed)
     trial = Trial(safe, replace(resolved, config=config))
-    return trial if safe == typed and len(safe) <= _LONGEST_NAME else trial.marked()
+    if safe == typed and len(safe) <= _LONGEST_NAME:
+        return trial
+    return replace(trial, name=f"{safe[:_LONGEST_NAME]}-{trial.digest[:8]}")
 
 
 def _text(value: Any) -> str:

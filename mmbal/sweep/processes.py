@@ -21,6 +21,10 @@ PAUSE = 0.05
 # A trial is no part of the distributed job within which its sweep may have been started.
 _FOREIGN = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
 
+# TensorFlow reads them at its start. Sums of another number of threads end in other digits; so
+# results depend neither on the machine nor on how many trials it runs at once.
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
+
 
 async def run_process(trial: Path, gpus: str, *, threads: int) -> Outcome:
     """Run a trial in a process; see `mmbal.sweep.engine.RunTrial`.
@@ -30,14 +34,15 @@ async def run_process(trial: Path, gpus: str, *, threads: int) -> Outcome:
         gpus: those that it may see, as CUDA_VISIBLE_DEVICES names them.
         threads: of TensorFlow.
     """
-    inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    environment |= dict.fromkeys(_THREADS, str(threads)) | {"CUDA_VISIBLE_DEVICES": gpus}
     with (
         # Files, since a pipe that nobody empties would stop the process.
         tempfile.TemporaryFile() as stdout,
         tempfile.TemporaryFile() as stderr,
         subprocess.Popen(  # noqa: ASYNC220  (it takes no time to speak of)
             [sys.executable, "-P", "-m", "mmbal.sweep.job", str(trial)],
-            env=inherited | _threads_of(threads) | {"CUDA_VISIBLE_DEVICES": gpus},
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,
@@ -81,16 +86,6 @@ async def wait_or_stop(
         except asyncio.CancelledError:
             stops += 1
             stop(stops > 1)
-
-
-def _threads_of(count: int) -> dict[str, str]:
-    """Return the environment that gives TensorFlow so many threads; it reads it at its start.
-
-    Sums of another number of threads end in other digits; so results depend neither on the
-    machine nor on how many trials it runs at once.
-    """
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    return dict.fromkeys(names, str(count))
 
 
 def slots(resources: Resources) -> list[str]:

@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from mmbal.errors import ConfigError
-from mmbal.sweep.axes import assignment_axis, fixed, seed_axis, strategy_axis
-from mmbal.sweep.listing import listed_axis
+from mmbal.sweep.axes import assignment_axis, fixed, listed_axis, seed_axis, strategy_axis
 from mmbal.sweep.plan import make_trials
 
 

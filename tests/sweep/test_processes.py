@@ -158,21 +158,23 @@ def interrupt_once_begun(folders):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_stops_what_runs_and_begins_no_other(sweep):
-    deed = """
-import time
-(folder / "begun").write_text("x")
+SLEEPER = """
+import os, time
+(folder / "begun").write_text(str(os.getpid()))
 try:
     time.sleep(100)
 except KeyboardInterrupt:
     (folder / "stopped").touch()
     raise
 """
-    folders = sweep.write(*[deed] * 3)
+
+
+def test_ctrl_c_stops_what_runs_and_begins_no_other(sweep):
+    folders = sweep.write(*[SLEEPER] * 3)
     Thread(target=interrupt_once_begun, args=[folders[:2]]).start()
 
     with pytest.raises(KeyboardInterrupt):
-        sweep.run(*[deed] * 3, concurrent=2)
+        sweep.run(*[SLEEPER] * 3, concurrent=2)
 
     assert {name: outcome.status for name, outcome in sweep.told.items()} == {
         "guided-seed0": "interrupted", "guided-seed1": "interrupted",
@@ -217,16 +219,18 @@ time.sleep(100)
 
 
 def test_what_cannot_be_told_ends_all_processes(sweep):
-    _, second = sweep.write("result = {}", PARENT)
+    deeds = "result = {}", SLEEPER
+    _, second = sweep.write(*deeds)
 
     def tell(name, outcome):
         wait_for(second / "begun")
         raise MmbalError("the disk is full")
 
     with pytest.raises(MmbalError, match="the disk is full"):
-        sweep.run("result = {}", PARENT, tell=tell, concurrent=2)
+        sweep.run(*deeds, tell=tell, concurrent=2)
 
-    assert_ends(wait_for(second / "begun"))
+    assert not is_running(wait_for(second / "begun"))
+    assert (second / "stopped").exists()
 
 
 def test_no_process_outlives_a_killed_sweep(sweep):
