@@ -24,7 +24,6 @@ def outcome(record: Record, run: str) -> dict[str, Any]:
     """
     test = record.scores.get(("test", "selected"), {})
     validation = record.scores.get(("validation", "selected")) or _selected_validation(record)
-    speeds = _newest(record, "learning_speed")
     return {
         "run": run,
         **{name: getattr(record, name) for name in _NAMES},
@@ -36,9 +35,7 @@ def outcome(record: Record, run: str) -> dict[str, Any]:
         "last": {"test": _accuracies(record, record.scores.get(("test", "last"), {}))},
         "utilization": by_modality(record, test, "utilization"),
         "d_util": test.get("d_util"),
-        "learning_speed": {}
-        if speeds is None
-        else dict(zip(record.modalities, speeds.tolist(), strict=True)),
+        "learning_speed": _by_branch(record, _newest(record, "learning_speed")),
         "d_speed": final_d_speed(record),
         "rebalancing_steps": _rebalancing_steps(record),
         "seconds": seconds(record),
@@ -105,9 +102,12 @@ def _selected_validation(record: Record) -> dict[str, float]:
 
 
 def _rebalancing_steps(record: Record) -> dict[str, int]:
-    isolated = record.history.steps.isolated
+    isolated, branches = record.history.steps.isolated, np.arange(len(record.modalities))
     if isolated.size:
-        counts = [int(np.sum(isolated == m)) for m in range(len(record.modalities))]
-    else:
-        counts = record.history.epochs.rebalancing_steps.sum(axis=0).tolist()
-    return dict(zip(record.modalities, counts, strict=True))
+        return _by_branch(record, np.sum(isolated[:, None] == branches, axis=0))
+    return _by_branch(record, record.history.epochs.rebalancing_steps.sum(axis=0))
+
+
+def _by_branch(record: Record, values: Any) -> dict[str, Any]:
+    """Return a (modality,) array by name; nothing where there is none."""
+    return {} if values is None else dict(zip(record.modalities, values.tolist(), strict=True))
