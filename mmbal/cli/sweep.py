@@ -165,14 +165,13 @@ def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | 
 
 def _run(work: "Sweep", resources: "Resources") -> bool:
     """Run what is pending; return whether Ctrl-C stopped it."""
-    with SweepProgress(console(err=True), len(work.trials), work.counts) as progress:
-        if not work.pending:
-            return False
-        try:
-            # What Ray prints must not end up in the table.
-            with redirect_stdout(sys.stderr):
-                from mmbal.sweep.engine import run_all
+    from mmbal.sweep.engine import run_all
 
+    progress = SweepProgress(console(err=True), len(work.trials), work.counts)
+    # What Ray prints must not end up in the table.
+    with progress, redirect_stdout(sys.stderr):
+        try:
+            if work.pending:
                 run_all(
                     work.pending,
                     resources,

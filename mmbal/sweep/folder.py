@@ -28,7 +28,6 @@ PLAN, TABLE, ERRORS = "sweep.toml", "table.csv", "errors"
 STATES = ("finished", "failed", "half-done", "waiting")
 
 _HEADER = "# Written by `mmbal sweep`; what a trial does stands in its own folder, in trials/.\n"
-_SHOWN = 3
 
 
 def check_folder(folder: Path, *, begun: bool = False) -> None:
@@ -118,7 +117,7 @@ class Sweep:
             if name in trials and (differences := trials[name].differences(trial)):
                 raise MmbalError(
                     f"{folder / TRIALS / name} holds a run of another configuration: "
-                    f"{_some(differences)}; give another --out"
+                    f"{', '.join(differences)}; give another --out"
                 )
             trials[name] = replace(trial, name=name)
         self.trials = dict(sorted(trials.items(), key=_in_order))
@@ -218,8 +217,3 @@ def _in_order(item: tuple[str, Trial]) -> list[tuple[int, str]]:
     """Return what sorts names with seed2 before seed10."""
     parts = re.split(r"(\d+)", item[0])
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]
-
-
-def _some(texts: Sequence[str]) -> str:
-    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return ", ".join(texts[:_SHOWN]) + more
