@@ -170,6 +170,14 @@ def test_again_runs_nothing_twice(mmbal: Any, engines: FakeEngine) -> None:
     assert alone.stdout == again.stdout
 
 
+def test_other_values_add_their_trials(mmbal: Any, engines: FakeEngine) -> None:
+    mmbal(*SWEEP, "--seeds", "0")
+    added = mmbal(*SWEEP, "--seeds", "1")
+
+    assert engines.ran == ["guided-seed0", "guided-seed1"]
+    assert added.stdout.splitlines()[1].split()[:3] == ["toy", "guided", "2"]
+
+
 def test_a_failed_trial_stops_no_other_and_is_tried_again(mmbal: Any, engines: FakeEngine) -> None:
     engines.failing = ("guided-seed0",)
 

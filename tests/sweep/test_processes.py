@@ -1,5 +1,6 @@
 """Real processes, in which trials do what a file beside their configuration says."""
 
+import asyncio
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from mmbal.errors import MmbalError
 from mmbal.sweep.engine import run_all
 from mmbal.sweep.folder import write_configuration
 from mmbal.sweep.job import Resources
-from mmbal.sweep.processes import gpu_names, slots
+from mmbal.sweep.processes import gpu_names, run_process, slots
 
 # Python imports it at its start; so no process waits for TensorFlow.
 STAND_IN = """
@@ -184,6 +185,25 @@ def test_ctrl_c_stops_what_runs_and_begins_no_other(sweep):
         "stopping: trials that run now write their records"
     ]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_trial_stops_where_its_parent_blocks_the_signal(sweep):
+    (folder,) = sweep.write(SLEEPER)
+
+    async def stop_once_begun():
+        trial = asyncio.create_task(run_process(folder, "-1", threads=1))
+        await asyncio.to_thread(wait_for, folder / "begun")
+        trial.cancel()
+        return await trial
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # as in processes of Ray
+    try:
+        outcome = asyncio.run(stop_once_begun())
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    assert outcome.status == "interrupted"
+    assert (folder / "stopped").exists()
 
 
 def test_a_second_ctrl_c_ends_what_does_not_stop(sweep):
