@@ -79,10 +79,7 @@ def make_trials(
     parts: dict[str, tuple[str, ...]] = {}
     for point in points(axes):
         common = [each for each in point if _owner(each, installed) is None]
-        try:
-            resolved = resolve(catalogue, recipe, base, common)
-        except ConfigError as error:
-            raise ConfigError(f"{error}{_hint(common, varying, str(error))}") from error
+        resolved = resolve(catalogue, recipe, base, common)
         strategy = resolved.config.strategy
         parts[strategy.name] = strategy.parts
         own = [each for each in point if _owner(each, installed) in strategy.parts]
@@ -120,16 +117,6 @@ def _refuse_unused(
                 f"{override.origin}: no trial has the strategy {owner!r} "
                 f"(strategies of this sweep: {', '.join(parts)})"
             )
-
-
-def _hint(point: Sequence[Override], varying: Collection[str], error: str) -> str:
-    """Return how to set an option of some strategies only, if that may be what went wrong."""
-    if "strategy" in map(canonical, varying):
-        for override in point:
-            section, _, option = override.key.partition(".")
-            if section == "strategy" and option != "name" and error.startswith(override.origin):
-                return f"; for one strategy alone it is NAME.{option}=..."
-    return ""
 
 
 def _named(resolved: Resolved, varied: Sequence[Override]) -> Trial:

@@ -70,8 +70,8 @@ def test_the_recipe_may_choose_the_strategy(catalogue):
     ("strategies", "assignment", "message"),
     [
         ("guided,vanilla", "strategy.tolerance=0.1",
-         "strategy 'vanilla': unknown option 'tolerance' .*; for one strategy alone it is NAME."),
-        ("vanilla", "strategy.tolerance=0.1", "unknown option 'tolerance' .legal: none is"),
+         "strategy 'vanilla': unknown option 'tolerance' .*; tolerance: of strategy guided"),
+        ("vanilla", "strategy.tolerance=0.1", "unknown option 'tolerance' .legal: none"),
         ("vanilla", "guided.tolerance=0.1,0.2",
          r"--set guided.tolerance=0.1: no trial has the strategy 'guided' \(strat.*: vanilla"),
         ("guided", "guided.windw=1", "--set guided.windw=1: .*; did you mean 'window'"),
