@@ -69,7 +69,7 @@ def test_without_matplotlib_it_says_what_to_install(
 
 def test_isolated_steps_are_shaded_half_a_step_around_them(write_run: WriteRun) -> None:
     # Steps 2 and 3 of the example isolate color; its 7th isolates gray.
-    speed = draw_curves({"run": RunFolder(write_run()).assemble()}).axes[2]
+    speed = draw_curves({"run": RunFolder(write_run()).open()}).axes[2]
     gray, color = (band.get_paths()[0].vertices for band in speed.collections)
 
     assert {x for x, y in color if y > 0} == {1.5, 2.5, 3.5}
