@@ -1,6 +1,7 @@
 """`mmbal report`: what came out of runs, finished or not."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,9 +68,7 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
     from mmbal.records.record_file import read_record
     from mmbal.records.run_folder import RunFolder
 
-    def tell(text: str) -> None:
-        click.echo(text, err=True)
-
+    tell = partial(click.echo, err=True)
     once: dict[Path, Path] = {}
     for run in runs:
         once.setdefault(run.resolve(), run)
@@ -90,16 +89,12 @@ def _show(run: str, record: "Record") -> None:
     result = outcome(record, run)
     out = console()
     print_summary(out, result, ())
-    if record.status != "finished":
-        out.print(_progress(record, result["steps"]), soft_wrap=True)
-    for warning in record.warnings:
-        out.print(f"warning: {warning}", soft_wrap=True)
-
-
-def _progress(record: "Record", steps: int) -> str:
     state = {
         "interrupted": f"interrupted ({record.stop_reason or 'no reason given'})",
         "unfinished": "no end in the journal: killed, or still running",
-    }[record.status]
-    epochs = len(record.history.epochs.index)
-    return f"{state}; finished {epochs} of {record.epochs} epochs and {steps} steps"
+    }.get(record.status)
+    if state is not None:
+        progress = f"{result['epochs']} of {record.epochs} epochs and {result['steps']} steps"
+        out.print(f"{state}; finished {progress}", soft_wrap=True)
+    for warning in record.warnings:
+        out.print(f"warning: {warning}", soft_wrap=True)

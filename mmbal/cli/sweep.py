@@ -29,10 +29,9 @@ from mmbal.cli.progress import SweepProgress
 
 if TYPE_CHECKING:
     from mmbal.registry.catalogue import Catalogue
-    from mmbal.sweep.axes import Axis
+    from mmbal.sweep.folder import Sweep
+    from mmbal.sweep.job import Resources
     from mmbal.sweep.plan import Trial
-    from mmbal.sweep.progress import Sweep
-    from mmbal.sweep.resources import Resources
 
 _FAILED = 1
 _FIXED = ("dataset", "architecture", "epochs", "batch_size", "data_dir")
@@ -113,15 +112,15 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     """
     from mmbal.registry.discovery import discover
     from mmbal.sweep.engine import check
-    from mmbal.sweep.folder import only_sweep
-    from mmbal.sweep.progress import Sweep
-    from mmbal.sweep.resources import Resources
+    from mmbal.sweep.folder import Sweep, check_folder, only_sweep
+    from mmbal.sweep.job import Resources
 
     catalogue = discover()
     trials = _trials(catalogue, given)
     threads = given["cpus_per_trial"]
+    check_folder(out, begun=trials is None)
     if dry_run:
-        _show_plan(Sweep(out, catalogue, trials, threads), as_json)
+        _show_plan(Sweep(out, catalogue, trials or (), threads), as_json)
         return
     resources = Resources(
         engine=given["engine"] or ("ray" if given["address"] else "processes"),
@@ -131,36 +130,21 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
         retries=given["retries"],
     )
     check(resources)
-    with only_sweep(out, begun=trials is None):
-        work = Sweep(out, catalogue, trials, threads)
+    with only_sweep(out):
+        work = Sweep(out, catalogue, trials or (), threads)
         work.save()
         stopped = _run(work, replace(resources, threads=work.threads))
         _show(work, as_json)
-    if stopped:
-        click.echo(f"to go on:  {_again(out, given)}", err=True)
-        ctx.exit(INTERRUPTED)
     if work.pending:
-        click.echo(f"to try again what failed:  {_again(out, given)}", err=True)
-        ctx.exit(_FAILED)
+        purpose = "go on" if stopped else "try again what failed"
+        click.echo(f"to {purpose}:  {_again(out, given)}", err=True)
+        ctx.exit(INTERRUPTED if stopped else _FAILED)
 
 
 def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | None":
-    """Return what is asked for; None where only a folder is named."""
+    """Return what is asked for, the slowest axes first; None where only a folder is named."""
+    from mmbal.sweep.axes import assignment_axis, fixed, listed_axis, seed_axis, strategy_axis
     from mmbal.sweep.plan import make_trials
-
-    axes = _axes(given)
-    if not axes and given["recipe"] is None and given["file"] is None:
-        return None
-    trials, repeated = make_trials(catalogue, given["recipe"], given["file"], axes)
-    if repeated:
-        click.echo(f"{repeated} of the trials are given twice; each runs once", err=True)
-    return trials
-
-
-def _axes(given: Mapping[str, Any]) -> "list[Axis]":
-    """Return the axes, the slowest first."""
-    from mmbal.sweep.axes import assignment_axis, fixed, seed_axis, strategy_axis
-    from mmbal.sweep.listing import listed_axis
 
     axes = [
         fixed(key, given[key], f"{flag(key)} {given[key]}")
@@ -174,24 +158,22 @@ def _axes(given: Mapping[str, Any]) -> "list[Axis]":
     axes += map(assignment_axis, given["assignments"])
     if given["seeds"] is not None:
         axes.append(seed_axis(given["seeds"]))
-    return axes
+    if not axes and given["recipe"] is None and given["file"] is None:
+        return None
+    return make_trials(catalogue, given["recipe"], given["file"], axes)
 
 
 def _run(work: "Sweep", resources: "Resources") -> bool:
     """Run what is pending; return whether Ctrl-C stopped it."""
-    err = console(err=True)
-    for remark in work.remarks:
-        err.print(f"note: {remark}", soft_wrap=True)
-    with SweepProgress(err, len(work.trials), work.counts) as progress:
-        if not work.pending:
-            return False
-        try:
-            # What Ray prints must not end up in the table.
-            with redirect_stdout(sys.stderr):
-                from mmbal.sweep.engine import run_all
+    from mmbal.sweep.engine import run_all
 
+    progress = SweepProgress(console(err=True), len(work.trials), work.counts)
+    # What Ray prints must not end up in the table.
+    with progress, redirect_stdout(sys.stderr):
+        try:
+            if work.pending:
                 run_all(
-                    work.jobs(),
+                    work.pending,
                     resources,
                     lambda name, outcome: progress.heard(work.hear(name, outcome)),
                     progress.notice,
@@ -207,7 +189,8 @@ def _show_plan(work: "Sweep", as_json: bool) -> None:
     if as_json:
         print_json({"sweep": str(work.folder), "counts": work.counts, "trials": work.rows})
         return
-    rows = [[literal(row[name]) if name in row else "-" for name in names] for row in work.rows]
+    # A setting of "none" is text; None is that of a trial which does not have it.
+    rows = [["-" if row[n] is None else literal(row[n]) for n in names] for row in work.rows]
     print_table(console(), names, rows)
     click.echo(f"{len(work.pending)} of {len(work.trials)} trials would run", err=True)
 
@@ -216,8 +199,8 @@ def _show(work: "Sweep", as_json: bool) -> None:
     """Print the table over seeds, on stdout unless that is for JSON."""
     from mmbal.report.tables import comparison_object, comparison_rows
 
-    finished = [row["folder"] for row in work.rows if row["status"] == "finished"]
-    comparison = compare_runs([work.folder / folder for folder in finished])
+    finished = [row for row in work.rows if row["status"] == "finished"]
+    comparison = compare_runs([work.folder / row["folder"] for row in finished])
     header, rows = comparison_rows(comparison)
     if rows:
         print_table(console(err=as_json), header, rows)

@@ -1,5 +1,6 @@
 """Records of several seeds and settings -> one row per recipe, strategy and settings."""
 
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +16,6 @@ _DECISIVE = (
     "dataset", "architecture", "strategy", "optimizer", "schedule", "epochs", "batch_size",
     "precision", "select", "callbacks",
 )  # fmt: skip
-
-_SHORT = [("dataset",), ("architecture",), ("strategy",)]  # for NAME.name
-Settings = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Group:
 
     Args:
         recipe, strategy: names.
-        settings: what tells it from the other groups of the same recipe and strategy.
+        settings: what tells it from the other groups of the same recipe.
         runs: their folders.
         seeds: one per run.
         statistics: metric name (accuracy, accuracy/gray, utilization/gray, d_util, d_speed,
@@ -72,37 +70,29 @@ def compare_records(records: Mapping[str, Record], weights: str = "selected") ->
         weights: which weights' scores, selected or last. Learning speeds are always those
             after the last step.
     """
-    remarks = []
-    groups: dict[tuple[str, str, Settings], list[str]] = {}
+    remarks, groups = [], []
+    members: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
     for run, record in records.items():
-        if ("test", weights) not in record.scores:
+        if ("test", weights) in record.scores:
+            key = record.recipe, tuple(_settings(record).items())
+            members.setdefault(key, []).append(run)
+        else:
             remarks.append(
                 f"{run} is left out: no test scores of the {weights} weights "
                 f"({record.status}, {finished_steps(record)} steps)"
             )
-            continue
-        key = (record.recipe, record.strategy, _settings(record))
-        groups.setdefault(key, []).append(run)
-    rows = []
-    for (recipe, strategy, settings), runs in groups.items():
-        kin = [key[2] for key in groups if key[0] == recipe]
-        twins = [key[2] for key in groups if key[:2] == (recipe, strategy)]
-        members = [records[run] for run in runs]
-        row = Group(
-            recipe,
-            strategy,
-            _differing(settings, kin, twins),
-            tuple(runs),
-            tuple(record.seed for record in members),
-            _statistics(members, weights),
-        )
-        if len(set(row.seeds)) < len(runs):
+    for (recipe, settings), runs in members.items():
+        kin = [dict(others) for name, others in members if name == recipe]
+        group = [records[run] for run in runs]
+        strategy, seeds = group[0].strategy, tuple(record.seed for record in group)
+        if len(set(seeds)) < len(runs):
             remarks.append(
                 f"{recipe}, {strategy}: a seed occurs more than once among {', '.join(runs)}, "
                 "so the deviation is no deviation over seeds"
             )
-        rows.append(row)
-    return Comparison(tuple(rows), tuple(remarks))
+        differing, statistics = _differing(dict(settings), kin), _statistics(group, weights)
+        groups.append(Group(recipe, strategy, differing, tuple(runs), seeds, statistics))
+    return Comparison(tuple(groups), tuple(remarks))
 
 
 def statistic(values: Sequence[float]) -> Statistic:
@@ -127,16 +117,13 @@ def _statistics(records: Sequence[Record], weights: str) -> dict[str, Statistic]
     return {name: statistic(values) for name, values in columns.items()}
 
 
-def _settings(record: Record) -> Settings:
-    """Return what decides a run apart from its seed, as sorted dotted keys and texts."""
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
+def _settings(record: Record) -> dict[str, str]:
+    """Return what decides a run apart from its seed, by dotted key."""
     try:
-        config = tomlkit.parse(record.config).unwrap()
-    except TOMLKitError:  # a record stays comparable without its configuration
+        config = tomllib.loads(record.config)
+    except tomllib.TOMLDecodeError:  # a record stays comparable without its configuration
         config = {}
-    flat = {
+    known = {
         "dataset.name": record.dataset,
         "architecture.name": record.architecture,
         "epochs": str(record.epochs),
@@ -144,34 +131,22 @@ def _settings(record: Record) -> Settings:
         "modalities": ", ".join(record.modalities),
     }
     decisive = {section: config[section] for section in _DECISIVE if section in config}
-    for key, value in leaves(decisive):
-        if value != {} and key not in _SHORT:
-            flat[dotted(key)] = str(value)
-    return tuple(sorted(flat.items()))
+    written = {dotted(key): str(value) for key, value in leaves(decisive)}
+    return dict(sorted((known | written | {"strategy.name": record.strategy}).items()))
 
 
-def _differing(
-    settings: Settings, kin: Sequence[Settings], twins: Sequence[Settings]
-) -> dict[str, str]:
-    """Return the settings that not all share.
+def _differing(settings: Mapping[str, str], kin: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Return the settings of a group that not all of its kin share.
 
-    Args:
-        settings: of a group.
-        kin: of all groups of its recipe.
-        twins: those of them with its strategy, whose options are compared with no others.
+    Options of a component are compared with those of the same component alone. The strategy has
+    a column of its own.
     """
-    own = dict(settings)
-    renamed = {
-        kind
-        for kind in ("architecture", "dataset", "optimizer", "schedule")
-        if any(dict(each).get(f"{kind}.name") != own.get(f"{kind}.name") for each in kin)
-    }
-    found = {}
-    for key, value in settings:
-        section, _, rest = key.partition(".")
-        if section in renamed and rest != "name":
-            continue  # the name says it; options of others are not comparable
-        others = twins if section == "strategy" else kin
-        if any(dict(other).get(key) != value for other in others):
-            found[key] = value
-    return found
+    differing = {}
+    for key, value in settings.items():
+        section, _, option = key.partition(".")
+        name = f"{section}.name"
+        same = [other for other in kin if other.get(name) == settings.get(name)]
+        comparable = same if option and key != name else kin
+        if key != "strategy.name" and any(other.get(key) != value for other in comparable):
+            differing[key] = value
+    return differing

@@ -1,8 +1,8 @@
 """Training curves and utilization of runs as a figure (needs the extra `plot`)."""
 
 import io
-from collections.abc import Mapping
-from importlib import import_module
+from collections.abc import Iterator, Mapping
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mmbal.errors import MmbalError
 from mmbal.files.atomic import replace_file
 from mmbal.records.record import Record
-from mmbal.report.outcome import by_modality, outcome, selected_epoch
+from mmbal.report.outcome import by_modality, selected_epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,7 +24,7 @@ FORMATS = (".png", ".svg", ".pdf")
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _FUSED, _GRID, _TEXT = "#222222", "#e4e4e4", "#555555"
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.edgecolor": "#999999",
     "axes.labelcolor": _TEXT,
     "axes.labelsize": 9,
@@ -37,6 +37,7 @@ _STYLE = {
     "legend.fontsize": 8.5,
     "legend.edgecolor": "none",
     "legend.framealpha": 0.85,
+    "lines.linewidth": 1.6,
     "svg.hashsalt": "mmbal",  # the same record gives the same file
     "xtick.color": _TEXT,
     "ytick.color": _TEXT,
@@ -58,18 +59,21 @@ def save_curves(records: Mapping[str, Record], path: Path) -> None:
 
     Args:
         records: by the name to print above each.
-        path: the file.
+        path: the file; see `check_format`.
 
     Raises:
-        MmbalError: the suffix is not legal, matplotlib is absent, or the file cannot be
-            written.
+        MmbalError: matplotlib is absent, or the file cannot be written.
     """
-    check_format(path)
-    matplotlib = _matplotlib()
+    try:
+        import matplotlib as mpl
+    except ImportError as error:
+        raise MmbalError(
+            f"drawing needs matplotlib: pip install 'mmbal[plot]' ({error})"
+        ) from error
     kind = path.suffix.lower().removeprefix(".")
     undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     image = io.BytesIO()
-    with matplotlib.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE):
         figure = draw_curves(records)
         figure.savefig(image, format=kind, dpi=150, metadata=undated.get(kind))
     replace_file(path, image.getvalue())
@@ -80,7 +84,6 @@ def draw_curves(records: Mapping[str, Record]) -> "Figure":
 
     One run fills a square of panels, several a row each.
     """
-    _matplotlib()
     from matplotlib.figure import Figure
 
     columns = 2 if len(records) == 1 else 4
@@ -104,9 +107,7 @@ def draw_curves(records: Mapping[str, Record]) -> "Figure":
 
 def _draw_loss(axis: "Axes", record: Record) -> None:
     steps = record.history.steps
-    axis.set_title("Training loss")
-    axis.set_xlabel("step")
-    axis.set_ylabel("nats, sum over branches")
+    axis.set(title="Training loss", xlabel="step", ylabel="nats, sum over branches")
     axis.plot(steps.index, steps.loss, color=_FUSED, alpha=0.25, linewidth=0.8)
     width = max(1, len(steps.loss) // 50)
     label = f"mean of {width} steps" if width > 1 else "loss"
@@ -118,15 +119,14 @@ def _draw_accuracy(axis: "Axes", record: Record) -> None:
     from matplotlib.ticker import MaxNLocator
 
     epochs = record.history.epochs
-    axis.set_title("Validation accuracy")
-    axis.set_xlabel("epoch")
+    axis.set(title="Validation accuracy", xlabel="epoch")
     marker = "o" if len(epochs.index) <= 20 else ""
-    for name, colour, width in _branches(record, fused=True):
-        values = epochs.validation.get(f"accuracy/{name}" if name else "accuracy")
-        if values is not None:
+    branches = [(name, f"accuracy/{name}", colour) for name, colour in _colours(record)]
+    for label, score, colour in [("fused", "accuracy", _FUSED), *branches]:
+        if score in epochs.validation:
             axis.plot(
-                epochs.index + 1, values, color=colour, linewidth=width, marker=marker,
-                markersize=3, label=_escape(name or "fused"),
+                epochs.index + 1, epochs.validation[score], color=colour, marker=marker,
+                markersize=3, label=_escape(label),
             )  # fmt: skip
     position = selected_epoch(epochs)
     if position is not None:
@@ -139,19 +139,17 @@ def _draw_accuracy(axis: "Axes", record: Record) -> None:
 
 def _draw_speed(axis: "Axes", record: Record) -> None:
     steps = record.history.steps
-    axis.set_title("Conditional learning speed")
-    axis.set_xlabel("step")
-    axis.set_ylabel("natural log")
-    for branch, (name, colour, width) in enumerate(_branches(record)):
-        speed = steps.learning_speed[:, branch]
-        axis.plot(steps.index, speed, color=colour, linewidth=width, label=_escape(name))
+    axis.set(title="Conditional learning speed", xlabel="step", ylabel="natural log")
+    for branch, (name, colour) in enumerate(_colours(record)):
+        axis.plot(steps.index, steps.learning_speed[:, branch], color=colour, label=_escape(name))
     axis.plot(steps.index, steps.d_speed, color=_TEXT, linestyle="--", linewidth=1, label="d_speed")
-    for branch, (name, colour, _) in enumerate(_branches(record)):
+    for branch, (name, colour) in enumerate(_colours(record)):
         isolated = steps.isolated == branch
         if isolated.any():
-            starts, ends = _windows(steps.index, isolated)
-            axis.broken_barh(
-                list(zip(starts, ends - starts, strict=True)), (0, 1), color=colour, alpha=0.2,
+            # From half a step before each isolated step to half a step after it.
+            borders = np.append(steps.index, steps.index[-1] + 1) - 0.5
+            axis.fill_between(
+                borders, np.append(isolated, 0), step="post", color=colour, alpha=0.2,
                 linewidth=0, transform=axis.get_xaxis_transform(), zorder=0,
                 label=_escape(f"{name} isolated"),
             )  # fmt: skip
@@ -160,16 +158,11 @@ def _draw_speed(axis: "Axes", record: Record) -> None:
 
 def _draw_utilization(axis: "Axes", record: Record) -> None:
     axis.set_title("Conditional utilization rate, test")
-    utilization = by_modality(record.scores.get(("test", "selected"), {}), "utilization")
-    utilization = utilization or outcome(record, "").get("utilization") or {}
-    for place, (name, colour, _) in enumerate(_branches(record)):
-        value = utilization.get(name)
-        if value is not None and np.isfinite(value):
-            axis.bar(place, value, width=0.5, color=colour)
-            axis.annotate(
-                f"{value:.3f}", (place, value), xytext=(0, 3 if value >= 0 else -3),
-                textcoords="offset points", ha="center", va="bottom" if value >= 0 else "top",
-            )  # fmt: skip
+    utilization = by_modality(record, record.scores.get(("test", "selected"), {}), "utilization")
+    for place, (name, colour) in enumerate(_colours(record)):
+        if np.isfinite(utilization.get(name, np.nan)):
+            bars = axis.bar(place, utilization[name], width=0.5, color=colour)
+            axis.bar_label(bars, fmt="%.3f", padding=3)
     axis.set_xticks(range(len(record.modalities)), [_escape(name) for name in record.modalities])
     axis.set_xlim(-0.75, len(record.modalities) - 0.25)
     axis.margins(y=0.12)
@@ -179,33 +172,18 @@ def _draw_utilization(axis: "Axes", record: Record) -> None:
         _say_empty(axis)
 
 
-def _branches(record: Record, *, fused: bool = False) -> list[tuple[str, str, float]]:
-    """Return (name, colour, line width) of each branch, before them "" for the fusion."""
-    branches = [
-        (name, _COLOURS[place % len(_COLOURS)], 1.6) for place, name in enumerate(record.modalities)
-    ]
-    return [("", _FUSED, 2.2), *branches] if fused else branches
-
-
-def _windows(
-    index: npt.NDArray[np.int64], inside: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return first and last border of each run of true values, half a step around them."""
-    edges = np.diff(np.concatenate([[0], inside.astype(np.int8), [0]]))
-    borders = index.astype(np.float64)
-    return borders[np.flatnonzero(edges == 1)] - 0.5, borders[np.flatnonzero(edges == -1) - 1] + 0.5
+def _colours(record: Record) -> Iterator[tuple[str, str]]:
+    """Yield each branch and its colour."""
+    return zip(record.modalities, cycle(_COLOURS), strict=False)
 
 
 def _running_mean(values: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:
     """Return the mean of the last `width` values up to each, without those that are NaN."""
     defined = np.isfinite(values)
-    sums = np.concatenate([[0.0], np.cumsum(np.where(defined, values, 0.0))])
-    counts = np.concatenate([[0], np.cumsum(defined)])
-    ends = np.arange(1, len(values) + 1)
-    starts = np.maximum(ends - width, 0)
-    counted = counts[ends] - counts[starts]
-    means = (sums[ends] - sums[starts]) / np.maximum(counted, 1)
-    return np.where(counted > 0, means, np.nan)
+    sums, counts = np.cumsum(np.where(defined, values, 0.0)), np.cumsum(defined)
+    sums[width:] -= sums[:-width].copy()
+    counts[width:] -= counts[:-width].copy()
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
 def _legend(axis: "Axes", *, empty: bool) -> None:
@@ -224,12 +202,3 @@ def _escape(name: str) -> str:
     """Keep a name from being read as a formula, or as hidden from the legend."""
     shown = name.replace("$", r"\$")
     return "\u200b" + shown if shown.startswith("_") else shown
-
-
-def _matplotlib() -> Any:
-    try:
-        return import_module("matplotlib")
-    except ImportError as error:
-        raise MmbalError(
-            f"drawing needs matplotlib: pip install 'mmbal[plot]' ({error})"
-        ) from error

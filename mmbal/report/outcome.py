@@ -22,28 +22,23 @@ def outcome(record: Record, run: str) -> dict[str, Any]:
         What is not known is None. "status" is finished, interrupted or unfinished, and
         "last" holds the test scores of the last weights where they were taken.
     """
-    steps = finished_steps(record)
-    values = {
+    test = record.scores.get(("test", "selected"), {})
+    validation = record.scores.get(("validation", "selected")) or _selected_validation(record)
+    return {
         "run": run,
         **{name: getattr(record, name) for name in _NAMES},
         "status": record.status,
         "epochs": len(record.history.epochs.index),
-        "steps": steps,
-        "test": _accuracies(record.scores.get(("test", "selected"))),
-        "validation": _accuracies(record.scores.get(("validation", "selected")))
-        or _selected_validation(record),
-        "last": {"test": _accuracies(record.scores.get(("test", "last")))},
-        "utilization": by_modality(record.scores.get(("test", "selected"), {}), "utilization"),
-        "d_util": record.scores.get(("test", "selected"), {}).get("d_util"),
-        "learning_speed": _speeds(record),
+        "steps": finished_steps(record),
+        "test": _accuracies(record, test),
+        "validation": _accuracies(record, validation),
+        "last": {"test": _accuracies(record, record.scores.get(("test", "last"), {}))},
+        "utilization": by_modality(record, test, "utilization"),
+        "d_util": test.get("d_util"),
+        "learning_speed": _by_branch(record, _newest(record, "learning_speed")),
         "d_speed": final_d_speed(record),
         "rebalancing_steps": _rebalancing_steps(record),
         "seconds": seconds(record),
-    }
-    # The trainer's own word fills what no score was written for.
-    return {
-        key: record.result.get(key) if value in (None, {}) else value
-        for key, value in values.items()
     }
 
 
@@ -56,10 +51,8 @@ def finished_steps(record: Record) -> int:
 
 def final_d_speed(record: Record) -> float | None:
     """Return the imbalance after the last step; None when it was not measured."""
-    for values in (record.history.steps.d_speed, record.history.epochs.d_speed):
-        if values.size:
-            return float(values[-1])
-    return None
+    newest = _newest(record, "d_speed")
+    return None if newest is None else float(newest)
 
 
 def seconds(record: Record) -> float:
@@ -69,10 +62,10 @@ def seconds(record: Record) -> float:
     return float(np.nansum(record.history.epochs.seconds))
 
 
-def by_modality(scores: Mapping[str, float], name: str) -> dict[str, float]:
+def by_modality(record: Record, scores: Mapping[str, float], name: str) -> dict[str, float]:
     """Pick the scores called `name/MODALITY`."""
-    prefix = name + "/"
-    return {key[len(prefix) :]: value for key, value in scores.items() if key.startswith(prefix)}
+    named = {m: scores.get(f"{name}/{m}") for m in record.modalities}
+    return {m: score for m, score in named.items() if score is not None}
 
 
 def selected_epoch(epochs: Epochs) -> int | None:
@@ -81,38 +74,40 @@ def selected_epoch(epochs: Epochs) -> int | None:
     return int(chosen[-1]) if chosen.size else None
 
 
-def _accuracies(scores: Mapping[str, float] | None) -> dict[str, Any] | None:
+def _newest(record: Record, name: str) -> Any:
+    """Return the last value of a column that steps and epochs have; None where it is empty."""
+    for columns in (record.history.steps, record.history.epochs):
+        values = getattr(columns, name)
+        if len(values):
+            return values[-1]
+    return None
+
+
+def _accuracies(record: Record, scores: Mapping[str, float]) -> dict[str, Any] | None:
     if not scores:
         return None
     return {
         "accuracy": scores.get("accuracy"),
-        "accuracy_by_modality": by_modality(scores, "accuracy"),
+        "accuracy_by_modality": by_modality(record, scores, "accuracy"),
         "loss": scores.get("loss"),
     }
 
 
-def _selected_validation(record: Record) -> dict[str, Any] | None:
+def _selected_validation(record: Record) -> dict[str, float]:
     epochs = record.history.epochs
     position = selected_epoch(epochs)
     if position is None:
-        return None
-    scores = {name: float(values[position]) for name, values in epochs.validation.items()}
-    # Keras logs are sorted by name; modalities have an order of their own.
-    ordered = [f"accuracy/{m}" for m in record.modalities if f"accuracy/{m}" in scores]
-    return _accuracies({name: scores[name] for name in [*ordered, *scores]})
-
-
-def _speeds(record: Record) -> dict[str, float]:
-    for values in (record.history.steps.learning_speed, record.history.epochs.learning_speed):
-        if len(values):
-            return dict(zip(record.modalities, values[-1].tolist(), strict=True))
-    return {}
+        return {}
+    return {name: float(values[position]) for name, values in epochs.validation.items()}
 
 
 def _rebalancing_steps(record: Record) -> dict[str, int]:
-    isolated = record.history.steps.isolated
+    isolated, branches = record.history.steps.isolated, np.arange(len(record.modalities))
     if isolated.size:
-        counts = [int(np.sum(isolated == m)) for m in range(len(record.modalities))]
-    else:
-        counts = record.history.epochs.rebalancing_steps.sum(axis=0).tolist()
-    return dict(zip(record.modalities, counts, strict=True))
+        return _by_branch(record, np.sum(isolated[:, None] == branches, axis=0))
+    return _by_branch(record, record.history.epochs.rebalancing_steps.sum(axis=0))
+
+
+def _by_branch(record: Record, values: Any) -> dict[str, Any]:
+    """Return a (modality,) array by name; nothing where there is none."""
+    return {} if values is None else dict(zip(record.modalities, values.tolist(), strict=True))

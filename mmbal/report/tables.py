@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from mmbal.report.comparison import Comparison, Group, Statistic
+from mmbal.report.comparison import Comparison, Statistic
 
-_MISSING = "-"
+_METRICS = ("accuracy", "utilization", "d_util", "d_speed", "seconds")
 
 
 def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -16,31 +16,28 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]
     can fill are left out.
     """
     groups = comparison.groups
-    names = [
-        name
-        for name in _metric_names(groups)
-        if any(group.statistics[name].count for group in groups if name in group.statistics)
-    ]
+    defined = dict.fromkeys(
+        name for group in groups for name, value in group.statistics.items() if value.count
+    )
+    metrics = sorted(defined, key=lambda name: _METRICS.index(name.split("/")[0]))
     settings = any(group.settings for group in groups)
-    header = ["recipe", "strategy", *(["settings"] if settings else []), "n", *names]
     rows = []
     for group in groups:
         row = [group.recipe, group.strategy]
         if settings:
             row.append(", ".join(f"{key}={value}" for key, value in group.settings.items()))
         row.append(str(len(group.runs)))
-        row += [
-            format_statistic(group.statistics.get(name), len(group.runs), _digits(name))
-            for name in names
-        ]
+        for name in metrics:
+            digits = 1 if name == "seconds" else 3
+            row.append(format_statistic(group.statistics.get(name), len(group.runs), digits))
         rows.append(row)
-    return header, rows
+    return ["recipe", "strategy", *(["settings"] if settings else []), "n", *metrics], rows
 
 
 def format_statistic(statistic: Statistic | None, runs: int, digits: int = 3) -> str:
     """Return "mean ± deviation", with "(2 of 3)" where not every run defines it."""
     if statistic is None or not statistic.count:
-        return _MISSING
+        return "-"
     text = f"{statistic.mean:.{digits}f}"
     if not math.isnan(statistic.deviation):
         text += f" ± {statistic.deviation:.{digits}f}"
@@ -48,9 +45,9 @@ def format_statistic(statistic: Statistic | None, runs: int, digits: int = 3) ->
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; numbers stand to the right."""
-    texts = header.index("n") if "n" in header else len(header)
-    rule = ["---" if column < texts else "---:" for column in range(len(header))]
+    """Return a Markdown table; numbers, which begin with n, stand to the right."""
+    numbers = header.index("n")
+    rule = ["---" if column < numbers else "---:" for column in range(len(header))]
     return "\n".join(
         "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
         for row in (header, rule, *rows)
@@ -71,14 +68,3 @@ def comparison_object(comparison: Comparison, weights: str) -> dict[str, Any]:
         ],
         "remarks": comparison.remarks,
     }
-
-
-def _metric_names(groups: Sequence[Group]) -> list[str]:
-    """Return the metrics of all groups: accuracies first, whatever the modalities."""
-    found = dict.fromkeys(name for group in groups for name in group.statistics)
-    order = ["accuracy", "utilization", "d_util", "d_speed", "seconds"]
-    return sorted(found, key=lambda name: order.index(name.split("/")[0]))
-
-
-def _digits(name: str) -> int:
-    return 1 if name == "seconds" else 3

@@ -1,17 +1,25 @@
-"""What was typed -> axes, and every combination of their alternatives."""
+"""What was typed, or is listed in a file -> axes, and every combination of their alternatives."""
 
+import csv
+import io
+import json
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import chain, compress, product
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, product
+from pathlib import Path
+from typing import Any
 
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.layering import COMPONENTS
-from mmbal.config.origin import Override
+from mmbal.config.origin import Override, dotted
+from mmbal.config.toml import read_file, read_text
+from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError
 
 Point = tuple[Override, ...]
+Axis = tuple[Point, ...]
+"""Alternatives of which every trial takes one; each sets one key, a row of a file several."""
 
 # More is a mistyped range sooner than a wish.
 MOST_TRIALS = 10_000
@@ -22,27 +30,9 @@ _PIECE = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|.""", re.DOTALL)
 _OPEN, _CLOSE = "[{", "]}"
 
 
-@dataclass(frozen=True)
-class Axis:
-    """Alternatives of which every trial takes one.
-
-    Args:
-        alternatives: what each of them sets: one key, or several for a row of a file.
-        listed: whether the alternatives are rows of a file, which have names of their own.
-    """
-
-    alternatives: tuple[Point, ...]
-    listed: bool = False
-
-    @property
-    def varies(self) -> bool:
-        """Tell whether the alternatives belong into the name of a trial."""
-        return self.listed or len(self.alternatives) > 1
-
-
 def fixed(key: str, value: object, origin: str) -> Axis:
     """Return an axis with one alternative."""
-    return Axis(((Override(key, value, origin),),))
+    return ((Override(key, value, origin),),)
 
 
 def assignment_axis(text: str) -> Axis:
@@ -55,13 +45,10 @@ def assignment_axis(text: str) -> Axis:
         ConfigError: there is no `=`, or a value is empty or cut short.
     """
     key, equals, values = text.partition("=")
-    parts = _split(values) if equals else []
-    if len(parts) < 2:
-        return Axis(((parse_assignment(text),),))
-    if not all(part.strip() for part in parts):
+    parts = _split(values)
+    if len(parts) > 1 and not all(part.strip() for part in parts):
         raise ConfigError(f"--set {text}: a value between the commas is empty")
-    each = (parse_assignment(f"{key}={part}") for part in parts)
-    return Axis(tuple((override,) for override in each))
+    return tuple((parse_assignment(f"{key}{equals}{part}"),) for part in parts)
 
 
 def strategy_axis(text: str) -> Axis:
@@ -73,7 +60,7 @@ def strategy_axis(text: str) -> Axis:
     names = [name.strip() for name in text.split(",")]
     if not all(names):
         raise ConfigError(f"--strategy must be names between commas, received {text!r}")
-    return Axis(tuple((Override("strategy", name, f"--strategy {name}"),) for name in names))
+    return tuple((Override("strategy", name, f"--strategy {name}"),) for name in names)
 
 
 def seed_axis(text: str) -> Axis:
@@ -84,34 +71,51 @@ def seed_axis(text: str) -> Axis:
     """
     seeds: list[int] = []
     for part in text.split(","):
-        found = _RANGE.fullmatch(part.strip())
-        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-        if first > last:
-            rule = "numbers and rising ranges, such as 0-4 or 0,2,5"
+        match = _RANGE.fullmatch(part.strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not 0 <= last - first < MOST_TRIALS:
+            rule = f"numbers and rising ranges of at most {MOST_TRIALS}, such as 0-4 or 0,2,5"
             raise ConfigError(f"--seeds must be {rule}, received {text!r}")
-        if last - first >= MOST_TRIALS:
-            raise _too_many(last - first + 1, f"--seeds {text}")
         seeds += range(first, last + 1)
-    return Axis(tuple((Override("seed", seed, f"--seeds {text}"),) for seed in seeds))
+    return tuple((Override("seed", seed, f"--seeds {text}"),) for seed in seeds)
 
 
-def points(axes: Sequence[Axis]) -> list[tuple[Point, Point]]:
-    """Return every combination: all that it sets, and the part of it that varies.
+def listed_axis(path: Path) -> Axis:
+    """Read a list of trials.
 
-    The first axes vary slowest.
+    A row sets any keys of `--set`, dotted or as tables:
+
+    - `.toml`: one `[[trials]]` table per trial;
+    - `.csv`: a header of keys; a cell is read as behind `--set key=`, an empty one sets nothing;
+    - `.jsonl`: one object per line.
+
+    Raises:
+        ConfigError: the file cannot be read, or is no such list; the message says where.
+    """
+    readers = {".toml": _toml, ".csv": _csv, ".jsonl": _jsonl}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ConfigError(f"--trials must end in {', '.join(readers)}, received {str(path)!r}")
+    try:
+        rows = tuple(reader(path))
+    except csv.Error as error:
+        raise ConfigError(f"{path}: not valid CSV: {error}") from error
+    if not rows:
+        raise ConfigError(f"--trials {path} lists no trial")
+    return rows
+
+
+def points(axes: Sequence[Axis]) -> list[Point]:
+    """Return every combination; the first axes vary slowest.
 
     Raises:
         ConfigError: two axes set the same, or there are too many combinations.
     """
     _refuse_conflicts(axes)
-    count = math.prod(len(axis.alternatives) for axis in axes)
+    count = math.prod(map(len, axes))
     if count > MOST_TRIALS:
-        raise _too_many(count, "the sweep")
-    varies = [axis.varies for axis in axes]
-    return [
-        (tuple(chain(*chosen)), tuple(chain(*compress(chosen, varies))))
-        for chosen in product(*(axis.alternatives for axis in axes))
-    ]
+        raise ConfigError(f"a sweep has at most {MOST_TRIALS} trials, received {count}")
+    return [tuple(chain(*chosen)) for chosen in product(*axes)]
 
 
 def canonical(key: str) -> str:
@@ -120,20 +124,61 @@ def canonical(key: str) -> str:
     return section if section in COMPONENTS and rest == "name" else key
 
 
+def _toml(path: Path) -> Iterator[Point]:
+    file = read_file(path)
+    rows = file.values.get("trials")
+    if list(file.values) != ["trials"] or not isinstance(rows, list):
+        found = ", ".join(file.values) or "nothing"
+        raise ConfigError(f"{path} must hold [[trials]] tables and nothing else, received {found}")
+    for number, row in enumerate(rows, start=1):
+        yield _point(row, f"{path}: trial {number}")
+
+
+def _csv(path: Path) -> Iterator[Point]:
+    rows = csv.reader(io.StringIO(read_text(path), newline=""))
+    header = [name.strip() for name in next(rows, [])]
+    if not all(header) or len(set(header)) < len(header):
+        raise ConfigError(f"{path}:1: the header must name each column once, received {header}")
+    for row in rows:
+        origin = f"{path}:{rows.line_num}"
+        if not any(row):
+            continue
+        if len(row) != len(header):
+            raise ConfigError(f"{origin}: expected {len(header)} cells, received {len(row)}")
+        cells = zip(header, (cell.strip() for cell in row), strict=True)
+        yield tuple(parse_assignment(f"{key}={cell}", origin) for key, cell in cells if cell)
+
+
+def _jsonl(path: Path) -> Iterator[Point]:
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ConfigError(f"{path}:{number}: not a line of JSON ({error})") from error
+            yield _point(row, f"{path}:{number}")
+
+
+def _point(row: Any, origin: str) -> Point:
+    if not isinstance(row, Mapping) or not row:
+        raise ConfigError(f"{origin}: a trial must be a table of settings, received {row!r}")
+    return tuple(
+        Override(dotted(key), "none" if value is None else value, origin)
+        for key, value in leaves(row)
+    )
+
+
 def _refuse_conflicts(axes: Sequence[Axis]) -> None:
-    seen: dict[str, tuple[int, Override]] = {}
+    setters: dict[str, tuple[int, Override]] = {}
     for number, axis in enumerate(axes):
-        for override in (each for point in axis.alternatives for each in point):
-            other, first = seen.setdefault(canonical(override.key), (number, override))
+        for override in chain(*axis):
+            key = canonical(override.key)
+            other, first = setters.setdefault(key, (number, override))
             if other != number:
                 raise ConfigError(
-                    f"{override.origin}: {canonical(override.key)} is also set by "
-                    f"{first.origin}; give all its values at one place, between commas"
+                    f"{override.origin}: {key} is also set by {first.origin}; "
+                    "give all its values at one place, between commas"
                 )
-
-
-def _too_many(count: int, where: str) -> ConfigError:
-    return ConfigError(f"{where}: at most {MOST_TRIALS} trials, received {count}")
 
 
 def _split(text: str) -> list[str]:

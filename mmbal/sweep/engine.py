@@ -1,10 +1,25 @@
-"""Chooses the engine that runs the trials of a sweep."""
+"""Runs folders that hold a configuration: many at once, again after a death, until Ctrl-C."""
 
-from collections.abc import Sequence
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mmbal.errors import MmbalError
-from mmbal.sweep.resources import Notice, Resources, Tell
+from mmbal.sweep.job import Outcome, Resources
+
+Tell = Callable[[str, Outcome], None]
+Notice = Callable[[str], None]
+RunTrial = Callable[[Path, str], Awaitable[Outcome]]
+"""Runs a trial in a slot. Cancelled once, it stops the trial, and waits; twice, it ends it."""
+
+_NOTICES = (
+    "stopping: trials that run now write their records; Ctrl-C again ends them at once",
+    "ending all trials at once",
+)
 
 
 def check(resources: Resources) -> None:
@@ -31,8 +46,11 @@ def check(resources: Resources) -> None:
 def run_all(trials: Sequence[Path], resources: Resources, tell: Tell, notice: Notice) -> None:
     """Run trials; every one is told once, in the order in which they end.
 
+    Ctrl-C stops what runs after its present step, with a checkpoint, and begins no other; a
+    second one ends it at once.
+
     Args:
-        trials: their folders, absolute paths.
+        trials: their folders, absolute paths; one that holds a finished run tells its result.
         resources: what they run on.
         tell: hears the name of a trial and what became of it.
         notice: hears remarks, one line each.
@@ -41,8 +59,66 @@ def run_all(trials: Sequence[Path], resources: Resources, tell: Tell, notice: No
         KeyboardInterrupt: Ctrl-C, after running trials were told to stop and have.
         MmbalError: there is no such cluster, or no room for a trial on this machine.
     """
+    with _engine(resources, len(trials), notice) as (run, slots):
+        batch = _Batch(run, slots, resources.retries, tell, notice)
+        try:
+            asyncio.run(batch.complete(trials))
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+    if batch.interrupts:
+        raise KeyboardInterrupt
+
+
+class _Batch:
+    """Trials that wait for a slot, or run."""
+
+    def __init__(
+        self, run: RunTrial, slots: Sequence[str], retries: int, tell: Tell, notice: Notice
+    ) -> None:
+        self._run, self._retries, self._tell, self._notice = run, retries, tell, notice
+        self._free: asyncio.Queue[str] = asyncio.Queue()
+        for slot in slots:
+            self._free.put_nowait(slot)
+        self._tasks: list[asyncio.Task[None]] = []
+        self.interrupts = 0
+
+    async def complete(self, trials: Sequence[Path]) -> None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupt)
+        async with asyncio.TaskGroup() as group:
+            self._tasks = [group.create_task(self._settle(trial)) for trial in trials]
+
+    async def _settle(self, trial: Path) -> None:
+        slot = await self._free.get()
+        task = asyncio.current_task()
+        for retries_left in reversed(range(self._retries + 1)):
+            outcome = await self._run(trial, slot)
+            is_stopped = task is not None and task.cancelling() > 0
+            if outcome.status != "killed" or is_stopped or not retries_left:
+                break
+            self._notice(f"{trial.name}: {outcome.error}; it is begun again")
+        self._free.put_nowait(slot)
+        if outcome.status == "killed":
+            outcome = Outcome("interrupted") if is_stopped else replace(outcome, status="failed")
+        self._tell(trial.name, outcome)
+
+    def _interrupt(self) -> None:
+        self._notice(_NOTICES[min(self.interrupts, 1)])
+        self.interrupts += 1
+        for task in self._tasks:
+            task.cancel()
+
+
+@contextmanager
+def _engine(
+    resources: Resources, trials: int, notice: Notice
+) -> Iterator[tuple[RunTrial, Sequence[str]]]:
+    """Yield what runs a trial, and the slots for those that run at once."""
     if resources.engine == "ray":
-        from mmbal.sweep.ray_engine import run_on_ray as run
+        from mmbal.sweep.ray_engine import ray_tasks
+
+        with ray_tasks(resources, notice) as run:
+            yield run, [""] * (resources.concurrent or trials)
     else:
-        from mmbal.sweep.processes import run_in_processes as run
-    run(trials, resources, tell, notice)
+        from mmbal.sweep.processes import run_process, slots
+
+        yield partial(run_process, threads=resources.threads), slots(resources)

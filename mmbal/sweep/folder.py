@@ -1,43 +1,41 @@
 """A sweep's folder: a run per trial, whose configurations are the plan."""
 
+import os
+import re
 import tomllib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mmbal.config.resolution import resolve
+from mmbal.config.resolution import Resolved, resolve
 from mmbal.config.toml import read_file
 from mmbal.config.writing import to_toml, with_provenance
-from mmbal.errors import ConfigError, MmbalError, attempting
+from mmbal.errors import ConfigError, DataFormatError, MmbalError, attempting
 from mmbal.files.atomic import replace_file
 from mmbal.files.locking import exclusive
 from mmbal.registry.catalogue import Catalogue
-from mmbal.sweep.plan import Trial, distinct
+from mmbal.sweep.job import Outcome
+from mmbal.sweep.plan import Trial
+from mmbal.sweep.table import TRIALS, row, to_csv, varying
 
-PLAN, TABLE, TRIALS, ERRORS = "sweep.toml", "table.csv", "trials", "errors"
+if TYPE_CHECKING:
+    from mmbal.records.run_folder import RunFolder
+
+PLAN, TABLE, ERRORS = "sweep.toml", "table.csv", "errors"
+STATES = ("finished", "failed", "half-done", "waiting")
 
 _HEADER = "# Written by `mmbal sweep`; what a trial does stands in its own folder, in trials/.\n"
-_SHOWN = 3
-
-
-def only_sweep(folder: Path, *, begun: bool = False) -> AbstractContextManager[None]:
-    """Keep other sweeps out of a folder.
-
-    Args:
-        folder: absent, empty or a sweep's.
-        begun: it must be a sweep's.
-
-    Raises:
-        MmbalError: it is none of a sweep, or another sweep runs in it.
-    """
-    check_folder(folder, begun=begun)
-    return exclusive(folder / ".lock", f"another `mmbal sweep` is running in {folder}")
 
 
 def check_folder(folder: Path, *, begun: bool = False) -> None:
-    """Raise unless a folder is absent, empty or a sweep's; see `only_sweep`.
+    """Raise unless a folder is absent, empty or a sweep's.
+
+    Args:
+        folder: of the sweep.
+        begun: it must be a sweep's.
 
     Raises:
         MmbalError: it is a file or holds something else; nothing has been changed.
@@ -48,7 +46,7 @@ def check_folder(folder: Path, *, begun: bool = False) -> None:
         return
     if begun:
         raise MmbalError(f"--out {folder} holds no sweep to go on with: give --plugin RECIPE")
-    # A sweep that was killed while it wrote its plan has left trials.
+    # A sweep that was killed while it wrote its trials has left some.
     if folder.is_dir() and any(
         path.name != TRIALS and not path.name.startswith(".") for path in folder.iterdir()
     ):
@@ -58,43 +56,23 @@ def check_folder(folder: Path, *, begun: bool = False) -> None:
         )
 
 
-def read_plan(folder: Path, catalogue: Catalogue) -> tuple[list[Trial], int]:
-    """Return the trials of a sweep and the threads of each; none where it has not begun.
+def only_sweep(folder: Path) -> AbstractContextManager[None]:
+    """Keep other sweeps out of a folder.
 
     Raises:
-        ConfigError: a file is missing, or not what `mmbal sweep` wrote; or what is installed does
-            not know its settings.
+        MmbalError: another sweep runs in it.
     """
-    if not (folder / PLAN).is_file():
-        return [], 1
-    values = read_file(folder / PLAN).values
-    names, threads = values.get("trials"), values.get("cpus_per_trial")
-    if not isinstance(threads, int) or not isinstance(names, list) or not all(map(_is_name, names)):
-        raise ConfigError(f"{folder / PLAN} is no plan that `mmbal sweep` wrote")
-    return [_read_trial(folder, name, catalogue) for name in names], threads
+    return exclusive(folder / ".lock", f"another `mmbal sweep` is running in {folder}")
 
 
-def write_plan(folder: Path, trials: Sequence[Trial], threads: int) -> None:
-    """Write the plan, once each of its trials has a configuration.
+def write_configuration(folder: Path, resolved: Resolved) -> None:
+    """Write the configuration of a run that is not finished; what made the run so far stays.
 
     Raises:
         MmbalError: it cannot be written.
     """
-    names = "".join(f'    "{trial.name}",\n' for trial in trials)
-    text = f"{_HEADER}cpus_per_trial = {threads}\ntrials = [\n{names}]\n"
-    replace_file(folder / PLAN, text.encode())
-
-
-def write_trial(folder: Path, trial: Trial) -> None:
-    """Write the configuration of a trial that is not finished.
-
-    Raises:
-        MmbalError: it cannot be written.
-    """
-    from mmbal.records.run_folder import RunFolder
-
-    run = RunFolder(folder / TRIALS / trial.name)
-    text = to_toml(trial.resolved.config, trial.resolved.origins)
+    run = _run_folder(folder)
+    text = to_toml(resolved.config, resolved.origins)
     with attempting(f"write {run.config}"):
         run.path.mkdir(parents=True, exist_ok=True)
         before = run.config.read_text(encoding="utf-8") if run.config.is_file() else ""
@@ -103,62 +81,139 @@ def write_trial(folder: Path, trial: Trial) -> None:
     replace_file(run.config, text.encode())
 
 
-def extend(
-    known: Sequence[Trial], asked: Sequence[Trial], folder: Path, catalogue: Catalogue
-) -> list[Trial]:
-    """Return the trials that are asked for, those of the folder first.
-
-    Trials of both keep the name they had.
+class Sweep:
+    """Trials in a folder, and how far they are.
 
     Args:
-        known: those of the folder.
-        asked: what is asked for.
-        folder: of the sweep.
+        folder: of the sweep; absent, empty or a sweep's.
         catalogue: what is installed.
+        asked: trials to add to those that the folder holds; one that it holds keeps its name.
+        threads: of each trial; None for as many as before, at first one.
+
+    Attributes:
+        trials: by name.
+        varying: what trials differ in, beside strategy and seed, as dotted keys.
 
     Raises:
-        MmbalError: a trial of the folder is not asked for, or one that is asked for would lie
-            where there is another run.
+        ConfigError: a file is not what `mmbal sweep` wrote, or what is installed does not know
+            its settings.
+        MmbalError: another run lies where one that is asked for would.
     """
-    digests = {trial.digest: trial for trial in asked}
-    names = {trial.digest: trial.name for trial in known}
-    added = distinct([trial for trial in asked if trial.digest not in names], names.values())
-    missing = [trial for trial in known if trial.digest not in digests]
-    if missing:
-        raise MmbalError(_refusal(folder, missing, added))
-    for trial in added:
-        if (folder / TRIALS / trial.name).exists():
-            there = _read_trial(folder, trial.name, catalogue)
-            if differences := there.differences(trial):
+
+    def __init__(
+        self,
+        folder: Path,
+        catalogue: Catalogue,
+        asked: Sequence[Trial] = (),
+        threads: int | None = None,
+    ) -> None:
+        self.folder, self.table = folder, folder / TABLE
+        self.threads = threads or _read_threads(folder / PLAN)
+        self._written = {trial.name: trial for trial in _read_trials(folder / TRIALS, catalogue)}
+        names = {trial.digest: name for name, trial in self._written.items()}
+        trials = dict(self._written)
+        for trial in asked:
+            name = names.get(trial.digest, trial.name)
+            if name in trials and (differences := trials[name].differences(trial)):
                 raise MmbalError(
-                    f"{folder / TRIALS / trial.name} holds a run of another configuration: "
-                    f"{_some(differences)}; give another --out"
+                    f"{folder / TRIALS / name} holds a run of another configuration: "
+                    f"{', '.join(differences)}; give another --out"
                 )
-    return [replace(digests[digest], name=name) for digest, name in names.items()] + added
+            trials[name] = replace(trial, name=name)
+        self.trials = dict(sorted(trials.items(), key=_in_order))
+        self.varying = varying(self.trials.values())
+        self._rows = {name: self._look(trial) for name, trial in self.trials.items()}
+
+    @property
+    def pending(self) -> list[Path]:
+        """Return the folders of trials that are not finished, as the engine takes them."""
+        # Not resolved: other machines may reach the same folder through other links.
+        trials = Path(os.path.abspath(self.folder / TRIALS))  # noqa: PTH100
+        return [trials / row["trial"] for row in self.rows if row["status"] != "finished"]
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the table; see `mmbal.sweep.table.row`."""
+        return list(self._rows.values())
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Return the number of trials by status, those that there are."""
+        numbers = Counter(row["status"] for row in self.rows)
+        return {state: numbers[state] for state in STATES if numbers[state]}
+
+    def save(self) -> None:
+        """Write the configurations of trials that are not finished, and the table.
+
+        Raises:
+            MmbalError: they cannot be written.
+        """
+        for path in self.pending:
+            trial, written = self.trials[path.name], self._written.get(path.name)
+            if written is None or written.resolved.config != trial.resolved.config:
+                write_configuration(path, trial.resolved)
+        # Written last, for it says that no trial is missing.
+        replace_file(self.folder / PLAN, f"{_HEADER}cpus_per_trial = {self.threads}\n".encode())
+        self._save_table()
+
+    def hear(self, name: str, outcome: Outcome) -> dict[str, Any]:
+        """Take in what became of a trial; return its row.
+
+        Raises:
+            MmbalError: the table cannot be written.
+        """
+        trial = self.trials[name]
+        if outcome.status == "failed":
+            self._rows[name] = row(trial, self.varying, "failed", {}, outcome.error)
+        else:
+            self._rows[name] = self._look(trial)
+        if outcome.trace:
+            errors = self.folder / ERRORS
+            errors.mkdir(exist_ok=True)
+            replace_file(errors / f"{name}.txt", outcome.trace.encode("utf-8", "backslashreplace"))
+        self._save_table()
+        return self._rows[name]
+
+    def _look(self, trial: Trial) -> dict[str, Any]:
+        """Return the row of a trial as its folder tells it."""
+        status: str = "absent"
+        result, error = None, ""
+        if (folder := self.folder / TRIALS / trial.name).exists():
+            run = _run_folder(folder)
+            try:
+                status, result = run.status(), run.result()
+            except DataFormatError as broken:
+                status, error = "unfinished", str(broken)
+        state = {"finished": "finished", "resumable": "half-done", "unfinished": "half-done"}
+        return row(trial, self.varying, state.get(status, "waiting"), result or {}, error)
+
+    def _save_table(self) -> None:
+        replace_file(self.table, to_csv(self.rows).encode())
 
 
-def _is_name(value: Any) -> bool:
-    """Tell whether a value is a plain file name: anyone may have changed what stands in a file."""
-    return isinstance(value, str) and not value.startswith(".") and Path(value).name == value != ""
+def _run_folder(path: Path) -> "RunFolder":
+    from mmbal.records.run_folder import RunFolder  # loads NumPy
+
+    return RunFolder(path)
 
 
-def _read_trial(folder: Path, name: str, catalogue: Catalogue) -> Trial:
-    from mmbal.records.run_folder import RunFolder
-
-    return Trial(name, resolve(catalogue, None, RunFolder(folder / TRIALS / name).config))
-
-
-def _refusal(folder: Path, missing: Sequence[Trial], added: Sequence[Trial]) -> str:
-    """Say what a new plan lacks, and in what its nearest trial differs."""
-    changes = [trial.differences(missing[0]) for trial in added]
-    nearest = _some(min(changes, key=len, default=[]))
-    return (
-        f"{folder} holds trials that this command lacks: "
-        f"{_some([trial.name for trial in missing])}{nearest and f' ({nearest})'}; a sweep can be "
-        "extended but not changed: give all its values, or another --out"
-    )
+def _read_trials(folder: Path, catalogue: Catalogue) -> Iterator[Trial]:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        config = _run_folder(path).config
+        if config.is_file():
+            yield Trial(path.name, resolve(catalogue, None, config))
 
 
-def _some(texts: Sequence[str]) -> str:
-    more = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
-    return ", ".join(texts[:_SHOWN]) + more
+def _read_threads(plan: Path) -> int:
+    if not plan.is_file():
+        return 1
+    threads = read_file(plan).values.get("cpus_per_trial")
+    if not isinstance(threads, int) or threads < 1:
+        raise ConfigError(f"{plan}: cpus_per_trial must be a number from 1, received {threads!r}")
+    return threads
+
+
+def _in_order(item: tuple[str, Trial]) -> list[tuple[int, str]]:
+    """Return what sorts names with seed2 before seed10."""
+    parts = re.split(r"(\d+)", item[0])
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

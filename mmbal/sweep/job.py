@@ -6,15 +6,32 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from mmbal.errors import Interrupted, MmbalError
+from mmbal.errors import Interrupted, MmbalError, first_line
 
-# A trial is no part of the distributed job within which its sweep may have been started.
-FOREIGN = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
+
+@dataclass(frozen=True)
+class Resources:
+    """What trials run on.
+
+    Args:
+        engine: "processes" of this machine, or "ray".
+        address: of a Ray cluster, such as "10.0.0.1:6379" or "auto"; None for this machine.
+        threads: of each trial.
+        gpus: of each trial; None for one where there are any, else none.
+        concurrent: most trials at once; None for as many as there is room for.
+        retries: how often a trial is begun again whose process died.
+    """
+
+    engine: str = "processes"
+    address: str | None = None
+    threads: int = 1
+    gpus: float | None = None
+    concurrent: int | None = None
+    retries: int = 2
 
 
 @dataclass(frozen=True)
@@ -22,26 +39,15 @@ class Outcome:
     """What became of a trial.
 
     Args:
-        status: finished, failed or interrupted.
-        result: of a finished trial, what `mmbal run --json` prints.
+        status: finished, failed, interrupted or, its process, killed; what a finished one came
+            to stands in its folder.
         error: why it failed, in one line.
         trace: where it failed, unless it was a mistake in what mmbal was given.
     """
 
-    status: Literal["finished", "failed", "interrupted"]
-    result: Mapping[str, Any] = field(default_factory=dict)
+    status: Literal["finished", "failed", "interrupted", "killed"]
     error: str = ""
     trace: str = ""
-
-
-def threads_of(count: int) -> dict[str, str]:
-    """Return the environment that gives TensorFlow so many threads; it reads it at its start.
-
-    Sums of another number of threads end in other digits; so results depend neither on the
-    machine nor on how many trials it runs at once.
-    """
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
-    return dict.fromkeys(names, str(count))
 
 
 def run_trial(folder: Path) -> Outcome:
@@ -58,16 +64,14 @@ def run_trial(folder: Path) -> Outcome:
         from mmbal.experiment import run
 
         catalogue = discover()
-        resolved = resolve(catalogue, None, RunFolder(folder).config)
-        return Outcome("finished", run(resolved, catalogue, folder, resume=True))
+        run(resolve(catalogue, None, RunFolder(folder).config), catalogue, folder, resume=True)
     except (Interrupted, KeyboardInterrupt):
         return Outcome("interrupted")
     except MmbalError as error:
         return Outcome("failed", error=" ".join(str(error).split()))
     except Exception as error:  # noqa: BLE001  (a bug in one trial must not end the others)
-        last = traceback.format_exception_only(error)[-1]
-        trace = "".join(traceback.format_exception(error))
-        return Outcome("failed", error=" ".join(last.split()), trace=trace)
+        return Outcome("failed", error=first_line(error), trace=traceback.format_exc())
+    return Outcome("finished")
 
 
 def main() -> None:
@@ -77,11 +81,12 @@ def main() -> None:
     process ends, too, with all that it has started.
     """
     threading.Thread(target=_end_with_sweep, daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # which Ray's processes block
     stdout = os.dup(1)
     os.dup2(2, 1)  # what libraries print goes to stderr
     outcome = run_trial(Path(sys.argv[1]))
     with os.fdopen(stdout, "w") as file:
-        json.dump(vars(outcome), file, default=str)
+        json.dump(vars(outcome), file)
 
 
 def _end_with_sweep() -> None:

@@ -3,20 +3,19 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from mmbal.config.layering import COMPONENTS, SETS
 from mmbal.config.origin import Override
 from mmbal.config.resolution import Resolved, resolve
-from mmbal.config.toml import TomlFile, read_file
+from mmbal.config.toml import read_file
 from mmbal.errors import ConfigError
 from mmbal.registry.catalogue import Catalogue
-from mmbal.sweep.axes import Axis, Point, canonical, points
+from mmbal.sweep.axes import Axis, canonical, points
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=+-]+")
 _LONGEST_NAME = 100
@@ -54,15 +53,11 @@ class Trial:
             if mine.get(key) != theirs.get(key)
         ]
 
-    def marked(self) -> "Trial":
-        """Return the trial with a name that no trial of another configuration has."""
-        return replace(self, name=f"{self.name[:_LONGEST_NAME]}-{self.digest[:8]}")
-
 
 def make_trials(
     catalogue: Catalogue, recipe: str | None, file: Path | None, axes: Sequence[Axis]
-) -> tuple[list[Trial], int]:
-    """Resolve and validate every trial.
+) -> list[Trial]:
+    """Resolve and validate every trial; equal ones are one.
 
     A key that begins with the name of a strategy, such as guided.tolerance, is an option of
     that strategy alone; the trials of other strategies do without it.
@@ -73,129 +68,76 @@ def make_trials(
         file: TOML under all axes.
         axes: what the trials set.
 
-    Returns:
-        The trials, each once, and how many were given more often.
-
     Raises:
         ConfigError: a key or value is not legal for one of the trials.
         MmbalError: a recipe or component is not installed.
     """
-    resolver = _Resolver(catalogue, recipe, read_file(file) if file else None, axes)
+    base = read_file(file) if file else None
+    installed = catalogue.names("strategy")
+    varying = {each.key for axis in axes if len(axis) > 1 for each in chain(*axis)}
     trials: dict[str, Trial] = {}
-    repeated = 0
-    for point, varied in points(axes):
-        resolved, own = resolver.resolve(point, varied)
-        trial = _named(_anywhere(resolved), own)
-        # Trials that differ in an option of another strategy alone are one and no mistake.
-        repeated += trial.digest in trials and len(own) == len(varied)
-        trials.setdefault(trial.digest, trial)
-    resolver.refuse_unused()
-    return distinct(trials.values()), repeated
-
-
-def distinct(trials: Iterable[Trial], taken: Iterable[str] = ()) -> list[Trial]:
-    """Give trials whose names are taken, whatever the case of the letters, names of their own."""
-    used = {name.casefold() for name in taken}
-    named = []
-    for trial in trials:
-        named.append(trial.marked() if trial.name.casefold() in used else trial)
-        used.add(named[-1].name.casefold())
-    return named
-
-
-class _Resolver:
-    """Resolves points; remembers which strategies' own options were of use."""
-
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        recipe: str | None,
-        file: TomlFile | None,
-        axes: Sequence[Axis],
-    ) -> None:
-        self._catalogue, self._recipe, self._file = catalogue, recipe, file
-        self._installed = frozenset(catalogue.names("strategy"))
-        self._overrides = [each for axis in axes for point in axis.alternatives for each in point]
-        self._strategies: dict[str, tuple[str, ...]] = {}
-
-    def resolve(self, point: Point, varied: Point) -> tuple[Resolved, list[Override]]:
-        """Return a point's configuration, and what of it varies, for a name."""
-        general = [each for each in point if self._owner(each) is None]
-        try:
-            resolved = resolve(self._catalogue, self._recipe, self._file, general)
-        except ConfigError as error:
-            raise ConfigError(f"{error}{self._hint(general)}") from error
+    parts: dict[str, tuple[str, ...]] = {}
+    for point in points(axes):
+        common = [each for each in point if _owner(each, installed) is None]
+        resolved = resolve(catalogue, recipe, base, common)
         strategy = resolved.config.strategy
-        self._strategies[strategy.name] = strategy.parts
-        own = [each for each in point if self._owner(each) in strategy.parts]
+        parts[strategy.name] = strategy.parts
+        own = [each for each in point if _owner(each, installed) in strategy.parts]
         if own:
-            own = [self._plain(each, strategy.name) for each in own]
-            resolved = resolve(self._catalogue, self._recipe, self._file, [*general, *own])
-        mine = [each for each in varied if self._owner(each) in (None, *strategy.parts)]
-        return resolved, [self._plain(each, strategy.name) for each in mine]
-
-    def refuse_unused(self) -> None:
-        """Raise for options of a strategy that no trial has."""
-        used = {None, *chain.from_iterable(self._strategies.values())}
-        for override in self._overrides:
-            if self._owner(override) not in used:
-                raise ConfigError(
-                    f"{override.origin}: no trial has the strategy {self._owner(override)!r} "
-                    f"(strategies of this sweep: {', '.join(self._strategies)})"
-                )
-
-    def _owner(self, override: Override) -> str | None:
-        """Return the strategy that alone has an option; None for any other key."""
-        owner, dot, _ = override.key.partition(".")
-        legal = dot and owner in self._installed and owner not in (*COMPONENTS, *SETS)
-        return owner if legal else None
-
-    def _plain(self, override: Override, strategy: str) -> Override:
-        owner = self._owner(override)
-        if owner is None:
-            return override
-        # Of a composition, every part has a table of its own.
-        table = "strategy" if owner == strategy else f"strategy.{owner}"
-        return override._replace(key=f"{table}{override.key.removeprefix(owner)}")
-
-    def _hint(self, point: Sequence[Override]) -> str:
-        """Return how to set an option of some strategies only, if that is what went wrong."""
-        chosen = [str(each.value) for each in self._overrides if canonical(each.key) == "strategy"]
-        wrong = [each.value for each in point if canonical(each.key) == "strategy"]
-        for override in point:
-            section, _, option = override.key.partition(".")
-            owners = [name for name in chosen if section == "strategy" and self._has(name, option)]
-            if owners and not set(owners) & set(wrong):
-                return f"; for {owners[0]} alone it is {owners[0]}.{option}=..."
-        return ""
-
-    def _has(self, strategy: str, option: str) -> bool:
-        return (
-            strategy in self._installed
-            and option in self._catalogue.options_class("strategy", strategy).model_fields
-        )
+            options = [_of_strategy(each, strategy.name) for each in own]
+            resolved = resolve(catalogue, recipe, base, [*common, *options])
+        varied = [each for each in [*common, *own] if each.key in varying]
+        trial = _named(resolved, varied)
+        trials.setdefault(trial.digest, trial)
+    _refuse_unused(axes, installed, parts)
+    return list(trials.values())
 
 
-def _anywhere(resolved: Resolved) -> Resolved:
-    """Return a configuration that finds its data from any working directory."""
-    folder = resolved.config.data_dir
-    if folder is None:
-        return resolved
-    config = resolved.config.model_copy(update={"data_dir": folder.absolute()})
-    return replace(resolved, config=config)
+def _owner(override: Override, strategies: Collection[str]) -> str | None:
+    """Return the strategy that alone has an option; None for any other key."""
+    owner, dot, _ = override.key.partition(".")
+    return owner if dot and owner in strategies else None
+
+
+def _of_strategy(override: Override, strategy: str) -> Override:
+    """Return an option of one strategy as one of the strategy that it is, or is a part of."""
+    owner, _, option = override.key.partition(".")
+    table = "strategy" if owner == strategy else f"strategy.{owner}"
+    return override._replace(key=f"{table}.{option}")
+
+
+def _refuse_unused(
+    axes: Sequence[Axis], installed: Collection[str], parts: dict[str, tuple[str, ...]]
+) -> None:
+    """Raise for options of a strategy that no trial has."""
+    for override in chain.from_iterable(chain(*axes)):
+        owner = _owner(override, installed)
+        if owner is not None and owner not in chain(*parts.values()):
+            raise ConfigError(
+                f"{override.origin}: no trial has the strategy {owner!r} "
+                f"(strategies of this sweep: {', '.join(parts)})"
+            )
 
 
 def _named(resolved: Resolved, varied: Sequence[Override]) -> Trial:
     """Name a trial by strategy, seed and what else varies, such as guided-seed0-tolerance=0.01."""
-    parts = [resolved.config.strategy.name, f"seed{resolved.config.seed}"]
+    config = resolved.config
+    if config.data_dir is not None:
+        # From any working directory a trial finds its data.
+        config = config.model_copy(update={"data_dir": config.data_dir.absolute()})
+    strategy = config.strategy.name
+    parts = [strategy, f"seed{config.seed}"]
     for override in varied:
         key = canonical(override.key)
         if key not in ("strategy", "seed"):
-            parts.append(f"{key.removeprefix('strategy.')}={_text(override.value)}")
+            option = key.removeprefix("strategy.").removeprefix(f"{strategy}.")
+            parts.append(f"{option}={_text(override.value)}")
     typed = "-".join(parts)
     safe = _UNSAFE.sub("_", typed)
-    trial = Trial(safe, resolved)
-    return trial if safe == typed and len(safe) <= _LONGEST_NAME else trial.marked()
+    trial = Trial(safe, replace(resolved, config=config))
+    if safe == typed and len(safe) <= _LONGEST_NAME:
+        return trial
+    return replace(trial, name=f"{safe[:_LONGEST_NAME]}-{trial.digest[:8]}")
 
 
 def _text(value: Any) -> str:

@@ -1,123 +1,91 @@
 """Trials as processes of this machine, none of which outlives the sweep."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from mmbal.data.pool import processors
 from mmbal.errors import MmbalError
-from mmbal.sweep.job import FOREIGN, Outcome, threads_of
-from mmbal.sweep.resources import Notice, Resources, Tell
+from mmbal.sweep.job import Outcome, Resources
 
 PAUSE = 0.05
 """Seconds between two looks at the processes."""
 
-STOP, KILL = 1, 2
-_NOTICES = {
-    STOP: "stopping: trials that run now write their records; Ctrl-C again ends them at once",
-    KILL: "ending all trials at once",
-}
+# A trial is no part of the distributed job within which its sweep may have been started.
+_FOREIGN = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
+
+# TensorFlow reads them at its start. Sums of another number of threads end in other digits; so
+# results depend neither on the machine nor on how many trials it runs at once.
+_THREADS = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS")
 
 
-class Process:
-    """A trial at work, in a group of its own: Ctrl-C reaches it through the sweep alone.
+async def run_process(trial: Path, gpus: str, *, threads: int) -> Outcome:
+    """Run a trial in a process; see `mmbal.sweep.engine.RunTrial`.
 
     Args:
         trial: its folder.
-        retries: how often it may be begun again.
         gpus: those that it may see, as CUDA_VISIBLE_DEVICES names them.
         threads: of TensorFlow.
     """
-
-    def __init__(self, trial: Path, retries: int, gpus: str, threads: int) -> None:
-        self.trial, self.retries, self.gpus = trial, retries, gpus
-        self._urgency = 0
-        inherited = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-        # Files, since a pipe that nobody empties would stop the process; `outcome` closes them.
-        self._stdout = tempfile.TemporaryFile()  # noqa: SIM115
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
+    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    environment |= dict.fromkeys(_THREADS, str(threads)) | {"CUDA_VISIBLE_DEVICES": gpus}
+    with (
+        # Files, since a pipe that nobody empties would stop the process.
+        tempfile.TemporaryFile() as stdout,
+        tempfile.TemporaryFile() as stderr,
+        subprocess.Popen(  # noqa: ASYNC220  (it takes no time to speak of)
             [sys.executable, "-P", "-m", "mmbal.sweep.job", str(trial)],
-            env=inherited | threads_of(threads) | {"CUDA_VISIBLE_DEVICES": gpus},
+            env=environment,
             stdin=subprocess.PIPE,
-            stdout=self._stdout,
-            stderr=self._stderr,
-            start_new_session=True,
-        )
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,  # Ctrl-C reaches it through the sweep alone
+        ) as process,
+    ):
 
-    @property
-    def has_ended(self) -> bool:
-        """Tell whether it has come to an end, of whatever kind."""
-        return self._process.poll() is not None
+        def stop(at_once: bool) -> None:
+            if at_once:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.send_signal(signal.SIGINT)
 
-    @property
-    def was_killed(self) -> bool:
-        """Tell whether a signal has ended it."""
-        return self._process.returncode < 0
-
-    def stop(self, urgency: int) -> None:
-        """`STOP` it after the present step, with a checkpoint; or `KILL` it and its children."""
-        if urgency <= self._urgency or self.has_ended:
-            return
-        self._urgency = urgency
-        if urgency == STOP:
-            self._process.send_signal(signal.SIGINT)
-        else:
-            os.killpg(self._process.pid, signal.SIGKILL)
-
-    def outcome(self) -> Outcome:
-        """Wait for its end; return what became of it."""
-        with self._process, self._stdout as stdout, self._stderr as stderr:
-            self._process.wait()
-            stdout.seek(0)
-            with suppress(ValueError):  # it has told nothing
-                return Outcome(**json.load(stdout))
-            stderr.seek(0)
-            trace = stderr.read().decode(errors="replace")
-        if self._urgency:
-            return Outcome("interrupted")
-        code, last = self._process.returncode, trace.rstrip().rpartition("\n")[2]
-        how = f"was killed by {signal.Signals(-code).name}" if self.was_killed else f"ended: {last}"
-        return Outcome("failed", error=f"its process {how}", trace=trace)
+        await wait_or_stop(lambda: process.poll() is not None, stop, PAUSE)
+        stdout.seek(0)
+        with suppress(ValueError):  # it has told nothing
+            return Outcome(**json.load(stdout))
+        stderr.seek(0)
+        trace = stderr.read().decode(errors="replace")
+    if process.returncode < 0:
+        name = signal.Signals(-process.returncode).name
+        return Outcome("killed", error=f"its process was killed by {name}", trace=trace)
+    last = trace.rstrip().rpartition("\n")[2]
+    return Outcome("failed", error=f"its process ended: {last}", trace=trace)
 
 
-def run_in_processes(
-    trials: Sequence[Path], resources: Resources, tell: Tell, notice: Notice
+async def wait_or_stop(
+    has_ended: Callable[[], bool], stop: Callable[[bool], None], pause: float
 ) -> None:
-    """Run trials; see `mmbal.sweep.engine.run_all`."""
-    free = deque(slots(resources))
-    waiting = deque((trial, resources.retries) for trial in trials)
-    running: list[Process] = []
-    urgency = 0
-    with _interrupts() as interrupts:
+    """Wait for the end of a trial, and stop it each time that this is cancelled.
+
+    Args:
+        has_ended: tells whether it has.
+        stop: stops it: after its present step, with a checkpoint (False), or at once (True).
+        pause: seconds between two looks at it.
+    """
+    stops = 0
+    while not has_ended():
         try:
-            while running or (waiting and not interrupts):
-                while waiting and free and not interrupts:
-                    running.append(Process(*waiting.popleft(), free.popleft(), resources.threads))
-                if len(interrupts) > urgency:
-                    urgency = min(len(interrupts), KILL)
-                    notice(_NOTICES[urgency])
-                for process in [*running]:
-                    process.stop(urgency)
-                    if process.has_ended:
-                        running.remove(process)
-                        free.append(process.gpus)
-                        waiting.extendleft(_settle(process, tell, notice))
-                time.sleep(PAUSE)
-        finally:  # something has gone wrong, such as with the table
-            for process in running:
-                process.stop(KILL)
-                process.outcome()
-    if interrupts:
-        raise KeyboardInterrupt
+            await asyncio.sleep(pause)
+        except asyncio.CancelledError:
+            stops += 1
+            stop(stops > 1)
 
 
 def slots(resources: Resources) -> list[str]:
@@ -152,24 +120,3 @@ def gpu_names() -> list[str]:
     except (OSError, subprocess.CalledProcessError):
         return []
     return [name for name in listed.split() if name.startswith("GPU-")]
-
-
-def _settle(process: Process, tell: Tell, notice: Notice) -> Iterator[tuple[Path, int]]:
-    """Tell what became of a trial; or yield it again where its process was killed."""
-    name, outcome = process.trial.name, process.outcome()
-    if outcome.status == "failed" and process.was_killed and process.retries:
-        notice(f"{name}: {outcome.error}; it is begun again")
-        yield process.trial, process.retries - 1
-    else:
-        tell(name, outcome)
-
-
-@contextmanager
-def _interrupts() -> Iterator[list[int]]:
-    """Collect what Ctrl-C sends, which else would break into anything."""
-    heard: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
-    try:
-        yield heard
-    finally:
-        signal.signal(signal.SIGINT, before)

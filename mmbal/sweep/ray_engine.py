@@ -1,25 +1,24 @@
 """Trials as tasks of Ray, on this machine or a cluster; this is the only module that imports it."""
 
+import asyncio
 import importlib.util
 import logging
 import os
 import platform
 import secrets
 import socket
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mmbal.errors import MmbalError
-from mmbal.sweep.job import FOREIGN, Outcome, run_trial, threads_of
-from mmbal.sweep.resources import Notice, Resources, Tell
+from mmbal.errors import MmbalError, first_line
+from mmbal.sweep.job import Outcome, Resources
+from mmbal.sweep.processes import run_process, wait_or_stop
 
-# Ray answers Ctrl-C only between its own calls.
-_TICK = 1.0
-# A trial that is told to stop writes its record first.
-_PATIENCE = 60.0
+PAUSE = 0.5
+"""Seconds between two looks at a trial."""
+
 _ANSWER = 10.0
 
 
@@ -35,64 +34,59 @@ def require_ray() -> None:
         )
 
 
-def run_on_ray(trials: Sequence[Path], resources: Resources, tell: Tell, notice: Notice) -> None:
-    """Run trials; see `mmbal.sweep.engine.run_all`."""
-    waiting, running = deque(trials), dict[Any, Path]()
-    with _connected(resources) as ray:
+@contextmanager
+def ray_tasks(
+    resources: Resources, notice: Callable[[str], None]
+) -> Iterator[Callable[[Path, str], Awaitable[Outcome]]]:
+    """Connect to Ray; yield what runs a trial on it, see `mmbal.sweep.engine.RunTrial`.
+
+    Args:
+        resources: what trials run on.
+        notice: told where they wait for a machine.
+
+    Raises:
+        MmbalError: there is no such cluster, or no room for a trial on this machine.
+    """
+    with _connected(resources.address) as ray:
         gpus = resources.gpus
         if gpus is None:
             gpus = 1 if ray.cluster_resources().get("GPU", 0) >= 1 else 0
         _check_room(ray, resources, gpus, notice)
-        # A new process per trial: what one leaves behind in TensorFlow cannot reach the next.
-        task = ray.remote(max_calls=1)(work)
-        options = {
-            "num_cpus": resources.threads,
-            "num_gpus": gpus,
-            "max_retries": resources.retries,
-        }
-        try:
-            while waiting or running:
-                while waiting and len(running) < (resources.concurrent or len(trials)):
-                    trial = waiting.popleft()
-                    start = task.options(name=trial.name, **options).remote
-                    running[start(str(trial), resources.threads, gpus)] = trial
-                ended, _ = ray.wait(list(running), timeout=_TICK)
-                for reference in ended:
-                    tell(running.pop(reference).name, _outcome(ray, reference))
-        except KeyboardInterrupt:
-            notice("stopping: trials that run now write their records")
-            for reference in running:
-                ray.cancel(reference)
-            count = len(running)
-            ended = ray.wait([*running], num_returns=count, timeout=_PATIENCE)[0] if count else []
-            for reference in ended:
-                tell(running[reference].name, _outcome(ray, reference))
-            raise
+        # Ray itself retries none, for it would try for ever what does not fit into memory.
+        options = {"num_cpus": resources.threads, "num_gpus": gpus, "max_retries": 0}
+        task = ray.remote(**options)(work)
+
+        async def run(trial: Path, _slot: str) -> Outcome:
+            reference = task.options(name=trial.name).remote(str(trial), resources.threads, gpus)
+            await wait_or_stop(
+                lambda: bool(ray.wait([reference], timeout=0)[0]),
+                lambda at_once: ray.cancel(reference, force=at_once),
+                PAUSE,
+            )
+            return _outcome(ray, reference)
+
+        yield run
 
 
 def work(trial: str, threads: int, gpus: float) -> Outcome:
-    """Run a trial in the process that Ray gives it, with the GPUs that it was given and no others.
+    """Run a trial on the machine that Ray has found, with the GPUs that it gives and no others.
 
     Args:
         trial: its folder, the same path on every machine.
-        threads: of TensorFlow, which this process has not loaded yet.
+        threads: of TensorFlow.
         gpus: share of GPUs; 0 hides them.
     """
-    os.environ.update(threads_of(threads))
-    for name in FOREIGN:
-        os.environ.pop(name, None)
-    if not gpus:
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    elif gpus < 1:
-        # TensorFlow would take all of the memory that other trials share.
-        os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
     if not Path(trial).is_dir():
         return Outcome(
             "failed",
             error=f"{trial} is not to be seen on {platform.node()}; --out must lie in a folder "
             "that all machines of the cluster share",
         )
-    return run_trial(Path(trial))
+    if 0 < gpus < 1:
+        # TensorFlow would take all of the memory that other trials share.
+        os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "") if gpus else "-1"
+    return asyncio.run(run_process(Path(trial), visible, threads=threads))
 
 
 def _outcome(ray: Any, reference: Any) -> Outcome:
@@ -107,29 +101,29 @@ def _outcome(ray: Any, reference: Any) -> Outcome:
         reason = f"it did not begin (all machines need the same mmbal and plugins): {last}"
         return Outcome("failed", error=reason, trace=trace)
     except ray.exceptions.RayError as error:
-        # It died as often as it may: killed, out of memory, or its machine is gone.
-        first = str(error).strip().partition("\n")[0]
-        return Outcome("failed", error=f"its process died: {type(error).__name__}: {first}")
+        # Killed, out of memory, or its machine is gone.
+        return Outcome("killed", error=f"its process died: {first_line(error)}")
     return outcome
 
 
 @contextmanager
-def _connected(resources: Resources) -> Iterator[Any]:
-    if resources.address not in (None, "auto"):
-        _knock(str(resources.address))
-    _prepare(resources)
+def _connected(address: str | None) -> Iterator[Any]:
+    if address is not None and address != "auto":
+        _knock(address)
+    for name, value in _environment(address).items():
+        os.environ.setdefault(name, value)
     import ray
 
-    where: dict[str, Any] = {"address": resources.address or "local"}
-    if resources.address is None:
-        where |= {"include_dashboard": False}
+    options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is None:
+        options["include_dashboard"] = False
     try:
-        ray.init(**where, log_to_driver=False, logging_level=logging.ERROR)
+        ray.init(address or "local", **options)
     except (ConnectionError, RuntimeError, ValueError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if resources.address is None:
+        reason = first_line(error, typed=False)
+        if address is None:
             raise MmbalError(f"Ray does not start on this machine: {reason}") from error
-        raise _nobody(resources.address, reason) from error
+        raise _nobody(address, reason) from error
     try:
         yield ray
     finally:
@@ -154,8 +148,8 @@ def _nobody(address: str, reason: str) -> MmbalError:
     )
 
 
-def _prepare(resources: Resources) -> None:
-    """Set what Ray reads once, at its import; what the user has set stays."""
+def _environment(address: str | None) -> dict[str, str]:
+    """Return what Ray reads once, at its import; what the user has set stays."""
     chosen = {
         # Nobody was asked whether Ray may report home.
         "RAY_USAGE_STATS_ENABLED": "0",
@@ -164,17 +158,14 @@ def _prepare(resources: Resources) -> None:
         # GPUs are hidden by the trial itself.
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     }
-    if resources.address is None:
-        # By itself Ray tries for ever what does not fit into memory.
-        chosen["RAY_task_oom_retries"] = str(resources.retries)
-        # Ray listens on the network and obeys whoever calls: only this sweep's processes may.
-        if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ):
-            chosen |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    for name, value in chosen.items():
-        os.environ.setdefault(name, value)
+    # Ray listens on the network and obeys whoever calls: only this sweep's processes may.
+    theirs = {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & set(os.environ)
+    if address is None and not theirs:
+        chosen |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    return chosen
 
 
-def _check_room(ray: Any, resources: Resources, gpus: float, notice: Notice) -> None:
+def _check_room(ray: Any, resources: Resources, gpus: float, notice: Callable[[str], None]) -> None:
     """Say so where no machine has what one trial asks for: it would wait for ever."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     machines = [(node.get("CPU", 0), node.get("GPU", 0)) for node in nodes]

@@ -3,18 +3,13 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mmbal.sweep.folder import TRIALS
 from mmbal.sweep.plan import Trial
 
+TRIALS = "trials"
 _STRATEGY, _SEED = "strategy.name", "seed"
-_COLUMNS = (
-    "trial", "strategy", "seed", "status", "accuracy", "utilization", "d_util", "d_speed",
-    "rebalancing_steps", "steps", "seconds", "folder", "error",
-)  # fmt: skip
 
 
 def varying(trials: Iterable[Trial]) -> list[str]:
@@ -27,28 +22,23 @@ def varying(trials: Iterable[Trial]) -> list[str]:
 
 
 def row(
-    trial: Trial,
-    keys: Iterable[str],
-    status: str,
-    result: Mapping[str, Any] | None = None,
-    error: str = "",
+    trial: Trial, keys: Iterable[str], status: str, result: Mapping[str, Any], error: str
 ) -> dict[str, Any]:
     """Return one row.
 
     Args:
         trial: whose row it is.
-        keys: of the settings that vary.
+        keys: of the settings that vary; those that the trial lacks are None.
         status: waiting, half-done, failed or finished.
-        result: of a finished trial, what `mmbal run --json` prints.
+        result: what `mmbal run --json` prints, of a finished trial.
         error: of a failed trial.
     """
-    result = result or {}
     test = result.get("test") or {}
     return {
         "trial": trial.name,
         "strategy": trial.settings[_STRATEGY],
         "seed": trial.settings[_SEED],
-        **{key: trial.settings[key] for key in keys if key in trial.settings},
+        **{key: trial.settings.get(key) for key in keys},
         "status": status,
         "accuracy": test.get("accuracy"),
         **_by_modality("accuracy", test.get("accuracy_by_modality")),
@@ -66,8 +56,9 @@ def row(
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as CSV; what is not known is an empty cell."""
     text = io.StringIO()
-    names = dict.fromkeys(name for row in rows for name in row)
-    writer = csv.DictWriter(text, sorted(names, key=_position), restval="", lineterminator="\n")
+    # A finished trial knows of its modalities, and so of the place of their columns.
+    names = dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row)
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
@@ -77,13 +68,5 @@ def _by_modality(name: str, values: Mapping[str, Any] | None) -> dict[str, Any]:
     return {f"{name}/{modality}": value for modality, value in (values or {}).items()}
 
 
-def _position(column: str) -> int:
-    """Return where a column stands; settings, which have no place of their own, after the seed."""
-    name = column.partition("/")[0]
-    return _COLUMNS.index(name if name in _COLUMNS else "seed")
-
-
 def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return value if isinstance(value, str | int | float) else json.dumps(value, default=str)
+    return json.dumps(value, default=str) if isinstance(value, Mapping | list) else value

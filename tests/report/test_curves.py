@@ -8,7 +8,7 @@ import pytest
 
 from mmbal.errors import MmbalError
 from mmbal.records.run_folder import RunFolder
-from mmbal.report.curves import _running_mean, _windows, draw_curves, save_curves
+from mmbal.report.curves import _running_mean, check_format, draw_curves, save_curves
 
 WriteRun = Callable[..., Path]
 
@@ -30,7 +30,7 @@ def test_the_suffix_gives_the_format_and_files_repeat(
 
 def test_an_unknown_suffix_names_the_legal_ones(tmp_path: Path) -> None:
     with pytest.raises(MmbalError, match=r"must be one of \.png, \.svg, \.pdf"):
-        save_curves({}, tmp_path / "figure.gif")
+        check_format(tmp_path / "figure.gif")
 
 
 def test_the_panels_show_the_record(write_run: WriteRun) -> None:
@@ -67,10 +67,13 @@ def test_without_matplotlib_it_says_what_to_install(
         save_curves({}, tmp_path / "figure.png")
 
 
-def test_windows_reach_half_a_step_around_their_steps() -> None:
-    starts, ends = _windows(np.array([0, 1, 2, 5, 6]), np.array([True, False, True, True, False]))
+def test_isolated_steps_are_shaded_half_a_step_around_them(write_run: WriteRun) -> None:
+    # Steps 2 and 3 of the example isolate color; its 7th isolates gray.
+    speed = draw_curves({"run": RunFolder(write_run()).open()}).axes[2]
+    gray, color = (band.get_paths()[0].vertices for band in speed.collections)
 
-    assert (starts.tolist(), ends.tolist()) == ([-0.5, 1.5], [0.5, 5.5])
+    assert {x for x, y in color if y > 0} == {1.5, 2.5, 3.5}
+    assert {x for x, y in gray if y > 0} == {6.5, 7.5}
 
 
 def test_the_running_mean_skips_undefined_values() -> None:

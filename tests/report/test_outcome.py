@@ -41,12 +41,3 @@ def test_a_run_that_only_started_is_no_error(
     result = outcome(RunFolder(write_run(events=events[:1])).open(), "runs/toy")
 
     assert (result["epochs"], result["steps"], result["d_speed"]) == (0, 0, None)
-
-
-def test_the_trainers_own_word_fills_gaps(
-    write_run: WriteRun, events: list[dict[str, Any]]
-) -> None:
-    del events[7]["values"]["d_util"]
-    events[-1]["result"]["d_util"] = -0.25
-
-    assert outcome(RunFolder(write_run(events=events)).open(), "x")["d_util"] == -0.25

@@ -26,7 +26,7 @@ def trials_of(catalogue: Catalogue) -> Callable[..., list[Trial]]:
 
     def make(*assignments: str, strategies: str = "guided", seeds: str = "0") -> list[Trial]:
         axes = [strategy_axis(strategies), *map(assignment_axis, assignments), seed_axis(seeds)]
-        return make_trials(catalogue, "colored-digits", None, axes)[0]
+        return make_trials(catalogue, "colored-digits", None, axes)
 
     return make
 

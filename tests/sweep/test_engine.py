@@ -1,9 +1,9 @@
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.sweep import processes, ray_engine
-from mmbal.sweep.engine import check, run_all
-from mmbal.sweep.resources import Resources
+from mmbal.sweep import ray_engine
+from mmbal.sweep.engine import check
+from mmbal.sweep.job import Resources
 
 
 @pytest.fixture(autouse=True)
@@ -30,14 +30,3 @@ def test_processes_do_without_ray(monkeypatch):
     check(Resources(gpus=0))
     with pytest.raises(MmbalError, match=r"--engine ray .* pip install 'mmbal\[sweep\]'"):
         check(Resources("ray"))
-
-
-def test_trials_go_to_the_engine_that_is_named(monkeypatch):
-    ran = []
-    monkeypatch.setattr(processes, "run_in_processes", lambda *given: ran.append(given[1].engine))
-    monkeypatch.setattr(ray_engine, "run_on_ray", lambda *given: ran.append(given[1].engine))
-
-    for engine in ("processes", "ray"):
-        run_all([], Resources(engine), print, print)
-
-    assert ran == ["processes", "ray"]

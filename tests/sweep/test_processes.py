@@ -1,5 +1,7 @@
 """Real processes, in which trials do what a file beside their configuration says."""
 
+import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -12,18 +14,19 @@ from types import SimpleNamespace
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.sweep.folder import write_trial
-from mmbal.sweep.processes import gpu_names, run_in_processes, slots
-from mmbal.sweep.resources import Resources
+from mmbal.sweep.engine import run_all
+from mmbal.sweep.folder import write_configuration
+from mmbal.sweep.job import Resources
+from mmbal.sweep.processes import gpu_names, run_process, slots
 
 # Python imports it at its start; so no process waits for TensorFlow.
 STAND_IN = """
-import sys, types
+import json, sys, types
 def run(resolved, catalogue, folder, resume):
     print("a library talks", flush=True)
     scope = {"folder": folder}
     exec((folder / "deed.py").read_text(), scope)
-    return scope["result"]
+    (folder / "result.json").write_text(json.dumps(scope["result"]))
 sys.modules["mmbal.experiment"] = types.SimpleNamespace(run=run)
 """
 
@@ -39,14 +42,17 @@ def sweep(tmp_path, trials_of, monkeypatch):
     def write(*deeds):
         folders = []
         for trial, deed in zip(trials_of(seeds=f"0-{len(deeds) - 1}"), deeds, strict=True):
-            write_trial(tmp_path, trial)
             folders.append(tmp_path / "trials" / trial.name)
+            write_configuration(folders[-1], trial.resolved)
             (folders[-1] / "deed.py").write_text(deed)
         return folders
 
     def run(*deeds, notice=notices.append, tell=told.__setitem__, **resources):
-        run_in_processes(write(*deeds), Resources(**resources), tell, notice)
-        return [told[name] for name in sorted(told)]
+        folders = write(*deeds)
+        run_all(folders, Resources(**resources), tell, notice)
+        results = [folder / "result.json" for folder in folders]
+        return [json.loads(file.read_text()) if file.exists() else told[file.parent.name]
+                for file in results]  # fmt: skip
 
     return SimpleNamespace(run=run, write=write, told=told, notices=notices, folder=tmp_path)
 
@@ -78,16 +84,14 @@ def test_a_trial_has_its_own_process_threads_and_no_gpu(sweep, monkeypatch):
 import os
 names = ["TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS",
          "CUDA_VISIBLE_DEVICES", "TF_CONFIG"]
-result = {"seen": [os.environ.get(name) for name in names], "process": os.getpid(),
-          "nan": float("nan")}
+result = {"seen": [os.environ.get(name) for name in names], "process": os.getpid()}
 """
 
     first, second = sweep.run(look, look, threads=2, concurrent=1)
 
-    assert first.status == second.status == "finished"
-    assert first.result["seen"] == second.result["seen"] == ["2", "2", "2", "-1", None]
-    assert len({first.result["process"], second.result["process"], os.getpid()}) == 3
-    assert first.result["nan"] != first.result["nan"]
+    assert {outcome.status for outcome in sweep.told.values()} == {"finished"}
+    assert first["seen"] == second["seen"] == ["2", "2", "2", "-1", None]
+    assert len({first["process"], second["process"], os.getpid()}) == 3
     assert sweep.notices == []
 
 
@@ -102,18 +106,18 @@ result = {"at once": len(list(running.iterdir()))}
 (running / folder.name).unlink()
 """
 
-    outcomes = sweep.run(*[count] * 4, concurrent=2)
+    results = sweep.run(*[count] * 4, concurrent=2)
 
-    assert max(outcome.result["at once"] for outcome in outcomes) <= 2
+    assert max(result["at once"] for result in results) <= 2
 
 
 def test_trials_at_once_have_gpus_of_their_own(sweep, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3,5,6,7")
     look = "import os; result = {'gpus': os.environ['CUDA_VISIBLE_DEVICES']}"
 
-    outcomes = sweep.run(look, look, look, gpus=2)
+    results = sweep.run(look, look, look, gpus=2)
 
-    assert {outcome.result["gpus"] for outcome in outcomes} == {"0,3", "5,6"}
+    assert {result["gpus"] for result in results} == {"0,3", "5,6"}
 
 
 def test_a_bug_and_an_exit_stop_no_other(sweep):
@@ -124,7 +128,7 @@ def test_a_bug_and_an_exit_stop_no_other(sweep):
     assert (bug.status, bug.error) == ("failed", "ZeroDivisionError: ours")
     assert "in run_trial" in bug.trace
     assert (leaving.status, leaving.error) == ("failed", "its process ended: a library talks")
-    assert (good.status, good.result) == ("finished", {"steps": 8})
+    assert good == {"steps": 8}
 
 
 def test_a_killed_process_is_replaced_until_it_was_killed_too_often(sweep):
@@ -140,7 +144,7 @@ result = {{"attempts": len(attempts.read_text())}}
 
     saved, lost = sweep.run(dying.format(3), dying.format(4), retries=2)
 
-    assert (saved.status, saved.result) == ("finished", {"attempts": 3})
+    assert saved == {"attempts": 3}
     assert (lost.status, lost.error) == ("failed", "its process was killed by SIGKILL")
     assert (
         sweep.notices.count("guided-seed0: its process was killed by SIGKILL; it is begun again")
@@ -155,21 +159,23 @@ def interrupt_once_begun(folders):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_ctrl_c_stops_what_runs_and_begins_no_other(sweep):
-    deed = """
-import time
-(folder / "begun").write_text("x")
+SLEEPER = """
+import os, time
+(folder / "begun").write_text(str(os.getpid()))
 try:
     time.sleep(100)
 except KeyboardInterrupt:
     (folder / "stopped").touch()
     raise
 """
-    folders = sweep.write(*[deed] * 3)
+
+
+def test_ctrl_c_stops_what_runs_and_begins_no_other(sweep):
+    folders = sweep.write(*[SLEEPER] * 3)
     Thread(target=interrupt_once_begun, args=[folders[:2]]).start()
 
     with pytest.raises(KeyboardInterrupt):
-        sweep.run(*[deed] * 3, concurrent=2)
+        sweep.run(*[SLEEPER] * 3, concurrent=2)
 
     assert {name: outcome.status for name, outcome in sweep.told.items()} == {
         "guided-seed0": "interrupted", "guided-seed1": "interrupted",
@@ -179,6 +185,25 @@ except KeyboardInterrupt:
         "stopping: trials that run now write their records"
     ]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_trial_stops_where_its_parent_blocks_the_signal(sweep):
+    (folder,) = sweep.write(SLEEPER)
+
+    async def stop_once_begun():
+        trial = asyncio.create_task(run_process(folder, "-1", threads=1))
+        await asyncio.to_thread(wait_for, folder / "begun")
+        trial.cancel()
+        return await trial
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # as in processes of Ray
+    try:
+        outcome = asyncio.run(stop_once_begun())
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+    assert outcome.status == "interrupted"
+    assert (folder / "stopped").exists()
 
 
 def test_a_second_ctrl_c_ends_what_does_not_stop(sweep):
@@ -214,23 +239,25 @@ time.sleep(100)
 
 
 def test_what_cannot_be_told_ends_all_processes(sweep):
-    _, second = sweep.write("result = {}", PARENT)
+    deeds = "result = {}", SLEEPER
+    _, second = sweep.write(*deeds)
 
     def tell(name, outcome):
         wait_for(second / "begun")
         raise MmbalError("the disk is full")
 
     with pytest.raises(MmbalError, match="the disk is full"):
-        sweep.run("result = {}", PARENT, tell=tell, concurrent=2)
+        sweep.run(*deeds, tell=tell, concurrent=2)
 
-    assert_ends(wait_for(second / "begun"))
+    assert not is_running(wait_for(second / "begun"))
+    assert (second / "stopped").exists()
 
 
 def test_no_process_outlives_a_killed_sweep(sweep):
     (folder,) = sweep.write(PARENT)
     program = (
         "from pathlib import Path; from mmbal.sweep.engine import run_all;"
-        "from mmbal.sweep.resources import Resources;"
+        "from mmbal.sweep.job import Resources;"
         f"run_all([Path({str(folder)!r})], Resources(), print, print)"
     )
     process = subprocess.Popen([sys.executable, "-c", program])

@@ -1,13 +1,11 @@
 import csv
 import io
 
-import pytest
-
 from mmbal.sweep.table import row, to_csv, varying
 
 RESULT = {
     "test": {"accuracy": 0.5, "accuracy_by_modality": {"gray": 0.25, "color": 0.75}},
-    "utilization": {"gray": float("nan"), "color": 1.0},
+    "utilization": {"gray": None, "color": 1.0},
     "rebalancing_steps": {"gray": 3, "color": 0},
     "d_util": None,
     "d_speed": -0.5,
@@ -27,12 +25,13 @@ def test_what_varies_is_what_trials_that_have_it_disagree_in(trials_of):
 def test_a_row_holds_scores_by_modality(trials_of):
     (trial,) = trials_of("epochs=2")
 
-    found = row(trial, ["epochs", "strategy.of_another"], "finished", RESULT)
+    found = row(trial, ["epochs", "strategy.of_another"], "finished", RESULT, "")
 
     assert found == {
         "trial": "guided-seed0", "strategy": "guided", "seed": 0, "epochs": 2,
-        "status": "finished", "accuracy": 0.5, "accuracy/gray": 0.25, "accuracy/color": 0.75,
-        "utilization/gray": pytest.approx(float("nan"), nan_ok=True), "utilization/color": 1.0,
+        "strategy.of_another": None, "status": "finished", "accuracy": 0.5,
+        "accuracy/gray": 0.25, "accuracy/color": 0.75,
+        "utilization/gray": None, "utilization/color": 1.0,
         "d_util": None, "d_speed": -0.5, "rebalancing_steps/gray": 3,
         "rebalancing_steps/color": 0, "steps": 8, "seconds": 3.5,
         "folder": "trials/guided-seed0", "error": "",
@@ -42,8 +41,10 @@ def test_a_row_holds_scores_by_modality(trials_of):
 def test_columns_have_one_order_whatever_the_rows(trials_of):
     trials = trials_of("guided.tolerance=0.1,0.2", strategies="vanilla,guided")
     statuses = ["failed", "waiting", "finished"]
-    rows = [row(*each, RESULT if each[2] == "finished" else {}, "")
-            for each in zip(trials, [varying(trials)] * 3, statuses, strict=True)]  # fmt: skip
+    rows = [
+        row(trial, varying(trials), status, RESULT if status == "finished" else {}, "")
+        for trial, status in zip(trials, statuses, strict=True)
+    ]
 
     assert to_csv(rows).partition("\n")[0] == (
         "trial,strategy,seed,strategy.tolerance,status,accuracy,accuracy/gray,accuracy/color,"
@@ -55,8 +56,8 @@ def test_columns_have_one_order_whatever_the_rows(trials_of):
 def test_csv_leaves_out_what_is_not_known(trials_of):
     one, two = trials_of('evaluations=["accuracy"],["utilization"]')
     rows = [
-        row(one, ["evaluations"], "finished", RESULT) | {"list": [1, 2]},
-        row(two, [], "failed", error='it said "no", then\nstopped'),
+        row(one, ["evaluations"], "finished", RESULT, "") | {"list": [1, 2]},
+        row(two, [], "failed", {}, 'it said "no", then\nstopped'),
     ]
 
     first, second = csv.DictReader(io.StringIO(to_csv(rows)))
