@@ -1,25 +1,24 @@
 """The self-test: what several devices train is what one device trains."""
 
-import time
-from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from mmbal.doctor.layouts import batch_sizes, gpu_names, one_device, plan
+from mmbal.errors import MmbalError
 from mmbal.laboratory.difference import Arrays, below, difference
 from mmbal.laboratory.finding import Finding
 from mmbal.laboratory.layouts import Layout
-from mmbal.laboratory.training import PAUSE, Training
+from mmbal.laboratory.training import train_on
 
 KINDS = ("weights", "speeds", "isolated", "optimizer", "metrics")
 TOLERANCES = {"float32": 1e-6, "float64": 1e-12}
 """Largest difference that is still rounding, relative to the largest entry of a kind."""
 AGAIN = "again"
 """Name of the second training in float32."""
-_ONE_DEVICE = "train on one device (--distribute none) until this is solved"
 _REPORT = "please report it with the output of `mmbal doctor --json`"
+_ONE_DEVICE = "train on one device (--distribute none) until this is solved"
 
 
 @dataclass(frozen=True)
@@ -39,9 +38,9 @@ class Agreement:
     tolerance: float
 
     @property
-    def holds(self) -> bool:
-        """Whether no difference is more than rounding."""
-        return self.largest <= self.tolerance
+    def worst(self) -> str:
+        """The kind that differs most."""
+        return max(self.differences, key=lambda kind: self.differences[kind])
 
     @property
     def largest(self) -> float:
@@ -49,109 +48,100 @@ class Agreement:
         return self.differences[self.worst]
 
     @property
-    def worst(self) -> str:
-        """The kind that differs most."""
-        return max(self.differences, key=lambda kind: self.differences[kind])
+    def holds(self) -> bool:
+        """Whether no difference is more than rounding."""
+        return self.largest <= self.tolerance
 
 
-def train(
-    layouts: Collection[Layout],
-    batches: Sequence[int],
-    at_once: int,
-    notice: Callable[[str], None],
-) -> dict[str, Training]:
-    """Train on every layout in processes of its own; return what came of it by its name.
+def self_test(
+    gpus: int, replicas: int | None, *, workers: bool, notice: Callable[[str], None]
+) -> tuple[list[Finding], list[Agreement]]:
+    """Train on one device, twice, and on several; return what is wrong and how far they agree.
 
     Args:
-        layouts: what to train on.
-        batches: rows of each batch.
-        at_once: how many layouts at a time.
-        notice: told of every layout that is done.
+        gpus: how many TensorFlow sees.
+        replicas: as of `mmbal.doctor.examination.examine`.
+        workers: likewise.
+        notice: likewise.
     """
-    notice(f"training on {', '.join(layout.name for layout in layouts)}")
-    waiting, running = deque(layouts), list[Training]()
-    trained: dict[str, Training] = {}
-    with ExitStack() as stack:
-        while waiting or running:
-            while waiting and len(running) < at_once:
-                running.append(stack.enter_context(_begin(waiting.popleft(), batches)))
-            for training in filter(Training.has_ended, list(running)):
-                running.remove(training)
-                name, done = training.layout.name, f"done after {training.took:.1f} seconds"
-                notice(f"{name}: {training.failure or done}")
-                trained[name] = training
-            time.sleep(PAUSE)
-    return trained
+    names = gpu_names(gpus)
+    layouts = plan(names, replicas, workers=workers)
+    batches = batch_sizes(max(layout.replicas for layout in layouts))
+    # Runs train on the GPU where there is one, whatever the replicas are.
+    alone, reference = one_device(names), layouts[0]
+    trained: dict[Layout, Arrays | MmbalError] = {}
+    for layout in dict.fromkeys([*layouts, alone]):
+        notice(f"training on {layout.name}")
+        try:
+            trained[layout] = _train(layout, batches)
+        except MmbalError as error:
+            trained[layout] = error
+    findings, agreements = [judge_repetition(alone.name, trained[alone])], list[Agreement]()
+    expected = trained[reference]
+    for layout in layouts:
+        arrays = trained[layout]
+        if isinstance(arrays, MmbalError):
+            remedy = _REPORT if layout is reference else f"{_ONE_DEVICE}; {_REPORT}"
+            findings.append(Finding(f"self-test, {layout.name}", "failed", str(arrays), remedy))
+        elif layout is not reference and not isinstance(expected, MmbalError):
+            compared = compare(expected, arrays, layout.name)
+            agreements += compared
+            findings.append(judge(compared, reference.name))
+    return findings, agreements
 
 
-def _begin(layout: Layout, batches: Sequence[int]) -> Training:
-    """Begin to train; on one device in float32 again, all with deterministic operations."""
+def _train(layout: Layout, batches: Sequence[int]) -> Arrays:
+    """Train; on one device in float32 again, all with deterministic operations."""
     trainings = {dtype: dtype for dtype in TOLERANCES}
     repeated = layout.replicas == 1
     if repeated:
         trainings[AGAIN] = "float32"
-    setting = {"trainings": trainings, "deterministic": repeated, "batches": list(batches)}
-    return Training(layout, "mmbal.doctor.selftest:train", setting)
+    setting = {"trainings": trainings, "deterministic": repeated, "batches": batches}
+    return train_on(layout, "mmbal.doctor.selftest:train", setting)
 
 
-def largest_differences(reference: Arrays, other: Arrays) -> dict[str, float]:
+def largest_differences(expected: Arrays, arrays: Arrays) -> dict[str, float]:
     """Return the largest difference by kind; infinite where an array is missing, or all are.
 
     Args:
-        reference: arrays by `KIND/...`.
-        other: the same of another training.
+        expected: arrays of a training, by `KIND/...`.
+        arrays: of another.
     """
     differences = dict.fromkeys(KINDS, np.inf)
     for kind in KINDS:
-        one, two = below(reference, kind), below(other, kind)
-        if one and one.keys() == two.keys():
-            differences[kind] = difference(list(one.values()), [two[name] for name in one])
+        one, other = below(expected, kind), below(arrays, kind)
+        if one and one.keys() == other.keys():
+            differences[kind] = difference(list(one.values()), [other[name] for name in one])
     return differences
 
 
-def repeats(trained: Training) -> Finding:
-    """Report whether the two trainings of a layout are the same to the last bit."""
-    name, device = "determinism", trained.layout.name
-    if trained.failure:
-        wrong = f"the process that trains on {device} {trained.failure}"
-        return Finding(name, "failed", wrong, f"leave `deterministic` off; {_REPORT}")
-    first, second = (below(trained.arrays, attempt) for attempt in ("float32", AGAIN))
-    if _bits(first) != _bits(second):
-        apart = largest_differences(first, second)
-        worst = max(apart, key=lambda kind: apart[kind])
-        wrong = f"{device}: two trainings differ, {worst} by {apart[worst]:.1e}"
-        return Finding(name, "failed", wrong, f"do not count on `deterministic`; {_REPORT}")
-    return Finding(name, "ok", f"{device}: two trainings are the same to the last bit")
+def judge_repetition(device: str, trained: Arrays | MmbalError) -> Finding:
+    """Report whether the two trainings on one device are the same to the last bit."""
+    if isinstance(trained, MmbalError):
+        remedy = f"leave `deterministic` off; {_REPORT}"
+        return Finding("determinism", "failed", str(trained), remedy)
+    first, second = below(trained, "float32"), below(trained, AGAIN)
+    repeated = Agreement(device, AGAIN, largest_differences(first, second), 0)
+    if not repeated.holds:
+        wrong = f"{device}: two trainings differ, {repeated.worst} by {repeated.largest:.1e}"
+        remedy = f"do not count on `deterministic`; {_REPORT}"
+        return Finding("determinism", "failed", wrong, remedy)
+    return Finding("determinism", "ok", f"{device}: two trainings are the same to the last bit")
 
 
-def _bits(arrays: Arrays) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
-    return {name: (str(a.dtype), a.shape, a.tobytes()) for name, a in arrays.items()}
-
-
-def compare(reference: Training, other: Training) -> list[Agreement]:
-    """Return how far a training is from the reference, by data type."""
+def compare(expected: Arrays, arrays: Arrays, layout: str) -> list[Agreement]:
+    """Return how far a layout's training is from the expected one, by data type."""
     return [
         Agreement(
-            other.layout.name,
-            dtype,
-            largest_differences(below(reference.arrays, dtype), below(other.arrays, dtype)),
-            tolerance,
+            layout, dtype, largest_differences(below(expected, dtype), below(arrays, dtype)), most
         )
-        for dtype, tolerance in TOLERANCES.items()
+        for dtype, most in TOLERANCES.items()
     ]
 
 
-def failed(training: Training) -> Finding:
-    """Report that there is nothing to compare."""
-    name = training.layout.name
-    message = f"training on {name}: a process {training.failure}"
-    remedy = _REPORT if training.layout.replicas == 1 else f"{_ONE_DEVICE}; {_REPORT}"
-    return Finding(f"self-test, {name}", "failed", message, remedy)
-
-
-def judge(reference: Training, agreements: Sequence[Agreement]) -> Finding:
-    """Report whether all of a layout's agreements hold."""
-    name, device = f"self-test, {agreements[0].layout}", reference.layout.name
+def judge(agreements: Sequence[Agreement], device: str) -> Finding:
+    """Report whether all of a layout's agreements with a device hold."""
+    name = f"self-test, {agreements[0].layout}"
     wrong = [
         f"{each.dtype} {each.worst} by {each.largest:.1e} (tolerance {each.tolerance:g})"
         for each in agreements

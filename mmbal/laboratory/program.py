@@ -23,9 +23,7 @@ def main(order: dict[str, Any], out: Path) -> None:
     """Train, and write the arrays.
 
     Args:
-        order: `distribute` and `logical_devices` as `open_strategy` takes them, `train` and
-            `setting` as of `mmbal.laboratory.training.Training`, and `seconds` until the process
-            ends itself.
+        order: of `mmbal.laboratory.training.train_on`.
         out: an .npz that gets the arrays and `replicas`, their number.
     """
     # Whoever started this process ends it; should that one be killed, it ends all the same.

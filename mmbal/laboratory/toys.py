@@ -152,8 +152,7 @@ class LateToy(FusionNetwork):
             m: encoder(inputs[m]) for m, encoder in zip(self.modalities, self.encoders, strict=True)
         }
         features = features if controls.transform is None else controls.transform(features)
-        heads = self.logits_of(features, "head")  # built in the first pass, whoever uses them
-        del heads
+        self.logits_of(features, "head")  # built in the first pass, whoever uses them
         summaries = tuple(features.values())
         fused = [
             self.fuse(dict(zip(self.modalities, heard, strict=True)))
@@ -169,27 +168,26 @@ class LateToy(FusionNetwork):
 
     def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
         """Return the sum of the parts of the modalities kept, and the bias."""
-        (parts,) = Controls(keep=keep).heard(JOINT, self._parts(features))
-        return tf.add_n(parts) + at_least_float32(tf.convert_to_tensor(self.bias))
+        parts = tuple(self._wide(self.parts, features).values())
+        (kept,) = Controls(keep=keep).heard(JOINT, parts)
+        return tf.add_n(kept) + at_least_float32(tf.convert_to_tensor(self.bias))
 
     def logits_of(self, features: Mapping[str, tf.Tensor], kind: Unimodal) -> dict[str, tf.Tensor]:
         """Return the parts with a share of the bias, the heads' logits, or masked sums."""
         if kind == "slice":
             share = at_least_float32(tf.convert_to_tensor(self.bias)) / len(self.modalities)
-            parts = self._parts(features)
-            return {m: part + share for m, part in zip(self.modalities, parts, strict=True)}
+            return {m: part + share for m, part in self._wide(self.parts, features).items()}
         if kind == "head":
-            return {
-                m: at_least_float32(head(features[m]))
-                for m, head in zip(self.modalities, self.heads, strict=True)
-            }
+            return self._wide(self.heads, features)
         return super().logits_of(features, kind)
 
-    def _parts(self, features: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-        return [
-            at_least_float32(part(features[m]))
-            for m, part in zip(self.modalities, self.parts, strict=True)
-        ]
+    def _wide(
+        self, layers: Sequence[keras.layers.Layer], features: Mapping[str, tf.Tensor]
+    ) -> dict[str, tf.Tensor]:
+        return {
+            m: at_least_float32(layer(features[m]))
+            for m, layer in zip(self.modalities, layers, strict=True)
+        }
 
     def variable_groups(self) -> VariableGroups:
         """Branches: the encoders. Shared: the joint classifier. Heads: those beside it."""

@@ -8,7 +8,7 @@ from mmbal.errors import MmbalError, RequirementError, first_line, unknown
 from mmbal.laboratory.difference import below, difference
 from mmbal.laboratory.layouts import Layout
 from mmbal.laboratory.toys import NAMES, toy_data
-from mmbal.laboratory.training import Training
+from mmbal.laboratory.training import train_on
 from mmbal.strategies.requirements import RUN_ONLY
 from mmbal.testing import toy_run
 from mmbal.testing.fixtures.strategy import StrategyBench
@@ -138,8 +138,7 @@ def replicas(bench: StrategyBench) -> None:
     """Two replicas train what one device trains."""
     bench.trained()
     description = bench.subject.describe()
-    with Training(TWO_REPLICAS, "mmbal.testing.replicated:train", description) as training:
-        arrays = training.result()
+    arrays = train_on(TWO_REPLICAS, "mmbal.testing.replicated:train", description)
     first, second = (list(below(arrays, replica).values()) for replica in "01")
     require(difference(first, second) == 0, "the replicas hold different weights or state")
     alone = toy_run.train(bench.parts(), toy_data(dtype="float64"), precision="float64", eager=True)

@@ -164,7 +164,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
     ) as process:
         try:
             deadline = time.monotonic() + 120
-            while len(list(marks.iterdir())) < 2 and time.monotonic() < deadline:
+            while not list(marks.iterdir()) and time.monotonic() < deadline:
                 time.sleep(0.05)
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=60)
@@ -174,9 +174,8 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert out == ""
     assert err.splitlines()[-1] == "interrupted"
-    pids = [int(path.name) for path in marks.iterdir()]
-    assert len(pids) == 2
-    assert not any(map(is_alive, pids))
+    (mark,) = marks.iterdir()
+    assert not is_alive(int(mark.name))
     assert not list(temporary.iterdir())
 
 
@@ -196,7 +195,7 @@ def test_this_machine_is_well(tmp_path: Path) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stderr.splitlines()[0] == "loading TensorFlow"
-    assert "2 workers: done after" in done.stderr
+    assert "training on 2 workers" in done.stderr
     found = json.loads(done.stdout)
     assert found["ok"]
     all_checks_are_told(found["checks"])

@@ -34,7 +34,7 @@ def machine(monkeypatch):
     """Let the program run in the place of the real one; return how to set what it finds."""
 
     def find(**machine):
-        found = {"gpus": [], "replicas": 1, "onednn": True} | machine
+        found = {"gpus": [], "replicas": 1} | machine
         monkeypatch.setenv("MACHINE", json.dumps(found))
 
     find()

@@ -1,10 +1,7 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from mmbal.doctor.agreement import AGAIN, KINDS, largest_differences, repeats
-from mmbal.doctor.layouts import one_device
+from mmbal.doctor.agreement import AGAIN, KINDS, judge_repetition, largest_differences
 
 
 @pytest.fixture
@@ -39,7 +36,7 @@ def test_repetition_is_to_the_last_bit(arrays):
         named = {
             f"{run}/{name}": array for run, held in both.items() for name, array in held.items()
         }
-        return repeats(SimpleNamespace(layout=one_device([]), arrays=named, failure="")).status
+        return judge_repetition("1 CPU device", named).status
 
     assert status({name: array.copy() for name, array in arrays.items()}) == "ok"
     name = "weights/0"

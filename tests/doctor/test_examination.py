@@ -35,8 +35,8 @@ def test_all_is_well(tmp_path, monkeypatch):
         for dtype in ("float32", "float64")
     ]
     assert all(each.holds for each in diagnosis.agreements)
-    assert told[0] == "loading TensorFlow"
-    assert any(line.startswith("2 workers: done after") for line in told)
+    trained = ["1 CPU device", "2 CPU devices", "2 workers"]
+    assert told == ["loading TensorFlow", *(f"training on {layout}" for layout in trained)]
     assert not os.listdir(tmp_path / "temporary")
 
 
