@@ -1,7 +1,7 @@
 """How a run, and what datasets do before it, tell how far they are."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
-class Progress(Protocol):
-    """Hears what a run does. Epochs and steps are counted from 1."""
+class Progress:
+    """Hears what a run does, and says nothing; epochs and steps are counted from 1."""
 
     def started(self, epochs: int, steps_per_epoch: int | None) -> None:
         """Training begins; `steps_per_epoch` is None where a strategy decides it."""
@@ -26,25 +26,6 @@ class Progress(Protocol):
 
     def warn(self, text: str) -> None:
         """Something the user should know, in one line."""
-
-
-class SilentProgress:
-    """For runs from Python and for tests: hears all and says nothing."""
-
-    def started(self, epochs: int, steps_per_epoch: int | None) -> None:
-        """Do nothing."""
-
-    def stepped(self, epoch: int, step: int, loss: float | None) -> None:
-        """Do nothing."""
-
-    def epoch_done(self, epoch: int, summary: Mapping[str, float]) -> None:
-        """Do nothing."""
-
-    def stage(self, text: str) -> None:
-        """Do nothing."""
-
-    def warn(self, text: str) -> None:
-        """Do nothing."""
 
 
 def track(items: Iterable[Item], text: str, total: int) -> Iterator[Item]:

@@ -82,9 +82,9 @@ def _show(diagnosis: "Diagnosis") -> None:
     if diagnosis.agreements:
         kinds = list(diagnosis.agreements[0].differences)
         table = plain_table("trained on", "precision", *kinds, "tolerance")
-        for each in diagnosis.agreements:
-            numbers = [f"{each.differences[kind]:.1e}" for kind in kinds]
-            table.add_row(each.layout, each.dtype, *numbers, f"{each.tolerance:g}")
+        for layout in diagnosis.agreements:
+            numbers = [f"{layout.differences[kind]:.1e}" for kind in kinds]
+            table.add_row(layout.layout, layout.dtype, *numbers, f"{layout.tolerance:g}")
         out.print("\nlargest differences from one device, relative to the largest entry:")
         out.print(table)
     out.print(f"\n{_in_short(diagnosis)}", soft_wrap=True)

@@ -17,7 +17,7 @@ from mmbal.experiment.building import build_network
 from mmbal.experiment.fitting import Fitting, Run
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
-from mmbal.progress import SilentProgress
+from mmbal.progress import Progress
 from mmbal.records.checkpoint_store import Checkpoint, Generations
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
@@ -127,7 +127,7 @@ def prepare(
     config = _config(precision, 1 if checkpoints else None)
     files = RunFolder(folder)
     store = Store(files.checkpoints)
-    run = Run(config, parts, files, SilentProgress(), Replicas())
+    run = Run(config, parts, files, Progress(), Replicas())
     fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
     fitting.model.run_eagerly = eager
     toy = ToyRun(fitting.model, fitting, store)
