@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from mmbal.doctor.layouts import batch_sizes, gpu_names, one_device, plan
 from mmbal.errors import MmbalError
 from mmbal.laboratory.difference import Arrays, below, difference
@@ -12,13 +10,12 @@ from mmbal.laboratory.finding import Finding
 from mmbal.laboratory.layouts import Layout
 from mmbal.laboratory.training import train_on
 
-KINDS = ("weights", "speeds", "isolated", "optimizer", "metrics")
 TOLERANCES = {"float32": 1e-6, "float64": 1e-12}
 """Largest difference that is still rounding, relative to the largest entry of a kind."""
 AGAIN = "again"
 """Name of the second training in float32."""
 _REPORT = "please report it with the output of `mmbal doctor --json`"
-_ONE_DEVICE = "train on one device (--distribute none) until this is solved"
+_ONE_DEVICE = f"train on one device (--distribute none) until this is solved; {_REPORT}"
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ class Agreement:
     Args:
         layout: its name.
         dtype: of weights and data.
-        differences: the largest by kind, relative to the largest entry of its arrays.
+        differences: the largest by kind, relative to the largest entry of the kind.
         tolerance: what is still rounding.
     """
 
@@ -38,19 +35,14 @@ class Agreement:
     tolerance: float
 
     @property
-    def worst(self) -> str:
-        """The kind that differs most."""
-        return max(self.differences, key=lambda kind: self.differences[kind])
-
-    @property
-    def largest(self) -> float:
-        """The difference of the kind that differs most."""
-        return self.differences[self.worst]
+    def largest(self) -> tuple[float, str]:
+        """The largest difference and its kind."""
+        return max((size, kind) for kind, size in self.differences.items())
 
     @property
     def holds(self) -> bool:
         """Whether no difference is more than rounding."""
-        return self.largest <= self.tolerance
+        return self.largest[0] <= self.tolerance
 
 
 def self_test(
@@ -65,65 +57,52 @@ def self_test(
         notice: likewise.
     """
     names = gpu_names(gpus)
-    layouts = plan(names, replicas, workers=workers)
-    batches = batch_sizes(max(layout.replicas for layout in layouts))
+    reference, *others = plan(names, replicas, workers=workers)
+    batches = batch_sizes(max(layout.replicas for layout in others))
     # Runs train on the GPU where there is one, whatever the replicas are.
-    alone, reference = one_device(names), layouts[0]
-    trained: dict[Layout, Arrays | MmbalError] = {}
-    for layout in dict.fromkeys([*layouts, alone]):
+    alone = one_device(names)
+    findings: list[Finding] = []
+    agreements: list[Agreement] = []
+    expected: Arrays = {}
+    for layout in dict.fromkeys([alone, reference, *others]):
         notice(f"training on {layout.name}")
         try:
-            trained[layout] = _train(layout, batches)
+            arrays = _train(layout, batches, repeated=layout == alone)
         except MmbalError as error:
-            trained[layout] = error
-    findings, agreements = [judge_repetition(alone.name, trained[alone])], list[Agreement]()
-    expected = trained[reference]
-    for layout in layouts:
-        arrays = trained[layout]
-        if isinstance(arrays, MmbalError):
-            remedy = _REPORT if layout is reference else f"{_ONE_DEVICE}; {_REPORT}"
-            findings.append(Finding(f"self-test, {layout.name}", "failed", str(arrays), remedy))
-        elif layout is not reference and not isinstance(expected, MmbalError):
+            name, remedy = f"self-test, {layout.name}", _ONE_DEVICE
+            if layout == alone:
+                name, remedy = "determinism", f"leave `deterministic` off; {_REPORT}"
+            findings.append(Finding(name, "failed", str(error), remedy))
+            continue
+        if layout == alone:
+            findings.append(judge_repetition(arrays, layout.name))
+        if layout == reference:
+            expected = arrays
+        elif layout in others and expected:
             compared = compare(expected, arrays, layout.name)
             agreements += compared
             findings.append(judge(compared, reference.name))
     return findings, agreements
 
 
-def _train(layout: Layout, batches: Sequence[int]) -> Arrays:
-    """Train; on one device in float32 again, all with deterministic operations."""
-    trainings = {dtype: dtype for dtype in TOLERANCES}
-    repeated = layout.replicas == 1
-    if repeated:
-        trainings[AGAIN] = "float32"
+def _train(layout: Layout, batches: Sequence[int], *, repeated: bool) -> Arrays:
+    """Train; if `repeated`, in float32 again, all with deterministic operations."""
+    trainings = {dtype: dtype for dtype in TOLERANCES} | ({AGAIN: "float32"} if repeated else {})
     setting = {"trainings": trainings, "deterministic": repeated, "batches": batches}
     return train_on(layout, "mmbal.doctor.selftest:train", setting)
 
 
-def largest_differences(expected: Arrays, arrays: Arrays) -> dict[str, float]:
-    """Return the largest difference by kind; infinite where an array is missing, or all are.
-
-    Args:
-        expected: arrays of a training, by `KIND/...`.
-        arrays: of another.
-    """
-    differences = dict.fromkeys(KINDS, np.inf)
-    for kind in KINDS:
-        one, other = below(expected, kind), below(arrays, kind)
-        if one and one.keys() == other.keys():
-            differences[kind] = difference(list(one.values()), [other[name] for name in one])
-    return differences
+def differences(expected: Arrays, arrays: Arrays) -> dict[str, float]:
+    """Return by kind how far two trainings are apart."""
+    return {kind: difference([expected[kind]], [arrays[kind]]) for kind in expected}
 
 
-def judge_repetition(device: str, trained: Arrays | MmbalError) -> Finding:
+def judge_repetition(arrays: Arrays, device: str) -> Finding:
     """Report whether the two trainings on one device are the same to the last bit."""
-    if isinstance(trained, MmbalError):
-        remedy = f"leave `deterministic` off; {_REPORT}"
-        return Finding("determinism", "failed", str(trained), remedy)
-    first, second = below(trained, "float32"), below(trained, AGAIN)
-    repeated = Agreement(device, AGAIN, largest_differences(first, second), 0)
-    if not repeated.holds:
-        wrong = f"{device}: two trainings differ, {repeated.worst} by {repeated.largest:.1e}"
+    apart = differences(below(arrays, "float32"), below(arrays, AGAIN))
+    size, kind = Agreement(device, AGAIN, apart, 0).largest
+    if size > 0:
+        wrong = f"{device}: two trainings differ, {kind} by {size:.1e}"
         remedy = f"do not count on `deterministic`; {_REPORT}"
         return Finding("determinism", "failed", wrong, remedy)
     return Finding("determinism", "ok", f"{device}: two trainings are the same to the last bit")
@@ -132,9 +111,7 @@ def judge_repetition(device: str, trained: Arrays | MmbalError) -> Finding:
 def compare(expected: Arrays, arrays: Arrays, layout: str) -> list[Agreement]:
     """Return how far a layout's training is from the expected one, by data type."""
     return [
-        Agreement(
-            layout, dtype, largest_differences(below(expected, dtype), below(arrays, dtype)), most
-        )
+        Agreement(layout, dtype, differences(below(expected, dtype), below(arrays, dtype)), most)
         for dtype, most in TOLERANCES.items()
     ]
 
@@ -143,12 +120,11 @@ def judge(agreements: Sequence[Agreement], device: str) -> Finding:
     """Report whether all of a layout's agreements with a device hold."""
     name = f"self-test, {agreements[0].layout}"
     wrong = [
-        f"{each.dtype} {each.worst} by {each.largest:.1e} (tolerance {each.tolerance:g})"
+        f"{each.dtype} {each.largest[1]} by {each.largest[0]:.1e} (tolerance {each.tolerance:g})"
         for each in agreements
         if not each.holds
     ]
     if wrong:
-        message = f"differs from {device}: {', '.join(wrong)}"
-        return Finding(name, "failed", message, f"{_ONE_DEVICE}; {_REPORT}")
-    within = ", ".join(f"{each.dtype} to {each.largest:.1e}" for each in agreements)
+        return Finding(name, "failed", f"differs from {device}: {', '.join(wrong)}", _ONE_DEVICE)
+    within = ", ".join(f"{each.dtype} to {each.largest[0]:.1e}" for each in agreements)
     return Finding(name, "ok", f"agrees with {device}: {within}")

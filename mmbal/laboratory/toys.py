@@ -93,33 +93,19 @@ class GatedToy(GatedBranches):
     Args:
         modalities: name to description, of (channels,) vectors.
         classes: how many there are.
-    """
-
-    def __init__(self, modalities: Mapping[str, Modality], classes: int) -> None:
-        encoders = [_dense(HIDDEN, "tanh") for _ in modalities]
-        heads = [_dense(classes) for _ in modalities]
-        super().__init__(dict(zip(modalities, zip(encoders, heads, strict=True), strict=True)))
-
-
-class BareToy(GatedToy):
-    """A gated toy that offers no more than it is told to, and refuses the rest.
-
-    Args:
-        modalities, classes: as of `GatedToy`.
-        offers: what it offers.
+        offers: what it offers, and refuses the rest.
     """
 
     def __init__(
-        self, modalities: Mapping[str, Modality], classes: int, offers: frozenset[str]
+        self,
+        modalities: Mapping[str, Modality],
+        classes: int,
+        offers: frozenset[str] = BranchNetwork.offers,
     ) -> None:
-        super().__init__(modalities, classes)
+        encoders = [_dense(HIDDEN, "tanh") for _ in modalities]
+        heads = [_dense(classes) for _ in modalities]
+        super().__init__(dict(zip(modalities, zip(encoders, heads, strict=True), strict=True)))
         self.offers = offers
-
-    def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
-        """Return what `GatedToy` does, if logits of single modalities are offered at all."""
-        if self.offers <= {"isolation"}:
-            return FusionNetwork.fuse(self, features, keep)
-        return super().fuse(features, keep)
 
 
 class LateToy(FusionNetwork):

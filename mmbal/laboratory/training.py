@@ -10,8 +10,8 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -31,7 +31,7 @@ _LINES, _LETTERS = 3, 300
 
 
 def train_on(layout: Layout, train: str, setting: Mapping[str, Any]) -> "dict[str, np.ndarray]":
-    """Train on one layout; return the arrays that come of it and `replicas`, their number.
+    """Train on one layout; return the arrays that come of it.
 
     Its processes need each other: when one fails, or time is over, all are ended.
 
@@ -42,58 +42,39 @@ def train_on(layout: Layout, train: str, setting: Mapping[str, Any]) -> "dict[st
         setting: anything that JSON holds.
 
     Raises:
-        MmbalError: a process failed, or trained on another number of replicas.
+        MmbalError: a process failed, or found another number of replicas.
     """
     order = {
         "distribute": layout.distribute,
         "logical_devices": layout.logical_devices,
+        "replicas": layout.replicas,
         "train": train,
         "setting": setting,
         "seconds": SECONDS,
     }
-    with TemporaryDirectory(prefix="mmbal-laboratory-") as name, ExitStack() as stack:
-        folder = Path(name)
-        words = [*PROGRAM, json.dumps(order), str(folder / "arrays.npz")]
-        processes = {
-            folder / f"{number}.err": stack.enter_context(
-                _process(words, environment, folder, folder / f"{number}.err")
+    with TemporaryDirectory(prefix="mmbal-laboratory-") as folder, ExitStack() as stack:
+        out = Path(folder, "arrays.npz")
+        processes: dict[Path, subprocess.Popen[bytes]] = {}
+        for number, environment in enumerate(layout.environments()):
+            errors = Path(folder, f"{number}.err")
+            process = subprocess.Popen(
+                [*PROGRAM, json.dumps(order), str(out)],
+                env={**environment, "TMPDIR": folder},  # TensorFlow leaves modules there
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                # Into a file: a pipe that nobody empties would stop the process.
+                stderr=stack.enter_context(errors.open("wb")),
             )
-            for number, environment in enumerate(layout.environments())
-        }
-        failure = _wait(processes)
-        if not failure:
-            import numpy as np  # which may be what is wrong, but did not fail there
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            processes[errors] = process
+        if failure := _wait(processes):
+            raise MmbalError(f"training on {layout.name}: a process {failure}")
+        import numpy as np  # which may be what is wrong, but did not fail there
 
-            with np.load(folder / "arrays.npz") as file:
-                arrays = dict(file)
-            replicas = int(arrays["replicas"])
-            if layout.replicas in (0, replicas):  # one device would agree with itself
-                return arrays
-            failure = f"trained on {replicas} replicas, not on {layout.replicas}"
-    raise MmbalError(f"training on {layout.name}: a process {failure}")
-
-
-@contextmanager
-def _process(
-    words: Sequence[str], environment: Mapping[str, str], folder: Path, errors: Path
-) -> Iterator[subprocess.Popen[bytes]]:
-    # Into a file: a pipe that nobody empties would stop the process.
-    with (
-        errors.open("wb") as stderr,
-        subprocess.Popen(
-            words,
-            env={**environment, "TMPDIR": str(folder)},  # TensorFlow leaves modules there
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-        ) as process,
-    ):
-        try:
-            yield process
-        finally:
-            process.kill()
-            process.wait()
+        with np.load(out) as file:
+            return dict(file)
 
 
 def _wait(processes: Mapping[Path, subprocess.Popen[bytes]]) -> str:

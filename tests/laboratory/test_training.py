@@ -19,7 +19,7 @@ WRITE = """
 import json, sys
 import numpy as np
 order = json.loads(sys.argv[1])
-np.savez(sys.argv[2], replicas=order["setting"]["replicas"], sums=[1.0, 2.0])
+np.savez(sys.argv[2], sums=[1.0, order["setting"]["sum"]])
 """
 ONE_OF_TWO = """
 import os, time
@@ -71,20 +71,10 @@ def train(monkeypatch, begun):
 
 
 def test_arrays_come_back(train):
-    arrays = train(WRITE, replicas=1)
+    arrays = train(WRITE, sum=2)
 
-    assert arrays.keys() == {"sums", "replicas"}
+    assert arrays.keys() == {"sums"}
     np.testing.assert_array_equal(arrays["sums"], [1, 2])
-
-
-def test_another_number_of_replicas_is_no_training(train):
-    message = "on one device: a process trained on 2 replicas, not on 1"
-    with pytest.raises(MmbalError, match=message):
-        train(WRITE, replicas=2)
-
-
-def test_any_number_of_replicas_will_do_where_none_is_named(train):
-    assert train(WRITE, Layout("this machine", "auto", 0, (None,)), replicas=3)["replicas"] == 3
 
 
 def test_when_one_fails_the_others_are_ended(train, begun):
