@@ -38,16 +38,13 @@ def track(items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
         text: what is done, such as "drawing objects".
         total: number of items.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.progress import track as show
 
     console = _stderr()
     if not console.is_terminal:  # where older versions of rich leave an empty line
         yield from items
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield from bar.track(items, total=total, description=text)
+    yield from show(items, text, total, console=console, transient=True)
 
 
 def announce(text: str) -> None:

@@ -58,13 +58,8 @@ def _as_object(diagnosis: "Diagnosis") -> dict[str, Any]:
         "mmbal": mmbal.__version__,
         "ok": diagnosis.is_well,
         "checks": [
-            {
-                "name": each.name,
-                "status": each.status,
-                "finding": each.message,
-                "remedy": each.remedy,
-            }
-            for each in diagnosis.findings
+            {"name": f.name, "status": f.status, "finding": f.message, "remedy": f.remedy}
+            for f in diagnosis.findings
         ],
         "selftest": [{**asdict(each), "holds": each.holds} for each in diagnosis.agreements],
     }
@@ -79,14 +74,6 @@ def _show(diagnosis: "Diagnosis") -> None:
         message = f"{each.message}\nremedy: {each.remedy}" if each.remedy else each.message
         table.add_row(each.name, Text(each.status, style=_STYLES[each.status]), message)
     out.print(table)
-    if diagnosis.agreements:
-        kinds = list(diagnosis.agreements[0].differences)
-        table = plain_table("trained on", "precision", *kinds, "tolerance")
-        for layout in diagnosis.agreements:
-            numbers = [f"{layout.differences[kind]:.1e}" for kind in kinds]
-            table.add_row(layout.layout, layout.dtype, *numbers, f"{layout.tolerance:g}")
-        out.print("\nlargest differences from one device, relative to the largest entry:")
-        out.print(table)
     out.print(f"\n{_in_short(diagnosis)}", soft_wrap=True)
 
 

@@ -32,15 +32,14 @@ class IsolateTheFaster(Strategy):
 
     def build(self, context: Context) -> None:
         """Create the counter and the target of the coming step."""
-        self.modalities = context.modalities
         self.steps = tf.Variable(0, trainable=False)
         self.target = tf.Variable(REGULAR, trainable=False)
 
     def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Isolate the target, whose gate then has nothing to learn."""
-        target = tf.convert_to_tensor(self.target)
-        isolate = tf.equal(tf.range(len(self.modalities)), target)
-        active = {f"fusion/{m}": tf.logical_not(isolate[i]) for i, m in enumerate(self.modalities)}
+        names, target = self.context.modalities, tf.convert_to_tensor(self.target)
+        isolate = tf.equal(tf.range(len(names)), target)
+        active = {f"fusion/{m}": tf.logical_not(isolate[i]) for i, m in enumerate(names)}
         return Forward(isolate=isolate, active=active, regular=tf.equal(target, REGULAR))
 
     def after_step(self, signals: Signals) -> None:

@@ -31,7 +31,7 @@ class ToySteps:
     def network(self, kind: str = "late", modalities: str = "ab") -> FusionNetwork:
         """Return an untrained network, without classifiers beside its own to train."""
         network = toy_run.build(KINDS[kind], toy_data(modalities))
-        for head in network.heads if kind == "late" else ():
+        for head in network.own if kind == "late" else ():
             head.trainable = False
         return network
 

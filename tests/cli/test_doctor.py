@@ -58,7 +58,6 @@ def test_warnings_are_no_failure(mmbal: Any, asked: dict[str, Any]) -> None:
     assert ["versions", "ok", "Python", "3"] in lines
     assert ["oneDNN", "warning", "off"] in lines
     assert ["remedy:", "unset", "it"] in lines
-    assert ["2", "workers", "float64", *["0.0e+00"] * 5, "1e-12"] in lines
     assert lines[-1] == ["warning:", "oneDNN"]
 
 
@@ -69,7 +68,6 @@ def test_all_is_well(mmbal: Any, asked: dict[str, Any]) -> None:
 
     assert done.exit_code == 0
     assert done.stdout.splitlines()[-1] == "all is well"
-    assert "tolerance" not in done.stdout
 
 
 def test_failures(mmbal: Any, asked: dict[str, Any]) -> None:
@@ -78,7 +76,6 @@ def test_failures(mmbal: Any, asked: dict[str, Any]) -> None:
     done = mmbal("doctor")
 
     assert done.exit_code == 1
-    assert "1.2e-01" in done.stdout
     assert done.stdout.splitlines()[-1] == "failed: self-test, 2 workers"
 
 
