@@ -163,5 +163,5 @@ def backbone(shape: Sequence[int]) -> keras.Model:
 TOYS: tuple[Any, ...] = (GatedToy, LateToy)
 
 
-def _dense(units: int, activation: str | None = None, **options: Any) -> keras.layers.Dense:
-    return keras.layers.Dense(units, activation=activation, **options)
+def _dense(units: int, activation: str | None = None) -> keras.layers.Dense:
+    return keras.layers.Dense(units, activation=activation)

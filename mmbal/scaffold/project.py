@@ -99,9 +99,17 @@ class Project:
         """Check that it may be installed beside what is installed here.
 
         Raises:
-            MmbalError: its name is not legal or taken.
+            MmbalError: its name is taken, or not legal; the message has the nearest legal one.
         """
-        check_name(self.name)
+        legal = _LEGAL.fullmatch(self.name) and len(self.name) <= LONGEST
+        if not legal or self.name.startswith(PREFIX):
+            near = nearest(self.name)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise MmbalError(
+                f"a plugin's name must be words of a-z and 0-9 joined by '-', begin with a letter, "
+                f"have at most {LONGEST} characters and not begin with {PREFIX!r}, which is put "
+                f"before it; received {self.name!r}{hint}"
+            )
         for kind in (self.kind, "recipe") if self.kind == "dataset" else (self.kind,):
             if self.name in catalogue.names(kind):
                 raise MmbalError(f"there is a {kind} {self.name!r} already, see `mmbal plugins`")
@@ -113,23 +121,6 @@ class Project:
             f"{self.distribution} {installed} is installed: take another name, or remove it "
             f"(pip uninstall {self.distribution})"
         )
-
-
-def check_name(name: str) -> None:
-    """Check that a name can be that of a distribution, a package and a component.
-
-    Raises:
-        MmbalError: it cannot; the message has the nearest legal one.
-    """
-    if _LEGAL.fullmatch(name) and len(name) <= LONGEST and not name.startswith(PREFIX):
-        return
-    near = nearest(name)
-    hint = f"; did you mean {near!r}?" if near else ""
-    raise MmbalError(
-        f"a plugin's name must be words of a-z and 0-9 joined by '-', begin with a letter, have at "
-        f"most {LONGEST} characters and not begin with {PREFIX!r}, which is put before it; "
-        f"received {name!r}{hint}"
-    )
 
 
 def nearest(name: str) -> str:

@@ -1,12 +1,10 @@
 """Templates -> the files of a plugin.
 
 They lie in `templates`: those of every plugin in `project`, those of one kind in `kinds`. All end
-in `.tmpl`, so that nobody takes them for code; `dot_` at the beginning of a name stands for a dot
-and `__package__` for the package.
+in `.tmpl`, so that nobody takes them for code; `__package__` in a path stands for the package.
 """
 
 import json
-import re
 import shutil
 from pathlib import Path
 from string import Template
@@ -16,7 +14,6 @@ from mmbal.scaffold.project import KINDS, Project
 from mmbal.version import __version__
 
 ENDING = ".tmpl"
-_DOT = re.compile(r"(?<![^/])dot_")
 
 
 def render(project: Project) -> dict[str, str]:
@@ -44,8 +41,7 @@ def render(project: Project) -> dict[str, str]:
             if path == "about.md":
                 values["about"] = text.rstrip("\n")
             else:
-                # The dots first: a package's name may have "dot_" in it.
-                rendered[_DOT.sub(".", path).replace("__package__", project.package)] = text
+                rendered[path.replace("__package__", project.package)] = text
     return dict(sorted(rendered.items()))
 
 

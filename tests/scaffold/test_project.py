@@ -3,9 +3,10 @@
 import pytest
 
 from mmbal import MmbalError
+from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.discovery import discover
 from mmbal.scaffold import Project
-from mmbal.scaffold.project import check_name, nearest
+from mmbal.scaffold.project import nearest
 
 
 @pytest.fixture(scope="module")
@@ -39,21 +40,21 @@ def test_legal_names(catalogue, name):
 )
 def test_illegal_names_are_answered_with_the_nearest(name, near):
     with pytest.raises(MmbalError) as error:
-        check_name(name)
+        Project(name, "recipe").check(Catalogue())
 
     assert str(error.value) == (
         "a plugin's name must be words of a-z and 0-9 joined by '-', begin with a letter, have at "
         "most 30 characters and not begin with 'mmbal-', which is put before it; "
         f"received {name!r}; did you mean {near!r}?"
     )
-    check_name(near)
+    Project(near, "recipe").check(Catalogue())
 
 
 @pytest.mark.parametrize("name", ["", "---", "42", "ÄÖ"])
 def test_names_that_nothing_is_like(name):
     assert nearest(name) == ""
     with pytest.raises(MmbalError, match=r"received '.*'$"):
-        check_name(name)
+        Project(name, "recipe").check(Catalogue())
 
 
 @pytest.mark.parametrize(
