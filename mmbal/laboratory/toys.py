@@ -129,8 +129,8 @@ class LateToy(BranchNetwork):
         logits, conditional = outputs.logits, dict.fromkeys(self.modalities, outputs.logits)
         if controls.branches_differ:
             conditional = {
-                m: self.fuse_logits(outputs.unimodal, controls.keep[i])
-                for i, m in enumerate(self.modalities)
+                m: self.fuse_logits(outputs.unimodal, keep)
+                for m, keep in zip(self.modalities, tf.unstack(controls.keep), strict=True)
             }
             logits = self.fuse_logits(conditional, controls.keep)
         joint = {"fused": logits}

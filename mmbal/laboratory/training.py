@@ -10,11 +10,11 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmbal.errors import MmbalError
 from mmbal.laboratory.layouts import Layout
@@ -54,27 +54,34 @@ def train_on(layout: Layout, train: str, setting: Mapping[str, Any]) -> "dict[st
     }
     with TemporaryDirectory(prefix="mmbal-laboratory-") as folder, ExitStack() as stack:
         out = Path(folder, "arrays.npz")
-        processes: dict[Path, subprocess.Popen[bytes]] = {}
+        processes = {}
         for number, environment in enumerate(layout.environments()):
-            errors = Path(folder, f"{number}.err")
-            process = subprocess.Popen(
-                [*PROGRAM, json.dumps(order), str(out)],
-                env={**environment, "TMPDIR": folder},  # TensorFlow leaves modules there
-                cwd=folder,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                # Into a file: a pipe that nobody empties would stop the process.
-                stderr=stack.enter_context(errors.open("wb")),
-            )
+            # Into a file: a pipe that nobody empties would stop the process.
+            errors = stack.enter_context(Path(folder, f"{number}.err").open("wb"))
+            words = [*PROGRAM, json.dumps(order), str(out)]
+            process = _start(words, environment, folder, errors)
             stack.callback(process.wait)
             stack.callback(process.kill)
-            processes[errors] = process
+            processes[Path(errors.name)] = process
         if failure := _wait(processes):
             raise MmbalError(f"training on {layout.name}: a process {failure}")
         import numpy as np  # which may be what is wrong, but did not fail there
 
         with np.load(out) as file:
             return dict(file)
+
+
+def _start(
+    words: Sequence[str], environment: Mapping[str, str], folder: str, errors: BinaryIO
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        words,
+        env={**environment, "TMPDIR": folder},  # TensorFlow leaves modules there
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+    )
 
 
 def _wait(processes: Mapping[Path, subprocess.Popen[bytes]]) -> str:
