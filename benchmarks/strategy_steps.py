@@ -29,7 +29,7 @@ from mmbal.config.toml import read_file
 from mmbal.data import MultimodalDataset
 from mmbal.experiment.building import build_strategy, open_dataset
 from mmbal.experiment.fitting import Fitting, Run
-from mmbal.progress import SilentProgress
+from mmbal.progress import Progress
 from mmbal.records.checkpoint import Generations
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
@@ -54,7 +54,7 @@ class Timed:
     def __init__(
         self, config: RunConfig, catalogue: Catalogue, data: MultimodalDataset, folder: Path
     ) -> None:
-        run = Run(config, catalogue, RunFolder(folder), SilentProgress(), Replicas())
+        run = Run(config, catalogue, RunFolder(folder), Progress(), Replicas())
         strategy = build_strategy(config, catalogue)
         self._fitting = Fitting(run, data, strategy, Generations(folder))
         self._epoch = 0

@@ -1,7 +1,7 @@
 """How a run, and what datasets do before it, tell how far they are."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 
-class Progress(Protocol):
-    """Hears what a run does. Epochs and steps are counted from 1."""
+class Progress:
+    """Hears what a run does, and says nothing; epochs and steps are counted from 1."""
 
     def started(self, epochs: int, steps_per_epoch: int | None) -> None:
         """Training begins; `steps_per_epoch` is None where a strategy decides it."""
@@ -28,25 +28,6 @@ class Progress(Protocol):
         """Something the user should know, in one line."""
 
 
-class SilentProgress:
-    """For runs from Python and for tests: hears all and says nothing."""
-
-    def started(self, epochs: int, steps_per_epoch: int | None) -> None:
-        """Do nothing."""
-
-    def stepped(self, epoch: int, step: int, loss: float | None) -> None:
-        """Do nothing."""
-
-    def epoch_done(self, epoch: int, summary: Mapping[str, float]) -> None:
-        """Do nothing."""
-
-    def stage(self, text: str) -> None:
-        """Do nothing."""
-
-    def warn(self, text: str) -> None:
-        """Do nothing."""
-
-
 def track(items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
     """Yield the items and show a bar of how many have passed, on a terminal's stderr only.
 
@@ -57,16 +38,13 @@ def track(items: Iterable[Item], text: str, total: int) -> Iterator[Item]:
         text: what is done, such as "drawing objects".
         total: number of items.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn as Remaining
+    from rich.progress import track as show
 
     console = _stderr()
     if not console.is_terminal:  # where older versions of rich leave an empty line
         yield from items
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Remaining())
-    with Progress(*columns, console=console, transient=True) as bar:
-        yield from bar.track(items, total=total, description=text)
+    yield from show(items, text, total, console=console, transient=True)
 
 
 def announce(text: str) -> None:

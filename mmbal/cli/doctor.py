@@ -1,6 +1,5 @@
 """`mmbal doctor`: whether this machine can do what mmbal needs."""
 
-from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,6 @@ from mmbal.cli.console import console, plain_table, print_json
 from mmbal.cli.options import json_option
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from mmbal.doctor.examination import Diagnosis
 
 _FAILED = 1
@@ -40,14 +37,12 @@ def doctor(
     from mmbal.doctor.examination import examine
 
     err = console(err=True)
-    status = err.status("examining") if err.is_terminal else nullcontext()
-    with status:
-        diagnosis = examine(
-            replicas,
-            workers=not no_workers,
-            quick=quick,
-            notice=lambda text: err.print(text, style="dim", soft_wrap=True),
-        )
+    diagnosis = examine(
+        replicas,
+        workers=not no_workers,
+        quick=quick,
+        notice=lambda text: err.print(text, style="dim", soft_wrap=True),
+    )
     if as_json:
         print_json(_as_object(diagnosis))
     else:
@@ -63,13 +58,8 @@ def _as_object(diagnosis: "Diagnosis") -> dict[str, Any]:
         "mmbal": mmbal.__version__,
         "ok": diagnosis.is_well,
         "checks": [
-            {
-                "name": each.name,
-                "status": each.status,
-                "finding": each.message,
-                "remedy": each.remedy,
-            }
-            for each in diagnosis.findings
+            {"name": f.name, "status": f.status, "finding": f.message, "remedy": f.remedy}
+            for f in diagnosis.findings
         ],
         "selftest": [{**asdict(each), "holds": each.holds} for each in diagnosis.agreements],
     }
@@ -84,9 +74,6 @@ def _show(diagnosis: "Diagnosis") -> None:
         message = f"{each.message}\nremedy: {each.remedy}" if each.remedy else each.message
         table.add_row(each.name, Text(each.status, style=_STYLES[each.status]), message)
     out.print(table)
-    if diagnosis.agreements:
-        out.print("\nlargest differences from one device, relative to the largest entry:")
-        out.print(_differences(diagnosis))
     out.print(f"\n{_in_short(diagnosis)}", soft_wrap=True)
 
 
@@ -96,12 +83,3 @@ def _in_short(diagnosis: "Diagnosis") -> str:
         if names:
             return f"{status}: {'; '.join(names)}"
     return "all is well"
-
-
-def _differences(diagnosis: "Diagnosis") -> "Table":
-    kinds = list(diagnosis.agreements[0].differences)
-    table = plain_table("trained on", "precision", *kinds, "tolerance")
-    for each in diagnosis.agreements:
-        numbers = [f"{each.differences[kind]:.1e}" for kind in kinds]
-        table.add_row(each.layout, each.dtype, *numbers, f"{each.tolerance:g}")
-    return table

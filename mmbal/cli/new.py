@@ -7,7 +7,7 @@ import click
 
 from mmbal.cli.console import print_json
 from mmbal.cli.options import json_option
-from mmbal.scaffold import KINDS, LICENSES, Project, new_project, write_project
+from mmbal.scaffold import KINDS, Project, write_project
 
 
 @click.command()
@@ -18,18 +18,11 @@ from mmbal.scaffold import KINDS, LICENSES, Project, new_project, write_project
     type=click.Path(path_type=Path),
     help="Folder to write, absent or empty; by default ./mmbal-NAME.",
 )
-@click.option("--author", default="", help='"Name" or "Name <address>", for metadata and licence.')
-@click.option("--license", type=click.Choice(LICENSES), default=LICENSES[0], show_default=True)
+@click.option("--author", default="", help="Name, for the metadata.")
 @json_option
 @click.pass_obj
 def new(
-    outer: bool,
-    name: str,
-    kind: str,
-    directory: Path | None,
-    author: str,
-    license: str,  # noqa: A002  (the option's name)
-    as_json: bool,
+    outer: bool, name: str, kind: str, directory: Path | None, author: str, as_json: bool
 ) -> None:
     """Write a plugin NAME that installs, passes its own tests and runs.
 
@@ -37,7 +30,8 @@ def new(
     """
     from mmbal.registry.discovery import discover
 
-    project = new_project(discover(), Project(name, kind, author, license))
+    project = Project(name, kind, author)
+    project.check(discover())
     folder = directory or Path(project.distribution)
     files = write_project(project, folder)
     place = folder if folder.is_absolute() else f"./{folder}"  # pip takes other words for names

@@ -7,7 +7,7 @@ from mmbal.data.python_reader import from_python, telling_bad_examples
 from mmbal.data.split import hold_out
 from mmbal.files.atomic import replace_file
 from mmbal.files.locking import locked
-from mmbal.progress import SilentProgress, announce, track
+from mmbal.progress import Progress, announce, track
 
 __all__ = [
     "DatasetSource",
@@ -15,7 +15,7 @@ __all__ = [
     "Modality",
     "MultimodalDataset",
     "Problem",
-    "SilentProgress",
+    "Progress",
     "announce",
     "claim",
     "from_python",

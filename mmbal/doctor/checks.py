@@ -11,49 +11,48 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from mmbal.errors import MmbalError
 from mmbal.laboratory.finding import Finding
 from mmbal.registry.catalogue import Catalogue
 
 _BACKEND = "KERAS_BACKEND"
 _ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
-_UPGRADE = "pip install --upgrade"
+_PYTHON = "Python"
 
 
 def versions(distribution: str = "mmbal") -> Finding:
     """Compare Python and what is installed with what a distribution requires."""
-    python, own = platform.python_version(), version(distribution)
-    found, wrong, remedies = [f"Python {python}", f"{distribution} {own}"], [], []
-    ranges = ",".join(metadata(distribution).get_all("Requires-Python") or ())
-    if not satisfies(python, ranges):
-        wrong.append(f"Python is {python}, {distribution} needs {ranges}")
-        remedies.append(f"make a virtual environment with Python {ranges}")
-    for name, ranges, optional in _requirements(distribution):
-        try:
-            installed = version(name)
-        except PackageNotFoundError:
-            if not optional:
-                wrong.append(f"{name} is missing")
-                remedies.append(f"{_UPGRADE} '{name}{ranges}'")
+    found = {distribution: version(distribution)}
+    wrong, remedies = [], []
+    for name, ranges, installed in _requirements(distribution):
+        # A release candidate counts as the release.
+        if installed and ranges.contains(Version(installed).base_version):
+            found[name] = installed
             continue
-        found.append(f"{name} {installed}")
-        if not satisfies(installed, ranges):
-            wrong.append(f"{name} is {installed}, {distribution} needs {ranges}")
-            remedies.append(f"{_UPGRADE} '{name}{ranges}'")
+        wrong.append(f"{name} is {installed or 'missing'}, {distribution} needs {ranges}")
+        remedies.append(
+            f"make a virtual environment with Python {ranges}"
+            if name == _PYTHON
+            else f"pip install --upgrade '{name}{ranges}'"
+        )
     if wrong:
         return Finding("versions", "failed", "; ".join(wrong), "; ".join(remedies))
-    return Finding("versions", "ok", ", ".join(dict.fromkeys(found)))
+    return Finding("versions", "ok", ", ".join(f"{name} {found[name]}" for name in found))
 
 
-def _requirements(distribution: str) -> Iterator[tuple[str, str, bool]]:
-    """Yield name, ranges and whether it is optional: an extra, or for other platforms."""
+def _requirements(distribution: str) -> Iterator[tuple[str, SpecifierSet, str]]:
+    """Yield name, ranges and version ("" where it is missing) of all that must fit.
+
+    What is for an extra, or for other platforms, may be missing.
+    """
+    python = metadata(distribution)["Requires-Python"] or ""
+    yield _PYTHON, SpecifierSet(python), platform.python_version()
     for needed in map(Requirement, requires(distribution) or ()):
-        optional = needed.marker is not None and not needed.marker.evaluate({"extra": ""})
-        yield needed.name, str(needed.specifier), optional
-
-
-def satisfies(installed: str, ranges: str) -> bool:
-    """Return whether a version lies in ranges such as ">=3.11,<3.14"; 3.0rc1 counts as 3.0."""
-    return SpecifierSet(ranges).contains(Version(installed).base_version)
+        try:
+            yield needed.name, needed.specifier, version(needed.name)
+        except PackageNotFoundError:
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                yield needed.name, needed.specifier, ""
 
 
 def plugins(catalogue: Catalogue) -> Finding:
@@ -90,14 +89,14 @@ def devices(gpus: Sequence[str], replicas: int) -> Finding:
     return Finding("devices", "ok", finding)
 
 
-def unstartable(how: str) -> Finding:
-    """Report a TensorFlow that cannot be asked for devices; `how` the process that asked ended."""
+def unstartable(error: MmbalError) -> Finding:
+    """Report a TensorFlow that cannot be asked for devices."""
     backend = os.environ.get(_BACKEND)
     if backend != "tensorflow":
         remedy = f"unset {_BACKEND}, which is {backend}: mmbal trains on tensorflow"
     else:
         remedy = "see the versions; reinstall tensorflow and keras, best in a new environment"
-    return Finding("devices", "failed", f"the process that looks for devices {how}", remedy)
+    return Finding("devices", "failed", f"TensorFlow cannot start: {error}", remedy)
 
 
 def _hosts(environ: Mapping[str, str]) -> str:
@@ -117,15 +116,10 @@ def _hosts(environ: Mapping[str, str]) -> str:
     return "" if tasks in ("0", "1") else f"the {tasks} tasks of this SLURM step"
 
 
-def onednn(on: object) -> Finding:
-    """Report whether TensorFlow uses oneDNN's kernels on the CPU.
-
-    Args:
-        on: what TensorFlow says of itself, true or false; None where it does not tell.
-    """
+def onednn() -> Finding:
+    """Report whether TensorFlow is to use oneDNN's kernels on the CPU."""
     value = os.environ.get(_ONEDNN)
     if value != "1":
         remedy = f"unset {_ONEDNN}: convolutions on a CPU may take twice as long without oneDNN"
         return Finding("oneDNN", "warning", f"off: {_ONEDNN}={value}", remedy)
-    said = "asked for" if on is None else "on" if on else "not in this build of TensorFlow"
-    return Finding("oneDNN", "ok", f"{said} ({_ONEDNN}={value})")
+    return Finding("oneDNN", "ok", f"on, where TensorFlow was built with it ({_ONEDNN}=1)")

@@ -32,15 +32,14 @@ class IsolateTheFaster(Strategy):
 
     def build(self, context: Context) -> None:
         """Create the counter and the target of the coming step."""
-        self.modalities = context.modalities
         self.steps = tf.Variable(0, trainable=False)
         self.target = tf.Variable(REGULAR, trainable=False)
 
     def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Isolate the target, whose gate then has nothing to learn."""
-        target = tf.convert_to_tensor(self.target)
-        isolate = tf.equal(tf.range(len(self.modalities)), target)
-        active = {f"fusion/{m}": tf.logical_not(isolate[i]) for i, m in enumerate(self.modalities)}
+        names, target = self.context.modalities, tf.convert_to_tensor(self.target)
+        isolate = tf.equal(tf.range(len(names)), target)
+        active = {f"fusion/{m}": tf.logical_not(isolate[i]) for i, m in enumerate(names)}
         return Forward(isolate=isolate, active=active, regular=tf.equal(target, REGULAR))
 
     def after_step(self, signals: Signals) -> None:
@@ -52,7 +51,7 @@ class IsolateTheFaster(Strategy):
 
 
 def train(strategy: tf.distribute.Strategy, setting: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Train as often as is asked for; return arrays by `TRAINING/KIND/...`.
+    """Train as often as is asked for; return arrays by `TRAINING/KIND`.
 
     Args:
         strategy: of the devices.
@@ -64,16 +63,15 @@ def train(strategy: tf.distribute.Strategy, setting: Mapping[str, Any]) -> dict[
     if setting["deterministic"]:
         tf.config.experimental.enable_op_determinism()
     return {
-        f"{name}/{key}": array
+        f"{name}/{kind}": array
         for name, dtype in setting["trainings"].items()
-        for key, array in _train_once(strategy, dtype, setting["batches"]).items()
+        for kind, array in _train_once(strategy, dtype, setting["batches"]).items()
     }
 
 
 def _train_once(
     strategy: tf.distribute.Strategy, dtype: str, batches: Sequence[int]
 ) -> dict[str, np.ndarray]:
-    """Return weights, speeds and so on by `KIND/...`."""
     keras.backend.clear_session()
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
@@ -90,21 +88,21 @@ def _train_once(
     data = draw_batches(toy.train, batches)
     history = model.fit(data, validation_data=data, epochs=EPOCHS, verbose=0, shuffle=False)
     steps = model.trace.read()
-    arrays = {f"weights/{i}": v.numpy() for i, v in enumerate(network.variables)}
-    # Beside the number of steps, the averages of gradients would be small.
-    averages = [v.numpy() for v in model.optimizer.variables if len(v.shape)]
-    arrays |= {f"optimizer/{i}": average for i, average in enumerate(averages)}
     # What is derived from the speeds by subtraction says nothing more, and rounds worse.
-    arrays |= {
-        f"metrics/{name}": np.array(values)
-        for name, values in history.history.items()
-        if not name.endswith("d_speed")
+    scores = [values for name, values in history.history.items() if not name.endswith("d_speed")]
+    # Beside the number of steps, the averages of gradients would be small.
+    averages = [v for v in model.optimizer.variables if len(v.shape)]
+    return {
+        "weights": _joined(network.variables),
+        "speeds": steps.speeds,
+        "isolated": steps.isolated,
+        "optimizer": _joined(averages),
+        "metrics": _joined([*scores, steps.loss]),
     }
-    return arrays | {
-        "speeds/": steps.speeds,
-        "isolated/": steps.isolated,
-        "metrics/step_loss": steps.loss,
-    }
+
+
+def _joined(values: Sequence[Any]) -> np.ndarray:
+    return np.concatenate([np.ravel(value) for value in values])
 
 
 def _branch() -> list[keras.layers.Layer]:

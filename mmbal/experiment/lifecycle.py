@@ -19,7 +19,7 @@ from mmbal.experiment.sample import write_sample
 from mmbal.experiment.session import Session
 from mmbal.experiment.warning_log import Warned
 from mmbal.files.atomic import replace_file
-from mmbal.progress import Progress, SilentProgress
+from mmbal.progress import Progress
 from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.records.journal import Journal
 from mmbal.records.run_folder import RunFolder
@@ -58,9 +58,9 @@ def run(
     config, files = resolved.config, RunFolder(folder)
     if resume and (finished := _finished(files)) is not None:
         return finished
-    progress = progress or SilentProgress()
+    progress = progress or Progress()
     replicas = _start_devices(config, progress)
-    progress = progress if replicas.is_chief else SilentProgress()
+    progress = progress if replicas.is_chief else Progress()
     this = Run(config, catalogue, files, progress, replicas)
     heard = Warned(progress)
     journal: Journal | None = None

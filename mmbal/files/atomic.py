@@ -29,7 +29,12 @@ def replace_file(path: Path, data: bytes) -> None:
             with suppress(OSError):  # a file system without locks
                 lock_descriptor(folder)  # two processes may not share the temporary name
             try:
-                _write_new(partial, data)
+                # Removed and made anew: a link planted under this name is not followed.
+                partial.unlink(missing_ok=True)
+                with partial.open("xb") as stream:
+                    stream.write(data)
+                    stream.flush()
+                    os.fsync(stream.fileno())
                 partial.replace(path)
             finally:
                 partial.unlink(missing_ok=True)
@@ -37,13 +42,3 @@ def replace_file(path: Path, data: bytes) -> None:
                 os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    # Removed first and created exclusively: a link planted under this name is not followed.
-    path.unlink(missing_ok=True)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    with os.fdopen(file, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(file)

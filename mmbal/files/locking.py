@@ -1,19 +1,14 @@
 """One process at a time; the kernel frees the lock of a dead one."""
 
-import math
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from filelock import lock_descriptor
 
 from mmbal.errors import MmbalError, attempting
 from mmbal.progress import announce
-
-_PAUSE = 0.05
-"""Seconds between two attempts."""
 
 
 def try_lock(descriptor: int) -> bool:
@@ -24,8 +19,7 @@ def try_lock(descriptor: int) -> bool:
         return True  # a file system without locks
 
 
-@contextmanager
-def locked(folder: Path, *, wait: bool) -> Iterator[None]:
+def locked(folder: Path, *, wait: bool) -> AbstractContextManager[None]:
     """Hold the lock of a folder, which is made if absent.
 
     Args:
@@ -36,34 +30,30 @@ def locked(folder: Path, *, wait: bool) -> Iterator[None]:
         MmbalError: another process holds it, and `wait` is false; or the folder cannot be
             written.
     """
-    refusal = f"{folder}: another process is writing here"
-    with exclusive(folder / ".lock", refusal, math.inf if wait else 0):
-        yield
+    return exclusive(folder / ".lock", f"{folder}: another process is writing here", wait=wait)
 
 
 @contextmanager
-def exclusive(path: Path, refusal: str, patience: float = 0) -> Iterator[None]:
+def exclusive(path: Path, refusal: str, *, wait: bool = False) -> Iterator[None]:
     """Hold a lock file, which stays, against other processes, on this machine and others.
 
     Args:
         path: of the file; its folder is made if absent.
         refusal: the message if another process holds it.
-        patience: seconds to wait for that process, saying so.
+        wait: as of `locked`.
 
     Raises:
-        MmbalError: another process holds it, or the file cannot be written.
+        MmbalError: as of `locked`.
     """
     with attempting(f"write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        end = time.monotonic() + patience
-        if patience and not try_lock(file):
-            announce(f"waiting for another process that is writing to {path.parent}")
-        while not try_lock(file):
-            if time.monotonic() >= end:
+        if not try_lock(file):
+            if not wait:
                 raise MmbalError(refusal)
-            time.sleep(_PAUSE)
+            announce(f"waiting for another process that is writing to {path.parent}")
+            lock_descriptor(file)
         yield
     finally:
         os.close(file)

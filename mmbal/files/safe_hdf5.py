@@ -32,11 +32,7 @@ def open_sealed(path: Path) -> Iterator[Any]:
         # Files are replaced as a whole, never written in place, so no lock is needed;
         # asking for one fails on read-only and network file systems.
         with h5py.File(path, "r", locking=False) as file:
-            most = _MOST_EXPANSION * (path.stat().st_size + 1)
-            paths: list[str] = []
-            file.visit_links(paths.append)  # follows hard links alone, and each once
-            for linked in paths:
-                _check(file, linked, most)
+            _check_all(file, _MOST_EXPANSION * (path.stat().st_size + 1))
             yield file
     except MmbalError:
         raise
@@ -45,17 +41,30 @@ def open_sealed(path: Path) -> Iterator[Any]:
         raise DataFormatError(f"{path}: damaged ({reason})") from error
 
 
-def _check(file: h5py.File, path: str, most: int) -> None:
-    try:
-        link = file.get(path, getlink=True)
-    except TypeError:  # a class of link that only the library that wrote it knows
-        link = None
-    if not isinstance(link, h5py.HardLink):
-        raise ValueError(f"{path} is a link to elsewhere, which is refused")  # noqa: TRY004
-    item = file[path]
-    if not isinstance(item, h5py.Dataset):
-        return
-    if item.is_virtual or item.external:
+def _check_all(file: h5py.File, most: int) -> None:
+    seen = set()
+    waiting: list[tuple[str, h5py.Group]] = [("", file)]
+    while waiting:
+        prefix, group = waiting.pop()
+        # Hard links may go in circles.
+        address = h5py.h5o.get_info(group.id).addr
+        if address in seen:
+            continue
+        seen.add(address)
+        for name in group:
+            path = f"{prefix}{name}"
+            # A class of link that only the library that wrote it knows raises a TypeError.
+            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                raise ValueError(f"{path} is a link to elsewhere, which is refused")  # noqa: TRY004
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                waiting.append((f"{path}/", item))
+            elif isinstance(item, h5py.Dataset):
+                _check_values(item, path, most)
+
+
+def _check_values(dataset: h5py.Dataset, path: str, most: int) -> None:
+    if dataset.is_virtual or dataset.external:
         raise ValueError(f"{path} lies in another file, which is refused")
-    if item.size is not None and item.size * item.dtype.itemsize > most:
+    if dataset.size is not None and dataset.size * dataset.dtype.itemsize > most:
         raise ValueError(f"{path} claims more values than the file can hold")

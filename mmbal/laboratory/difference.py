@@ -23,12 +23,10 @@ def difference(ours: Sequence[np.ndarray], theirs: Sequence[np.ndarray]) -> floa
     if not differs.any():
         return 0.0
     apart = np.abs(one[differs] - other[differs])
+    if not np.isfinite(apart).all():
+        return np.inf
     sizes = np.abs([one, other])
-    return (
-        float(np.max(apart) / np.max(sizes[np.isfinite(sizes)]))
-        if np.isfinite(apart).all()
-        else np.inf
-    )
+    return float(np.max(apart) / np.max(sizes[np.isfinite(sizes)]))
 
 
 def below(arrays: Arrays, prefix: str) -> dict[str, np.ndarray]:

@@ -3,12 +3,8 @@
 import json
 import os
 import socket
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-
-SECONDS = 300
-"""After which a process is ended; a minute is much."""
 
 
 @dataclass(frozen=True)
@@ -34,36 +30,28 @@ class Layout:
         return self.replicas if self.distribute == "mirrored" and not self.gpus[0] else None
 
     def environments(self) -> list[dict[str, str]]:
-        """Return the environment of each process.
+        """Return the environment of each process; none belongs to any other job.
 
         Several get ports that are free now: start them soon.
         """
-        if len(self.gpus) == 1:
-            return [environment(self.gpus[0])]
-        hosts = [f"localhost:{port}" for port in free_ports(len(self.gpus))]
-        tasks = [{"type": "worker", "index": index} for index in range(len(hosts))]
-        return [
-            environment(gpus)
-            | {"TF_CONFIG": json.dumps({"cluster": {"worker": hosts}, "task": task})}
-            for gpus, task in zip(self.gpus, tasks, strict=True)
+        common = dict(os.environ)
+        for name in ("TF_CONFIG", "SLURM_STEP_NUM_TASKS"):
+            common.pop(name, None)
+        # Something else may be running on a GPU, which TensorFlow would take all memory of.
+        common["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+        environments = [
+            common if gpus is None else common | {"CUDA_VISIBLE_DEVICES": ",".join(gpus) or "-1"}
+            for gpus in self.gpus
         ]
+        if len(environments) > 1:
+            cluster = {"worker": [f"localhost:{port}" for port in _free_ports(len(self.gpus))]}
+            for index, environment in enumerate(environments):
+                task = {"type": "worker", "index": index}
+                environment["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
+        return environments
 
 
-def environment(gpus: Sequence[str] | None = None) -> dict[str, str]:
-    """Return the environment of a process that belongs to no other job.
-
-    Args:
-        gpus: those that it may see; None for the same as this process.
-    """
-    mine = {k: v for k, v in os.environ.items() if k not in ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")}
-    if gpus is not None:
-        mine["CUDA_VISIBLE_DEVICES"] = ",".join(gpus) or "-1"
-    # Something else may be running on a GPU, which TensorFlow would take all memory of.
-    return mine | {"TF_FORCE_GPU_ALLOW_GROWTH": "true"}
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this host that nobody listens on."""
+def _free_ports(count: int) -> list[int]:
     with ExitStack() as stack:
         # Open together, so that they differ.
         sockets = [stack.enter_context(socket.create_server(("", 0))) for _ in range(count)]

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from mmbal.errors import MmbalError
 from mmbal.replicas.devices import open_strategy
 from mmbal.replicas.sums import Replicas
 
@@ -23,17 +24,21 @@ def main(order: dict[str, Any], out: Path) -> None:
     """Train, and write the arrays.
 
     Args:
-        order: `distribute` and `logical_devices` as `open_strategy` takes them, `train` and
-            `setting` as of `mmbal.laboratory.training.Training`, and `seconds` until the process
-            ends itself.
-        out: an .npz that gets the arrays and `replicas`, their number.
+        order: of `mmbal.laboratory.training.train_on`.
+        out: an .npz that gets the arrays.
+
+    Raises:
+        MmbalError: there are other devices than were asked for.
     """
     # Whoever started this process ends it; should that one be killed, it ends all the same.
     signal.alarm(order["seconds"])
     strategy = open_strategy(order["distribute"], order["logical_devices"])
+    replicas = strategy.num_replicas_in_sync
+    if order["replicas"] not in (0, replicas):  # one device would agree with itself
+        raise MmbalError(f"it would train on {replicas} replicas, not on {order['replicas']}")
     arrays = resolve_name(order["train"])(strategy, order["setting"])
     if Replicas(strategy).is_chief:
-        np.savez(out, replicas=strategy.num_replicas_in_sync, **arrays)
+        np.savez(out, **arrays)
 
 
 if __name__ == "__main__":

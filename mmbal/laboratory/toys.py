@@ -11,18 +11,10 @@ from mmbal.data import Examples, Modality, MultimodalDataset
 from mmbal.networks.branches import BranchNetwork
 from mmbal.networks.controls import NORMAL, Controls
 from mmbal.networks.fusion import Fusion
-from mmbal.networks.network import (
-    FusionNetwork,
-    Outputs,
-    Unimodal,
-    VariableGroups,
-    at_least_float32,
-)
+from mmbal.networks.network import Outputs, Unimodal, VariableGroups, at_least_float32
 
 NAMES = ("sight", "sound", "touch", "taste")
 WIDTH, HIDDEN, CLASSES, SEED = 5, 4, 3, 7
-JOINT = "joint"
-"""Where the modalities of `LateToy` meet."""
 
 
 def toy_data(
@@ -93,36 +85,22 @@ class GatedToy(GatedBranches):
     Args:
         modalities: name to description, of (channels,) vectors.
         classes: how many there are.
-    """
-
-    def __init__(self, modalities: Mapping[str, Modality], classes: int) -> None:
-        encoders = [_dense(HIDDEN, "tanh") for _ in modalities]
-        heads = [_dense(classes) for _ in modalities]
-        super().__init__(dict(zip(modalities, zip(encoders, heads, strict=True), strict=True)))
-
-
-class BareToy(GatedToy):
-    """A gated toy that offers no more than it is told to, and refuses the rest.
-
-    Args:
-        modalities, classes: as of `GatedToy`.
-        offers: what it offers.
+        offers: what it offers, and refuses the rest.
     """
 
     def __init__(
-        self, modalities: Mapping[str, Modality], classes: int, offers: frozenset[str]
+        self,
+        modalities: Mapping[str, Modality],
+        classes: int,
+        offers: frozenset[str] = BranchNetwork.offers,
     ) -> None:
-        super().__init__(modalities, classes)
+        encoders = [_dense(HIDDEN, "tanh") for _ in modalities]
+        heads = [_dense(classes) for _ in modalities]
+        super().__init__(dict(zip(modalities, zip(encoders, heads, strict=True), strict=True)))
         self.offers = offers
 
-    def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
-        """Return what `GatedToy` does, if logits of single modalities are offered at all."""
-        if self.offers <= {"isolation"}:
-            return FusionNetwork.fuse(self, features, keep)
-        return super().fuse(features, keep)
 
-
-class LateToy(FusionNetwork):
+class LateToy(BranchNetwork):
     """A dense branch per modality and a joint linear classifier on all their features.
 
     A classifier of each modality's own stands beside it, which only some strategies train.
@@ -135,11 +113,9 @@ class LateToy(FusionNetwork):
     offers = frozenset({"slice", "head", "mask"})
 
     def __init__(self, modalities: Mapping[str, Modality], classes: int) -> None:
-        super().__init__(tuple(modalities), name="late_toy")
-        self.encoders = [_dense(HIDDEN, "tanh") for _ in modalities]
-        self.parts = [_dense(classes, use_bias=False) for _ in modalities]
-        self.bias = self.add_weight(shape=(classes,), initializer="zeros", name="bias")
-        self.heads = [_dense(classes) for _ in modalities]
+        encoders = {m: _dense(HIDDEN, "tanh") for m in modalities}
+        super().__init__(encoders, (), {m: _dense(classes) for m in modalities}, name="late_toy")
+        self.own = [_dense(classes) for _ in modalities]
 
     def call(
         self,
@@ -148,57 +124,33 @@ class LateToy(FusionNetwork):
         training: bool = False,
     ) -> Outputs:
         """Run the branches; there is nothing between them to isolate."""
-        features = {
-            m: encoder(inputs[m]) for m, encoder in zip(self.modalities, self.encoders, strict=True)
-        }
-        features = features if controls.transform is None else controls.transform(features)
-        heads = self.logits_of(features, "head")  # built in the first pass, whoever uses them
-        del heads
-        summaries = tuple(features.values())
-        fused = [
-            self.fuse(dict(zip(self.modalities, heard, strict=True)))
-            for heard in controls.heard(JOINT, summaries)
-        ]
-        predictions = dict(zip(self.modalities, fused * len(summaries), strict=False))
-        logits = fused[0]
+        outputs = super().call(inputs, controls, training)
+        self.logits_of(outputs.features, "head")  # built in the first pass, whoever uses them
+        logits, conditional = outputs.logits, dict.fromkeys(self.modalities, outputs.logits)
         if controls.branches_differ:
-            logits = self.fuse_logits(predictions, controls.keep)
-        unimodal = self.logits_of(features, "mask")
-        squeezed, joint = {JOINT: summaries}, {"fused": logits}
-        return Outputs(logits, unimodal, features, squeezed, joint, predictions)
-
-    def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
-        """Return the sum of the parts of the modalities kept, and the bias."""
-        (parts,) = Controls(keep=keep).heard(JOINT, self._parts(features))
-        return tf.add_n(parts) + at_least_float32(tf.convert_to_tensor(self.bias))
+            conditional = {
+                m: self.fuse_logits(outputs.unimodal, keep)
+                for m, keep in zip(self.modalities, tf.unstack(controls.keep), strict=True)
+            }
+            logits = self.fuse_logits(conditional, controls.keep)
+        joint = {"fused": logits}
+        return outputs._replace(logits=logits, joint=joint, conditional=conditional, slices=None)
 
     def logits_of(self, features: Mapping[str, tf.Tensor], kind: Unimodal) -> dict[str, tf.Tensor]:
-        """Return the parts with a share of the bias, the heads' logits, or masked sums."""
-        if kind == "slice":
-            share = at_least_float32(tf.convert_to_tensor(self.bias)) / len(self.modalities)
-            parts = self._parts(features)
-            return {m: part + share for m, part in zip(self.modalities, parts, strict=True)}
-        if kind == "head":
-            return {
-                m: at_least_float32(head(features[m]))
-                for m, head in zip(self.modalities, self.heads, strict=True)
-            }
-        return super().logits_of(features, kind)
-
-    def _parts(self, features: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
-        return [
-            at_least_float32(part(features[m]))
-            for m, part in zip(self.modalities, self.parts, strict=True)
-        ]
+        """Return as "head" the logits of the classifiers beside the joint one."""
+        if kind != "head":
+            return super().logits_of(features, kind)
+        return {
+            m: at_least_float32(layer(features[m]))
+            for m, layer in zip(self.modalities, self.own, strict=True)
+        }
 
     def variable_groups(self) -> VariableGroups:
         """Branches: the encoders. Shared: the joint classifier. Heads: those beside it."""
-        branch, head = {}, {}
-        for i, modality in enumerate(self.modalities):
-            branch[modality] = self.encoders[i].trainable_variables
-            head[modality] = self.heads[i].trainable_variables
-        shared = [self.bias, *(v for part in self.parts for v in part.trainable_variables)]
-        return VariableGroups(branch, {}, shared, head, branch)
+        encoder = super().variable_groups().encoder
+        shared = [v for part in self.heads for v in part.trainable_variables]
+        own = {m: h.trainable_variables for m, h in zip(self.modalities, self.own, strict=True)}
+        return VariableGroups(encoder, {}, shared, own, encoder)
 
 
 def backbone(shape: Sequence[int]) -> keras.Model:
@@ -211,5 +163,5 @@ def backbone(shape: Sequence[int]) -> keras.Model:
 TOYS: tuple[Any, ...] = (GatedToy, LateToy)
 
 
-def _dense(units: int, activation: str | None = None, **options: Any) -> keras.layers.Dense:
-    return keras.layers.Dense(units, activation=activation, **options)
+def _dense(units: int, activation: str | None = None) -> keras.layers.Dense:
+    return keras.layers.Dense(units, activation=activation)

@@ -1,7 +1,7 @@
-"""A training in processes that are watched: none outlives its time, or the one that wants it.
+"""Trains in processes of their own, of which none outlives its time, or this one.
 
 Devices must be set before TensorFlow starts, and a TensorFlow that cannot start must not take
-this process along; so whatever trains runs in processes of its own.
+this process along.
 """
 
 import json
@@ -10,25 +10,28 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from mmbal.errors import MmbalError
-from mmbal.laboratory.layouts import SECONDS, Layout
+from mmbal.laboratory.layouts import Layout
 
 if TYPE_CHECKING:
     import numpy as np
 
 PROGRAM = (sys.executable, "-m", "mmbal.laboratory.program")
-PAUSE = 0.05
+SECONDS = 300
+"""After which a process is ended; a minute is much."""
+_PAUSE = 0.05
 """Seconds between two looks at the processes."""
 _LINES, _LETTERS = 3, 300
 
 
-class Training:
-    """A training on one layout, which has begun when this is made.
+def train_on(layout: Layout, train: str, setting: Mapping[str, Any]) -> "dict[str, np.ndarray]":
+    """Train on one layout; return the arrays that come of it.
 
     Its processes need each other: when one fails, or time is over, all are ended.
 
@@ -38,106 +41,61 @@ class Training:
             `tf.distribute` strategy and with `setting`, and returns arrays by name.
         setting: anything that JSON holds.
 
-    Attributes:
-        arrays: what came of it, and `replicas`, their number; empty before the end.
-        failure: how the first process failed, in one line; "" where none did, None before the end.
-        took: seconds from start to end.
+    Raises:
+        MmbalError: a process failed, or found another number of replicas.
     """
-
-    def __init__(self, layout: Layout, train: str, setting: Mapping[str, Any]) -> None:
-        self.layout = layout
-        self.arrays: dict[str, np.ndarray] = {}
-        self.failure: str | None = None
-        self.took = 0.0
-        self._folder = TemporaryDirectory(prefix="mmbal-laboratory-")
-        self._out = Path(self._folder.name) / "arrays.npz"
-        self._began = time.monotonic()
-        order = {
-            "distribute": layout.distribute,
-            "logical_devices": layout.logical_devices,
-            "train": train,
-            "setting": setting,
-            "seconds": SECONDS,
-        }
-        self._processes: list[subprocess.Popen[bytes]] = []
-        try:
-            for environment in layout.environments():
-                self._start([*PROGRAM, json.dumps(order), str(self._out)], environment)
-        except BaseException:
-            self.__exit__()
-            raise
-
-    def has_ended(self) -> bool:
-        """Return whether all processes are done, or one has failed and all are ended."""
-        if self.failure is None:
-            self.took = time.monotonic() - self._began
-            self.failure = self._outcome()
-            if self.failure is not None:
-                self._kill()
-        return self.failure is not None
-
-    def result(self) -> "dict[str, np.ndarray]":
-        """Wait for the end and return the arrays.
-
-        Raises:
-            MmbalError: a process failed, or trained on another number of replicas.
-        """
-        while not self.has_ended():
-            time.sleep(PAUSE)
-        if self.failure:
-            raise MmbalError(f"training on {self.layout.name}: a process {self.failure}")
-        return self.arrays
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End what still runs, wait until it has ended, and remove its files."""
-        self._kill()
-        self._folder.cleanup()
-
-    def _start(self, words: list[str], environment: Mapping[str, str]) -> None:
-        # Into a file: a pipe that nobody empties would stop the process.
-        with self._said(len(self._processes)).open("wb") as said:
-            process = subprocess.Popen(
-                words,
-                env={**environment, "TMPDIR": self._folder.name},  # TensorFlow leaves modules there
-                cwd=self._folder.name,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=said,
-            )
-        self._processes.append(process)
-
-    def _outcome(self) -> str | None:
-        codes = [process.poll() for process in self._processes]
-        for number, code in enumerate(codes):
-            if code:
-                said = self._said(number).read_text(encoding="utf-8", errors="replace")
-                return how_it_ended(code, said)
-        if None not in codes:
-            return self._read()
-        return f"did not end within {SECONDS} seconds" if self.took > SECONDS else None
-
-    def _read(self) -> str:
+    order = {
+        "distribute": layout.distribute,
+        "logical_devices": layout.logical_devices,
+        "replicas": layout.replicas,
+        "train": train,
+        "setting": setting,
+        "seconds": SECONDS,
+    }
+    with TemporaryDirectory(prefix="mmbal-laboratory-") as folder, ExitStack() as stack:
+        out = Path(folder, "arrays.npz")
+        processes = {}
+        for number, environment in enumerate(layout.environments()):
+            # Into a file: a pipe that nobody empties would stop the process.
+            errors = stack.enter_context(Path(folder, f"{number}.err").open("wb"))
+            words = [*PROGRAM, json.dumps(order), str(out)]
+            process = _start(words, environment, folder, errors)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            processes[Path(errors.name)] = process
+        if failure := _wait(processes):
+            raise MmbalError(f"training on {layout.name}: a process {failure}")
         import numpy as np  # which may be what is wrong, but did not fail there
 
-        with np.load(self._out) as file:
-            arrays = dict(file)
-        replicas, expected = int(arrays["replicas"]), self.layout.replicas
-        if expected not in (0, replicas):  # one device would agree with itself
-            return f"trained on {replicas} replicas, not on {expected}"
-        self.arrays = arrays
-        return ""
+        with np.load(out) as file:
+            return dict(file)
 
-    def _kill(self) -> None:
-        for process in self._processes:
-            process.kill()
-        for process in self._processes:
-            process.wait()
 
-    def _said(self, number: int) -> Path:
-        return Path(self._folder.name) / f"{number}.err"
+def _start(
+    words: Sequence[str], environment: Mapping[str, str], folder: str, errors: BinaryIO
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        words,
+        env={**environment, "TMPDIR": folder},  # TensorFlow leaves modules there
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+    )
+
+
+def _wait(processes: Mapping[Path, subprocess.Popen[bytes]]) -> str:
+    """Return how the first process failed, by its file of errors, or "" when all are done."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        codes = {errors: process.poll() for errors, process in processes.items()}
+        for errors, code in codes.items():
+            if code:
+                return how_it_ended(code, errors.read_text(encoding="utf-8", errors="replace"))
+        if None not in codes.values():
+            return ""
+        time.sleep(_PAUSE)
+    return f"did not end within {SECONDS} seconds"
 
 
 def how_it_ended(code: int, said: str) -> str:

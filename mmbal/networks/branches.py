@@ -88,6 +88,8 @@ class BranchNetwork(FusionNetwork):
 
     def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
         """Return the mean of the branches' logits over the modalities kept, (batch, classes)."""
+        if self.offers <= {"isolation"}:
+            return super().fuse(features, keep)
         return self.fuse_logits(self._classify(features), keep)
 
     def logits_of(self, features: Mapping[str, tf.Tensor], kind: Unimodal) -> dict[str, tf.Tensor]:

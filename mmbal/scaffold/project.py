@@ -1,23 +1,69 @@
-"""What a new plugin is called, and whether it may be."""
+"""What can be scaffolded, what it is called, and whether it may be."""
 
 import re
 from dataclasses import dataclass
-from email.errors import HeaderParseError
-from email.headerregistry import Address
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, version
 
-from mmbal.errors import MmbalError, unknown
+from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import Catalogue
-from mmbal.scaffold.kinds import KINDS, LICENSES
 
 PREFIX = "mmbal-"
 LONGEST = 30
 """Characters of a name: lines of the templates stay within 100."""
 _LEGAL = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-# No comma: where metadata lists authors, commas part them.
-_AUTHOR = re.compile(
-    r"(?P<name>[^<>@,]*?)(\s*<(?P<address>[^<>@\s]+@[^<>@\s]+)>)?|(?P<bare>[^<>@\s]+@[^<>@\s]+)"
-)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of plugin.
+
+    Args:
+        summary: of the distribution, one line.
+        command: that runs it, with NAME in place of its name.
+        dependencies: distributions of this workspace, beside mmbal.
+        tried_with: distributions that the command needs beside them.
+    """
+
+    summary: str
+    command: str
+    dependencies: tuple[str, ...] = ()
+    tried_with: tuple[str, ...] = ()
+
+
+_DIGITS = "mmbal run --plugin colored-digits"
+_DIGITS_NEED = ("mmbal-colored-mnist", "mmbal-guided", "mmbal-mmtm")
+KINDS = {
+    "dataset": Kind(
+        "Stripes in four directions, seen clearly and through noise",
+        "mmbal run --plugin NAME",
+        dependencies=("mmbal-mmtm",),
+    ),
+    "architecture": Kind(
+        "Dense branches that scale each other's features by gates",
+        f"{_DIGITS} --architecture NAME --strategy vanilla --epochs 10",
+        tried_with=_DIGITS_NEED,
+    ),
+    "strategy": Kind(
+        "Trains the branch that is least sure of the right class once more",
+        f"{_DIGITS} --strategy NAME --epochs 10",
+        tried_with=_DIGITS_NEED,
+    ),
+    "evaluation": Kind(
+        "Expected calibration error, fused and of each modality's own branch",
+        f"{_DIGITS} --set evaluations.NAME.bins=10 --epochs 10",
+        tried_with=_DIGITS_NEED,
+    ),
+    "callback": Kind(
+        "Ends training once the validation accuracy reaches a target",
+        f"{_DIGITS} --set callbacks.NAME.accuracy=0.5 --epochs 10",
+        tried_with=_DIGITS_NEED,
+    ),
+    "recipe": Kind(
+        "Guided balancing of a tenth of the coloured digits, in seconds",
+        "mmbal run --plugin NAME",
+        dependencies=_DIGITS_NEED,
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -26,15 +72,13 @@ class Project:
 
     Args:
         name: what users type.
-        kind: one of `mmbal.scaffold.KINDS`.
-        author: name, or "name <address>"; "" for the authors of the distribution.
-        license: SPDX identifier, one of `mmbal.scaffold.LICENSES`.
+        kind: one of `KINDS`.
+        author: for the metadata; "" for the authors of the distribution.
     """
 
     name: str
     kind: str
     author: str = ""
-    license: str = "Apache-2.0"
 
     @property
     def distribution(self) -> str:
@@ -47,87 +91,36 @@ class Project:
         return self.distribution.replace("-", "_")
 
     @property
-    def authors(self) -> tuple[str, str]:
-        """Name and address; the latter may be ""."""
-        name, address = parse_author(self.author)
-        return name or address or f"the authors of {self.distribution}", address
-
-    @property
     def command(self) -> str:
         """What runs it."""
         return KINDS[self.kind].command.replace("NAME", self.name)
 
+    def check(self, catalogue: Catalogue) -> None:
+        """Check that it may be installed beside what is installed here.
 
-def new_project(catalogue: Catalogue, project: Project) -> Project:
-    """Check that a plugin may be written and installed beside what is installed here.
-
-    Raises:
-        MmbalError: the name is not legal or taken, the author is not as metadata has it, or there
-            is no such kind or licence.
-    """
-    for what, received, legal in (
-        ("kind", project.kind, KINDS), ("license", project.license, LICENSES)
-    ):  # fmt: skip
-        if received not in legal:
-            raise MmbalError(unknown(what, received, legal))
-    check_name(project.name)
-    parse_author(project.author)
-    for kind in (project.kind, "recipe") if project.kind == "dataset" else (project.kind,):
-        if project.name in catalogue.names(kind):
-            raise MmbalError(f"there is a {kind} {project.name!r} already, see `mmbal plugins`")
-    for plugin in catalogue.plugins:
-        if plugin.plugin == project.name:
-            raise MmbalError(f"plugin {project.name!r} is installed, by {plugin.distribution}")
-    try:
-        there = distribution(project.distribution)
-    except PackageNotFoundError:
-        return project
-    raise MmbalError(
-        f"{project.distribution} {there.version} is installed: take another name, or remove it "
-        f"(pip uninstall {project.distribution})"
-    )
-
-
-def parse_author(author: str) -> tuple[str, str]:
-    """Return name and address of an author, either of which may be "".
-
-    Raises:
-        MmbalError: it is neither a name nor an address nor both, or metadata may not have it.
-    """
-    found = _AUTHOR.fullmatch(author.strip())
-    name = found["name"] or "" if found else ""
-    address = found["address"] or found["bare"] or "" if found else ""
-    if found and author.isprintable() and _deliverable(address):
-        return name, address
-    raise MmbalError(
-        "--author must be one line of text: a name without any of ',<>@', \"name <address>\", or "
-        f"an address; received {author!r}"
-    )
-
-
-def _deliverable(address: str) -> bool:
-    """Return whether what builds packages will take an address; "" is none."""
-    try:
-        return not address or Address(addr_spec=address).addr_spec == address
-    except (ValueError, HeaderParseError):
-        return False
-
-
-def check_name(name: str) -> None:
-    """Check that a name can be that of a distribution, a package and a component.
-
-    Raises:
-        MmbalError: it cannot; the message has the nearest legal one.
-    """
-    if _LEGAL.fullmatch(name) and len(name) <= LONGEST and not name.startswith(PREFIX):
-        return
-    near = nearest(name)
-    hint = f"; did you mean {near!r}?" if near else ""
-    raise MmbalError(
-        f"a plugin's name must be words of a-z and 0-9 joined by '-', begin with a letter, have at "
-        f"most {LONGEST} characters and not begin with {PREFIX!r}, which is put before it; "
-        f"received {name!r}{hint}"
-    )
+        Raises:
+            MmbalError: its name is taken, or not legal; the message has the nearest legal one.
+        """
+        legal = _LEGAL.fullmatch(self.name) and len(self.name) <= LONGEST
+        if not legal or self.name.startswith(PREFIX):
+            near = nearest(self.name)
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise MmbalError(
+                f"a plugin's name must be words of a-z and 0-9 joined by '-', begin with a letter, "
+                f"have at most {LONGEST} characters and not begin with {PREFIX!r}, which is put "
+                f"before it; received {self.name!r}{hint}"
+            )
+        for kind in (self.kind, "recipe") if self.kind == "dataset" else (self.kind,):
+            if self.name in catalogue.names(kind):
+                raise MmbalError(f"there is a {kind} {self.name!r} already, see `mmbal plugins`")
+        try:
+            installed = version(self.distribution)
+        except PackageNotFoundError:
+            return
+        raise MmbalError(
+            f"{self.distribution} {installed} is installed: take another name, or remove it "
+            f"(pip uninstall {self.distribution})"
+        )
 
 
 def nearest(name: str) -> str:

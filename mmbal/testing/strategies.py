@@ -9,7 +9,7 @@ import tensorflow as tf
 from mmbal.capabilities import CAPABILITIES
 from mmbal.errors import MmbalError, RequirementError, first_line, unknown
 from mmbal.laboratory.difference import difference
-from mmbal.laboratory.toys import NAMES, BareToy, GatedToy, toy_data
+from mmbal.laboratory.toys import NAMES, GatedToy, toy_data
 from mmbal.strategies.requirements import RUN_ONLY
 from mmbal.testing import toy_run
 from mmbal.testing.fixtures.strategy import StrategySubject
@@ -209,7 +209,7 @@ def _train_with_no_more(subject: StrategySubject) -> None:
     """Train where nothing but what is required is offered, by the network and beside it."""
     parts, needed, data = subject.parts(), subject.requirements, toy_data()
     if parts.network is GatedToy:
-        parts.network = partial(BareToy, offers=needed.architecture)
+        parts.network = partial(GatedToy, offers=needed.architecture)
     if any(getattr(needed, name) for name in RUN_ONLY):
         toy_run.train(parts, eager=True)
     else:

@@ -18,7 +18,7 @@ from mmbal.experiment.fitting import Fitting, Run
 from mmbal.laboratory.toys import NAMES, GatedToy, LateToy, toy_data
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
-from mmbal.progress import SilentProgress
+from mmbal.progress import Progress
 from mmbal.records.checkpoint import Checkpoint, Generations, read_checkpoint
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
@@ -103,7 +103,7 @@ def train(
     data = toy_data(modalities, "float64" if precision == "float64" else "float32")
     with TemporaryDirectory(prefix="mmbal-testing-") as name:
         files = RunFolder(Path(name))
-        run = Run(_config(precision), parts, files, SilentProgress(), replicas or Replicas())
+        run = Run(_config(precision), parts, files, Progress(), replicas or Replicas())
         store = Generations(files.checkpoints)
         fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
         model, strategy = fitting.model, fitting.model.strategy

@@ -19,9 +19,8 @@ if how == "auto":
     np.savez(out, **machine)
     raise SystemExit
 kinds = ("weights", "speeds", "isolated", "optimizer", "metrics")
-arrays = {f"{t}/{k}/0": np.array([4.0, 1.0], d)
+arrays = {f"{t}/{k}": np.array([4.0, 1.0], d)
           for t, d in order["setting"]["trainings"].items() for k in kinds}
-arrays["replicas"] = 1 if how == "none" else int(os.environ.get("REPLICAS", 2))
 for name in filter(None, os.environ.get("WRONG_" + how, "").split(",")):
     arrays[name] = arrays[name] + [0.0, 0.5]
 if '"index": 1' not in os.environ.get("TF_CONFIG", ""):
@@ -34,7 +33,7 @@ def machine(monkeypatch):
     """Let the program run in the place of the real one; return how to set what it finds."""
 
     def find(**machine):
-        found = {"gpus": [], "replicas": 1, "onednn": True} | machine
+        found = {"gpus": [], "replicas": 1} | machine
         monkeypatch.setenv("MACHINE", json.dumps(found))
 
     find()

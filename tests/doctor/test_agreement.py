@@ -1,52 +1,45 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
-from mmbal.doctor.agreement import AGAIN, KINDS, largest_differences, repeats
-from mmbal.doctor.layouts import one_device
+from mmbal.doctor.agreement import AGAIN, Agreement, compare, judge_repetition
+
+KINDS = ("weights", "speeds", "isolated", "optimizer", "metrics")
 
 
 @pytest.fixture
 def arrays():
     draw = np.random.default_rng(0)
-    return {f"{kind}/{i}": draw.normal(size=3) for kind in KINDS for i in range(2)}
+    return {kind: draw.normal(size=3) for kind in KINDS}
+
+
+def named(**trainings):
+    return {f"{t}/{kind}": array for t, held in trainings.items() for kind, array in held.items()}
 
 
 def test_differences_are_relative_to_the_largest_entry_of_a_kind():
-    reference = {f"{kind}/{i}": np.array([size]) for kind in KINDS for i, size in ((0, 2), (1, 8))}
-    other = {**reference, "speeds/0": np.array([1]), "metrics/1": np.array([6])}
-
+    reference = {kind: np.array([2.0, 8.0]) for kind in KINDS}
+    other = {**reference, "speeds": np.array([1.0, 8.0]), "metrics": np.array([2.0, 6.0])}
     expected = dict.fromkeys(KINDS, 0.0) | {"speeds": 0.125, "metrics": 0.25}
-    assert largest_differences(reference, other) == expected
 
+    narrow, wide = compare(
+        named(float32=reference, float64=reference), named(float32=other, float64=reference), "two"
+    )
 
-@pytest.mark.parametrize("where", ["reference", "found"])
-def test_a_missing_array_is_infinitely_far(arrays, where):
-    less = {name: array for name, array in arrays.items() if name != "weights/1"}
-    pair = (less, arrays) if where == "reference" else (arrays, less)
-
-    assert largest_differences(*pair) == dict.fromkeys(KINDS, 0.0) | {"weights": np.inf}
-
-
-def test_nothing_compared_is_no_agreement():
-    assert largest_differences({}, {}) == dict.fromkeys(KINDS, np.inf)
+    assert narrow == Agreement("two", "float32", expected, 1e-6)
+    assert narrow.largest == (0.25, "metrics")
+    assert not narrow.holds
+    assert wide.holds
 
 
 def test_repetition_is_to_the_last_bit(arrays):
     def status(again):
-        both = {"float32": arrays, AGAIN: again}
-        named = {
-            f"{run}/{name}": array for run, held in both.items() for name, array in held.items()
-        }
-        return repeats(SimpleNamespace(layout=one_device([]), arrays=named, failure="")).status
+        return judge_repetition(named(float32=arrays, **{AGAIN: again}), "1 CPU device").status
 
     assert status({name: array.copy() for name, array in arrays.items()}) == "ok"
-    name = "weights/0"
+    name = "weights"
     for other in (
         np.nextafter(arrays[name], np.inf),
         arrays[name].astype(np.float32),
         arrays[name][:2],
     ):
         assert status({**arrays, name: other}) == "failed"
-    assert status({**arrays, "weights/2": arrays[name]}) == "failed"

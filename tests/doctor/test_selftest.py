@@ -1,7 +1,6 @@
 """That the self-test trains what shows faults, and finds planted ones on real replicas."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -9,9 +8,8 @@ import pytest
 import tensorflow as tf
 
 from mmbal.doctor import agreement, layouts, selftest
-from mmbal.doctor.agreement import KINDS
 from mmbal.laboratory.difference import below
-from mmbal.laboratory.training import Training
+from mmbal.laboratory.training import train_on
 
 SETTING = {
     "trainings": {"float64": "float64"},
@@ -29,17 +27,17 @@ def alone():
     finally:
         keras.config.set_floatx(before[0])
         keras.config.set_dtype_policy(before[1])
-    return SimpleNamespace(layout=layouts.one_device([]), arrays=arrays, failure="")
+    return arrays
 
 
 def test_all_that_is_compared_is_there(alone):
-    kinds = {name.split("/")[0] for name in below(alone.arrays, "float64")}
+    kinds = below(alone, "float64").keys()
 
-    assert kinds == set(KINDS)
+    assert kinds == {"weights", "speeds", "isolated", "optimizer", "metrics"}
 
 
 def test_a_branch_is_isolated_at_every_third_step(alone):
-    isolated = alone.arrays["float64/isolated/"]
+    isolated = alone["float64/isolated"]
 
     assert len(isolated) == 12  # three epochs of four batches
     assert set(isolated[2::3].tolist()) <= {0, 1}
@@ -64,11 +62,10 @@ def test_a_planted_fault_is_found(alone, fault, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     monkeypatch.setattr(agreement, "TOLERANCES", {"float64": 1e-12})
     two = layouts.plan([], None, workers=False)[1]
-    with Training(two, "faulty:train", SETTING | {"fault": fault}) as training:
-        training.result()
+    arrays = train_on(two, "faulty:train", SETTING | {"fault": fault})
 
-    (found,) = agreement.compare(alone, training)
-    finding = agreement.judge(alone, [found])
+    (found,) = agreement.compare(alone, arrays, two.name)
+    finding = agreement.judge([found], "1 CPU device")
 
     assert not found.holds
     for kind in ("weights", "speeds", "optimizer", "metrics"):

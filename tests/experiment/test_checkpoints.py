@@ -12,7 +12,7 @@ from mmbal.experiment import checkpoints as module
 from mmbal.experiment import run
 from mmbal.experiment.checkpoints import Checkpoints, Position
 from mmbal.experiment.stopping import StopRequest, StopTraining
-from mmbal.progress import SilentProgress
+from mmbal.progress import Progress
 from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.training.guard import NonFiniteError
 
@@ -195,7 +195,7 @@ def test_it_goes_on_between_two_epochs():
     assert saved == [(9, 1, 4), (10, 2, 0)]
 
 
-class Told(SilentProgress):
+class Told(Progress):
     """Keeps warnings."""
 
     def __init__(self):

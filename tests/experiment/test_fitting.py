@@ -13,7 +13,7 @@ from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.errors import MmbalError
 from mmbal.experiment.fitting import Fitting, Run
 from mmbal.options import Options
-from mmbal.progress import SilentProgress
+from mmbal.progress import Progress
 from mmbal.records.checkpoint import Generations
 from mmbal.records.record_file import read_record
 from mmbal.records.run_folder import RunFolder
@@ -207,7 +207,7 @@ class Asking(Strategy):
 
 def test_a_strategy_that_asks_is_told_which_examples_a_step_shows(toys, tmp_path):
     config, strategy = toys.resolve(epochs=1).config, Asking()
-    run = Run(config, toys.catalogue, RunFolder(tmp_path), SilentProgress(), Replicas())
+    run = Run(config, toys.catalogue, RunFolder(tmp_path), Progress(), Replicas())
     fitting = Fitting(run, toys.load(), strategy, Generations(tmp_path / "resume"))
     fitting.model.run_eagerly = True
 

@@ -12,7 +12,7 @@ from mmbal.config.writing import to_toml, with_provenance
 from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment import evaluate, run
 from mmbal.experiment.lifecycle import _written
-from mmbal.progress import SilentProgress
+from mmbal.progress import Progress
 from mmbal.records.record_file import read_record
 from mmbal.records.run_folder import RunFolder
 
@@ -23,7 +23,7 @@ KEYS = {
 }  # fmt: skip
 
 
-class Told(SilentProgress):
+class Told(Progress):
     """Writes into the toys' log what it is told."""
 
     def __init__(self, log):

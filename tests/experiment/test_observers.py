@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from mmbal.errors import MmbalError
 from mmbal.experiment.observers import JournalWriter, Selection, save_weights
-from mmbal.progress import SilentProgress
+from mmbal.progress import Progress
 from mmbal.records.journal import Journal
 from mmbal.training.trace import StepTrace
 
@@ -88,7 +88,7 @@ def write(tmp_path):
         model = SimpleNamespace(trace=trace, network=SimpleNamespace(modalities=("a", "b")))
         selection = SimpleNamespace(epoch=0)
         with closing(Journal(tmp_path / "journal.jsonl")) as journal:
-            writer = JournalWriter(model, journal, SilentProgress(), selection, log_every)
+            writer = JournalWriter(model, journal, Progress(), selection, log_every)
             for epoch, isolated in enumerate(epochs):
                 writer.on_epoch_begin(epoch)
                 for batch, branch in enumerate(isolated):

@@ -21,7 +21,7 @@ from mmbal.experiment.rehearsal import Rehearsals
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.options import Options
-from mmbal.progress import SilentProgress
+from mmbal.progress import Progress
 from mmbal.records.checkpoint import Generations
 from mmbal.records.journal import read_journal
 from mmbal.registry import builtins
@@ -186,7 +186,7 @@ class TestRuns:
             model.prepare(4)
 
 
-class Told(SilentProgress):
+class Told(Progress):
     """Remembers the stages."""
 
     def __init__(self):

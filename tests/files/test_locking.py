@@ -45,15 +45,14 @@ def test_who_waits_says_so(tmp_path, capsys):
     assert capsys.readouterr().err == told
 
 
-def test_patience_ends(tmp_path, capsys):
+def test_a_file_is_made_with_its_folder_and_refused_in_words(tmp_path):
     path = tmp_path / "new" / "lock"
     with (
         exclusive(path, "nobody"),
         pytest.raises(MmbalError, match="^somebody holds it$"),
-        exclusive(path, "somebody holds it", patience=0.1),
+        exclusive(path, "somebody holds it"),
     ):
         pass
-    assert capsys.readouterr().err.startswith("waiting for another process")
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):

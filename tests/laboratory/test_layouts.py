@@ -3,7 +3,7 @@
 import json
 import socket
 
-from mmbal.laboratory.layouts import Layout, environment, free_ports
+from mmbal.laboratory.layouts import Layout
 
 
 def test_parts_of_the_cpu_where_no_gpu_is_given():
@@ -40,15 +40,16 @@ def test_processes_belong_to_no_other_job(monkeypatch):
     monkeypatch.setenv("SLURM_STEP_NUM_TASKS", "4")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2")
 
-    assert not {"TF_CONFIG", "SLURM_STEP_NUM_TASKS"} & environment().keys()
-    assert environment()["CUDA_VISIBLE_DEVICES"] == "2"
-    assert environment([])["CUDA_VISIBLE_DEVICES"] == "-1"
-    assert environment(["4", "5"])["CUDA_VISIBLE_DEVICES"] == "4,5"
+    (environment,) = Layout("this machine", "auto", 0, (None,)).environments()
+
+    assert not {"TF_CONFIG", "SLURM_STEP_NUM_TASKS"} & environment.keys()
+    assert environment["CUDA_VISIBLE_DEVICES"] == "2"
 
 
-def test_free_ports_differ_and_are_free():
-    ports = free_ports(4)
+def test_ports_of_workers_differ_and_are_free():
+    workers = Layout("workers", "multiworker", 4, ((),) * 4).environments()
 
-    assert len(set(ports)) == 4
-    for port in ports:
-        socket.create_server(("", port)).close()
+    hosts = json.loads(workers[0]["TF_CONFIG"])["cluster"]["worker"]
+    assert len(set(hosts)) == 4
+    for host in hosts:
+        socket.create_server(("", int(host.removeprefix("localhost:")))).close()

@@ -1,7 +1,8 @@
 """What is watched: how trainings end, and that none is left running."""
 
-import os
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from mmbal.errors import MmbalError
 from mmbal.laboratory import training
 from mmbal.laboratory.layouts import Layout
-from mmbal.laboratory.training import Training, how_it_ended
+from mmbal.laboratory.training import how_it_ended, train_on
 
 LASTING = "import time; time.sleep(600)"
 ONE = Layout("one device", "none", 1)
@@ -18,7 +19,7 @@ WRITE = """
 import json, sys
 import numpy as np
 order = json.loads(sys.argv[1])
-np.savez(sys.argv[2], replicas=order["setting"]["replicas"], sums=[1.0, 2.0])
+np.savez(sys.argv[2], sums=[1.0, order["setting"]["sum"]])
 """
 ONE_OF_TWO = """
 import os, time
@@ -42,84 +43,77 @@ ValueError: no such device
 
 
 @pytest.fixture
-def train(monkeypatch):
-    """Return a function that begins something in the place of a training."""
+def begun(monkeypatch, tmp_path):
+    """Return the processes that were begun; their files lie below `tmp_path`."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    processes = []
+
+    class Noted(subprocess.Popen):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            processes.append(self)
+
+    monkeypatch.setattr(training.subprocess, "Popen", Noted)
+    yield processes
+    assert all(process.returncode is not None for process in processes)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def train(monkeypatch, begun):
+    """Return a function that runs a script in the place of a training."""
 
     def train(script, layout=ONE, **setting):
         monkeypatch.setattr(training, "PROGRAM", (sys.executable, "-c", script))
-        return Training(layout, "nothing:at_all", setting)
+        return train_on(layout, "nothing:at_all", setting)
 
     return train
 
 
-def is_running(begun):
-    return any(process.poll() is None for process in begun._processes)
+def test_arrays_come_back(train):
+    arrays = train(WRITE, sum=2)
 
-
-def test_arrays_come_back_and_no_file_stays(train):
-    with train(WRITE, replicas=1) as begun:
-        arrays = begun.result()
-
-    assert arrays.keys() == {"sums", "replicas"}
+    assert arrays.keys() == {"sums"}
     np.testing.assert_array_equal(arrays["sums"], [1, 2])
-    assert begun.failure == ""
-    assert begun.took > 0
-    assert not os.path.exists(begun._folder.name)
 
 
-def test_another_number_of_replicas_is_no_training(train):
-    with (
-        train(WRITE, replicas=2) as begun,
-        pytest.raises(MmbalError, match="on one device: a process trained on 2 replicas, not on 1"),
-    ):
-        begun.result()
+def test_when_one_fails_the_others_are_ended(train, begun):
+    with pytest.raises(MmbalError, match="on two workers: a process ended with 1: no peer"):
+        train(ONE_OF_TWO, TWO)
+    assert len(begun) == 2
 
 
-def test_any_number_of_replicas_will_do_where_none_is_named(train):
-    with train(WRITE, Layout("this machine", "auto", 0, (None,)), replicas=3) as begun:
-        assert begun.result()["replicas"] == 3
-
-
-def test_when_one_fails_the_others_are_ended(train):
-    with train(ONE_OF_TWO, TWO) as begun:
-        with pytest.raises(MmbalError, match="on two workers: a process ended with 1: no peer"):
-            begun.result()
-        assert not is_running(begun)
-
-
-def test_workers_that_do_not_end_are_ended(train, monkeypatch):
+def test_workers_that_do_not_end_are_ended(train, begun, monkeypatch):
     monkeypatch.setattr(training, "SECONDS", 0.2)
-    with train(LASTING, TWO) as begun:
-        with pytest.raises(MmbalError, match=r"a process did not end within 0\.2 seconds"):
-            begun.result()
-        assert not is_running(begun)
+    with pytest.raises(MmbalError, match=r"a process did not end within 0\.2 seconds"):
+        train(LASTING, TWO)
+    assert len(begun) == 2
 
 
-def test_an_interruption_leaves_nothing_running(train):
-    begun = train(LASTING, TWO)
-
-    with pytest.raises(KeyboardInterrupt), begun:
+def test_an_interruption_leaves_nothing_running(train, begun, monkeypatch):
+    def interrupt(seconds):
         raise KeyboardInterrupt
 
-    assert len(begun._processes) == 2
-    assert not is_running(begun)
+    monkeypatch.setattr(training.time, "sleep", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(LASTING, TWO)
+
+    assert len(begun) == 2
 
 
-def test_a_process_that_cannot_begin_leaves_no_other(monkeypatch, tmp_path):
-    begun = []
+def test_a_process_that_cannot_begin_leaves_no_other(train, begun, monkeypatch):
+    Begun = training.subprocess.Popen  # noqa: N806
 
-    class Second(training.subprocess.Popen):
-        def __init__(self, *arguments, **options):
-            if begun:
-                raise OSError("no more processes")
-            super().__init__(*arguments, **options)
-            begun.append(self)
+    def begin(*arguments, **options):
+        if begun:
+            raise OSError("no more processes")
+        return Begun(*arguments, **options)
 
-    monkeypatch.setattr(training, "PROGRAM", (sys.executable, "-c", LASTING))
-    monkeypatch.setattr(training.subprocess, "Popen", Second)
+    monkeypatch.setattr(training.subprocess, "Popen", begin)
     with pytest.raises(OSError, match="no more processes"):
-        Training(TWO, "nothing:at_all", {})
-    assert begun[0].poll() is not None
+        train(LASTING, TWO)
+    assert len(begun) == 1
 
 
 @pytest.mark.parametrize(

@@ -91,7 +91,7 @@ def test_what_is_built_can_be_published(clean):
     page = (ROOT / "docs" / "writing-plugins.md").read_text(encoding="utf-8")
     publish = page.partition("## Publish it")[2]
     (commands,) = re.findall(r"^```shell\n(.*?)^```", publish, re.MULTILINE | re.DOTALL)
-    clean("mmbal plugins new my-strategy --kind strategy --author 'Ada <ada@example.org>'")
+    clean("mmbal plugins new my-strategy --kind strategy --author 'Ada Lovelace'")
 
     told = [clean(command) for command in commands.splitlines()]
 

@@ -4,7 +4,6 @@ import ast
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import tomlkit
 import yaml
 
 from mmbal.registry.component import KINDS as COMPONENTS
-from mmbal.scaffold import KINDS, LICENSES, Project, write_project
+from mmbal.scaffold import KINDS, Project, write_project
 from mmbal.scaffold.rendering import render
 
 ROOT = Path(__file__).parents[2]
@@ -50,25 +49,21 @@ def test_a_plugin_is_complete(kind):
             for node in ast.walk(ast.parse(text)):
                 if isinstance(node, ast.FunctionDef):
                     assert node.end_lineno - node.body[0].lineno < 40, f"{path}: {node.name}"
-    for module in KINDS[kind].files:
-        assert f"src/mmbal_mine/{module}" in files
     assert KINDS[kind].command.replace("NAME", "mine") in files["README.md"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_metadata(kind):
-    author = 'Ada "Countess" Lovelace <ada@example.org>'
-    table = tomlkit.parse(render(Project("mine", kind, author, "MIT"))["pyproject.toml"])
+    author = 'Ada "Countess" Lovelace'
+    table = tomlkit.parse(render(Project("mine", kind, author))["pyproject.toml"])
     ours = tomlkit.parse((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
     project = table["project"]
     assert project["name"] == "mmbal-mine"
-    assert project["license"] == "MIT"
+    assert project["license"] == "Apache-2.0"
     assert project["requires-python"] == ours["requires-python"]
     assert project["entry-points"]["mmbal"] == {"mine": "mmbal_mine.plugin"}
-    [person] = project["authors"]
-    assert person["email"] == "ada@example.org"
-    assert person["name"] == 'Ada "Countess" Lovelace'
+    assert project["authors"] == [{"name": author}]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -105,14 +100,10 @@ def test_workflow_runs_the_tests_on_every_python():
     assert [step["run"] for step in tests["steps"] if "run" in step][-1] == "pytest"
 
 
-@pytest.mark.parametrize("license_name", LICENSES)
-def test_licences(license_name):
-    text = render(Project("mine", "recipe", "Ada", license_name))["LICENSE"]
+def test_licence():
+    text = render(Project("mine", "recipe"))["LICENSE"]
 
-    if license_name == "Apache-2.0":
-        assert text == (ROOT / "LICENSE").read_text(encoding="utf-8")
-    else:
-        assert f"Copyright (c) {datetime.now(UTC).year} Ada" in text
+    assert text == (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
 @pytest.mark.skipif(

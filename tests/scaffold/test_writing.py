@@ -57,4 +57,4 @@ def test_nothing_is_left_of_a_write_that_fails(tmp_path, monkeypatch):
         write_project(PROJECT, tmp_path / "some/where/mmbal-mine")
 
     assert len(written) == 4
-    assert list(tmp_path.iterdir()) == []
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]

@@ -74,7 +74,7 @@ def test_every_rule_is_proven(kind):
         ("dataset", "sound", ["augmentation"]),
         ("dataset", "mirrored", []),
         ("architecture", "gated", []),
-        ("architecture", "late", ["isolation"]),
+        ("architecture", "late", ["isolation", "blocked"]),
         ("architecture", "choosy", []),
         ("strategy", "refusing", ["identity", "three-modalities"]),
     ],

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal import Component, Recipe
-from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset, SilentProgress
+from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset, Progress
 from mmbal.errors import ConfigError, RequirementError, counted
 from mmbal.records import read_journal
 from mmbal.strategies import Context, Surroundings
@@ -156,7 +156,7 @@ def test_rehearsals_last_as_long_as_what_they_decide_on(late, context, options, 
     assert strategy.weights.numpy().tolist() == near(list(weights.values()))
 
 
-class Telling(SilentProgress):
+class Telling(Progress):
     """Remembers the stages."""
 
     def __init__(self):
