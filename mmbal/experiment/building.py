@@ -1,5 +1,6 @@
 """Configuration + dataset -> the model to train."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -9,17 +10,48 @@ from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import MmbalError
 from mmbal.networks.network import FusionNetwork
 from mmbal.networks.shapes import before_saved_weights, build_from
+from mmbal.progress import Progress
+from mmbal.records.journal import Journal
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
-from mmbal.replicas.sums import replica_count, synchronise_batch_norm
+from mmbal.replicas.sums import Replicas, replica_count, synchronise_batch_norm
 from mmbal.strategies.strategy import Strategy
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.training.model import BalancedModel
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is before its data are read.
+
+    Args:
+        config: what to compute.
+        catalogue: builds the components.
+        folder: its files.
+        progress: told what happens; silent but on the chief.
+        replicas: train together.
+        journal: of the chief; None on other hosts.
+    """
+
+    config: RunConfig
+    catalogue: Catalogue
+    folder: RunFolder
+    progress: Progress
+    replicas: Replicas
+    journal: Journal | None = None
 
 
 def open_dataset(catalogue: Catalogue, choice: Choice) -> DatasetSource:
     """Build a dataset by name and options; its files are not read yet."""
     source: DatasetSource = catalogue.build("dataset", choice.name, choice.options)
     return source
+
+
+def build_strategy(config: RunConfig, catalogue: Catalogue) -> Strategy:
+    """Build the strategy of a run."""
+    choice = config.strategy
+    strategy: Strategy = catalogue.build("strategy", choice.name, choice.options)
+    return strategy
 
 
 def build_network(
@@ -48,73 +80,46 @@ def build_network(
     return network
 
 
-def build_strategy(config: RunConfig, catalogue: Catalogue) -> Strategy:
-    """Build the strategy of a run."""
-    choice = config.strategy
-    strategy: Strategy = catalogue.build("strategy", choice.name, choice.options)
-    return strategy
-
-
 def build_model(
     config: RunConfig,
     catalogue: Catalogue,
     data: MultimodalDataset,
     strategy: Strategy,
     surroundings: Surroundings,
-    *,
-    saved: bool = False,
+    network: FusionNetwork | None = None,
 ) -> BalancedModel:
     """Build and compile the model of a run.
 
     Args:
         config: of the run.
-        catalogue: builds the architecture.
-        data: tell modalities and classes.
+        catalogue: builds the components.
+        data: tell modalities, classes and the steps of an epoch.
         strategy: to train with.
         surroundings: what the run offers to the strategy.
-        saved: whether the weights of a run are loaded next.
+        network: to train; None builds the run's.
 
     Raises:
-        MmbalError: the optimizer refuses its settings, or a plugin its options.
+        MmbalError: the optimizer refuses its settings, the devices do, or a plugin its options.
     """
-    network = build_network(config, catalogue, data, saved=saved)
     model = BalancedModel(
-        network,
+        network or build_network(config, catalogue, data),
         strategy,
         config.seed,
         trace_capacity=config.log_every + config.steps_per_execution,
         on_nonfinite=config.on_nonfinite,
         surroundings=surroundings,
     )
-    compile_model(model, config, catalogue, len(data.train))
-    return model
-
-
-def compile_model(
-    model: BalancedModel, config: RunConfig, catalogue: Catalogue, examples: int
-) -> None:
-    """Compile with a new optimizer, as the run of so many training examples is configured.
-
-    Raises:
-        MmbalError: the optimizer refuses its settings, or the devices do.
-    """
-    execution: dict[str, Any] = {"steps_per_execution": config.steps_per_execution}
-    optimizer = _optimizer(config, catalogue, examples)
-    try:
-        model.compile(optimizer, jit_compile=config.jit_compile, **execution)
-    except ValueError as error:
-        raise MmbalError(str(error)) from error
-
-
-def _optimizer(
-    config: RunConfig, catalogue: Catalogue, examples: int
-) -> keras.optimizers.Optimizer:
     choice, schedule = config.optimizer, config.schedule
     optimizer = catalogue.build("optimizer", choice.name, choice.options)
     if schedule != CONSTANT:
-        steps = -(-examples // config.batch_size)
+        steps = -(-len(data.train) // config.batch_size)
         rate = float(optimizer.learning_rate)
         optimizer.learning_rate = catalogue.build(
             "schedule", schedule.name, schedule.options, rate, config.epochs, steps
         )
-    return optimizer
+    execution: dict[str, Any] = {"steps_per_execution": config.steps_per_execution}
+    try:
+        model.compile(optimizer, jit_compile=config.jit_compile, **execution)
+    except ValueError as error:
+        raise MmbalError(str(error)) from error
+    return model

@@ -1,7 +1,6 @@
-"""Trained weights -> scores of every split, and the one JSON object of a run."""
+"""Trained weights -> scores of every split, in the record and in the one JSON object of a run."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,9 +36,7 @@ class Scorer:
         data: MultimodalDataset,
         network: FusionNetwork,
     ) -> None:
-        self._data = data
-        self._batch_size = config.batch_size
-        self._seed = config.seed
+        self._data, self._batch_size, self._seed = data, config.batch_size, config.seed
         self._probe = Probe(network)
         self._evaluations: list[Evaluation] = [
             catalogue.build("evaluation", choice.name, choice.options)
@@ -68,7 +65,12 @@ class Scorer:
             for split in splits:
                 context = context.another(self._batches(split), split)
                 scores[split] = dict(self._apply(context))
-            return scores, dict(_named(context)) if context.has_means else {}
+            measured = context.squeeze_means if context.has_means else {}
+        return scores, {
+            f"squeeze_mean/{module}/{modality}": mean
+            for module, means in measured.items()
+            for modality, mean in zip(context.modalities, means, strict=True)
+        }
 
     def _batches(self, split: str) -> tf.data.Dataset:
         return plain_batches(getattr(self._data, split), self._batch_size)
@@ -79,55 +81,40 @@ class Scorer:
                 yield str(ScoreName.parse(name, context.modalities)), value
 
 
-def result(
-    config: RunConfig, folder: Path, measured: Mapping[str, Any], modalities: tuple[str, ...]
-) -> dict[str, Any]:
-    """Assemble what `mmbal run --json` prints.
-
-    Args:
-        config: of the run.
-        folder: of the run.
-        measured: "selected" and "last", each split to scores, and further entries that are
-            passed on.
-        modalities: in the order of the branches.
-    """
-    selected, last = measured["selected"], measured["last"]
-    rest = {name: value for name, value in measured.items() if name not in ("selected", "last")}
+def headline(config: RunConfig) -> dict[str, Any]:
+    """Return what a run is of in short, as its journal and its result tell it."""
     return {
-        "run": str(folder),
         "recipe": config.recipe,
         "dataset": config.dataset.name,
         "architecture": config.architecture.name,
         "strategy": config.strategy.name,
         "seed": config.seed,
         "epochs": config.epochs,
-        **_of_weights(selected, modalities),
-        **rest,
-        "last": _of_weights(last, modalities),
     }
 
 
-def _of_weights(scores: Mapping[str, Scores], modalities: tuple[str, ...]) -> dict[str, Any]:
-    """Return accuracies and loss by split, utilization on the test split."""
-    nested: dict[str, Any] = {}
-    for split, values in scores.items():
-        nested[split] = {
+def summary(scores: Mapping[str, Scores], modalities: tuple[str, ...]) -> dict[str, Any]:
+    """Return accuracies and loss by split, utilization on the test split.
+
+    Args:
+        scores: by split and name.
+        modalities: in the order of the branches.
+    """
+
+    def by_modality(values: Scores, name: str) -> Scores:
+        return {m: values[f"{name}/{m}"] for m in modalities if f"{name}/{m}" in values}
+
+    test = scores.get("test", {})
+    splits = {
+        split: {
             "accuracy": values.get("accuracy"),
-            "accuracy_by_modality": _by_modality(values, "accuracy", modalities),
+            "accuracy_by_modality": by_modality(values, "accuracy"),
             "loss": values.get("loss"),
         }
-    test = scores.get("test", {})
-    nested["utilization"] = _by_modality(test, "utilization", modalities)
-    nested["d_util"] = test.get("d_util")
-    return nested
-
-
-def _by_modality(scores: Scores, name: str, modalities: tuple[str, ...]) -> Scores:
-    found = {m: scores.get(f"{name}/{m}") for m in modalities}
-    return {m: value for m, value in found.items() if value is not None}
-
-
-def _named(context: EvaluationContext) -> Iterator[tuple[str, np.ndarray]]:
-    for module, means in context.squeeze_means.items():
-        for modality, mean in zip(context.modalities, means, strict=True):
-            yield f"squeeze_mean/{module}/{modality}", mean
+        for split, values in scores.items()
+    }
+    return {
+        **splits,
+        "utilization": by_modality(test, "utilization"),
+        "d_util": test.get("d_util"),
+    }

@@ -13,8 +13,8 @@ import tensorflow as tf
 from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.experiment.batches import TrainingBatches
-from mmbal.experiment.building import build_network
-from mmbal.experiment.fitting import Fitting, Run
+from mmbal.experiment.building import Run, build_network
+from mmbal.experiment.fitting import Fitting
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options
 from mmbal.progress import SilentProgress

@@ -11,7 +11,8 @@ from tensorflow.python.framework import config as framework
 from mmbal import Component
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.errors import MmbalError
-from mmbal.experiment.fitting import Fitting, Run
+from mmbal.experiment.building import Run
+from mmbal.experiment.fitting import Fitting
 from mmbal.options import Options
 from mmbal.progress import SilentProgress
 from mmbal.records.checkpoint_store import Generations
@@ -169,15 +170,6 @@ class TestExecution:
         (warning,) = toys.journal(tmp_path / "run", "warning")
         assert "Proceeding with `jit_compile=False`" in warning["text"]
         assert toys.journal(tmp_path / "run", "start")[0]["jit_compile"] is False
-
-
-def test_fewer_examples_a_step_than_replicas_is_one_line(toys, tmp_path, monkeypatch):
-    def refuse(*_, **__):
-        raise ValueError("batch_size must be at least the number of replicas, 8; received 5")
-
-    monkeypatch.setattr("mmbal.experiment.fitting.TrainingBatches", refuse)
-    with pytest.raises(MmbalError, match="at least the number of replicas, 8; received 5"):
-        toys.run(tmp_path / "run")
 
 
 def test_a_failure_of_tensorflow_on_one_host_stays_what_it_is(toys, tmp_path, monkeypatch):

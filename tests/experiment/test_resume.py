@@ -214,8 +214,8 @@ def final(folder):
     """Return arrays and facts of the state when all was trained."""
     checkpoint = Generations(folder / "resume").newest(pytest.fail)
     facts = dict(checkpoint.facts)
-    assert facts.pop("seconds") > 0
-    facts["state"]["hosts"]["journal"].pop("_seconds")
+    assert facts["position"].pop("seconds") > 0
+    facts["state"]["callbacks"]["journal"].pop("_started")
     return checkpoint.step, checkpoint.arrays, facts
 
 
@@ -277,7 +277,7 @@ def test_each_branch_was_isolated_at_random(unbroken):
 def test_it_stopped_early(unbroken):
     step, _, facts = final(unbroken("callbacks"))
     assert step == 3 * STEPS
-    assert facts["state"]["hosts"]["callback/patient"]["wait"] == 2
+    assert facts["state"]["callbacks"]["callback/patient"]["wait"] == 2
 
 
 def test_variables_of_a_strategy_are_in_checkpoints_and_not_in_weight_files(unbroken):
