@@ -83,9 +83,7 @@ class TrainingBatches:
         batches = tf.data.Dataset.from_tensors(0).flat_map(rest)
         if replicas.workers == 1:  # one stream starts faster than one of parts
             batches = _mapped(batches, self._read).batch(batch_size)
-        else:
-            batches = _unfused(batches)
-        self.dataset = _read_ahead(batches)
+        self.dataset = _read_ahead(batches, replicas)
 
     def start(self, epoch: int, step: int = 0) -> None:
         """Make the next iteration over `dataset` yield `epoch` from its `step` on.
@@ -142,14 +140,14 @@ def plain_batches(
     examples: Examples, batch_size: int, replicas: Replicas | None = None
 ) -> tf.data.Dataset:
     """Batch examples in their order; hosts share every batch as they do in training."""
-    if replicas is None or replicas.workers == 1:
+    replicas = replicas or Replicas(ONE_DEVICE)
+    if replicas.workers == 1:
         batches = examples.dataset().batch(batch_size)
     else:
         with tf.device("CPU"):
             rows = _all(examples)
             batches = _share_out(rows, lambda row: examples.read(row["id"]), batch_size, replicas)
-        batches = _unfused(batches)
-    return _read_ahead(batches)
+    return _read_ahead(batches, replicas)
 
 
 def _with_notes(x: Any, notes: dict[str, tf.Tensor]) -> Any:
@@ -218,7 +216,7 @@ def _share_out(
     return examples(tf.reshape(grid, [-1]), False).batch(last - first).concatenate(smaller)
 
 
-def _read_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+def _read_ahead(batches: tf.data.Dataset, replicas: Replicas) -> tf.data.Dataset:
     """Read on threads of their own, two per processor.
 
     TensorFlow's common ones are as many as processors, and a thread that waits for Python code
@@ -226,15 +224,9 @@ def _read_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
     """
     options = tf.data.Options()
     options.threading.private_threadpool_size = 2 * processors()
+    if replicas.workers > 1:
+        # TensorFlow fails to run mapping and batching as one operation where there are two such
+        # pairs and `read` captures a resource, such as a lookup table: control edges hold the
+        # nodes that it wants to delete.
+        options.experimental_optimization.map_and_batch_fusion = False
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
-
-
-def _unfused(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Keep TensorFlow from running mapping and batching as one operation.
-
-    It fails to when there are two such pairs and `read` captures a resource, such as a lookup
-    table: control edges hold the nodes that it wants to delete.
-    """
-    options = tf.data.Options()
-    options.experimental_optimization.map_and_batch_fusion = False
-    return batches.with_options(options)

@@ -59,11 +59,7 @@ def build_network(
 ) -> FusionNetwork:
     """Set the precision, seed everything, build the architecture and its variables.
 
-    Args:
-        config: of the run.
-        catalogue: builds the architecture.
-        data: tell modalities and classes.
-        saved: whether the weights of a run are loaded next, whatever the network starts from.
+    Where saved weights are loaded next, it is not built from any that its options name.
     """
     policy = config.precision
     keras.config.set_floatx("float64" if policy == "float64" else "float32")

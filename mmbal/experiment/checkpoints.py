@@ -12,7 +12,6 @@ from mmbal.experiment.state import TrainingState
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.records.checkpoint import Checkpoint
 from mmbal.records.checkpoint_store import Generations
-from mmbal.training.epochs import FaultWatch
 
 
 class Position(keras.callbacks.Callback):
@@ -66,16 +65,8 @@ class Position(keras.callbacks.Callback):
 class Checkpoints(keras.callbacks.Callback):
     """Saves the state of a training, and heeds requests to stop.
 
-    To be the last of the callbacks, so that the others have taken the step in.
-
-    Args:
-        run: says how often; the chief saves, other hosts hold the same state.
-        store: of checkpoints.
-        state: what to save.
-        position: of the training.
-        stop: is looked at after every step.
-        faults: is asked first, so that no faulty state is saved.
-        facts: what every checkpoint tells beside it.
+    To be the last of the callbacks, so that the others have taken the step in. The chief saves;
+    other hosts hold the same state. The guard is asked before, so that no faulty state is saved.
     """
 
     def __init__(
@@ -85,7 +76,6 @@ class Checkpoints(keras.callbacks.Callback):
         state: TrainingState,
         position: Position,
         stop: StopRequest,
-        faults: FaultWatch,
         facts: Mapping[str, Any],
     ) -> None:
         super().__init__()
@@ -94,7 +84,6 @@ class Checkpoints(keras.callbacks.Callback):
         self._state = state
         self._position = position
         self._stop = stop
-        self._faults = faults
         self._facts = facts
         self._resumed: Checkpoint | None = None
         self._saved_time = time.monotonic()
@@ -133,7 +122,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Write a checkpoint of the present position, once."""
-        self._faults.look()
+        self.model.faults.look()
         steps = self._position.steps
         if self.saved == steps:
             return
@@ -144,21 +133,14 @@ class Checkpoints(keras.callbacks.Callback):
         self.saved, self._saved_time = steps, time.monotonic()
 
     def _heed(self) -> None:
-        stops = self._asked_to_stop()
-        if stops or self._is_due():
+        config, position = self._config, self._position
+        # All hosts must leave after the same step, and asking them takes a moment.
+        all_ask = position.step == 0 or position.steps % config.log_every == 0
+        stops = (self._replicas.workers == 1 or all_ask) and self._stop.asked(self._replicas)
+        every, minutes = config.checkpoint_steps, config.checkpoint_minutes
+        by_steps = every is not None and position.steps - (self.saved or 0) >= every
+        by_time = minutes > 0 and time.monotonic() - self._saved_time >= minutes * 60
+        if stops or by_steps or by_time:
             self.save()
         if stops:
             raise StopTraining
-
-    def _asked_to_stop(self) -> bool:
-        # All hosts must leave after the same step, and asking them takes a moment.
-        among_others = self._replicas.workers > 1 and self._position.step != 0
-        if among_others and self._position.steps % self._config.log_every != 0:
-            return False
-        return self._stop.asked(self._replicas)
-
-    def _is_due(self) -> bool:
-        every, minutes = self._config.checkpoint_steps, self._config.checkpoint_minutes
-        by_steps = every is not None and self._position.steps - (self.saved or 0) >= every
-        waited = time.monotonic() - self._saved_time
-        return by_steps or (minutes > 0 and waited >= minutes * 60)

@@ -10,7 +10,7 @@ from mmbal.errors import MmbalError
 from mmbal.experiment.batches import TrainingBatches, plain_batches
 from mmbal.experiment.building import Run, build_model, build_network
 from mmbal.experiment.checkpoints import Checkpoints, Position
-from mmbal.experiment.digests import digest_of_arrays, digest_of_weights
+from mmbal.experiment.identity import digest_of_arrays, digest_of_weights
 from mmbal.experiment.observers import JournalWriter, Selection, save_weights
 from mmbal.experiment.rehearsal import Rehearsals
 from mmbal.experiment.sampler import Sampler
@@ -21,20 +21,11 @@ from mmbal.records.checkpoint_store import Generations
 from mmbal.strategies.requirements import suited
 from mmbal.strategies.strategy import Requirements, Strategy
 from mmbal.strategies.surroundings import Surroundings
-from mmbal.training.epochs import FaultWatch
 from mmbal.training.guard import NonFiniteError
 
 
 class Fitting:
     """The training of a run, on this host's part of the devices. Nothing runs before `fit`.
-
-    Args:
-        run: to train for.
-        data: to train on.
-        strategy: to train with.
-        store: of checkpoints; written by the chief only.
-        checkpoint: to go on from; None begins.
-        identity: what must not change when the run is resumed.
 
     Attributes:
         origins: digests of what training began with, by name; only where there is a journal.
@@ -61,9 +52,8 @@ class Fitting:
         )
         self.position = Position(self.batches)
         before = {} if checkpoint is None else checkpoint.facts
-        surroundings = self._surroundings(
-            needed, sampler, before.get("state", {}).get("begun_epoch")
-        )
+        begun_epoch = before.get("state", {}).get("begun_epoch")
+        surroundings = self._surroundings(needed, sampler, begun_epoch)
         with run.replicas.scope():
             network = build_network(config, run.catalogue, data, saved=checkpoint is not None)
             self.model = build_model(config, run.catalogue, data, strategy, surroundings, network)
@@ -71,15 +61,11 @@ class Fitting:
         self.origins = before.get("origins") or self._origins()
         self.writer: JournalWriter | None = None
         observers = self._observers()
-        self.checkpoints = Checkpoints(
-            run,
-            store,
-            TrainingState(self.model, sampler, observers),
-            self.position,
-            self.stop,
-            FaultWatch(lambda: self.model.learner.guard, self.model.trace.capacity),
-            {"identity": identity or {}, "replicas": run.replicas.count, "origins": self.origins},
-        )
+        state = TrainingState(self.model, sampler, observers)
+        facts = {
+            "identity": identity or {}, "replicas": run.replicas.count, "origins": self.origins
+        }  # fmt: skip
+        self.checkpoints = Checkpoints(run, store, state, self.position, self.stop, facts)
         self._callbacks = [self.position, *observers.values(), self.checkpoints]
         if checkpoint is not None:
             self.checkpoints.resume(checkpoint)

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from mmbal.config.provenance import provenance
 from mmbal.config.resolution import Resolved
+from mmbal.config.settings import RunConfig
 from mmbal.config.toml import read_file
 from mmbal.config.writing import to_toml, with_provenance
 from mmbal.errors import ConfigError, MmbalError
@@ -59,11 +60,8 @@ def run(
         files.open()  # the disk may have been too full for the record
         Generations(files.checkpoints).clear()
         return finished
-    if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
     progress = progress or SilentProgress()
-    devices = (config.distribute, config.logical_devices, config.worker_wait)
-    replicas = Replicas(open_strategy(*devices, progress.stage))
+    replicas = _start_devices(config, progress)
     progress = progress if replicas.is_chief else SilentProgress()
     warned, journal = WarningLog(progress), None
     with ExitStack() as stack:
@@ -78,6 +76,13 @@ def run(
         if journal is not None:
             warned.write_to(journal)
         return complete(fitting)
+
+
+def _start_devices(config: RunConfig, progress: Progress) -> Replicas:
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    devices = (config.distribute, config.logical_devices, config.worker_wait)
+    return Replicas(open_strategy(*devices, progress.stage))
 
 
 def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:

@@ -14,7 +14,6 @@ from mmbal.experiment.checkpoints import Position
 from mmbal.progress import Progress
 from mmbal.records.journal import Journal
 from mmbal.training.model import BalancedModel
-from mmbal.training.trace import Steps
 
 OVERHEAD = 4096
 """Bytes that HDF5 takes per variable and layer beside the values, and as much again."""
@@ -23,10 +22,7 @@ OVERHEAD = 4096
 class Selection(keras.callbacks.Callback):
     """Saves the weights of the best epoch so far; of equal epochs the latest.
 
-    Args:
-        network: whose weights are saved.
-        rule: "accuracy" (validation, highest), "loss" (validation, lowest) or "last".
-        path: of the file of weights.
+    By the highest validation accuracy, by the lowest validation loss, or simply the last.
 
     Attributes:
         epoch: the best one; None while there is none.
@@ -56,13 +52,7 @@ class Selection(keras.callbacks.Callback):
 class JournalWriter(keras.callbacks.Callback):
     """Writes every step and epoch into the journal and tells the progress display.
 
-    Args:
-        model: whose trace is read, once per `log_every` steps.
-        journal: to write to.
-        progress: to tell.
-        position: of the training, counted before this callback is called.
-        selection: runs before this callback, too.
-        log_every: steps per line.
+    To be called after the position and the selection.
 
     Attributes:
         epoch: the last that has begun; -1 before the first.
@@ -138,10 +128,8 @@ class JournalWriter(keras.callbacks.Callback):
         steps = self._trace.read()
         if before is not None:
             steps = steps.before(before)
-        if len(steps.loss):
-            self._write(steps)
-
-    def _write(self, steps: Steps) -> None:
+        if not len(steps.loss):
+            return
         self.journal.write(
             {
                 "event": "steps",

@@ -25,15 +25,9 @@ from mmbal.training.model import BalancedModel
 class Rehearsals:
     """Trains the network of a run under another strategy and puts everything back.
 
-    The examples come in the order that the run's seed gives their first epochs; every host of
-    a distributed run takes part. To be made outside of the scope of a `tf.distribute` strategy.
-
-    Args:
-        model: of the run.
-        run: around it.
-        data: to train on.
-        sampler: of the run; what it shows is what is trained on where a rehearsal does not say.
-        stop: ends a rehearsal, too.
+    The examples come in the order that the run's seed gives their first epochs; where a rehearsal
+    does not say which, they are those that the run's sampler shows. Every host of a distributed
+    run takes part. To be made outside of the scope of a `tf.distribute` strategy.
     """
 
     def __init__(

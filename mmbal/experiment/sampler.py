@@ -14,10 +14,6 @@ class Sampler:
     """Shows the training examples that a strategy's plan asks for, as often as it asks.
 
     Until the first plan, every example is shown once with all modalities.
-
-    Args:
-        examples: number of training examples.
-        modalities: number of modalities.
     """
 
     def __init__(self, examples: int, modalities: int) -> None:

@@ -9,11 +9,10 @@ from typing import Any
 import tensorflow as tf
 
 from mmbal.errors import Interrupted, MmbalError, Preempted, first_line
-from mmbal.experiment.digests import data_facts
 from mmbal.experiment.fitting import Fitting
+from mmbal.experiment.identity import data_facts
 from mmbal.experiment.observers import JournalWriter
-from mmbal.experiment.rescoring import load_weights
-from mmbal.experiment.scoring import Scorer, headline, summary
+from mmbal.experiment.scoring import Scorer, headline, load_weights, summary
 from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopTraining
 from mmbal.records.checkpoint import Checkpoint
 from mmbal.replicas.sums import Replicas

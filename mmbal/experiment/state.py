@@ -44,13 +44,7 @@ def restore_callback(callback: Any, state: Mapping[str, Any]) -> None:
 
 
 class TrainingState:
-    """Reads and writes the state of a training.
-
-    Args:
-        model: prepared, so that all its variables exist.
-        sampler: of the run, or None.
-        callbacks: of this host, by name.
-    """
+    """Reads and writes the state of a training; the model is prepared: all its variables exist."""
 
     def __init__(
         self, model: BalancedModel, sampler: Sampler | None, callbacks: Mapping[str, Any]

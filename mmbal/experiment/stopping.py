@@ -17,11 +17,7 @@ class StopTraining(BaseException):
 
 
 class StopRequest:
-    """What a signal asks for; a second Ctrl-C stops at once.
-
-    Args:
-        notice: told in one line when a request comes.
-    """
+    """What a signal asks for, which is told in one line; a second Ctrl-C stops at once."""
 
     def __init__(self, notice: Callable[[str], None]) -> None:
         self._notice = notice

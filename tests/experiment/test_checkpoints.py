@@ -46,8 +46,8 @@ class Training:
         )
         run = SimpleNamespace(config=config, replicas=Replicas())
         self.stop, self.position = StopRequest(print), Position(self)
-        self.callback = Checkpoints(run, self, self, self.position, self.stop, self, {"who": "me"})
-        self.callback.set_model(SimpleNamespace(stop_training=False))
+        self.callback = Checkpoints(run, self, self, self.position, self.stop, {"who": "me"})
+        self.callback.set_model(SimpleNamespace(stop_training=False, faults=self))
 
     length = STEPS
 
