@@ -22,7 +22,7 @@ OF_KERAS = {"min_delta", "params"}
 def callback_state(callback: Any) -> dict[str, Any]:
     """Return the state of a callback as JSON holds it: its own `state()`, else its plain values.
 
-    Keras callbacks count in plain attributes (`wait`, `best`).
+    Keras callbacks count in such attributes (`wait`, `best`).
     """
     if hasattr(callback, "state"):
         own: dict[str, Any] = callback.state()
@@ -111,27 +111,25 @@ class TrainingState:
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:  # an empty one may be for anything
         return all(isinstance(name, str) and _is_plain(inner) for name, inner in value.items())
     return isinstance(value, PLAIN)
 
 
 def _variables(model: BalancedModel) -> dict[str, Any]:
     """Return every variable that training moves, by a name that stays the same."""
-    modules: dict[str, Any] = {
+    holders: dict[str, Any] = {
+        "network": model.network,  # with the states of its random generators
+        "optimizer": model.optimizer,
         "speed": model.learner.learning_speed,
         "trace": model.trace,
         "guard": model.learner.guard,
         "strategy": model.strategy,
         "loss_scale": model.learner.loss_scale,
     }
-    lists = {
-        "network": model.network.variables,  # with the states of its random generators
-        "optimizer": model.optimizer.variables,
-        "strategy_trained": model.strategy.trained_variables(),
-        "metrics": [v for metric in model.own_metrics for v in metric.variables],
-        **{name: module.variables for name, module in modules.items() if module is not None},
-    }
+    lists = {kind: holder.variables for kind, holder in holders.items() if holder is not None}
+    lists["strategy_trained"] = model.strategy.trained_variables()
+    lists["metrics"] = [v for metric in model.own_metrics for v in metric.variables]
     return {
         f"{kind}/{index}": variable
         for kind, variables in lists.items()

@@ -142,12 +142,13 @@ class TestCallbacks:
                 self.best, self.wait, self.name = np.float32(0.1), 3, "x"
                 self.on, self.none, self.array = True, None, np.zeros(3)
                 self.counts, self.arrays = {"a": {"b": 1}}, {"a": np.zeros(3)}
+                self.nothing_yet = {}
 
         state = json.loads(json.dumps(callback_state(Counting())))
         assert state["best"] == float(np.float32(0.1))
         assert (state["wait"], state["name"], state["on"], state["none"]) == (3, "x", True, None)
         assert state["counts"] == {"a": {"b": 1}}
-        assert not {"array", "arrays", "params"} & set(state)
+        assert not {"array", "arrays", "nothing_yet", "params"} & set(state)
 
         other = Counting()
         other.wait = other.best = 0
