@@ -2,7 +2,6 @@
 
 import math
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -83,18 +82,17 @@ class JournalWriter(keras.callbacks.Callback):
         self.imbalance = math.nan
         self.rebalancing = dict.fromkeys(self._modalities, 0)
         self._rebalancing_before = self.rebalancing.copy()
-        self._seconds = 0.0
+        self._seconds_before = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the clock and the count of the epoch's re-balancing steps."""
-        self._started = time.monotonic() - self._seconds
+        """Remember the clock and the counts of before, unless the epoch merely goes on."""
         self.epoch = epoch
         if self._position.step == 0:
+            self._seconds_before = self._position.seconds
             self._rebalancing_before = self.rebalancing.copy()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Write a line when enough steps have come together."""
-        self._seconds = time.monotonic() - self._started
         self._progress.stepped(self.epoch + 1, self._position.step, (logs or {}).get("loss"))
         if self._position.steps - self._trace.unread >= self._log_every:
             self.flush()
@@ -114,11 +112,10 @@ class JournalWriter(keras.callbacks.Callback):
                 "learning_speed": self.speeds,
                 "d_speed": self.imbalance,
                 "rebalancing_steps": {m: n - before[m] for m, n in self.rebalancing.items()},
-                "seconds": time.monotonic() - self._started,
+                "seconds": self._position.seconds - self._seconds_before,
                 "selected": self.selection.epoch == epoch,
             }
         )
-        self._seconds = 0.0
         summary = {"loss": train["loss"], "accuracy": train["accuracy"]}
         summary |= {f"val {name}": value for name, value in validation.items() if name != "loss"}
         self._progress.epoch_done(epoch + 1, summary | {"d_speed": self.imbalance})

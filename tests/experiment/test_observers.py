@@ -88,7 +88,7 @@ def write(tmp_path):
         model = SimpleNamespace(trace=trace, network=SimpleNamespace(modalities=("a", "b")))
         selection = SimpleNamespace(epoch=0)
         with closing(Journal(tmp_path / "journal.jsonl")) as journal:
-            position = SimpleNamespace(step=0, steps=0)
+            position = SimpleNamespace(step=0, steps=0, seconds=0)
             writer = JournalWriter(model, journal, SilentProgress(), position, selection, log_every)
             for epoch, isolated in enumerate(epochs):
                 position.step = 0

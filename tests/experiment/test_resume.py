@@ -215,7 +215,7 @@ def final(folder):
     checkpoint = Generations(folder / "resume").newest(pytest.fail)
     facts = dict(checkpoint.facts)
     assert facts["position"].pop("seconds") > 0
-    facts["state"]["callbacks"]["journal"].pop("_started")
+    facts["state"]["callbacks"]["journal"].pop("_seconds_before")
     return checkpoint.step, checkpoint.arrays, facts
 
 
