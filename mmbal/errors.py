@@ -15,6 +15,10 @@ class ConfigError(MmbalError):
     """A configuration key or value that is not legal; the message says where it stands."""
 
 
+class ShapeError(ConfigError):
+    """An architecture that cannot take examples of such shapes; what can is added for users."""
+
+
 class DataFormatError(MmbalError, ValueError):
     """A data file that does not hold what its format promises; the message names the file."""
 
@@ -71,7 +75,7 @@ def unknown(what: str, received: str, legal: Iterable[str]) -> str:
     names = sorted(legal)
     near = get_close_matches(received, names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    listing = ", ".join(names) if names else "none is installed"
+    listing = ", ".join(names) if names else "none"
     return f"unknown {what} {received!r}{hint} (legal: {listing})"
 
 

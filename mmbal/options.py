@@ -44,10 +44,6 @@ class NoOptions(Options):
     """For a component that has nothing to set."""
 
 
-class ComposedOptions(Options):
-    """Options of composed strategies: a table per part."""
-
-
 class WindowOptions(Options):
     """Of a method that acts in some epochs only; outside of them training is plain."""
 
@@ -138,24 +134,23 @@ def explain(
     # Of the branches of a union, the one that fits best goes wrong deepest inside.
     deepest = max(problems, key=lambda p: len(_known_part(p["loc"], values)))
     problem = next((p for p in problems if p["type"] == "extra_forbidden"), deepest)
-    location = [str(part) for part in problem["loc"]]
     if problem["type"] == "extra_forbidden":
-        legal = _fields_at(model, location[:-1])
-        message = unknown("option" if section else "setting", ".".join(location), legal)
-        *above, last = location
+        *above, last = map(str, problem["loc"])
+        legal = _fields_at(model, above)
+        message = unknown("option", ".".join([*above, last]), legal)
         tables = [name for name in legal if last in _fields_at(model, [*above, name])]
         if tables:
             message += f"; did you mean {'.'.join((*section, *above, tables[0], last))}?"
-        return (*section, *location), f"{label}: {message}" if section else message
+        return (*section, *above, last), f"{label}: {message}"
     if problem["type"] == "missing":
-        return section, f"{label} needs {'.'.join((*section, *location))}, which is not set"
+        missing = ".".join((*section, *map(str, problem["loc"])))
+        return section, f"{label} needs {missing}, which is not set"
     known = _known_part(problem["loc"], values)
-    key = (*section, *known)
-    message, subject = _in_our_words(problem), ".".join(key)
+    key, message = (*section, *known), _in_our_words(problem)
+    subject = ".".join(key) if known else f"{label}:"
     if problem["type"] in ("value_error", "assertion_error"):
-        return key, f"{subject if known else label}: {message}"
-    subject = f"{subject} " if known else f"{label}: "
-    return key, f"{subject}{message}, received {_shown(problem['input'])}"
+        return key, f"{subject.removesuffix(':')}: {message}"
+    return key, f"{subject} {message}, received {_shown(problem['input'])}"
 
 
 def _in_our_words(problem: "ErrorDetails") -> str:
@@ -165,9 +160,8 @@ def _in_our_words(problem: "ErrorDetails") -> str:
         message = message.replace(theirs, ours)
     if problem["type"] in ("literal_error", "enum"):
         legal = re.findall(r"'([^']*)'", str(problem.get("ctx", {}).get("expected", "")))
-        near = get_close_matches(str(problem["input"]), legal, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        return message + hint
+        for near in get_close_matches(str(problem["input"]), legal, n=1):
+            message += f" (did you mean {near!r}?)"
     return message
 
 

@@ -25,7 +25,7 @@ def names_of(*kinds: str) -> Complete:
         return [
             CompletionItem(offer.name, help=offer.summary)
             for offer in offers
-            if getattr(offer, "kind", "recipe") in kinds and offer.name.startswith(incomplete)
+            if offer.kind in kinds and offer.name.startswith(incomplete)
         ]
 
     return complete
@@ -43,9 +43,8 @@ def keys(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> lis
         if ctx.params.get(kind)
     ]
     try:
-        origins = resolve(
-            discover(), ctx.params.get("recipe"), None, chosen, complete=False
-        ).origins
+        recipe = ctx.params.get("recipe") or ctx.params.get("named")
+        origins = resolve(discover(), recipe, None, chosen, complete=False).origins
     except MmbalError:
         return []
     return [CompletionItem(f"{key}=") for key in origins if key.startswith(incomplete)]

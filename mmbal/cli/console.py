@@ -2,9 +2,12 @@
 
 import json
 import math
+import os
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
+from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,21 +20,49 @@ if TYPE_CHECKING:
 _PIPE_WIDTH = 200
 
 
+def line_width(*, err: bool = False) -> int:
+    """Return how many characters a line holds: of COLUMNS, else of the terminal, else many."""
+    stream = sys.stderr if err else sys.stdout
+    if stream.isatty() or os.environ.get("COLUMNS", "").isdecimal():
+        return shutil.get_terminal_size().columns
+    return _PIPE_WIDTH
+
+
 def console(*, err: bool = False) -> "Console":
     """Return a console for stdout or stderr; names and paths are printed as they are."""
     from rich.console import Console
 
-    stream = sys.stderr if err else sys.stdout
-    width = None if stream.isatty() else _PIPE_WIDTH
+    width = line_width(err=err)
     return Console(stderr=err, width=width, highlight=False, markup=False, emoji=False)
 
 
 def plain_table(*headers: str) -> "Table":
-    """Return an empty table without lines; what is too long for a column is folded."""
+    """Return an empty table without lines.
+
+    The first column holds names, which are never cut; the others are folded between words, and
+    no word of a header is cut.
+    """
     from rich.table import Column, Table
 
-    columns = [Column(header, overflow="fold") for header in headers]
+    columns = [
+        Column(
+            header,
+            overflow="fold",
+            no_wrap=index == 0,
+            min_width=max(map(len, header.split()), default=None),
+        )
+        for index, header in enumerate(headers)
+    ]
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def definitions(rows: Sequence[tuple[str, str]]) -> str:
+    """Return names and what they mean, one below the other; no name is broken."""
+    indent = 4 + max((len(name) for name, _ in rows), default=0)
+    wrapper = TextWrapper(
+        line_width(), subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False
+    )
+    return "\n".join(wrapper.fill(f"  {name:<{indent - 4}}  {text}") for name, text in rows)
 
 
 def print_json(value: Any) -> None:

@@ -1,10 +1,15 @@
 """Options that several commands have."""
 
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from mmbal.cli.completion import names_of
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 # Options that are short for `--set key=value`, with their keys.
 KEYS = (
@@ -12,13 +17,32 @@ KEYS = (
     "distribute", "logical_devices",
 )  # fmt: skip
 
-recipe_option = click.option(
-    "--plugin",
-    "recipe",
-    metavar="RECIPE",
-    help="Recipe to run, see `mmbal plugins`.",
-    shell_complete=names_of("recipe"),
-)
+
+def recipe_option(command: Command) -> Command:
+    """Let a command take its recipe as first argument or as `--plugin RECIPE`."""
+
+    @wraps(command)
+    def with_recipe(*arguments: Any, named: str | None, recipe: str | None, **rest: Any) -> Any:
+        if None not in (named, recipe) and named != recipe:
+            raise click.UsageError(
+                f"two recipes are named, {named!r} and --plugin {recipe!r}: leave out one",
+                click.get_current_context(),
+            )
+        return command(*arguments, recipe=named or recipe, **rest)
+
+    option = click.option(
+        "--plugin",
+        "recipe",
+        metavar="RECIPE",
+        help="The same as RECIPE.",
+        shell_complete=names_of("recipe"),
+    )
+    named = click.argument(
+        "named", metavar="[RECIPE]", required=False, shell_complete=names_of("recipe")
+    )
+    return named(option(with_recipe))
+
+
 dataset_option = click.option("--dataset", metavar="NAME", shell_complete=names_of("dataset"))
 architecture_option = click.option(
     "--architecture", metavar="NAME", shell_complete=names_of("architecture")

@@ -8,36 +8,49 @@ import click
 from mmbal.cli.boundary import Commands
 from mmbal.cli.check import check
 from mmbal.cli.completion import names_of
-from mmbal.cli.console import console, literal, plain_table, print_json
+from mmbal.cli.console import console, definitions, literal, plain_table, print_json
 from mmbal.cli.new import new
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from mmbal.config.description import OptionDescription
     from mmbal.registry.catalogue import Catalogue
+
+_HEADINGS = {
+    "recipe": "recipes (mmbal run NAME)",
+    "dataset": "datasets (mmbal run --dataset NAME)",
+    "architecture": "architectures (--architecture NAME)",
+    "strategy": "strategies (--strategy NAME[+NAME]...)",
+}
+_BRIEF = ("optimizer", "schedule", "evaluation", "callback")
 
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
+_kind = click.option("--kind", type=click.Choice(["recipe", *KINDS]), help="Of this kind only.")
+
+
 @click.group(cls=Commands, invoke_without_command=True)
+@_kind
 @_json
 @click.pass_context
-def plugins(ctx: click.Context, as_json: bool) -> None:
-    """List the installed recipes and components, show, check or write them."""
+def plugins(ctx: click.Context, kind: str | None, as_json: bool) -> None:
+    """List what is installed; show, check or write it."""
     ctx.obj = as_json
     if ctx.invoked_subcommand is None:
-        _list(as_json)
+        _list(kind, as_json)
+    elif kind is not None:
+        raise click.UsageError(f"give --kind behind {ctx.invoked_subcommand!r}", ctx)
 
 
 @plugins.command("list")
+@_kind
 @_json
 @click.pass_obj
-def list_(outer: bool, as_json: bool) -> None:
+def list_(outer: bool, kind: str | None, as_json: bool) -> None:
     """List recipes and components; problems of broken plugins go to stderr."""
-    _list(as_json or outer)
+    _list(kind, as_json or outer)
 
 
 @plugins.command()
@@ -63,56 +76,59 @@ plugins.add_command(check)
 plugins.add_command(new)
 
 
-def _list(as_json: bool) -> None:
+def _list(kind: str | None, as_json: bool) -> None:
     from mmbal.registry.discovery import discover
 
     catalogue = discover()
     if as_json:
-        print_json(_listing(catalogue))
+        print_json(_listing(catalogue, kind))
     else:
-        _print_offers(catalogue)
+        _print_offers(catalogue, kind)
     for problem in catalogue.problems:  # last, where a long table does not hide them
         click.echo(f"problem: {problem}", err=True)
 
 
-def _print_offers(catalogue: "Catalogue") -> None:
-    headers = ("kind", "name", "summary", "plugin", "distribution")
-    table = plain_table(*headers)
-    for row in _rows(catalogue):
-        table.add_row(*(row[key] for key in headers))
-    out = console()
-    out.print(table)
-    _print_compatibility(catalogue, out)
+def _print_offers(catalogue: "Catalogue", kind: str | None) -> None:
+    """Print what is offered by kind: with summaries, or names alone of what few people choose."""
+    sections, brief = [], []
+    for each in ("recipe", *KINDS):
+        rows = [(row["name"], row["summary"]) for row in _rows(catalogue, each)]
+        if kind not in (None, each) or not rows:
+            continue
+        if kind is None and each in _BRIEF:
+            brief.append((f"{each}s", ", ".join(name for name, _ in rows)))
+        else:
+            sections.append((_HEADINGS.get(each, f"{each}s"), rows))
+    sections.append(("also, told more of by --kind KIND", brief))
+    if kind in (None, "strategy", "architecture"):
+        sections.append(("not every strategy trains every architecture", _unmet(catalogue)))
+    shown = [f"{title}:\n{definitions(rows)}" for title, rows in sections if rows]
+    click.echo("\n\n".join(shown))
 
 
-def _print_compatibility(catalogue: "Catalogue", out: "Console") -> None:
-    """Print which strategy trains which architecture, or what the architecture lacks."""
-    from mmbal.registry.compatibility import table as compatibility
-
-    rows = compatibility(catalogue)
-    architectures = catalogue.names("architecture")
-    if not rows or not architectures:
-        return
-    table = plain_table("strategy", *architectures)
-    for strategy, cells in rows.items():
-        told = [f"no {', '.join(cells[a])}" if cells[a] else "yes" for a in architectures]
-        table.add_row(strategy, *told)
-    out.print("\nWhich strategy trains which architecture, and what the others do not offer:")
-    out.print(table)
+def _unmet(catalogue: "Catalogue") -> list[tuple[str, str]]:
+    """Return strategies, and what they need that some architectures do not offer."""
+    strategies: dict[str, list[str]] = {}
+    for strategy, lacking in catalogue.compatibility().items():
+        needs = {need for absent in lacking.values() for need in absent}
+        unable = [architecture for architecture, absent in lacking.items() if absent]
+        if unable:
+            text = f"needs {', '.join(sorted(needs))}: not with {', '.join(unable)}"
+            strategies.setdefault(text, []).append(strategy)
+    return [(", ".join(names), text) for text, names in strategies.items()]
 
 
-def _listing(catalogue: "Catalogue") -> dict[str, Any]:
+def _listing(catalogue: "Catalogue", kind: str | None) -> dict[str, Any]:
     import mmbal
-    from mmbal.registry.compatibility import table as compatibility
 
-    rows = _rows(catalogue)
+    rows = _rows(catalogue, kind)
     return {
         "mmbal": mmbal.__version__,
         "api": mmbal.API_VERSION,
         "plugins": [asdict(plugin) for plugin in catalogue.plugins],
         "components": [row for row in rows if row["kind"] != "recipe"],
         "recipes": [row for row in rows if row["kind"] == "recipe"],
-        "compatibility": compatibility(catalogue),
+        "compatibility": catalogue.compatibility(),
         "problems": [
             {"plugin": p.plugin, "distribution": p.distribution, "problem": p.problem}
             for p in catalogue.problems
@@ -120,17 +136,18 @@ def _listing(catalogue: "Catalogue") -> dict[str, Any]:
     }
 
 
-def _rows(catalogue: "Catalogue") -> list[dict[str, str]]:
+def _rows(catalogue: "Catalogue", kind: str | None = None) -> list[dict[str, str]]:
     offers: list[Component | Recipe] = [*catalogue.recipes(), *catalogue.components()]
     return [
         {
-            "kind": getattr(offer, "kind", "recipe"),
+            "kind": offer.kind,
             "name": offer.name,
             "summary": offer.summary,
             "source": offer.source,
             **asdict(catalogue.provenance(offer)),
         }
         for offer in offers
+        if kind in (None, getattr(offer, "kind", "recipe"))
     ]
 
 
@@ -178,7 +195,7 @@ def _show_recipe(catalogue: "Catalogue", recipe: Recipe, as_json: bool) -> None:
     from mmbal.config.writing import to_toml
 
     origin = catalogue.provenance(recipe)
-    command = f"mmbal run --plugin {recipe.name}"
+    command = f"mmbal run {recipe.name}"
     if as_json:
         print_json({**asdict(recipe), **asdict(origin), "command": command})
         return

@@ -26,6 +26,7 @@ from mmbal.cli.options import (
     recipe_option,
 )
 from mmbal.errors import MmbalError, attempting
+from mmbal.registry.component import PLAIN
 
 if TYPE_CHECKING:
     from mmbal.config.origin import Override
@@ -97,9 +98,10 @@ def run(
     print_config: bool,
     **options: Any,
 ) -> None:
-    """Train a recipe, measure what it learned from each modality, record it.
+    """Train on RECIPE or --dataset, measure each modality, record it.
 
-    Settings come from the recipe, over it the file of --config, over it the command line.
+    Settings come from the recipe, over it the file of --config, over it the command line. With
+    --dataset alone they are: mmtm-any, vanilla, Adam 1e-3, batches of 32, 20 epochs.
     `--resume --out RUN` alone goes on with what RUN was started with.
     """
     from mmbal.config.origin import Override
@@ -111,6 +113,8 @@ def run(
         recipe, file = _resumed(out, recipe, file)
     given = _overrides(options, assignments)
     resolved = resolve(catalogue, recipe, file, given, sample=sample)
+    for remark in resolved.remarks:
+        click.echo(f"note: {remark}", err=True)
     if print_config:
         from mmbal.config.writing import to_toml
 
@@ -213,7 +217,8 @@ def _folder(
         return
     config = resolved.config
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    base = f"{config.recipe}-{config.strategy.name}-seed{config.seed}-{stamp}"
+    subject = config.dataset.name if config.recipe == PLAIN else config.recipe
+    base = f"{subject}-{config.strategy.name}-seed{config.seed}-{stamp}"
     folder = _make_new(Path("runs", base))
     try:
         yield RunFolder(folder)
@@ -262,7 +267,7 @@ def _next(
     commands = [f"mmbal report {folder}"]
     if result["strategy"] != "vanilla":
         words = ["mmbal", "run"]
-        words += ["--plugin", recipe] if recipe else []
+        words += [recipe] if recipe else []
         words += ["--config", str(file)] if file else []
         words += ["--sample"] if options["sample"] else []
         for key in KEYS:

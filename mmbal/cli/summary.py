@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-_BAR = 20
+_BAR = 10
 
 
 def print_summary(console: "Console", result: Mapping[str, Any], commands: Sequence[str]) -> None:

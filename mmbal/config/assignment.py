@@ -1,8 +1,8 @@
 """`--set key=value` -> key and typed value."""
 
-from typing import Any
+import tomllib
 
-from mmbal.config.origin import Override
+from mmbal.config.origin import Override, undotted
 from mmbal.errors import ConfigError
 
 
@@ -12,25 +12,17 @@ def parse_assignment(text: str, option: str = "--set") -> Override:
     Raises:
         ConfigError: there is no `=`, the key has an empty part, or the value is cut short.
     """
-    key, equals, value = text.partition("=")
-    key = key.strip()
+    key, equals, value = (part.strip() for part in text.partition("="))
     origin = f"{option} {text}"
-    if not equals or not all(key.split(".")):
+    if not equals or not all(undotted(key)):
         raise ConfigError(f"{option} must be key=value, such as strategy.tolerance=0.1: {text!r}")
-    return Override(key, _parse_value(value.strip(), origin), origin)
-
-
-def _parse_value(text: str, origin: str) -> Any:
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
     try:
-        document = tomlkit.parse(f"value = {text}").unwrap()
-    except TOMLKitError:
+        document = tomllib.loads(f"value = {value}")
+    except tomllib.TOMLDecodeError:
         document = {}
     # More than one key: the text held a line break and went on with TOML of its own.
     if list(document) == ["value"]:
-        return document["value"]
-    if text[:1] in ("[", "{", '"', "'"):
-        raise ConfigError(f"{origin}: the value is no complete TOML value, received {text!r}")
-    return text
+        return Override(key, document["value"], origin)
+    if value[:1] in ("[", "{", '"', "'"):
+        raise ConfigError(f"{origin}: the value is no complete TOML value, received {value!r}")
+    return Override(key, value, origin)

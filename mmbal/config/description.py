@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from mmbal.options import Options
+from mmbal.options import Options
 
 _TYPES = {
     "integer": "integer",
@@ -31,16 +30,7 @@ _BOUNDS = {
 
 @dataclass(frozen=True)
 class OptionDescription:
-    """One option.
-
-    Args:
-        name: what users type.
-        type: in words.
-        legal: choices or range, "" for all of the type.
-        default: as JSON would have it; None for none.
-        required: whether it has no default.
-        help: what it does.
-    """
+    """One option: its type and what is legal of it in words, its default as JSON would have it."""
 
     name: str
     type: str
@@ -50,7 +40,7 @@ class OptionDescription:
     help: str
 
 
-def describe(options: "type[Options]") -> list[OptionDescription]:
+def describe(options: type[Options]) -> list[OptionDescription]:
     """Return every option of an options class, in its order."""
     schema = options.model_json_schema()
     definitions = schema.get("$defs", {})
@@ -72,10 +62,10 @@ def _type(entry: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     entry = _followed(entry, definitions)
     if "anyOf" in entry:
         return " or ".join(_type(each, definitions) for each in entry["anyOf"])
+    if "prefixItems" in entry:
+        parts = ", ".join(_type(each, definitions) for each in entry["prefixItems"])
+        return f"list ({parts})"
     if entry.get("type") == "array":
-        if "prefixItems" in entry:
-            parts = ", ".join(_type(each, definitions) for each in entry["prefixItems"])
-            return f"list ({parts})"
         return f"list of {_type(entry.get('items', {}), definitions)}"
     if entry.get("format") in ("path", "directory-path", "file-path"):
         return "path"
@@ -84,25 +74,21 @@ def _type(entry: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
 
 def _legal(entry: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     entry = _followed(entry, definitions)
-    if "enum" in entry:
-        return ", ".join(map(str, entry["enum"]))
-    if "const" in entry:
-        return str(entry["const"])
+    if "const" in entry or "enum" in entry:
+        return ", ".join(map(str, entry.get("enum") or [entry["const"]]))
     if "prefixItems" in entry:  # a tuple: its type already says how many
         return ""
-    rules = [f"{word} {_short(entry[key])}" for key, word in _BOUNDS.items() if key in entry]
+    # JSON has all bounds of numbers as floats: 1.0 for "at least 1".
+    rules = [
+        f"{word} {str(entry[key]).removesuffix('.0')}"
+        for key, word in _BOUNDS.items()
+        if key in entry
+    ]
     rules += [_legal(each, definitions) for each in entry.get("anyOf", [])]
     return ", ".join(rule for rule in rules if rule)
 
 
 def _followed(entry: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return what a schema entry refers to."""
-    if "allOf" in entry and len(entry["allOf"]) == 1:
-        entry = entry["allOf"][0]
-    if "$ref" in entry:
-        entry = definitions.get(entry["$ref"].rpartition("/")[2], {})
-    return entry
-
-
-def _short(bound: Any) -> Any:
-    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
+    [entry] = entry.get("allOf", [entry])
+    return definitions[entry["$ref"].rpartition("/")[2]] if "$ref" in entry else entry

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from mmbal.config.origin import DEFAULT, LAYERS, Key, Origin, Override, Setting
+from mmbal.config.origin import DEFAULT, Key, Setting, dotted, undotted
 from mmbal.config.tree import around, leaves, nest
 from mmbal.errors import ConfigError
 from mmbal.registry.composition import names_in
@@ -28,127 +28,125 @@ class Settings:
     """What one source sets, or several over one another.
 
     Args:
-        tree: nested tables with a `Setting` for every value; an empty table is a value.
-        whole: the sets (evaluations, callbacks) that this source states completely.
+        values: by key, the weakest first. A set that is stated completely has an empty table,
+            and so has each member of a set, beside what is set of it.
     """
 
-    tree: Mapping[str, Any] = field(default_factory=dict)
-    whole: frozenset[str] = frozenset()
+    values: dict[Key, Setting] = field(default_factory=dict)
 
     @classmethod
-    def of_tables(cls, tables: Mapping[str, Any], locate: Callable[[Key], Origin]) -> "Settings":
+    def of_tables(cls, tables: Mapping[str, Any], locate: Callable[[Key], str]) -> "Settings":
         """Return the settings of a recipe or a file; `locate` gives the origin of a key."""
-        plain = {name: _normalise((name,), v, locate((name,))) for name, v in tables.items()}
-        tree = nest((key, Setting(value, locate(key))) for key, value in leaves(plain))
-        return cls(tree, frozenset(SETS.keys() & tables.keys()))
+        settings = cls()
+        for name, value in tables.items():
+            settings._add((name,), value, locate)
+        return settings
 
     @classmethod
-    def of_overrides(cls, overrides: Iterable[Override]) -> "Settings":
+    def of_overrides(cls, overrides: Iterable[tuple[str, Any, str]]) -> "Settings":
         """Return the settings of the command line; of two equal keys the later wins."""
-        tree: dict[str, Any] = {}
-        whole = set()
-        for override in overrides:
-            origin = Origin("option", " ".join(override.origin.split()))
-            key = tuple(override.key.split("."))
-            values = leaves(nest([(key, _normalise(key, override.value, origin))]))
-            tree = _merge(tree, nest((inner, Setting(value, origin)) for inner, value in values))
-            whole |= SETS.keys() & {override.key}
-        return cls(tree, frozenset(whole))
+        settings = cls()
+        for key, value, origin in overrides:
+            settings._add(undotted(key), value, _always(" ".join(origin.split())))
+        return settings
+
+    def _add(self, key: Key, value: Any, locate: Callable[[Key], str]) -> None:
+        if dotted(key) in SETS:
+            _put(self.values, key, Setting({}, locate(key)))
+        for inner, leaf in leaves(nest([(key, value)])):
+            for full, plain in _normalise(inner, leaf, locate(inner)):
+                _put(self.values, full, Setting(plain, locate(inner)))
 
     def over(self, weaker: "Settings") -> "Settings":
         """Return these settings over weaker ones."""
-        below = dict(weaker.tree)
-        for section in self.whole:
-            known = weaker.at(section)
-            known = known if isinstance(known, Mapping) else {}
-            below[section] = {name: known.get(name, {}) for name in self.names(section)}
-        for section in COMPONENTS:
-            new, old = self.table(section).get("name"), weaker.table(section).get("name")
-            if None not in (new, old) and new != old:
-                below[section] = _carried(below[section], str(old), str(new))
-        return Settings(_merge(below, self.tree))
+        # The members of a set that is stated come first, in their order.
+        values = {k: s for k, s in self.values.items() if _is_of_set(k) and self._states(k[0])}
+        for key, setting in weaker.values.items():
+            if kept := self._kept(key, weaker):
+                values[kept] = setting
+        for key, setting in self.values.items():
+            _put(values, key, setting)
+        return Settings(values)
 
-    def at(self, *key: str) -> Any:
-        """Return the `Setting` or the table of them that stands at a key; None for neither."""
-        inner: Any = self.tree
-        for name in key:
-            inner = inner.get(name) if isinstance(inner, Mapping) else None
-        return inner
+    def _states(self, section: str) -> bool:
+        return section in SETS and (section,) in self.values
+
+    def _kept(self, key: Key, weaker: "Settings") -> Key:
+        """Return the key at which a weaker setting stays; () for nowhere."""
+        section, *inner = key
+        if self._states(section):
+            return key if key[:2] in self.values else ()
+        if section not in COMPONENTS:
+            return key
+        old, new = (source.values.get((section, "name")) for source in (weaker, self))
+        if not old or not new or old.value == new.value:
+            return key
+        # A strategy that becomes a part of a composition has its options in a table of its own.
+        stays = inner != ["name"] and old.value in names_in(new.value)
+        return (section, old.value, *inner) if stays else ()
 
     def table(self, *key: str) -> dict[str, Any]:
         """Return the values of a table, without their origins."""
-        inner = self.at(*key)
-        settings = leaves(inner) if isinstance(inner, Mapping) else ()
-        return nest((name, setting.value) for name, setting in settings)
-
-    def names(self, section: str) -> list[str]:
-        """Return the names of the members of a set, in order."""
-        return list(self.table(section))
-
-    def origin(self, *key: str) -> Origin | None:
-        """Return where a value, or the nearest table around it, was set."""
-        return next((self.origins[at] for at in around(key) if at in self.origins), None)
+        depth = len(key)
+        return nest(
+            (inner[depth:], setting.value)
+            for inner, setting in self.values.items()
+            if inner[:depth] == key and inner != key
+        )
 
     @cached_property
-    def origins(self) -> Mapping[Key, Origin]:
-        """Where every value was set; of a table, the last of its values."""
-        return {
-            table: setting.origin
-            for key, setting in leaves(self.tree)
-            for table in reversed([*around(key)])
-        }
+    def origins(self) -> Mapping[Key, str]:
+        """Where every value was set; of a table, the strongest of its values."""
+        return {at: origin for key, (_, origin) in self.values.items() for at in around(key)}
 
-    def strongest(self, *keys: Key, default: Origin = DEFAULT) -> Origin:
-        """Return which of the origins at some keys, and in tables there, is easiest to change."""
-        origins = [o for above in keys for key, o in self.origins.items() if above in around(key)]
-        return max(origins, key=lambda origin: LAYERS.index(origin.layer), default=default)
+    def origin(self, *keys: Key) -> str:
+        """Return where the strongest of some values was set, or of the tables nearest to them."""
+        nearest = {next((at for at in around(key) if at in self.origins), ()) for key in keys}
+        strongest_first = reversed(self.values.items())
+        inside = (s.origin for key, s in strongest_first if not nearest.isdisjoint(around(key)))
+        return next(inside, DEFAULT)
 
 
-def _merge(below: Mapping[str, Any], above: Mapping[str, Any], table: Key = ()) -> dict[str, Any]:
-    """Return a tree over another one; a table gives way to a value and a value to a table."""
-    merged = dict(below)
-    for name, value in above.items():
-        old, key = below.get(name), (*table, name)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            merged[name] = _merge(old, value, key)
-        elif not (isinstance(old, Mapping) and old and _is_component(key)):
-            merged[name] = value
-    return merged
+def _always(origin: str) -> Callable[[Key], str]:
+    return lambda _: origin
 
 
-def _is_component(key: Key) -> bool:
-    """Tell whether an empty table at a key names a component and says nothing of its options."""
-    match key:
-        case (section,):
-            return section in COMPONENTS
-        case (section, _):
-            return section in SETS
-    return False
+def _put(values: dict[Key, Setting], key: Key, setting: Setting) -> None:
+    """Set a value; a table gives way to a value and a value to a table."""
+    if key[0] in SETS and len(key) > 2:
+        values.setdefault(key[:2], Setting({}, setting.origin))
+    if not _is_of_set(key):
+        for other in list(values):
+            shared = min(len(key), len(other))
+            if key[:shared] == other[:shared] and not _is_of_set(other):
+                del values[other]
+    values[key] = setting
 
 
-def _carried(replaced: Mapping[str, Any], old: str, new: str) -> dict[str, Any]:
-    """Return what stays of the settings of a component: those of one that becomes a part."""
-    options = {name: value for name, value in replaced.items() if name != "name"}
-    return {old: options} if options and old in names_in(new) else {}
+def _is_of_set(key: Key) -> bool:
+    """Tell whether a key is that of a set or a member, which says nothing of what is inside."""
+    return key[0] in SETS and len(key) <= 2
 
 
-def _normalise(key: Key, value: Any, origin: Origin) -> Any:
-    """Turn `strategy = "vanilla"` and `evaluations = ["accuracy"]` into tables."""
+def _normalise(key: Key, value: Any, origin: str) -> list[tuple[Key, Any]]:
+    """Give `strategy = "vanilla"` and `evaluations = ["accuracy"]` the keys of tables."""
     match key:
         case (section,) if section in COMPONENTS:
             if isinstance(value, str):
-                return {"name": value}
+                return [((section, "name"), value)]
+            if value == {}:
+                return []
             rule = "must be a name or a table"
-        case (section,) if section in SETS:
+        case (section,) if section in SETS and value != {}:
             if isinstance(value, list | tuple) and all(isinstance(name, str) for name in value):
-                return {name: {} for name in value}
+                return [((section, name), {}) for name in value]
             rule = "must be a list of names or a table of tables"
-            for name, options in value.items() if isinstance(value, Mapping) else ():
-                _normalise((section, name), options, origin)
-        case (section, _) if section in SETS:
+        case (section, _) if section in SETS and value != {}:
             rule = "must be a table of options; {} for none"
+        case ("recipe",) if not isinstance(value, str):
+            rule = "must be text"
+        case (section, "name") if section in COMPONENTS and not isinstance(value, str):
+            rule = "must be text"
         case _:
-            return value
-    if not isinstance(value, Mapping):
-        raise ConfigError(f"{origin}: {'.'.join(key)} {rule}, received {value!r}")
-    return value
+            return [(key, value)]
+    raise ConfigError(f"{origin}: {dotted(key)} {rule}, received {value!r}")

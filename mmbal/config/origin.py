@@ -1,41 +1,22 @@
-"""Where a value was set."""
+"""Keys, and where their values were set."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
-
-Layer = Literal["default", "recipe", "file", "option"]
-LAYERS: tuple[Layer, ...] = ("default", "recipe", "file", "option")
+from typing import Any, NamedTuple
 
 Key = tuple[str, ...]
 
+DEFAULT = "default"
 
-@dataclass(frozen=True)
-class Origin:
-    """The layer a value comes from and the place in it.
 
-    Args:
-        layer: default, recipe, file or option, from weakest to strongest.
-        place: as messages print it: "default", "recipe nvgesture (mmbal-nvgesture 0.1.0)",
-            "run.toml:12" or "--set strategy.tolerance=0.1".
+class Setting(NamedTuple):
+    """A value and where it was set, as messages print it.
+
+    Such as "default", "recipe nvgesture (mmbal-nvgesture 0.1.0)", "run.toml:12" or
+    "--set strategy.tolerance=0.1".
     """
 
-    layer: Layer
-    place: str
-
-    def __str__(self) -> str:
-        return self.place
-
-
-DEFAULT = Origin("default", "default")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A value and where it was set."""
-
     value: Any
-    origin: Origin
+    origin: str
 
 
 class Override(NamedTuple):
@@ -49,3 +30,8 @@ class Override(NamedTuple):
 def dotted(key: Sequence[object]) -> str:
     """Return a key as users type it."""
     return ".".join(map(str, key))
+
+
+def undotted(text: str) -> Key:
+    """Return the key that users typed."""
+    return tuple(text.split("."))

@@ -1,24 +1,34 @@
 """Recipe, file and command line -> the resolved configuration of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import NoneType
+from typing import Any, TypeVar, get_args
 
+from pydantic import BaseModel, ValidationError
+from pydantic_core import to_json
+
+from mmbal import capabilities
+from mmbal.config.basis import find_basis
 from mmbal.config.layering import COMPONENTS, SETS, Settings
-from mmbal.config.origin import DEFAULT, Origin, Override, dotted
+from mmbal.config.origin import DEFAULT, Key, Override, dotted, undotted
+from mmbal.config.settings import CONSTANT, Choice, RunConfig, RunSettings
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
-from mmbal.config.validation import validate
-from mmbal.errors import ConfigError, MmbalError, PluginError, unknown
+from mmbal.errors import ConfigError, MmbalError, unknown
+from mmbal.options import Options, explain, model_in
 from mmbal.registry.catalogue import Catalogue
-from mmbal.registry.compatibility import refusal
 from mmbal.registry.component import Recipe
 
-if TYPE_CHECKING:
-    from mmbal.config.settings import Choice, RunConfig
+Model = TypeVar("Model", bound=Options)
 
-DEFAULT_EVALUATIONS = ("accuracy", "utilization")
+DEFAULTS = {
+    "optimizer": "sgd",
+    "schedule": "constant",
+    "evaluations": ["accuracy", "utilization"],
+}
 PLATEAU = "reduce-lr-on-plateau"
 
 
@@ -29,17 +39,19 @@ class Resolved:
     Attributes:
         config: typed and complete.
         origins: by dotted key, such as "strategy.name"; has every value of `config`.
+        remarks: what the user should know of it, one line each.
     """
 
-    config: "RunConfig"
-    origins: Mapping[str, Origin]
+    config: RunConfig
+    origins: Mapping[str, str]
+    remarks: tuple[str, ...] = ()
 
 
 def resolve(
     catalogue: Catalogue,
     recipe: str | None = None,
     file: Path | TomlFile | None = None,
-    overrides: Sequence[Override | tuple[str, Any, str]] = (),
+    overrides: Iterable[Override | tuple[str, Any, str]] = (),
     *,
     sample: bool = False,
     complete: bool = True,
@@ -48,7 +60,8 @@ def resolve(
 
     Args:
         catalogue: what is installed.
-        recipe: its name; None takes `recipe` of the overrides or of the file.
+        recipe: its name; None takes `recipe` of the overrides or of the file, and `plain` where
+            they name a dataset alone.
         file: a TOML file, such as the `config.toml` of a run, or what `read_file` read of it.
         overrides: dotted key, value and the option as typed, later ones win.
         sample: whether the recipe's changes for the dataset's sample lie over the recipe.
@@ -58,25 +71,23 @@ def resolve(
         ConfigError: a key or value is not legal, or one that is needed is missing.
         MmbalError: a recipe or component is not installed.
     """
-    given = [Override(*override) for override in overrides]
-    if recipe is not None:
-        given.append(Override("recipe", recipe, f"--plugin {recipe}"))
-    typed = Settings.of_overrides(given)
+    named = [] if recipe is None else [("recipe", recipe, f"--plugin {recipe}")]
     toml = read_file(file) if isinstance(file, Path) else file
     written = Settings.of_tables(toml.values, toml.origin) if toml else Settings()
-    chosen = _find_recipe(catalogue, typed.over(written))
-    settings = _of_recipe(catalogue, chosen).over(_defaults(catalogue))
-    if sample:
-        settings = _of_sample(catalogue, chosen).over(settings)
-    settings = typed.over(written.over(settings))
+    typed = Settings.of_overrides([*overrides, *named])
+    asked = typed.over(written)
+    basis = find_basis(catalogue, asked)
+    settings = Settings.of_tables(DEFAULTS, lambda _: DEFAULT)
+    for stronger in (*basis.layers(sample=sample), written, typed):
+        settings = stronger.over(settings)
     if complete:
-        _refuse_lacking(chosen, settings)
-    return _build(catalogue, settings)
+        _refuse_lacking(basis.recipe, settings)
+    return _build(catalogue, settings, basis.remarks(asked))
 
 
 def choose(
     catalogue: Catalogue, kind: str, name: str, overrides: Sequence[Override] = ()
-) -> "Choice":
+) -> Choice:
     """Return one component with validated options, outside of any run.
 
     Args:
@@ -87,135 +98,139 @@ def choose(
     """
     keyed = [each._replace(key=f"{kind}.{each.key.removeprefix(f'{kind}.')}") for each in overrides]
     settings = Settings.of_overrides([*keyed, Override(f"{kind}.name", name, kind)])
-    return _choice(catalogue, kind, settings)
-
-
-def _find_recipe(catalogue: Catalogue, settings: Settings) -> Recipe:
-    name = settings.table().get("recipe")
-    if name is None:
-        legal = ", ".join(catalogue.names("recipe")) or "none is installed"
-        raise ConfigError(f"no recipe is named: give --plugin RECIPE (legal: {legal})")
-    if not isinstance(name, str):
-        raise ConfigError(f"{settings.origin('recipe')}: recipe must be text, received {name!r}")
-    return catalogue.recipe(name)
-
-
-def _defaults(catalogue: Catalogue) -> Settings:
-    installed = catalogue.names("evaluation")
-    tables = {
-        "optimizer": "sgd",
-        "schedule": "constant",
-        "evaluations": [name for name in DEFAULT_EVALUATIONS if name in installed],
-    }
-    return Settings.of_tables(tables, lambda _: DEFAULT)
-
-
-def _of_recipe(catalogue: Catalogue, recipe: Recipe) -> Settings:
-    distribution = catalogue.provenance(recipe).distribution
-    origin = Origin("recipe", f"recipe {recipe.name} ({distribution})")
-    for kind in recipe.options:
-        if kind not in recipe.components:
-            raise ConfigError(f"{origin}: {unknown('kind of options', kind, recipe.components)}")
-    tables: dict[str, Any] = {
-        **recipe.settings,
-        "recipe": recipe.name,
-        "epochs": recipe.epochs,
-        "batch_size": recipe.batch_size,
-        "optimizer": recipe.optimizer,
-    }
-    for kind, name in recipe.components.items():
-        tables[kind] = {"name": name, **recipe.options.get(kind, {})}
-    return Settings.of_tables(tables, lambda _: origin)
-
-
-def _of_sample(catalogue: Catalogue, recipe: Recipe) -> Settings:
-    distribution = catalogue.provenance(recipe).distribution
-    origin = Origin("recipe", f"--sample of recipe {recipe.name} ({distribution})")
-    return Settings.of_tables(recipe.sample, lambda _: origin)
+    return _choice(catalogue, kind, name, settings, (kind,))
 
 
 def _refuse_lacking(recipe: Recipe, settings: Settings) -> None:
-    for key, advice in recipe.needs.items():
-        path = tuple(key.split("."))
-        component = recipe.components.get(path[0])
-        replaced = component is not None and settings.table(path[0])["name"] != component
-        if not replaced and path not in settings.origins:
-            raise ConfigError(f"recipe {recipe.name!r} needs {key}: {advice}")
+    for text, advice in recipe.needs.items():
+        key = undotted(text)
+        component = recipe.components.get(key[0])
+        replaced = component is not None and settings.table(key[0])["name"] != component
+        if not replaced and key not in settings.origins:
+            raise ConfigError(f"recipe {recipe.name!r} needs {text}: {advice}")
 
 
-def _build(catalogue: Catalogue, settings: Settings) -> Resolved:
-    from mmbal.config.settings import RunConfig, RunSettings
-
-    _refuse_unknown_keys(catalogue, settings, list(RunConfig.model_fields))
-    parts: dict[str, Any] = {kind: _choice(catalogue, kind, settings) for kind in COMPONENTS}
+def _build(catalogue: Catalogue, settings: Settings, remarks: tuple[str, ...]) -> Resolved:
+    parts: dict[str, Any] = {
+        kind: _choice(catalogue, kind, settings.table(kind)["name"], settings, (kind,))
+        for kind in COMPONENTS
+    }
+    _refuse_unknown_keys(catalogue, settings, parts)
     for section, kind in SETS.items():
         parts[section] = tuple(
-            _choice(catalogue, kind, settings, section, name) for name in settings.names(section)
+            _choice(catalogue, kind, name, settings, (section, name))
+            for name in settings.table(section)
         )
     plain = {name: value for name, value in settings.table().items() if name not in parts}
-    run = validate(RunSettings, plain, settings, (), "the run")
-    config = RunConfig(**{name: getattr(run, name) for name in RunSettings.model_fields}, **parts)
+    run = _validated(RunSettings, plain, settings, (), "the run")
+    config = RunConfig(**dict(run), **parts)
     _refuse_misfit(catalogue, config, settings)
     _refuse_two_rates(config, settings)
     keys = [key for key, _ in leaves(config.tree())]
     keys += [(section, choice.name) for section in SETS for choice in parts[section]]
-    return Resolved(config, {dotted(key): settings.origins.get(key, DEFAULT) for key in keys})
+    origins = {dotted(key): settings.origins.get(key, DEFAULT) for key in keys}
+    return Resolved(config, origins, remarks)
 
 
-def _choice(catalogue: Catalogue, kind: str, settings: Settings, *member: str) -> "Choice":
-    """Return a component: of its own section, or a member of a set."""
-    from mmbal.config.settings import Choice
-
-    section = member or (kind,)
+def _choice(catalogue: Catalogue, kind: str, name: str, settings: Settings, section: Key) -> Choice:
+    """Return a component with what a section sets of it."""
     values = settings.table(*section)
-    name = member[-1] if member else values.pop("name", None)
-    place = section if member else (*section, "name")
-    origin = settings.origin(*place) or DEFAULT
-    if not isinstance(name, str):
-        raise ConfigError(f"{origin}: {dotted(place)} must be text, received {name!r}")
+    values.pop("name", None)
     try:
         options_class = catalogue.options_class(kind, name)
-    except PluginError:
-        raise
     except MmbalError as error:
-        raise ConfigError(f"{origin}: {error}") from error
-    options = validate(options_class, values, settings, section, f"{kind} {name!r}")
+        raise ConfigError(f"{settings.origin((*section, 'name'))}: {error}") from error
+    try:
+        options = _validated(options_class, values, settings, section, f"{kind} {name!r}")
+    except ConfigError as error:
+        raise ConfigError(f"{error}{_owners(catalogue, kind, options_class, values)}") from None
     return Choice(name=name, options=options)
 
 
-def _refuse_misfit(catalogue: Catalogue, config: "RunConfig", settings: Settings) -> None:
-    reason = refusal(catalogue, config.strategy.parts, config.architecture.name)
-    if reason is not None:
-        origin = settings.strongest(("strategy", "name"), ("architecture", "name"))
-        raise ConfigError(f"{origin}: {reason}")
+def _owners(
+    catalogue: Catalogue, kind: str, options_class: type[Options], values: Mapping[str, Any]
+) -> str:
+    """Return which other components of a kind have the options that the chosen one lacks."""
+    strange = set(values) - set(options_class.model_fields)
+    owners = []
+    for other in catalogue.components(kind) if strange else ():
+        with suppress(MmbalError):
+            if strange <= set(catalogue.options_class(kind, other.name).model_fields):
+                owners.append(other.name)
+    if not owners:
+        return ""
+    return f"; {' and '.join(sorted(strange))}: of {kind} {' or '.join(owners)}"
 
 
-def _refuse_two_rates(config: "RunConfig", settings: Settings) -> None:
+def _validated(
+    model: type[Model], values: Mapping[str, Any], settings: Settings, section: Key, label: str
+) -> Model:
+    """Return the typed options in a section.
+
+    Types are those of a TOML file: a list stands for a tuple, text for a path or an enum,
+    an integer for a number, "none" for nothing; never text for a number.
+    """
+    text = to_json(_with_nothing(model, values), fallback=str)
+    try:
+        # From JSON, since strict validation then takes lists for tuples and text for paths.
+        return model.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        key, message = explain(error, model, values, section, label)
+        raise ConfigError(f"{settings.origin(key)}: {message}") from None
+
+
+def _with_nothing(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Replace "none" by None where a field may be None: TOML has no null."""
+    replaced = dict(values)
+    for name, field in model.model_fields.items():
+        value, inner = values.get(name), model_in(field.annotation)
+        parts = get_args(field.annotation)
+        legal = any("none" in get_args(part) for part in parts)  # in a Literal
+        if value == "none" and NoneType in parts and not legal:
+            replaced[name] = None
+        elif inner and isinstance(value, Mapping):
+            replaced[name] = _with_nothing(inner, value)
+    return replaced
+
+
+def _refuse_misfit(catalogue: Catalogue, config: RunConfig, settings: Settings) -> None:
+    """Refuse a strategy that needs more than the architecture offers."""
+    strategies = [catalogue.get("strategy", name) for name in config.strategy.parts]
+    chosen = catalogue.get("architecture", config.architecture.name)
+    if lacks := chosen.lacks(*strategies):
+        able = [a.name for a in catalogue.components(chosen.kind) if not a.lacks(*strategies)]
+        origin = settings.origin(("strategy", "name"), ("architecture", "name"))
+        raise ConfigError(
+            f"{origin}: strategy {config.strategy.name!r} needs {capabilities.explain(lacks)}, "
+            f"which architecture {chosen.name!r} does not offer; those that do: "
+            f"{', '.join(able) or 'none is installed'}"
+        )
+
+
+def _refuse_two_rates(config: RunConfig, settings: Settings) -> None:
     """Refuse a schedule beside the callback that sets the learning rate, too."""
-    from mmbal.config.settings import CONSTANT
-
     if config.schedule != CONSTANT and PLATEAU in [each.name for each in config.callbacks]:
-        origin = settings.strongest(("schedule",), ("callbacks", PLATEAU))
+        origin = settings.origin(("schedule",), ("callbacks", PLATEAU))
         raise ConfigError(
             f"{origin}: schedule {config.schedule.name!r} and callback {PLATEAU!r} both set the "
             "learning rate: leave one of them out (schedule=constant without warm-up sets none)"
         )
 
 
-def _refuse_unknown_keys(catalogue: Catalogue, settings: Settings, legal: Sequence[str]) -> None:
-    for name in settings.tree:
+def _refuse_unknown_keys(
+    catalogue: Catalogue, settings: Settings, components: Mapping[str, Choice]
+) -> None:
+    legal = list(RunConfig.model_fields)
+    for name in settings.table():
         if name not in legal:
-            message = unknown("setting", name, legal)
             homes = [
-                f"{kind}.{name}" for kind in COMPONENTS if _has(catalogue, settings, kind, name)
+                f"{kind}.{name}"
+                for kind, choice in components.items()
+                if name in type(choice.options).model_fields
             ]
             hint = f"; did you mean {' or '.join(homes)}?" if homes else ""
-            raise ConfigError(f"{settings.origin(name)}: {message}{hint}")
-
-
-def _has(catalogue: Catalogue, settings: Settings, kind: str, option: str) -> bool:
-    """Tell whether the chosen component of a kind has an option."""
-    try:
-        return option in catalogue.options_class(kind, settings.table(kind)["name"]).model_fields
-    except (MmbalError, KeyError):
-        return False
+            for kind in COMPONENTS:
+                if name in catalogue.names(kind):
+                    hint = f"; it is a component: choose it by {kind}={name}, set {kind}.OPTION"
+            message = unknown("setting", name, legal)
+            raise ConfigError(f"{settings.origin((name,))}: {message}{hint}")

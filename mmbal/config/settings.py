@@ -12,7 +12,7 @@ from mmbal.config.origin import dotted
 from mmbal.config.tree import leaves
 from mmbal.optimizers.options import WarmUpOptions
 from mmbal.options import Options
-from mmbal.registry.composition import options_by_part
+from mmbal.registry.composition import names_in
 
 _FREE = {"free": True}
 _free = partial(Field, json_schema_extra=_FREE)
@@ -21,15 +21,13 @@ _free = partial(Field, json_schema_extra=_FREE)
 class Choice(Options):
     """A component by name with its (already validated) options."""
 
-    name: str = Field(description="name of the component, see `mmbal plugins`")
-    options: SerializeAsAny[Options] = Field(
-        description="its options, see `mmbal plugins show NAME`"
-    )
+    name: str
+    options: SerializeAsAny[Options]
 
     @property
     def parts(self) -> tuple[str, ...]:
         """Names of the components: one, or those of which a strategy is composed."""
-        return tuple(options_by_part(self.name, self.options))
+        return tuple(names_in(self.name))
 
 
 CONSTANT = Choice(name="constant", options=WarmUpOptions())
@@ -103,9 +101,9 @@ class RunConfig(RunSettings):
     architecture: Choice
     strategy: Choice
     optimizer: Choice
-    schedule: Choice = Field(default=CONSTANT, description="how the learning rate changes")
-    evaluations: tuple[Choice, ...] = Field(default=(), description="scores taken at the end")
-    callbacks: tuple[Choice, ...] = Field(default=(), description="Keras callbacks of plugins")
+    schedule: Choice = CONSTANT
+    evaluations: tuple[Choice, ...] = ()
+    callbacks: tuple[Choice, ...] = ()
 
     def tree(self) -> dict[str, Any]:
         """Return the nested tables that its TOML file holds: plain values, "none" for None."""
@@ -114,11 +112,9 @@ class RunConfig(RunSettings):
             choice: Choice = getattr(self, section)
             tree[section] = {"name": choice.name, **choice.options.model_dump(mode="json")}
         for section in SETS:
-            tree[section] = {
-                choice.name: choice.options.model_dump(mode="json")
-                for choice in getattr(self, section)
-            }
-        named: dict[str, Any] = without_null(tree)
+            choices: tuple[Choice, ...] = getattr(self, section)
+            tree[section] = {each.name: each.options.model_dump(mode="json") for each in choices}
+        named: dict[str, Any] = _without_null(tree)
         return named
 
     def identity(self) -> dict[str, Any]:
@@ -126,12 +122,12 @@ class RunConfig(RunSettings):
         return {dotted(key): value for key, value in leaves(self.tree()) if key[0] not in FREE}
 
 
-def without_null(value: Any) -> Any:
+def _without_null(value: Any) -> Any:
     """Return plain data with "none" in place of None, which TOML lacks."""
     if value is None:
         return "none"
     if isinstance(value, list | tuple):
-        return [without_null(inner) for inner in value]
+        return [_without_null(inner) for inner in value]
     if isinstance(value, Mapping):
-        return {name: without_null(inner) for name, inner in value.items()}
+        return {name: _without_null(inner) for name, inner in value.items()}
     return value

@@ -1,11 +1,15 @@
 """TOML files -> values, and the line that each key stands on."""
 
-from collections.abc import Iterator, Mapping
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mmbal.config.origin import Key, Origin
+import tomlkit
+from tomlkit.exceptions import ParseError, TOMLKitError
+
+from mmbal.config.origin import Key
 from mmbal.config.tree import around, leaves
 from mmbal.errors import ConfigError
 
@@ -18,10 +22,10 @@ class TomlFile:
     values: Mapping[str, Any]
     lines: Mapping[Key, int]
 
-    def origin(self, key: Key) -> Origin:
+    def origin(self, key: Key) -> str:
         """Return where `key`, or the nearest table around it, stands."""
         lines = (f":{self.lines[table]}" for table in around(key) if table in self.lines)
-        return Origin("file", f"{self.path}{next(lines, '')}")
+        return f"{self.path}{next(lines, '')}"
 
 
 def read_file(path: Path) -> TomlFile:
@@ -30,9 +34,6 @@ def read_file(path: Path) -> TomlFile:
     Raises:
         ConfigError: it cannot be read, or is not valid TOML.
     """
-    import tomlkit
-    from tomlkit.exceptions import ParseError, TOMLKitError
-
     text = read_text(path)
     try:
         values = tomlkit.parse(text).unwrap()
@@ -60,42 +61,25 @@ def read_text(path: Path) -> str:
 
 
 def _locate(text: str) -> dict[Key, int]:
-    """Return the line of every key; tomlkit keeps no positions.
+    """Return the line of every key; parsers keep no positions.
 
     The text is cut into its statements: a statement ends with the first line at which it
     parses on its own, which also holds for values that span lines.
     """
     lines: dict[Key, int] = {}
     table: Key = ()
-    for number, statement in _statements(text):
-        keys = [key for key, _ in leaves(statement)]
-        # `[table]` and `[[table]]` are the only statements that begin with a bracket.
-        if _is_header(statement):
-            table = keys[0]
-            lines.setdefault(table, number)
-        else:
-            for key in keys:
-                for inner in around(key):
-                    lines.setdefault(table + inner, number)
-    return lines
-
-
-def _statements(text: str) -> Iterator[tuple[int, Any]]:
-    """Yield the first line and the parsed form of each header and each `key = value`."""
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    begin, pending = 1, ""
+    begin, statement = 1, ""
     for number, line in enumerate(text.split("\n"), start=1):
-        pending += line + "\n"
+        statement += f"{line}\n"
         try:
-            statement = tomlkit.parse(pending)
-        except TOMLKitError:
+            keys = [key for key, _ in leaves(tomllib.loads(statement))]
+        except tomllib.TOMLDecodeError:
             continue
-        if statement:
-            yield begin, statement
-        begin, pending = number + 1, ""
-
-
-def _is_header(statement: Any) -> bool:
-    return bool(statement.as_string().lstrip().startswith("["))
+        # `[table]` and `[[table]]` are the only statements that begin with a bracket.
+        if statement.lstrip().startswith("["):
+            table, keys = keys[0], [()]
+        for key in keys:
+            for inner in around((*table, *key)):
+                lines.setdefault(inner, begin)
+        begin, statement = number + 1, ""
+    return lines

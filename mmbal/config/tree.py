@@ -22,7 +22,10 @@ def nest(values: Iterable[tuple[Key, Any]]) -> dict[str, Any]:
         table = tree
         for above in tables:
             table = table.setdefault(above, {})
-        table[name] = value
+        if value == {}:
+            table.setdefault(name, {})
+        else:
+            table[name] = value
     return tree
 
 

@@ -1,25 +1,21 @@
 """The resolved configuration -> TOML with the origin of every value."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mmbal.config.origin import Key, Origin, dotted
+import tomlkit
 
-if TYPE_CHECKING:
-    from tomlkit.items import Table
-
-    from mmbal.config.settings import RunConfig
+from mmbal.config.origin import Key, dotted
+from mmbal.config.settings import RunConfig
 
 
-def to_toml(config: "RunConfig", origins: Mapping[str, Origin]) -> str:
+def to_toml(config: RunConfig, origins: Mapping[str, str]) -> str:
     """Return a complete configuration as TOML; `resolve` reads the same one from it.
 
     Args:
         config: to write, defaults included; None is written as "none".
         origins: by dotted key; they become comments.
     """
-    import tomlkit
-
     document = tomlkit.document()
     for name, value in config.tree().items():
         document.add(name, _item(value, origins, (name,)))
@@ -28,33 +24,23 @@ def to_toml(config: "RunConfig", origins: Mapping[str, Origin]) -> str:
 
 def with_provenance(text: str, provenance: Mapping[str, Any]) -> str:
     """Return a configuration's text with a table of what made its run, which `resolve` ignores."""
-    import tomlkit
-
-    from mmbal.config.settings import without_null
-
     document = tomlkit.parse(text)
-    document["provenance"] = without_null(provenance)
+    document["provenance"] = dict(provenance)
     return tomlkit.dumps(document)
 
 
-def _item(value: Any, origins: Mapping[str, Origin], key: Key) -> Any:
-    import tomlkit
-
-    item = _table(value, origins, key) if isinstance(value, Mapping) else tomlkit.item(value)
+def _item(value: Any, origins: Mapping[str, str], key: Key) -> Any:
+    if isinstance(value, Mapping):
+        # A table of nothing but tables needs no header of its own.
+        tables = [isinstance(inner, Mapping) for inner in value.values()]
+        item: Any = tomlkit.table(is_super_table=bool(tables) and all(tables))
+        # A nested table ends the keys of the one around it, so those come first.
+        for name in sorted(value, key=lambda name: isinstance(value[name], Mapping)):
+            item.add(str(name), _item(value[name], origins, (*key, str(name))))
+    else:
+        item = tomlkit.item(value)
     if dotted(key) in origins:
         # Control characters are not legal in a TOML comment.
-        text = str(origins[dotted(key)])
-        item.comment("".join(letter if letter.isprintable() else " " for letter in text))
+        letters = origins[dotted(key)]
+        item.comment("".join(letter if letter.isprintable() else " " for letter in letters))
     return item
-
-
-def _table(values: Mapping[str, Any], origins: Mapping[str, Origin], key: Key) -> "Table":
-    import tomlkit
-
-    # A table of nothing but tables needs no header of its own.
-    tables = [isinstance(value, Mapping) for value in values.values()]
-    table = tomlkit.table(is_super_table=bool(tables) and all(tables))
-    # A nested table ends the keys of the one around it, so those come first.
-    for name, value in sorted(values.items(), key=lambda item: isinstance(item[1], Mapping)):
-        table.add(str(name), _item(value, origins, (*key, str(name))))
-    return table

@@ -1,5 +1,7 @@
 """Configuration + dataset -> the model to train."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +9,7 @@ import keras
 
 from mmbal.config.settings import CONSTANT, Choice, RunConfig
 from mmbal.data import DatasetSource, MultimodalDataset
-from mmbal.errors import MmbalError
+from mmbal.errors import ConfigError, MmbalError, ShapeError
 from mmbal.networks.network import FusionNetwork
 from mmbal.networks.shapes import before_saved_weights, build_from
 from mmbal.progress import Progress
@@ -66,7 +68,7 @@ def build_network(
     keras.config.set_dtype_policy(policy)
     keras.utils.set_random_seed(config.seed)
     choice = config.architecture
-    with before_saved_weights(saved):
+    with before_saved_weights(saved), _naming_others(catalogue, data):
         network: FusionNetwork = catalogue.build(
             "architecture", choice.name, choice.options, data.modalities, len(data.class_names)
         )
@@ -74,6 +76,19 @@ def build_network(
         synchronise_batch_norm(network)
     build_from(network, {name: modality.empty() for name, modality in data.modalities.items()})
     return network
+
+
+@contextmanager
+def _naming_others(catalogue: Catalogue, data: MultimodalDataset) -> Iterator[None]:
+    """Where an architecture cannot take the shapes of the data, name those that can."""
+    try:
+        yield
+    except ShapeError as error:
+        axes = {len(modality.shape) for modality in data.modalities.values()}
+        able = [each.name for each in catalogue.components("architecture") if axes <= {*each.takes}]
+        raise ConfigError(
+            f"{error}; architectures for such shapes: {', '.join(able) or 'none is installed'}"
+        ) from error
 
 
 def build_model(

@@ -34,9 +34,6 @@ class OptimizerOptions(Options):
     ema_overwrite_frequency: int | None = Field(
         default=None, ge=1, description="steps after which the average becomes the weights"
     )
-    loss_scale_factor: float | None = Field(
-        default=None, gt=0, description="without effect: mmbal scales the loss, see `precision`"
-    )
     gradient_accumulation_steps: int | None = Field(
         default=None, ge=2, description="steps whose gradients make one update"
     )

@@ -1,9 +1,76 @@
-"""What mmbal itself offers, through the same hooks as any plugin."""
+"""What mmbal itself offers, through the same hook as any plugin."""
 
-from mmbal.registry.component import Component, Conformance, Recipe
+from mmbal.registry.component import Component, Conformance
 from mmbal.registry.hookspecs import hookimpl
 
 GREEDY = "Wu, Jastrzębski, Cho and Geras, ICML 2022, arXiv 2202.05306"
+
+# By the class of Keras, which the options' class has the name of: what it is, and its source.
+_KERAS = {
+    "Adadelta": ("steps relative to the last updates", "Zeiler, 2012"),
+    "Adafactor": ("Adam with sums of rows and columns", "Shazeer and Stern, ICML 2018"),
+    "Adagrad": ("smaller steps after large gradients", "Duchi et al., JMLR 2011"),
+    "Adam": ("mean gradient over root of its mean square", "Kingma and Ba, ICLR 2015"),
+    "Adamax": ("Adam with the largest gradient as divisor", "Kingma and Ba, ICLR 2015"),
+    "AdamW": ("Adam with weight decay beside it", "Loshchilov and Hutter, ICLR 2019"),
+    "Ftrl": ("follow the regularized leader", "McMahan et al., KDD 2013"),
+    "Lion": ("the sign of the mean gradient", "Chen et al., NeurIPS 2023"),
+    "Nadam": ("Adam with Nesterov's momentum", "Dozat, ICLR 2016 workshop"),
+    "RMSprop": ("gradient over root of its mean square", "Tieleman and Hinton, 2012"),
+    "SGD": ("gradient descent, with or without momentum", ""),
+}
+_RATES = {
+    "constant": ("WarmUp", "the optimizer's, after a warm-up if there is one"),
+    "cosine": ("CosineDecay", "half a cosine down to the end of the training"),
+    "step": ("StepDecay", "a drop after every so many epochs"),
+    "exponential": ("ExponentialDecay", "the same drop in every epoch"),
+    "piecewise": ("PiecewiseDecay", "a factor of its own from some epochs on"),
+}
+_OPTIMIZERS = [
+    Component(
+        "optimizer",
+        name.lower(),
+        f"{summary} (Keras)",
+        "mmbal.optimizers:keras_optimizer",
+        f"mmbal.optimizers.options:{name}",
+        source,
+    )
+    for name, (summary, source) in _KERAS.items()
+]
+_SCHEDULES = [
+    Component(
+        "schedule",
+        name,
+        f"learning rate: {summary}",
+        f"mmbal.optimizers.schedules:{kind}",
+        f"mmbal.optimizers.options:{kind}Options",
+    )
+    for name, (kind, summary) in _RATES.items()
+]
+_CALLBACKS = [
+    Component(
+        "callback",
+        "reduce-lr-on-plateau",
+        "reduces the learning rate when a number stops getting better (Keras)",
+        "mmbal.callbacks.schedules:ReduceLROnPlateau",
+        "mmbal.callbacks.options:PlateauOptions",
+    ),
+    Component(
+        "callback",
+        "early-stopping",
+        "ends training when a number stops getting better (Keras)",
+        "mmbal.callbacks.schedules:EarlyStopping",
+        "mmbal.callbacks.options:EarlyStoppingOptions",
+    ),
+    Component(
+        "callback",
+        "stop-when-perfect",
+        "ends training after some epochs without an error on the training data",
+        "mmbal.callbacks.schedules:StopWhenPerfect",
+        "mmbal.callbacks.options:PerfectOptions",
+        source=GREEDY,
+    ),
+]
 
 
 @hookimpl
@@ -30,88 +97,7 @@ def mmbal_components() -> list[Component]:
             "mmbal.evaluation.utilization:Utilization",
             source=GREEDY,
         ),
-        *_optimizers(),
-        *_schedules(),
-        *_callbacks(),
+        *_OPTIMIZERS,
+        *_SCHEDULES,
+        *_CALLBACKS,
     ]
-
-
-def _optimizers() -> list[Component]:
-    # By the class of Keras, which the options' class has the name of: what it is, and its source.
-    offers = {
-        "Adadelta": ("steps relative to the last updates", "Zeiler, 2012"),
-        "Adafactor": ("Adam with sums of rows and columns", "Shazeer and Stern, ICML 2018"),
-        "Adagrad": ("smaller steps after large gradients", "Duchi et al., JMLR 2011"),
-        "Adam": ("mean gradient over root of its mean square", "Kingma and Ba, ICLR 2015"),
-        "Adamax": ("Adam with the largest gradient as divisor", "Kingma and Ba, ICLR 2015"),
-        "AdamW": ("Adam with weight decay beside it", "Loshchilov and Hutter, ICLR 2019"),
-        "Ftrl": ("follow the regularized leader", "McMahan et al., KDD 2013"),
-        "Lion": ("the sign of the mean gradient", "Chen et al., NeurIPS 2023"),
-        "Nadam": ("Adam with Nesterov's momentum", "Dozat, ICLR 2016 workshop"),
-        "RMSprop": ("gradient over root of its mean square", "Tieleman and Hinton, 2012"),
-        "SGD": ("gradient descent, with or without momentum", ""),
-    }
-    return [
-        Component(
-            "optimizer",
-            name.lower(),
-            f"{summary} (Keras)",
-            "mmbal.optimizers:keras_optimizer",
-            f"mmbal.optimizers.options:{name}",
-            source,
-        )
-        for name, (summary, source) in offers.items()
-    ]
-
-
-def _schedules() -> list[Component]:
-    offers = {
-        "constant": ("WarmUp", "the optimizer's, after a warm-up if there is one"),
-        "cosine": ("CosineDecay", "half a cosine down to the end of the training"),
-        "step": ("StepDecay", "a drop after every so many epochs"),
-        "exponential": ("ExponentialDecay", "the same drop in every epoch"),
-        "piecewise": ("PiecewiseDecay", "a factor of its own from some epochs on"),
-    }
-    return [
-        Component(
-            "schedule",
-            name,
-            f"learning rate: {summary}",
-            f"mmbal.optimizers.schedules:{kind}",
-            f"mmbal.optimizers.options:{kind}Options",
-        )
-        for name, (kind, summary) in offers.items()
-    ]
-
-
-def _callbacks() -> list[Component]:
-    return [
-        Component(
-            "callback",
-            "reduce-lr-on-plateau",
-            "reduces the learning rate when a number stops getting better (Keras)",
-            "mmbal.callbacks.schedules:ReduceLROnPlateau",
-            "mmbal.callbacks.options:PlateauOptions",
-        ),
-        Component(
-            "callback",
-            "early-stopping",
-            "ends training when a number stops getting better (Keras)",
-            "mmbal.callbacks.schedules:EarlyStopping",
-            "mmbal.callbacks.options:EarlyStoppingOptions",
-        ),
-        Component(
-            "callback",
-            "stop-when-perfect",
-            "ends training after some epochs without an error on the training data",
-            "mmbal.callbacks.schedules:StopWhenPerfect",
-            "mmbal.callbacks.options:PerfectOptions",
-            source=GREEDY,
-        ),
-    ]
-
-
-@hookimpl
-def mmbal_recipes() -> list[Recipe]:
-    """Offer no experiment: those need a dataset, which plugins bring."""
-    return []

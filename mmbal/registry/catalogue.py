@@ -1,14 +1,15 @@
 """Everything installed, by kind and name."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 from mmbal.errors import MmbalError, PluginError, first_line, unknown
-from mmbal.registry.component import KINDS, Component, Recipe
-from mmbal.registry.composition import composed_options, options_by_part, split
+from mmbal.registry.component import KINDS, PLAIN, Component, Recipe
+from mmbal.registry.composition import composed_options, split
 
 if TYPE_CHECKING:
     from mmbal.options import Options
@@ -42,7 +43,7 @@ class Provenance:
 
 @dataclass
 class Catalogue:
-    """Components and recipes of all working plugins.
+    """Components and recipes of all working plugins; of the names of kinds, "recipe" is one.
 
     Attributes:
         problems: one error per thing that could not be loaded; the rest works.
@@ -51,37 +52,37 @@ class Catalogue:
 
     problems: list[PluginError] = field(default_factory=list)
     plugins: list[Provenance] = field(default_factory=list)
-    _components: dict[tuple[str, str], tuple[Component, Provenance]] = field(default_factory=dict)
-    _recipes: dict[str, tuple[Recipe, Provenance]] = field(default_factory=dict)
+    _offers: dict[tuple[str, str], tuple[Any, Provenance]] = field(default_factory=dict)
 
-    def add(self, item: Component | Recipe, provenance: Provenance) -> None:
+    def add(self, offer: Component | Recipe, provenance: Provenance) -> None:
         """Take in one offer; a name that is taken or not legal becomes a problem instead."""
-        kind = item.kind if isinstance(item, Component) else "recipe"
-        if kind not in (*KINDS, "recipe"):
-            problem = f"component {item.name!r}: {unknown('kind', str(kind), KINDS)}"
-        elif not isinstance(item.name, str) or not _NAME.fullmatch(item.name):
-            problem = f"{kind} name {item.name!r} must consist of letters, digits, '-' and '_'"
-        elif owner := self._owner(kind, item.name):
+        kind, name = offer.kind, offer.name
+        if kind not in (*KINDS, Recipe.kind):
+            problem = f"component {name!r}: {unknown('kind', str(kind), KINDS)}"
+        elif not isinstance(name, str) or not _NAME.fullmatch(name):
+            problem = f"{kind} name {name!r} must consist of letters, digits, '-' and '_'"
+        elif (kind, name) == (Recipe.kind, PLAIN):
+            problem = f"recipe name {PLAIN!r} is mmbal's own: it stands for any dataset alone"
+        elif (kind, name) in self._offers:
+            owner = self._offers[kind, name][1]
             problem = (
-                f"{kind} {item.name!r} is already offered by plugin {owner.plugin!r} of "
+                f"{kind} {name!r} is already offered by plugin {owner.plugin!r} of "
                 f"{owner.distribution}, which stays"
             )
         else:
-            if isinstance(item, Component):
-                self._components[kind, item.name] = item, provenance
-            else:
-                self._recipes[item.name] = item, provenance
+            self._offers[kind, name] = offer, provenance
             return
         self.problems.append(provenance.fault(problem))
 
     def check_recipes(self) -> None:
         """Report recipes that name a component nobody offers (an option can replace it)."""
-        for recipe, provenance in self._recipes.values():
+        for recipe in self.recipes():
             for kind, name in recipe.components.items():
                 try:
                     self.parts(kind, name)
                 except MmbalError as error:
-                    self.problems.append(provenance.fault(f"recipe {recipe.name!r}: {error}"))
+                    problem = f"recipe {recipe.name!r}: {error}"
+                    self.problems.append(self.provenance(recipe).fault(problem))
 
     def get(self, kind: str, name: str) -> Component:
         """Return a component.
@@ -89,9 +90,8 @@ class Catalogue:
         Raises:
             MmbalError: nobody offers it; the message has the nearest name.
         """
-        if (kind, name) not in self._components:
-            raise MmbalError(self._missing(kind, name, self.names(kind)))
-        return self._components[kind, name][0]
+        component: Component = self._offer(kind, name)
+        return component
 
     def parts(self, kind: str, name: str) -> list[Component]:
         """Return the components behind a name: several where strategies are composed by "+".
@@ -107,30 +107,32 @@ class Catalogue:
         Raises:
             MmbalError: nobody offers it; the message has the nearest name.
         """
-        if name not in self._recipes:
-            raise MmbalError(self._missing("recipe", name, self._recipes))
-        return self._recipes[name][0]
+        recipe: Recipe = self._offer(Recipe.kind, name)
+        return recipe
 
     def components(self, kind: str | None = None) -> list[Component]:
         """Return all components, or those of one kind, sorted by kind and name."""
-        found = [c for c, _ in self._components.values() if kind in (None, c.kind)]
-        return sorted(found, key=lambda c: (KINDS.index(c.kind), c.name))
+        kinds = KINDS if kind is None else (kind,)
+        return [self.get(each, name) for each in kinds for name in self.names(each)]
 
     def recipes(self) -> list[Recipe]:
         """Return all recipes, sorted by name."""
-        return sorted((recipe for recipe, _ in self._recipes.values()), key=lambda r: r.name)
+        return [self.recipe(name) for name in self.names(Recipe.kind)]
 
     def names(self, kind: str) -> list[str]:
-        """Return the names of one kind; kind "recipe" counts as one."""
-        if kind == "recipe":
-            return sorted(self._recipes)
-        return [component.name for component in self.components(kind)]
+        """Return the names of one kind, sorted."""
+        return sorted(name for other, name in self._offers if other == kind)
 
-    def provenance(self, item: Component | Recipe) -> Provenance:
+    def provenance(self, offer: Component | Recipe) -> Provenance:
         """Return who offers a component or recipe of this catalogue."""
-        if isinstance(item, Component):
-            return self._components[item.kind, item.name][1]
-        return self._recipes[item.name][1]
+        return self._offers[offer.kind, offer.name][1]
+
+    def compatibility(self) -> dict[str, dict[str, list[str]]]:
+        """Return strategy to architecture to what is lacking; empty lists are what works."""
+        return {
+            strategy.name: {a.name: a.lacks(strategy) for a in self.components("architecture")}
+            for strategy in self.components("strategy")
+        }
 
     def options_class(self, kind: str, name: str) -> "type[Options]":
         """Import and return the options class of a component, or of composed strategies.
@@ -138,29 +140,8 @@ class Catalogue:
         Raises:
             PluginError: it cannot be imported or is no options class.
         """
-        parts = self.parts(kind, name)
-        if len(parts) > 1:
-            return composed_options({part.name: self._own_options_class(part) for part in parts})
-        return self._own_options_class(parts[0])
-
-    def _own_options_class(self, component: Component) -> "type[Options]":
-        from mmbal.options import Options
-
-        kind, name = component.kind, component.name
-        try:
-            found = component.options_class()
-        except MmbalError:
-            raise
-        except Exception as error:
-            text = f"{kind} {name!r}: options {component.options!r} fail with {first_line(error)}"
-            raise self.provenance(component).fault(text) from error
-        if not (isinstance(found, type) and issubclass(found, Options)):
-            text = f"options {component.options!r} must name a subclass of mmbal.options.Options"
-            raise self.provenance(component).fault(f"{kind} {name!r}: {text}")
-        if "name" in found.model_fields:
-            text = f"options {component.options!r} may not have a field 'name': it picks components"
-            raise self.provenance(component).fault(f"{kind} {name!r}: {text}")
-        return found
+        classes = {part.name: self._options_class(part) for part in self.parts(kind, name)}
+        return composed_options(*classes.items()) if len(classes) > 1 else classes[name]
 
     def build(self, kind: str, name: str, options: "Options", *arguments: Any) -> Any:
         """Import a component's factory and call it; see `Component` for the arguments.
@@ -169,33 +150,54 @@ class Catalogue:
             MmbalError: raised by the factory itself, untouched.
             PluginError: the factory failed in any other way, or gave the wrong type.
         """
+        parts = self.parts(kind, name)
+        if len(parts) == 1:
+            return self._build(parts[0], options, *arguments)
         built = {
-            part: self._build(self.get(kind, part), settings, *arguments)
-            for part, settings in options_by_part(name, options).items()
+            part.name: self._build(part, getattr(options, part.name), *arguments) for part in parts
         }
-        return built[name] if name in built else resolve_name(_COMPOSITE)(built)
+        return resolve_name(_COMPOSITE)(built)
+
+    def _offer(self, kind: str, name: str) -> Any:
+        if (kind, name) not in self._offers:
+            broken = sorted({problem.plugin for problem in self.problems})
+            note = f"; not everything of {', '.join(broken)} could be loaded, see `mmbal plugins`"
+            raise MmbalError(unknown(kind, name, self.names(kind)) + (note if broken else ""))
+        return self._offers[kind, name][0]
+
+    def _options_class(self, component: Component) -> "type[Options]":
+        from mmbal.options import Options
+
+        subject = f"options {component.options!r}"
+        with self._blaming(component, f"{subject} fail"):
+            options = component.options_class()
+        if not (isinstance(options, type) and issubclass(options, Options)):
+            rule = "must name a subclass of mmbal.options.Options"
+        elif "name" in options.model_fields:
+            rule = "may not have a field 'name': it picks components"
+        else:
+            return options
+        raise self._fault(component, f"{subject} {rule}")
 
     def _build(self, component: Component, options: "Options", *arguments: Any) -> Any:
-        kind, name = component.kind, component.name
-        try:
+        subject = f"factory {component.factory!r}"
+        with self._blaming(component, f"{subject} fails"):
             built = component.build(options, *arguments)
+        product = _PRODUCTS.get(component.kind)
+        if product and not isinstance(built, resolve_name(product)):
+            rule = f"must give a {product.replace(':', '.')}, received {type(built).__name__}"
+            raise self._fault(component, f"{subject} {rule}")
+        return built
+
+    @contextmanager
+    def _blaming(self, component: Component, failure: str) -> Iterator[None]:
+        """Make whatever a plugin's own code raises, but what it tells the user, its fault."""
+        try:
+            yield
         except MmbalError:
             raise
         except Exception as error:
-            text = f"{kind} {name!r}: factory {component.factory!r} fails with {first_line(error)}"
-            raise self.provenance(component).fault(text) from error
-        product = _PRODUCTS.get(kind)
-        if product and not isinstance(built, resolve_name(product)):
-            text = f"must give a {product.replace(':', '.')}, received {type(built).__name__}"
-            text = f"{kind} {name!r}: factory {component.factory!r} {text}"
-            raise self.provenance(component).fault(text)
-        return built
+            raise self._fault(component, f"{failure} with {first_line(error)}") from error
 
-    def _owner(self, kind: str, name: str) -> Provenance | None:
-        entry = self._recipes.get(name) if kind == "recipe" else self._components.get((kind, name))
-        return entry[1] if entry else None
-
-    def _missing(self, kind: str, name: str, legal: Iterable[str]) -> str:
-        broken = sorted({problem.plugin for problem in self.problems})
-        note = f"; not everything of {', '.join(broken)} could be loaded, see `mmbal plugins`"
-        return unknown(kind, name, legal) + (note if broken else "")
+    def _fault(self, component: Component, problem: str) -> PluginError:
+        return self.provenance(component).fault(f"{component.kind} {component.name!r}: {problem}")

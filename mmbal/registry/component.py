@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
+
+from mmbal.capabilities import missing
 
 if TYPE_CHECKING:
     from mmbal.options import Options
@@ -12,6 +14,8 @@ Kind = Literal[
     "dataset", "architecture", "strategy", "optimizer", "schedule", "evaluation", "callback"
 ]
 KINDS: tuple[str, ...] = get_args(Kind)
+PLAIN = "plain"
+"""The recipe of a dataset that is named without one; no plugin can offer it."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,9 @@ class Component:
             `mmbal.capabilities.CAPABILITIES`, as its `requirements` say under default options.
         offers: of an architecture, as the `offers` of its network; None leaves it to the built
             network to say so.
+        takes: of an architecture, how many axes the shape of a modality may have without options
+            that say otherwise: 1 for vectors, 2 for series, 3 for images, 4 for clips. It is named
+            to users whose data another architecture refuses; () never is.
         conformance: how `mmbal plugins check` tries it out.
     """
 
@@ -71,7 +78,17 @@ class Component:
     source: str = ""
     requires: tuple[str, ...] = ()
     offers: tuple[str, ...] | None = None
+    takes: tuple[int, ...] = ()
     conformance: Conformance = field(default_factory=Conformance)
+
+    def lacks(self, *strategies: "Component") -> list[str]:
+        """Return what strategies require and this architecture does not offer.
+
+        Empty where it leaves that to the built network.
+        """
+        if self.offers is None:
+            return []
+        return missing([name for each in strategies for name in each.requires], self.offers)
 
     def options_class(self) -> "type[Options]":
         """Import and return the options class."""
@@ -88,7 +105,7 @@ class Component:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One experiment by name: what `mmbal run --plugin NAME` runs.
+    """One experiment by name: what `mmbal run NAME` runs.
 
     Args:
         name: what users type.
@@ -125,6 +142,7 @@ class Recipe:
     source: str = ""
     expected: str = ""
     time: str = ""
+    kind: ClassVar[str] = "recipe"
 
     @property
     def components(self) -> dict[str, str]:

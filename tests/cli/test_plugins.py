@@ -20,9 +20,32 @@ def test_table(mmbal: Any, arguments: tuple[str, ...]) -> None:
     done = mmbal(*arguments)
 
     assert done.exit_code == 0
-    rows = [line.split() for line in done.stdout.splitlines()]
-    assert ["recipe", "colored-digits"] in [row[:2] for row in rows]
-    assert ["strategy", "vanilla"] in [row[:2] for row in rows]
+    sections = dict(part.split(":\n", 1) for part in done.stdout.split("\n\n"))
+    assert "  colored-digits " in sections["recipes (mmbal run NAME)"]
+    assert "  vanilla " in sections["strategies (--strategy NAME[+NAME]...)"]
+    assert "adam, adamax" in sections["also, told more of by --kind KIND"]
+
+
+def test_one_kind_alone(mmbal: Any) -> None:
+    shown = mmbal("plugins", "--kind", "optimizer").stdout
+    assert shown.startswith("optimizers:\n  adadelta ")
+    assert "strategies" not in shown
+    assert mmbal("plugins", "list", "--kind", "optimizer").stdout == shown
+    listing = json.loads(mmbal("plugins", "--kind", "optimizer", "--json").stdout)
+    assert {each["kind"] for each in listing["components"]} == {"optimizer"}
+    assert listing["recipes"] == []
+    done = mmbal("plugins", "--kind", "optimizer", "show", "adam")
+    assert done.exit_code == 2
+    assert "give --kind behind 'show'" in done.stderr
+
+
+def test_no_name_is_broken_in_80_columns(mmbal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [c["name"] for c in json.loads(mmbal("plugins", "--json").stdout)["components"]]
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = mmbal("plugins").stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    words = {word.strip(",:") for line in lines for word in line.split()}
+    assert set(names) <= words
 
 
 @pytest.mark.parametrize(
@@ -47,12 +70,9 @@ def test_compatibility_is_listed(mmbal: Any) -> None:
         c["name"] for c in listing["components"] if c["kind"] == "strategy"
     }
 
-    table = mmbal("plugins").stdout.partition("Which strategy trains which architecture")[2]
-    header, *rows = [line.split() for line in table.splitlines()[1:] if line.strip()]
-    assert header[0] == "strategy"
-    assert "mmtm-cnn" in header
-    [guided] = [row for row in rows if row[0] == "guided"]
-    assert {"yes", "no", "isolation"} <= set(guided)
+    unmet = mmbal("plugins").stdout.partition("not every strategy trains every architecture")[2]
+    [guided] = [line for line in unmet.splitlines() if line.startswith("  guided, random ")]
+    assert guided.endswith("needs isolation: not with late-concat, late-sum")
 
 
 def test_show_component(mmbal: Any) -> None:
@@ -90,7 +110,7 @@ def test_show_component_as_json(mmbal: Any) -> None:
 def test_show_recipe(mmbal: Any) -> None:
     done = mmbal("plugins", "show", "colored-digits", "--kind", "recipe")
 
-    assert "command: mmbal run --plugin colored-digits" in done.stdout
+    assert "command: mmbal run colored-digits" in done.stdout
     assert "[optimizer]\n" in done.stdout
     as_json = mmbal("plugins", "show", "colored-digits", "--kind", "recipe", "--json")
     assert json.loads(as_json.stdout)["dataset"] == "colored-digits"

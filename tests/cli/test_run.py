@@ -183,7 +183,7 @@ def test_print_config_repeats_the_run(mmbal: Any, experiment: Any, tmp_path: Pat
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run"], "no recipe is named: give --plugin RECIPE"),
+        (["run"], "neither a recipe nor a dataset is named: give RECIPE or --dataset NAME"),
         (["run", "--plugin", "colored-digit"], "did you mean 'colored-digits'?"),
         ([*RECIPE, "--epochs", "x"], "'x' is not a valid integer"),
         ([*RECIPE, "--epochs", "0"], "--epochs 0: epochs must be greater than or equal to 1"),

@@ -238,7 +238,7 @@ def test_a_new_number_of_threads_is_noted(mmbal: Any, engines: FakeEngine) -> No
     [
         (["sweep", "--plugin", "colored-digits"], "Missing option '--out'"),
         (["sweep", "--out", "s"], "--out s holds no sweep to go on with: give --plugin RECIPE"),
-        (["sweep", "--out", "s", "--seeds", "0"], "no recipe is named: give --plugin RECIPE"),
+        (["sweep", "--out", "s", "--seeds", "0"], "neither a recipe nor a dataset is named"),
         (["sweep", "--plugin", "x", "--out", "s"], "unknown recipe 'x'"),
         ([*SWEEP, "--strategy", "guided,vanila"], "did you mean 'vanilla'?"),
         ([*SWEEP, "--seeds", "4-0"], "--seeds must be numbers and rising ranges"),

@@ -3,12 +3,12 @@
 from typing import Any
 
 from mmbal.config.layering import Settings
-from mmbal.config.origin import DEFAULT, Origin, Override
+from mmbal.config.origin import DEFAULT, Override
 
 
 def made(place: str, **tables: Any) -> Settings:
     """Return the settings of a file that is named by one letter."""
-    return Settings.of_tables(tables, lambda key: Origin("file", f"{place}:{'.'.join(key)}"))
+    return Settings.of_tables(tables, lambda key: f"{place}:{'.'.join(key)}")
 
 
 def typed(*pairs: tuple[str, Any]) -> Settings:
@@ -25,21 +25,21 @@ class TestAnswers:
         assert LOW.table("dataset") == {"name": "toy", "split": {"train": 0.5}}
         assert LOW.table("dataset", "split") == {"train": 0.5}
         assert LOW.table("seed") == LOW.table("absent") == {}
-        assert LOW.names("evaluations") == ["x"]
-        assert LOW.names("callbacks") == []
+        assert list(LOW.table("evaluations")) == ["x"]
+        assert list(LOW.table("callbacks")) == []
 
     def test_origin_is_that_of_the_value_or_of_what_stands_around_it(self) -> None:
-        assert str(LOW.origin("dataset", "split", "train")) == "a:dataset.split.train"
-        assert str(LOW.origin("dataset")) == "a:dataset.split.train"
-        assert str(LOW.origin("seed", "1")) == "a:seed"
-        assert LOW.origin("absent") is None
+        assert LOW.origin(("dataset", "split", "train")) == "a:dataset.split.train"
+        assert LOW.origin(("dataset",)) == "a:dataset.split.train"
+        assert LOW.origin(("seed", "1")) == "a:seed"
+        assert LOW.origin(("absent",)) is DEFAULT
 
     def test_strongest_origin_of_some_tables(self) -> None:
         both = typed(("dataset.split.train", 0.7)).over(LOW)
 
-        assert both.strongest(("dataset",)).place == "--set dataset.split.train=0.7"
-        assert both.strongest(("seed",), ("dataset", "name")).place == "a:seed"
-        assert both.strongest(("absent",)) is DEFAULT
+        assert both.origin(("dataset",)) == "--set dataset.split.train=0.7"
+        assert both.origin(("seed",), ("dataset", "split")) == "--set dataset.split.train=0.7"
+        assert both.origin(("absent",)) is DEFAULT
 
 
 class TestOver:
@@ -47,7 +47,7 @@ class TestOver:
         both = made("b", dataset={"split": {"note": "n"}}, seed=2).over(LOW)
 
         assert both.table("dataset") == {"name": "toy", "split": {"train": 0.5, "note": "n"}}
-        assert (both.table()["seed"], str(both.origin("seed"))) == (2, "b:seed")
+        assert (both.table()["seed"], both.origin(("seed",))) == (2, "b:seed")
         assert LOW.table("dataset", "split") == {"train": 0.5}
 
     def test_a_value_for_a_table_and_a_table_for_a_value(self) -> None:
@@ -81,9 +81,9 @@ class TestOver:
         both = made("b", evaluations=["y", "x"]).over(LOW)
 
         assert both.table("evaluations") == {"y": {}, "x": {"n": 1}}
-        assert both.names("evaluations") == ["y", "x"]
-        assert made("b", evaluations=[]).over(LOW).names("evaluations") == []
-        assert typed(("evaluations.y.n", 2)).over(LOW).names("evaluations") == ["x", "y"]
+        assert list(both.table("evaluations")) == ["y", "x"]
+        assert list(made("b", evaluations=[]).over(LOW).table("evaluations")) == []
+        assert list(typed(("evaluations.y.n", 2)).over(LOW).table("evaluations")) == ["x", "y"]
 
 
 def test_options_of_the_command_line_in_any_order() -> None:

@@ -7,7 +7,8 @@ import pytest
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.resolution import resolve
 from mmbal.errors import ConfigError, MmbalError
-from mmbal.registry.catalogue import Catalogue
+from mmbal.registry.catalogue import Catalogue, Provenance
+from mmbal.registry.component import Component
 
 ASSIGNMENTS = [
     ("strategy.tolerence=1", "strategy 'guided': unknown option 'tolerence'; did you mean 'tol"),
@@ -31,6 +32,7 @@ ASSIGNMENTS = [
     ("strategy=guide", "unknown strategy 'guide'; did you mean 'guided'?"),
     ("strategy=3", "strategy must be a name or a table, received 3"),
     ("strategy.name=3", "strategy.name must be text, received 3"),
+    ("recipe=3", "recipe must be text, received 3"),
     ("architecture=needy", "architecture 'needy' needs architecture.size, which is not set"),
     ("evaluations.extras.batches=1", "unknown evaluation 'extras'; did you mean 'extra'?"),
     ("evaluations.extra=1", "evaluations.extra must be a table of options"),
@@ -131,6 +133,19 @@ def test_rule_over_several_options_points_at_the_strongest_layer(
 
     with pytest.raises(ConfigError, match=r"^--set strategy.high=7: strategy 'guided': low must"):
         resolve(toys, "toy", file, [parse_assignment("strategy.high=7")])
+
+
+def test_what_is_wrong_with_a_recipe_or_a_plugin_is_told_with_its_name(toys: Catalogue) -> None:
+    toys.recipe("toy").options["stratgy"] = {"window": 3}  # type: ignore[index]
+    with pytest.raises(ConfigError) as caught:
+        resolve(toys, "toy")
+    assert str(caught.value).startswith(
+        "recipe toy (mmbal-toys 3.1): unknown setting 'stratgy'; did you mean 'strategy'?"
+    )
+
+    toys.add(Component("dataset", "torn", "", "x:x", "toy_options:Absent"), Provenance("a", "b 1"))
+    with pytest.raises(ConfigError, match="^--set dataset=torn: plugin 'a' of b 1: dataset 'torn'"):
+        resolve(toys, "toy-poor", None, [parse_assignment("dataset=torn")])
 
 
 @pytest.mark.parametrize("text", ["epochs", "=3", "a..b=3", ".a=3", ""])

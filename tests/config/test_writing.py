@@ -1,5 +1,6 @@
 """The written configuration is valid TOML and resolves to the same one."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,7 +28,7 @@ from mmbal.registry.catalogue import Catalogue
 def test_round_trip(toys: Catalogue, tmp_path: Path, assignments: list[str]) -> None:
     first = resolve(toys, "toy", None, list(map(parse_assignment, assignments)))
     file = tmp_path / "config.toml"
-    table = provenance(toys, first.config, "c0ffee", tmp_path)
+    table = provenance(toys, first.config, "c0ffee")
     text = with_provenance(to_toml(first.config, first.origins), table)
     file.write_text(text, encoding="utf-8")
 
@@ -36,7 +37,7 @@ def test_round_trip(toys: Catalogue, tmp_path: Path, assignments: list[str]) -> 
     assert second.config == first.config
     assert second.config.model_dump() == first.config.model_dump()
     assert set(second.origins) == set(first.origins)
-    assert {origin.layer for origin in second.origins.values()} == {"file"}
+    assert all(origin.startswith(f"{file}:") for origin in second.origins.values())
 
 
 def test_every_option_is_written_with_its_origin(toys: Catalogue) -> None:
@@ -66,31 +67,44 @@ def test_provenance_takes_the_place_of_an_older_one_and_leaves_the_rest(toys: Ca
     assert tomlkit.parse(again).unwrap()["provenance"] == {"mmbal": "2", "plugins": {"b": "b 1"}}
 
 
-def test_provenance_names_versions_plugins_and_git(toys: Catalogue, tmp_path: Path) -> None:
-    config = resolve(toys, "toy").config
+def test_provenance_names_versions_plugins_and_data(
+    toys: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # no git tree
 
-    outside = provenance(toys, config, "c0ffee", tmp_path)
-    inside = provenance(toys, config, None, Path(__file__).parent)
+    table = provenance(toys, resolve(toys, "toy").config, "c0ffee")
 
-    assert outside["dataset_fingerprint"] == "c0ffee"
-    assert outside["plugins"]["toys"] == "mmbal-toys 3.1"
-    assert outside["plugins"]["builtin"].startswith("mmbal ")
-    assert {"mmbal", "tensorflow", "keras", "python"} <= set(outside)
-    assert "git_commit" not in outside
-    assert "dataset_fingerprint" not in inside
+    assert table["dataset_fingerprint"] == "c0ffee"
+    assert table["plugins"]["toys"] == "mmbal-toys 3.1"
+    assert table["plugins"]["builtin"].startswith("mmbal ")
+    assert {"mmbal", "tensorflow", "keras", "python"} <= set(table)
+    assert "git_commit" not in table
 
 
 def test_provenance_has_the_commit_and_whether_it_is_clean(
-    toys: Catalogue, monkeypatch: pytest.MonkeyPatch
+    toys: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = {"rev-parse": "abc123", "status": " M file.py"}
-    monkeypatch.setattr(
-        "mmbal.config.provenance._git", lambda _directory, command, *_rest: answers[command]
-    )
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=x", "-c", "user.email=x@x"]
+        return subprocess.check_output(["git", *who, *words], text=True).strip()
 
-    table = provenance(toys, resolve(toys, "toy").config)
+    def state() -> tuple[str, bool]:
+        table = provenance(toys, config, "c0ffee")
+        return table["git_commit"], table["git_dirty"]
 
-    assert (table["git_commit"], table["git_dirty"]) == ("abc123", True)
+    monkeypatch.chdir(tmp_path)
+    config, file = resolve(toys, "toy").config, tmp_path / "file.py"
+    git("init", "-q")
+    file.write_text("1", encoding="utf-8")
+    git("add", "file.py")
+    git("commit", "-qm", "first")
+    git("tag", "-am", "tagged", "v1")
+    (tmp_path / "untracked.py").touch()
+
+    commit = git("rev-parse", "HEAD")
+    assert state() == (commit, False)
+    file.write_text("2", encoding="utf-8")
+    assert state() == (commit, True)
 
 
 def test_options_in_words(toys: Catalogue) -> None:

@@ -36,7 +36,7 @@ def test_names_and_defaults_are_those_of_keras(name: str) -> None:
 
     ours = options.model_dump(exclude={"decay"})
     assert {key: theirs.get(key, "unknown to Keras") for key in ours} == ours
-    assert set(theirs) - set(ours) == {"self", "name", "kwargs"}
+    assert set(theirs) - set(ours) == {"self", "name", "kwargs", "loss_scale_factor"}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

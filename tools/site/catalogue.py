@@ -13,7 +13,6 @@ from mmbal.config.resolution import resolve
 from mmbal.config.settings import RunSettings
 from mmbal.config.writing import to_toml
 from mmbal.registry.catalogue import Catalogue
-from mmbal.registry.compatibility import table as compatibility
 from mmbal.registry.component import KINDS, Component, Recipe
 
 # What a page tells elsewhere than in its list of facts.
@@ -77,7 +76,7 @@ def _compatibility(catalogue: Catalogue) -> str:
     names = catalogue.names("architecture")
     rows = [
         (f"`{strategy}`", *(f"no {', '.join(told[a])}" if told[a] else "yes" for a in names))
-        for strategy, told in compatibility(catalogue).items()
+        for strategy, told in catalogue.compatibility().items()
     ]
     meaning = [f"- *{name}*: {cell(text)}" for name, text in CAPABILITIES.items()]
     return "\n\n".join(

@@ -68,6 +68,33 @@ def test_shapes_choose_encoders(architecture):
     assert [v.shape for v in network.encoders["table"].variables[::2]] == [(7, 64), (64, 64)]
 
 
+@pytest.mark.parametrize("length", [1, 2, 40])
+def test_series_of_any_length_are_taken(length):
+    assert widths(build({"m": Modality((length, 3))})[1]) == {"m": 64}
+
+
+def test_the_series_encoder_has_convolutions_over_time():
+    network, outputs = build({"sound": SERIES}, width=4)
+    assert widths(outputs) == {"sound": 8}
+    kernels = [tuple(v.shape) for v in network.encoders["sound"].variables if len(v.shape) == 3]
+    assert kernels == [(5, 4, 4), (3, 4, 4), (3, 4, 8), (3, 8, 8)]
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"arguments": {"alpha": 1}}, "arguments are of a backbone, and none is named"),
+        (
+            {"branches": {"table": BranchOptions(arguments={"alpha": 1})}},
+            "branches.table.arguments are of a backbone",
+        ),
+    ],
+)
+def test_arguments_of_no_backbone_are_refused_with_the_options(options, told):
+    with pytest.raises(ValidationError, match=told):
+        LateOptions(**options)
+
+
 def test_the_image_encoder_is_the_branch_of_mmtm_cnn_without_its_head():
     network, _ = build({"gray": Modality((28, 28, 1))})
     count = sum(int(np.prod(v.shape)) for v in network.encoders["gray"].trainable_variables)
@@ -127,7 +154,7 @@ def test_one_backbone_beside_the_encoders_of_shapes():
 
 
 @pytest.mark.parametrize("architecture", [late_concat, late_sum])
-@pytest.mark.parametrize("shape", [(28, 28), (4, 28, 28, 1), ()])
+@pytest.mark.parametrize("shape", [(4, 28, 28, 1), ()])
 def test_other_shapes_are_refused_by_name(architecture, shape):
     with pytest.raises(ConfigError, match="modality 'sound' has shape") as caught:
         build({"gray": IMAGE, "sound": Modality(shape)}, architecture)
@@ -145,7 +172,6 @@ def test_other_shapes_are_refused_by_name(architecture, shape):
             "unknown modality 'tabel'; did you mean 'table'",
         ),
         ({"backbone": "MobileNetV"}, "unknown backbone 'MobileNetV'; did you mean 'MobileNetV2'"),
-        ({"arguments": {"alpha": 1}}, "arguments are of a backbone, and modality 'table' has none"),
         pytest.param(
             {"backbone": f"{HERE}two_outputs"},
             "two_outputs': a branch has one input and one output",

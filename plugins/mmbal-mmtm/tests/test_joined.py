@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pydantic import ValidationError
 
 from mmbal import BalancedModel, ConfigError
 from mmbal.data import Modality
@@ -227,6 +228,45 @@ class TestErrors:
 
 
 class TestAny:
+    def test_every_rank_has_a_small_branch(self):
+        modalities = {"face": Modality((8, 6, 3)), "sound": Modality((9, 4)), "row": Modality((5,))}
+        network = mmtm_any(AnyOptions(), modalities, 3)
+        outputs = network({m: modality.empty() for m, modality in modalities.items()})
+        widths = [[z.shape[-1] for z in zs] for zs in outputs.squeezed.values()]
+        assert widths == [[32] * 3, [64] * 3, [64] * 3]
+        assert {m: z.shape[1:] for m, z in outputs.features.items()} == {
+            "face": (2, 2, 64),
+            "sound": (3, 64),
+            "row": (64,),
+        }
+
+    def test_a_small_branch_has_as_many_stages_as_the_others_have_cuts(self):
+        branches = {"image": BackboneOptions(backbone="resnet18", cuts=("layer1.1", "layer2.1"))}
+        options = AnyOptions(branches=branches, arguments={"width": 8})
+        modalities = {"image": Modality((32, 32, 3)), "row": Modality((5,))}
+        network = mmtm_any(options, modalities, 3)
+        outputs = network({m: modality.empty() for m, modality in modalities.items()})
+        widths = [[z.shape[-1] for z in zs] for zs in outputs.squeezed.values()]
+        assert widths == [[64, 16], [128, 16]]
+
+    def test_too_many_cuts_for_a_small_branch(self):
+        cuts = tuple(f"layer{i}.1" for i in range(1, 5))
+        options = AnyOptions(branches={"image": BackboneOptions(backbone="resnet18", cuts=cuts)})
+        modalities = {"image": Modality((32, 32, 3)), "row": Modality((5,))}
+        with pytest.raises(ConfigError, match="'row' has 3 stages, and other branches have 4 cuts"):
+            mmtm_any(options, modalities, 3)
+
+    def test_a_branch_inherits_the_cuts(self):
+        options = AnyOptions(
+            cuts=("layer1.1",), branches={m: BackboneOptions(backbone="resnet18") for m in "ab"}
+        )
+        modalities = {m: Modality((32, 32, 3)) for m in "ab"} | {"row": Modality((5,))}
+        assert len(mmtm_any(options, modalities, 3).fusion) == 1  # and what is small has a stage
+
+    def test_clips_have_no_small_branch(self):
+        with pytest.raises(ConfigError, match=r"small encoders of \(features,\) vectors, \(time"):
+            mmtm_any(AnyOptions(), {"clip": Modality((4, 8, 8, 1))}, 3)
+
     def test_copies_with_shapes_of_their_own(self):
         modalities = {"left": Modality((32, 32, 3)), "right": Modality((48, 32, 1))}
         network = mmtm_any(AnyOptions(**MOBILE, ratio=8, gate_scale=2), modalities, 7)
@@ -264,18 +304,24 @@ class TestAny:
     @pytest.mark.parametrize(
         ("options", "what"),
         [
-            ({}, "needs architecture.backbone, or architecture.branches.a.backbone"),
-            ({"backbone": "VGG16"}, "needs architecture.cuts, or architecture.branches.a.cuts"),
+            ({"backbone": "VGG16"}, "backbone 'VGG16' needs the layers .* set architecture.cuts"),
             (
-                {**MOBILE, "branches": {"a": {"backbone": "VGG16"}}},
-                "needs architecture.cuts, or architecture.branches.a.cuts",
+                {"branches": {"a": {"backbone": "VGG16"}}},
+                "set architecture.cuts or architecture.branches.a.cuts",
             ),
-            ({**MOBILE, "branches": {"b": {}}}, "unknown modality 'b'"),
         ],
     )
-    def test_options_that_are_missing(self, options, what):
-        with pytest.raises(ConfigError, match=what):
-            mmtm_any(AnyOptions(**options), {"a": Modality((32, 32, 3))}, 2)
+    def test_options_without_cuts_are_refused_at_once(self, options, what):
+        with pytest.raises(ValidationError, match=what):
+            AnyOptions(**options)
+
+    def test_options_that_are_missing(self):
+        options = AnyOptions(backbone="VGG16", branches={"b": {"cuts": ("block1_pool",)}})
+        modalities = {name: Modality((32, 32, 3)) for name in "ab"}
+        with pytest.raises(ConfigError, match=r"'VGG16' of modality 'a' needs .*branches\.a\.cuts"):
+            mmtm_any(options, modalities, 2)
+        with pytest.raises(ConfigError, match="unknown modality 'b'"):
+            mmtm_any(options, {"a": Modality((32, 32, 3))}, 2)
 
     def test_unknown_layers_list_those_of_the_backbone(self):
         options = AnyOptions(**MOBILE | {"cuts": ("block_2_ad",)})

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import keras
 
-from mmbal import ConfigError
 from mmbal.data import Modality
+from mmbal.errors import ShapeError
 from mmbal.networks import BranchNetwork
 from mmbal_cross_attention.attention import CrossAttention
 from mmbal_cross_attention.options import AttentionOptions
@@ -20,11 +20,11 @@ def build(
     Each branch predicts from its mean token, the network the mean of the branches' predictions.
 
     Raises:
-        ConfigError: a modality is no image, series or table.
+        ShapeError: a modality is no image, series or table.
     """
     for name, modality in modalities.items():
         if len(modality.shape) not in (1, 2, 3):
-            raise ConfigError(
+            raise ShapeError(
                 "cross-attention takes (height, width, channels), (time, channels) or (features,), "
                 f"modality {name!r} has shape {modality.shape}"
             )

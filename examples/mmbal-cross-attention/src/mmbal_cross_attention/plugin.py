@@ -16,5 +16,6 @@ def mmbal_components() -> list[Component]:
             source="Vaswani et al., Attention Is All You Need, NeurIPS 2017, arXiv 1706.03762; "
             "between modalities as Tsai et al., ACL 2019, arXiv 1906.00295",
             offers=("isolation", "slice", "head", "mask"),
+            takes=(1, 2, 3),
         ),
     ]

@@ -13,9 +13,10 @@ from mmbal.errors import unknown
 from mmbal_backbones.cutting import CutError, only_output
 from mmbal_backbones.pooling import pooling_of
 from mmbal_backbones.resnet import resnet18
+from mmbal_backbones.small import small
 
 HUB = "keras_hub:"
-RESNET18 = "resnet18"
+OURS = {"small": small, "resnet18": resnet18}
 
 
 def open_backbone(
@@ -24,7 +25,7 @@ def open_backbone(
     """Build a backbone without its classifier; weights are random unless `arguments` ask.
 
     Args:
-        backbone: "resnet18", a name in `keras.applications`, "keras_hub:PRESET", or
+        backbone: "small", "resnet18", a name in `keras.applications`, "keras_hub:PRESET", or
             "package.module:function", a function of the input shape.
         shape: of one example.
         arguments: passed on.
@@ -70,8 +71,8 @@ def open_encoder(
 
 def _find(backbone: str) -> Any:
     """Return a function of the input shape."""
-    if backbone == RESNET18:
-        return resnet18
+    if backbone in OURS:
+        return OURS[backbone]
     if backbone.startswith(HUB):
         return _of_hub(backbone.removeprefix(HUB))
     if ":" in backbone:
@@ -86,7 +87,7 @@ def _find(backbone: str) -> Any:
     }
     if backbone not in applications:
         raise ConfigError(
-            f"{unknown('backbone', backbone, [RESNET18, *applications])}; beside these, "
+            f"{unknown('backbone', backbone, [*OURS, *applications])}; beside these, "
             f"{HUB}PRESET and package.module:function"
         )
 

@@ -6,9 +6,11 @@ import keras
 
 from mmbal import ConfigError
 from mmbal.data import Modality
-from mmbal.errors import unknown
-from mmbal_backbones import convolution_stages, open_encoder
+from mmbal.errors import ShapeError, unknown
+from mmbal_backbones import SHAPES, open_encoder, small_stages
 from mmbal_late.options import BranchOptions, LateOptions
+
+POOLING = {2: keras.layers.GlobalAveragePooling1D, 3: keras.layers.GlobalAveragePooling2D}
 
 
 def make_encoders(
@@ -22,8 +24,8 @@ def make_encoders(
         modalities: name to description.
 
     Raises:
-        ConfigError: no encoder fits a modality's shape, a backbone cannot be built, or the
-            options speak of a modality or of arguments that nothing has.
+        ShapeError: no encoder fits a modality's shape.
+        ConfigError: a backbone cannot be built, or the options speak of an unknown modality.
     """
     for name in options.branches:
         if name not in modalities:
@@ -48,20 +50,14 @@ def _layers(
     arguments = {**same, **own.arguments}
     if backbone:
         return open_encoder(backbone, shape, arguments, name)
-    if arguments:
-        raise ConfigError(
-            f"{who}: architecture.arguments are of a backbone, and modality {name!r} has none: "
-            f"received {arguments}"
-        )
-    if len(shape) == 3:
-        return [*convolution_stages(name, options.width), keras.layers.GlobalAveragePooling2D()]
     if len(shape) == 1:
         return [
             keras.layers.Dense(units, activation="relu", kernel_initializer="he_uniform")
             for units in options.units
         ]
-    raise ConfigError(
-        f"{who} has encoders for (height, width, channels) images and for (features,) vectors, "
-        f"modality {name!r} has shape {shape}: name a backbone for it, "
-        f"architecture.branches.{name}.backbone"
-    )
+    if len(shape) not in POOLING:
+        raise ShapeError(
+            f"{who} has encoders for {SHAPES}, modality {name!r} has shape {shape}: name a "
+            f"backbone for it, architecture.branches.{name}.backbone"
+        )
+    return [*small_stages(name, shape, options.width), POOLING[len(shape)]()]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from mmbal import Options
 
@@ -23,8 +23,8 @@ class LateOptions(Options):
     width: int = Field(
         default=32,
         ge=1,
-        description="channels of an image encoder's first convolutions; its features have twice "
-        "as many",
+        description="channels of the first convolutions of an image's or series' encoder; its "
+        "features have twice as many",
     )
     units: tuple[PositiveInt, ...] = Field(
         default=(64, 64),
@@ -42,9 +42,10 @@ class LateOptions(Options):
     )
     backbone: str = Field(
         default="",
-        description="encoder of every modality instead of those for images and vectors: "
-        "resnet18, a model of keras.applications such as MobileNetV2, keras_hub:PRESET, or "
-        "package.module:function that takes an input shape and returns a functional Keras model",
+        description="encoder of every modality instead of those for images, series and "
+        "vectors: small, resnet18, a model of keras.applications such as MobileNetV2, "
+        "keras_hub:PRESET, or package.module:function that takes an input shape and returns a "
+        "functional Keras model",
     )
     arguments: dict[str, Any] = Field(
         default={}, description="further arguments of the backbone, such as {alpha = 0.35}"
@@ -52,3 +53,13 @@ class LateOptions(Options):
     branches: dict[str, BranchOptions] = Field(
         default={}, description="modality to backbone and arguments of its own"
     )
+
+    @model_validator(mode="after")
+    def _arguments_have_a_backbone(self) -> "LateOptions":
+        for name, branch in {"": self, **self.branches}.items():
+            if branch.arguments and not (branch.backbone or self.backbone):
+                place = f"branches.{name}.arguments" if name else "arguments"
+                raise ValueError(
+                    f"{place} are of a backbone, and none is named: received {branch.arguments}"
+                )
+        return self

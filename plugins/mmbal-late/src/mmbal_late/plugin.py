@@ -14,6 +14,7 @@ def mmbal_components() -> list[Component]:
             factory="mmbal_late.concat:late_concat",
             options="mmbal_late.options:LateOptions",
             offers=("slice", "head", "mask", "rule"),
+            takes=(1, 2, 3),
         ),
         Component(
             kind="architecture",
@@ -22,5 +23,6 @@ def mmbal_components() -> list[Component]:
             factory="mmbal_late.summed:late_sum",
             options="mmbal_late.options:LateOptions",
             offers=("slice", "head", "mask"),
+            takes=(1, 2, 3),
         ),
     ]

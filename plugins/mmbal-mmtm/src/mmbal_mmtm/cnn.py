@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import keras
 
-from mmbal import ConfigError
 from mmbal.data import Modality
+from mmbal.errors import ShapeError
 from mmbal_backbones import convolution_stages
 from mmbal_mmtm.network import MMTMNetwork
 from mmbal_mmtm.options import MMTMOptions
@@ -15,11 +15,11 @@ def mmtm_cnn(options: MMTMOptions, modalities: Mapping[str, Modality], classes: 
     """Build one four-convolution branch per modality, joined after convolutions 2, 3 and 4.
 
     Raises:
-        ConfigError: a modality is no image of (height, width, channels).
+        ShapeError: a modality is no image of (height, width, channels).
     """
     for name, modality in modalities.items():
         if len(modality.shape) != 3:
-            raise ConfigError(
+            raise ShapeError(
                 f"mmtm-cnn takes (height, width, channels) images, modality {name!r} has shape "
                 f"{modality.shape}"
             )

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from mmbal import ConfigError
+from mmbal.errors import ShapeError
 
 Shape = tuple[int, ...]
 
@@ -49,7 +50,7 @@ def check_clip(name: str, shape: Shape) -> None:
         ConfigError: it is no clip, or a side is shorter than the least legal one.
     """
     if len(shape) != 4:
-        raise ConfigError(
+        raise ShapeError(
             f"mmtm-i3d takes (time, height, width, channels) clips, modality {name!r} has shape "
             f"{shape}"
         )

@@ -9,6 +9,7 @@ from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal.errors import unknown
 from mmbal_backbones import (
+    STAGES,
     CutError,
     check_output,
     cut,
@@ -17,39 +18,52 @@ from mmbal_backbones import (
     pooling_of,
 )
 from mmbal_mmtm.network import MMTMNetwork
-from mmbal_mmtm.options import AnyOptions
+from mmbal_mmtm.options import SMALL, AnyOptions, BackboneOptions
 
 
 def mmtm_any(options: AnyOptions, modalities: Mapping[str, Modality], classes: int) -> MMTMNetwork:
     """Build the backbones that the options name, one per modality, and join them.
 
     Raises:
-        ConfigError: a modality has no backbone or no cuts, or the options name another one.
+        ConfigError: a backbone cannot be built or has no cuts, or the options name an unknown
+            modality.
         CutError: a layer is unknown or passed by, or a backbone is no functional model.
     """
     for name in options.branches:
         if name not in modalities:
             raise ConfigError(f"architecture.branches: {unknown('modality', name, modalities)}")
+    branches = {name: options.branch(name) for name in modalities}
     backbones, cuts = {}, {}
-    for name, modality in modalities.items():
-        own = options.branches.get(name, options)
-        # Another backbone has other layers and arguments; without one, single ones may differ.
-        base = options if own.backbone in ("", options.backbone) else own
-        backbone, layers = own.backbone or base.backbone, own.cuts or base.cuts
-        for what, value in (("backbone", backbone), ("cuts", layers)):
-            if not value:
-                raise ConfigError(
-                    f"mmtm-any needs architecture.{what}, or architecture.branches.{name}.{what}: "
-                    f"it is set for neither all modalities nor {name!r}"
-                )
-        arguments = {**base.arguments, **own.arguments}
-        model = open_backbone(backbone, modality.shape, arguments)
-        fresh = {} if ":" in backbone else names_when_fresh(model)
+    for name, branch in branches.items():
+        model = open_backbone(branch.backbone, modalities[name].shape, branch.arguments)
+        fresh = {} if ":" in branch.backbone else names_when_fresh(model)
+        layers = branch.cuts or _default_cuts(name, branches)
         backbones[name], cuts[name] = model, [fresh.get(layer, layer) for layer in layers]
     try:
         return join(backbones, cuts, classes, options.ratio, options.gate_scale)
     except CutError as error:
         raise CutError(f"architecture.cuts: {error}") from error
+
+
+def _default_cuts(name: str, branches: Mapping[str, BackboneOptions]) -> list[str]:
+    """Return the stages of a small backbone that MMTMs follow: as many as the others have cuts.
+
+    Raises:
+        ConfigError: the backbone is another one, or has fewer stages.
+    """
+    if branches[name].backbone != SMALL:
+        raise ConfigError(
+            f"backbone {branches[name].backbone!r} of modality {name!r} needs the layers that an "
+            f"MMTM follows: set architecture.cuts or architecture.branches.{name}.cuts"
+        )
+    wanted = max((len(branch.cuts) for branch in branches.values()), default=0) or STAGES
+    if wanted > STAGES:
+        raise ConfigError(
+            f"the small backbone of modality {name!r} has {STAGES} stages, and other branches "
+            f"have {wanted} cuts: give them at most {STAGES}, or {name!r} another backbone, "
+            f"architecture.branches.{name}.backbone"
+        )
+    return [f"{SMALL}_stage_{number}" for number in range(STAGES - wanted, STAGES)]
 
 
 def join(

@@ -2,9 +2,12 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mmbal import Options
+
+SMALL = "small"
+"""The backbone that needs no cuts: it has a stage for each MMTM."""
 
 
 class MMTMOptions(Options):
@@ -74,13 +77,15 @@ class AnyOptions(MMTMOptions):
     """Of mmtm-any."""
 
     backbone: str = Field(
-        default="",
-        description="of every branch: resnet18, a model of keras.applications such as "
-        "MobileNetV2, keras_hub:PRESET, or package.module:function that takes an input shape and "
-        "returns a functional Keras model",
+        default=SMALL,
+        description="of every branch: small (three stages that fit vectors, series and images), "
+        "resnet18, a model of keras.applications such as MobileNetV2, keras_hub:PRESET, or "
+        "package.module:function that takes an input shape and returns a functional Keras model",
     )
     cuts: tuple[str, ...] = Field(
-        default=(), description="layers of the backbone that an MMTM follows, in their order"
+        default=(),
+        description="layers of every backbone that an MMTM follows, in their order; of small by "
+        "default its stages, as many as other branches have cuts",
     )
     arguments: dict[str, Any] = Field(
         default={}, description="further arguments of the backbone, such as {alpha = 0.35}"
@@ -88,3 +93,28 @@ class AnyOptions(MMTMOptions):
     branches: dict[str, BackboneOptions] = Field(
         default={}, description="modality to backbone, cuts and arguments of its own"
     )
+
+    def branch(self, modality: str) -> BackboneOptions:
+        """Return the options of one branch: its own, over those of all branches.
+
+        The arguments of all are of their backbone, and not for a branch that has another; the
+        cuts of all are for every branch that may need them.
+        """
+        own = self.branches.get(modality, BackboneOptions())
+        backbone = own.backbone or self.backbone
+        shared = self.arguments if backbone == self.backbone else {}
+        fits = backbone != SMALL or all(cut.startswith(SMALL) for cut in self.cuts)
+        cuts = own.cuts or (self.cuts if fits else ())
+        return BackboneOptions(backbone=backbone, cuts=cuts, arguments={**shared, **own.arguments})
+
+    @model_validator(mode="after")
+    def _have_cuts(self) -> "AnyOptions":
+        for modality in self.branches or [None]:
+            branch = self.branch(modality) if modality else self
+            if branch.backbone != SMALL and not branch.cuts:
+                own = f" or architecture.branches.{modality}.cuts" if modality else ""
+                raise ValueError(
+                    f"backbone {branch.backbone!r} needs the layers that an MMTM follows: set "
+                    f"architecture.cuts{own}"
+                )
+        return self

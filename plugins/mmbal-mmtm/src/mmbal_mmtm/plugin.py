@@ -1,6 +1,6 @@
 """What this distribution offers."""
 
-from mmbal import Component, Conformance, hookimpl
+from mmbal import Component, hookimpl
 
 OFFERS = ("isolation", "slice", "head", "mask")
 
@@ -15,6 +15,7 @@ COMPONENTS = (
         source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670; branches after Kim et al., "
         "Learning Not to Learn, CVPR 2019, arXiv 1812.10352",
         offers=OFFERS,
+        takes=(3,),
     ),
     Component(
         kind="architecture",
@@ -25,6 +26,7 @@ COMPONENTS = (
         source="Wu et al., ICML 2022, arXiv 2202.05306; branches of He et al., CVPR 2016, "
         "arXiv 1512.03385",
         offers=OFFERS,
+        takes=(3,),
     ),
     Component(
         kind="architecture",
@@ -35,18 +37,17 @@ COMPONENTS = (
         source="Carreira and Zisserman, Quo Vadis, Action Recognition?, CVPR 2017, "
         "arXiv 1705.07750; joined by MMTM, Joze et al., CVPR 2020, arXiv 1911.08670",
         offers=OFFERS,
+        takes=(4,),
     ),
     Component(
         kind="architecture",
         name="mmtm-any",
-        summary="MMTMs between any functional Keras models, cut at named layers",
+        summary="MMTMs between any branches: small ones by shape, or Keras models cut at layers",
         factory="mmbal_mmtm.joined:mmtm_any",
         options="mmbal_mmtm.options:AnyOptions",
         source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670",
         offers=OFFERS,
-        conformance=Conformance(
-            {"backbone": "mmbal.laboratory.toys:backbone", "cuts": ("first", "second")}
-        ),
+        takes=(1, 2, 3),
     ),
 )
 

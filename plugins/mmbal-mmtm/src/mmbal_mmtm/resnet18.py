@@ -5,8 +5,8 @@ from typing import Any
 
 import keras
 
-from mmbal import ConfigError
 from mmbal.data import Modality
+from mmbal.errors import ShapeError
 from mmbal.networks import saved_weights_follow
 from mmbal_backbones import assign_tensors, cut, open_tensors, resnet18
 from mmbal_mmtm.layer import FanInUniform
@@ -26,13 +26,13 @@ def mmtm_resnet18(
     in torchvision, 11,176,512 variables each and 513 per class.
 
     Raises:
-        ConfigError: a modality is no image of (height, width, channels), or there are no such
-            weights.
+        ShapeError: a modality is no image of (height, width, channels).
+        ConfigError: there are no such weights.
         DataFormatError: the weights do not fit.
     """
     for name, modality in modalities.items():
         if len(modality.shape) != 3:
-            raise ConfigError(
+            raise ShapeError(
                 f"mmtm-resnet18 takes (height, width, channels) images, modality {name!r} has "
                 f"shape {modality.shape}"
             )

@@ -1,10 +1,9 @@
-"""Which strategy trains which architecture, before anything is loaded."""
+"""What an architecture lacks for a strategy, before anything is loaded."""
 
 import pytest
 
 from mmbal.capabilities import CAPABILITIES, explain, missing
 from mmbal.registry.catalogue import Catalogue, Provenance
-from mmbal.registry.compatibility import lacking, refusal, table
 from mmbal.registry.component import Component
 
 OWNER = Provenance("toys", "mmbal-toys 3.1")
@@ -31,21 +30,12 @@ def test_missing_keeps_the_order_of_the_capabilities():
 def test_an_architecture_that_does_not_say_is_left_to_the_built_network(toys):
     picky = toys.get("strategy", "picky")
 
-    assert lacking([picky], toys.get("architecture", "silent")) == []
-    assert lacking([picky], toys.get("architecture", "late")) == ["isolation"]
+    assert toys.get("architecture", "silent").lacks(picky) == []
+    assert toys.get("architecture", "late").lacks(picky) == ["isolation"]
 
 
-def test_refusal_names_what_is_lacking_and_who_has_it(toys):
-    assert refusal(toys, ["free"], "late") is None
-    assert refusal(toys, ["picky"], "gated") is None
-    text = refusal(toys, ["free", "picky"], "late")
-    assert "'free+picky' needs gates between its branches" in text
-    assert "architecture 'late' does not offer" in text
-    assert text.endswith("those that do: gated, silent")
-
-
-def test_table(toys):
-    assert table(toys) == {
+def test_which_strategy_trains_which_architecture(toys):
+    assert toys.compatibility() == {
         "free": {"gated": [], "late": [], "silent": []},
         "picky": {"gated": [], "late": ["isolation"], "silent": []},
     }
