@@ -79,7 +79,7 @@ class TestFaults:
     def test_stop_names_step_group_batch_and_examples(self, poisoned, tmp_path):
         folder = tmp_path / "run"
         with pytest.raises(MmbalError) as caught:
-            poisoned.run(folder, dataset="poisoned", strategy="vanilla", epochs=3)
+            poisoned.run(folder, dataset="poisoned", batch_size=5, strategy="vanilla", epochs=3)
 
         text = str(caught.value)
         assert read_record(folder / "record.h5").status == "interrupted"
@@ -102,7 +102,12 @@ class TestFaults:
     def test_skip_goes_on_and_warns(self, poisoned, tmp_path):
         folder = tmp_path / "run"
         result = poisoned.run(
-            folder, dataset="poisoned", strategy="vanilla", on_nonfinite="skip", epochs=2
+            folder,
+            dataset="poisoned",
+            batch_size=5,
+            strategy="vanilla",
+            on_nonfinite="skip",
+            epochs=2,
         )
 
         assert result["steps"] == 10
@@ -116,7 +121,7 @@ class TestFaults:
     def test_warn_goes_on_with_what_is_left(self, poisoned, tmp_path):
         folder = tmp_path / "run"
         poisoned.run(
-            folder, dataset="poisoned", strategy="vanilla", on_nonfinite="warn", epochs=1,
+            folder, dataset="poisoned", batch_size=5, strategy="vanilla", on_nonfinite="warn", epochs=1,
             evaluations=["accuracy"],
         )  # fmt: skip
 

@@ -114,7 +114,8 @@ ADAM = {"optimizer": {"name": "adam", "learning_rate": 0.02}}
 MOMENTUM = {"optimizer": {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}}
 RUNS = {
     "random": ADAM | {"strategy": {"name": "random", "warmup_steps": 1}},
-    "guided": MOMENTUM | {"strategy": {"name": "guided", "window": 4, "warmup_steps": 1}},
+    "guided": MOMENTUM
+    | {"strategy": {"name": "guided", "tolerance": 0.0, "window": 4, "warmup_steps": 1}},
     "sampler": ADAM | {"strategy": "gambler"},
     "own variables": ADAM | {"strategy": "masking"},
     "float16": MOMENTUM | {"strategy": "vanilla", "precision": "mixed_float16"},
@@ -166,7 +167,7 @@ def start(toys):
     def start(folder, name, *, resume=False):
         settings = {
             "dataset": "noisy", "architecture": "forgetful", "callbacks": ["halting"],
-            "epochs": EPOCHS, "log_every": 2, **RUNS[name],
+            "epochs": EPOCHS, "batch_size": 5, "log_every": 2, **RUNS[name],
         }  # fmt: skip
         return run(fresh.resolve(**settings), fresh.catalogue, folder, resume=resume)
 
