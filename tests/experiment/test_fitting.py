@@ -121,8 +121,8 @@ class TestFaults:
     def test_warn_goes_on_with_what_is_left(self, poisoned, tmp_path):
         folder = tmp_path / "run"
         poisoned.run(
-            folder, dataset="poisoned", batch_size=5, strategy="vanilla", on_nonfinite="warn", epochs=1,
-            evaluations=["accuracy"],
+            folder, dataset="poisoned", batch_size=5, strategy="vanilla",
+            on_nonfinite="warn", epochs=1, evaluations=["accuracy"],
         )  # fmt: skip
 
         texts = [event["text"] for event in poisoned.journal(folder, "warning")]
