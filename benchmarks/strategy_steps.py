@@ -27,8 +27,8 @@ from mmbal.config.resolution import resolve
 from mmbal.config.settings import RunConfig
 from mmbal.config.toml import read_file
 from mmbal.data import MultimodalDataset
-from mmbal.experiment.building import build_strategy, open_dataset
-from mmbal.experiment.fitting import Fitting, Run
+from mmbal.experiment.building import Run, build_strategy, open_dataset
+from mmbal.experiment.fitting import Fitting
 from mmbal.progress import Progress
 from mmbal.records.checkpoint import Generations
 from mmbal.records.run_folder import RunFolder

@@ -62,29 +62,11 @@ class ReduceLROnPlateau(Watched, keras.callbacks.ReduceLROnPlateau):
 
     options: PlateauOptions
 
-    def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds of it."""
-        return {"best": self.best, "wait": self.wait, "cooldown": self.cooldown_counter}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self.best, self.wait = state["best"], state["wait"]
-        self.cooldown_counter = state["cooldown"]
-
 
 class EarlyStopping(Watched, keras.callbacks.EarlyStopping):
     """Ends training; it puts no weights back: `select` says which epoch's a run tests."""
 
     options: EarlyStoppingOptions
-
-    def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds of it."""
-        return {name: getattr(self, name) for name in ("best", "best_epoch", "wait")}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
-        self.wait = state["wait"]
 
 
 class StopWhenPerfect(Configurable, keras.callbacks.Callback):

@@ -1,7 +1,7 @@
 """How much each branch relies on the other modalities, after training."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from mmbal.evaluation.context import Evaluation, EvaluationContext
 
@@ -21,18 +21,10 @@ class Utilization(Evaluation):
         full, blocked = context.full.conditional, context.blocked.conditional
         for modality, accuracy in blocked.items():
             yield f"accuracy_blocked/{modality}", accuracy
-        rates = utilization_rates(full, blocked)
+        rates = {m: (a - blocked[m]) / a if a else math.nan for m, a in full.items()}
         for modality, rate in rates.items():
             yield f"utilization/{modality}", rate
         yield "d_util", utilization_gap(list(rates.values()))
-
-
-def utilization_rates(full: Mapping[str, float], blocked: Mapping[str, float]) -> dict[str, float]:
-    """Return (full - blocked) / full per modality, NaN where `full` is 0."""
-    return {
-        modality: (accuracy - blocked[modality]) / accuracy if accuracy else float("nan")
-        for modality, accuracy in full.items()
-    }
 
 
 def utilization_gap(rates: Sequence[float]) -> float:

@@ -2,6 +2,6 @@
 
 from mmbal.experiment.building import open_dataset
 from mmbal.experiment.lifecycle import run
-from mmbal.experiment.rescoring import evaluate
+from mmbal.experiment.scoring import evaluate
 
 __all__ = ["evaluate", "open_dataset", "run"]

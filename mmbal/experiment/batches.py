@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from mmbal.data import Examples, MultimodalDataset
 from mmbal.data.pool import processors
+from mmbal.errors import MmbalError
 from mmbal.experiment.sampler import Rows, Sampler
 from mmbal.replicas.rows import Annotated, annotated
 from mmbal.replicas.sums import ONE_DEVICE, Replicas
@@ -38,7 +39,7 @@ class TrainingBatches:
         steps_per_epoch: None with a sampler, whose plan decides.
 
     Raises:
-        ValueError: `batch_size` is not positive, or smaller than the number of replicas.
+        MmbalError: `batch_size` is smaller than the number of replicas.
     """
 
     def __init__(
@@ -51,7 +52,12 @@ class TrainingBatches:
         *,
         ids: bool = False,
     ) -> None:
-        replicas = _checked(batch_size, replicas)
+        replicas = replicas or Replicas(ONE_DEVICE)
+        if batch_size < replicas.count:
+            raise MmbalError(
+                f"batch_size must be at least the number of replicas, {replicas.count}; received "
+                f"{batch_size}"
+            )
         self._data = data
         self._batch_size = batch_size
         self._seed = seed
@@ -77,19 +83,13 @@ class TrainingBatches:
         batches = tf.data.Dataset.from_tensors(0).flat_map(rest)
         if replicas.workers == 1:  # one stream starts faster than one of parts
             batches = _mapped(batches, self._read).batch(batch_size)
-        else:
-            batches = _unfused(batches)
-        self.dataset = _read_ahead(batches)
+        self.dataset = _read_ahead(batches, replicas)
 
     def start(self, epoch: int, step: int = 0) -> None:
         """Make the next iteration over `dataset` yield `epoch` from its `step` on.
 
         Examples of earlier steps are not read.
-
-        Raises:
-            ValueError: there is no such epoch or step.
         """
-        self._check(epoch, step)
         self._position.assign([epoch, step])
 
     @property
@@ -102,15 +102,8 @@ class TrainingBatches:
         """Return the training indices of the global batch of a step, (rows,) int64.
 
         With a sampler, those of the plan in force.
-
-        Raises:
-            ValueError: there is no such epoch or step.
         """
-        self._check(epoch, step)
-        rows = self.order(epoch)[step * self._batch_size :][: self._batch_size]
-        if not rows.size:
-            raise ValueError(f"epoch {epoch} ends before its step {step}")
-        return rows
+        return self.order(epoch)[step * self._batch_size :][: self._batch_size]
 
     def order(self, epoch: int) -> np.ndarray:
         """Return the training indices of an epoch in their order, (rows,) int64.
@@ -120,14 +113,6 @@ class TrainingBatches:
         with tf.device("CPU"):
             order: np.ndarray = self._rows(tf.constant(epoch, tf.int64))["id"].numpy()
         return order
-
-    def _check(self, epoch: int, step: int) -> None:
-        last = self.steps_per_epoch
-        if epoch < 0 or step < 0 or (last is not None and step > last):
-            limit = "" if last is None else f" and at most {last}"
-            raise ValueError(
-                f"epoch and step must be 0 or more{limit}, received epoch {epoch}, step {step}"
-            )
 
     def _rows(self, epoch: tf.Tensor) -> Rows:
         """Return what an epoch shows, in its order."""
@@ -154,20 +139,15 @@ class TrainingBatches:
 def plain_batches(
     examples: Examples, batch_size: int, replicas: Replicas | None = None
 ) -> tf.data.Dataset:
-    """Batch examples in their order; hosts share every batch as they do in training.
-
-    Raises:
-        ValueError: `batch_size` is not positive, or smaller than the number of replicas.
-    """
-    replicas = _checked(batch_size, replicas)
+    """Batch examples in their order; hosts share every batch as they do in training."""
+    replicas = replicas or Replicas(ONE_DEVICE)
     if replicas.workers == 1:
         batches = examples.dataset().batch(batch_size)
     else:
         with tf.device("CPU"):
             rows = _all(examples)
             batches = _share_out(rows, lambda row: examples.read(row["id"]), batch_size, replicas)
-        batches = _unfused(batches)
-    return _read_ahead(batches)
+    return _read_ahead(batches, replicas)
 
 
 def _with_notes(x: Any, notes: dict[str, tf.Tensor]) -> Any:
@@ -175,16 +155,6 @@ def _with_notes(x: Any, notes: dict[str, tf.Tensor]) -> Any:
     inputs, before = annotated(x)
     notes = {**before, **notes}
     return Annotated(inputs, notes) if notes else inputs
-
-
-def _checked(batch_size: int, replicas: Replicas | None) -> Replicas:
-    replicas = replicas or Replicas(ONE_DEVICE)
-    if batch_size < replicas.count:
-        raise ValueError(
-            f"batch_size must be at least the number of replicas, {replicas.count}; received "
-            f"{batch_size}"
-        )
-    return replicas
 
 
 def _all(examples: Examples) -> Rows:
@@ -246,7 +216,7 @@ def _share_out(
     return examples(tf.reshape(grid, [-1]), False).batch(last - first).concatenate(smaller)
 
 
-def _read_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
+def _read_ahead(batches: tf.data.Dataset, replicas: Replicas) -> tf.data.Dataset:
     """Read on threads of their own, two per processor.
 
     TensorFlow's common ones are as many as processors, and a thread that waits for Python code
@@ -254,15 +224,9 @@ def _read_ahead(batches: tf.data.Dataset) -> tf.data.Dataset:
     """
     options = tf.data.Options()
     options.threading.private_threadpool_size = 2 * processors()
+    if replicas.workers > 1:
+        # TensorFlow fails to run mapping and batching as one operation where there are two such
+        # pairs and `read` captures a resource, such as a lookup table: control edges hold the
+        # nodes that it wants to delete.
+        options.experimental_optimization.map_and_batch_fusion = False
     return batches.prefetch(tf.data.AUTOTUNE).with_options(options)
-
-
-def _unfused(batches: tf.data.Dataset) -> tf.data.Dataset:
-    """Keep TensorFlow from running mapping and batching as one operation.
-
-    It fails to when there are two such pairs and `read` captures a resource, such as a lookup
-    table: control edges hold the nodes that it wants to delete.
-    """
-    options = tf.data.Options()
-    options.experimental_optimization.map_and_batch_fusion = False
-    return batches.with_options(options)

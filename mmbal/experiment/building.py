@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -11,11 +12,35 @@ from mmbal.data import DatasetSource, MultimodalDataset
 from mmbal.errors import ConfigError, MmbalError, ShapeError
 from mmbal.networks.network import FusionNetwork
 from mmbal.networks.shapes import before_saved_weights, build_from
+from mmbal.progress import Progress
+from mmbal.records.journal import Journal
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
-from mmbal.replicas.sums import replica_count, synchronise_batch_norm
+from mmbal.replicas.sums import Replicas, replica_count, synchronise_batch_norm
 from mmbal.strategies.strategy import Strategy
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.training.model import BalancedModel
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run is before its data are read.
+
+    Args:
+        config: what to compute.
+        catalogue: builds the components.
+        folder: its files.
+        progress: told what happens; silent but on the chief.
+        replicas: train together.
+        journal: of the chief; None on other hosts.
+    """
+
+    config: RunConfig
+    catalogue: Catalogue
+    folder: RunFolder
+    progress: Progress
+    replicas: Replicas
+    journal: Journal | None = None
 
 
 def open_dataset(catalogue: Catalogue, choice: Choice) -> DatasetSource:
@@ -24,16 +49,19 @@ def open_dataset(catalogue: Catalogue, choice: Choice) -> DatasetSource:
     return source
 
 
+def build_strategy(config: RunConfig, catalogue: Catalogue) -> Strategy:
+    """Build the strategy of a run."""
+    choice = config.strategy
+    strategy: Strategy = catalogue.build("strategy", choice.name, choice.options)
+    return strategy
+
+
 def build_network(
     config: RunConfig, catalogue: Catalogue, data: MultimodalDataset, *, saved: bool = False
 ) -> FusionNetwork:
     """Set the precision, seed everything, build the architecture and its variables.
 
-    Args:
-        config: of the run.
-        catalogue: builds the architecture.
-        data: tell modalities and classes.
-        saved: whether the weights of a run are loaded next, whatever the network starts from.
+    Where saved weights are loaded next, it is not built from any that its options name.
     """
     policy = config.precision
     keras.config.set_floatx("float64" if policy == "float64" else "float32")
@@ -63,73 +91,46 @@ def _naming_others(catalogue: Catalogue, data: MultimodalDataset) -> Iterator[No
         ) from error
 
 
-def build_strategy(config: RunConfig, catalogue: Catalogue) -> Strategy:
-    """Build the strategy of a run."""
-    choice = config.strategy
-    strategy: Strategy = catalogue.build("strategy", choice.name, choice.options)
-    return strategy
-
-
 def build_model(
     config: RunConfig,
     catalogue: Catalogue,
     data: MultimodalDataset,
     strategy: Strategy,
     surroundings: Surroundings,
-    *,
-    saved: bool = False,
+    network: FusionNetwork | None = None,
 ) -> BalancedModel:
     """Build and compile the model of a run.
 
     Args:
         config: of the run.
-        catalogue: builds the architecture.
-        data: tell modalities and classes.
+        catalogue: builds the components.
+        data: tell modalities, classes and the steps of an epoch.
         strategy: to train with.
         surroundings: what the run offers to the strategy.
-        saved: whether the weights of a run are loaded next.
+        network: to train; None builds the run's.
 
     Raises:
-        MmbalError: the optimizer refuses its settings, or a plugin its options.
+        MmbalError: the optimizer refuses its settings, the devices do, or a plugin its options.
     """
-    network = build_network(config, catalogue, data, saved=saved)
     model = BalancedModel(
-        network,
+        network or build_network(config, catalogue, data),
         strategy,
         config.seed,
         trace_capacity=config.log_every + config.steps_per_execution,
         on_nonfinite=config.on_nonfinite,
         surroundings=surroundings,
     )
-    compile_model(model, config, catalogue, len(data.train))
-    return model
-
-
-def compile_model(
-    model: BalancedModel, config: RunConfig, catalogue: Catalogue, examples: int
-) -> None:
-    """Compile with a new optimizer, as the run of so many training examples is configured.
-
-    Raises:
-        MmbalError: the optimizer refuses its settings, or the devices do.
-    """
-    execution: dict[str, Any] = {"steps_per_execution": config.steps_per_execution}
-    optimizer = _optimizer(config, catalogue, examples)
-    try:
-        model.compile(optimizer, jit_compile=config.jit_compile, **execution)
-    except ValueError as error:
-        raise MmbalError(str(error)) from error
-
-
-def _optimizer(
-    config: RunConfig, catalogue: Catalogue, examples: int
-) -> keras.optimizers.Optimizer:
     choice, schedule = config.optimizer, config.schedule
     optimizer = catalogue.build("optimizer", choice.name, choice.options)
     if schedule != CONSTANT:
-        steps = -(-examples // config.batch_size)
+        steps = -(-len(data.train) // config.batch_size)
         rate = float(optimizer.learning_rate)
         optimizer.learning_rate = catalogue.build(
             "schedule", schedule.name, schedule.options, rate, config.epochs, steps
         )
-    return optimizer
+    execution: dict[str, Any] = {"steps_per_execution": config.steps_per_execution}
+    try:
+        model.compile(optimizer, jit_compile=config.jit_compile, **execution)
+    except ValueError as error:
+        raise MmbalError(str(error)) from error
+    return model

@@ -12,16 +12,15 @@ from mmbal.config.settings import RunConfig
 from mmbal.config.toml import read_file
 from mmbal.config.writing import to_toml, with_provenance
 from mmbal.errors import ConfigError, MmbalError
-from mmbal.experiment.building import build_strategy, open_dataset
-from mmbal.experiment.fitting import Run, naming_a_lost_host
+from mmbal.experiment.building import Run, build_strategy, open_dataset
+from mmbal.experiment.fitting import Fitting
 from mmbal.experiment.identity import identity, refuse_other
 from mmbal.experiment.sample import write_sample
-from mmbal.experiment.session import Session
-from mmbal.experiment.warning_log import Warned
+from mmbal.experiment.session import begin, complete, naming_a_lost_host
+from mmbal.experiment.warning_log import WarningLog
 from mmbal.files.atomic import replace_file
 from mmbal.progress import Progress
 from mmbal.records.checkpoint import Checkpoint, Generations
-from mmbal.records.journal import Journal
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.devices import open_strategy
@@ -56,42 +55,52 @@ def run(
             run that is to be resumed.
     """
     config, files = resolved.config, RunFolder(folder)
-    if resume and (finished := _finished(files)) is not None:
+    if resume and (finished := files.result()) is not None:
+        files.open()  # the disk may have been too full for the record
+        Generations(files.checkpoints).clear()
         return finished
     progress = progress or Progress()
     replicas = _start_devices(config, progress)
     progress = progress if replicas.is_chief else Progress()
-    this = Run(config, catalogue, files, progress, replicas)
-    heard = Warned(progress)
-    journal: Journal | None = None
+    warned, journal = WarningLog(progress), None
     with ExitStack() as stack:
         if replicas.is_chief:
-            stack.enter_context(heard.catching())
+            stack.enter_context(warned.catching())
             journal = stack.enter_context(files.claim(resume=resume))
         if sample:
             progress.stage("writing the dataset's sample")
             write_sample(config, catalogue, files.sample)
-        return _run(this, resolved, heard, journal, resume=resume)
+        this = Run(config, catalogue, files, progress, replicas, journal)
+        fitting = _begin(this, resolved, resume=resume)
+        if journal is not None:
+            warned.write_to(journal)
+        return complete(fitting)
 
 
-def _run(
-    run: Run, resolved: Resolved, heard: Warned, journal: Journal | None, *, resume: bool
-) -> dict[str, Any]:
-    """Load the data, build the model and train, from the newest checkpoint if there is one."""
+def _start_devices(config: RunConfig, progress: Progress) -> Replicas:
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
+    devices = (config.distribute, config.logical_devices, config.worker_wait)
+    return Replicas(open_strategy(*devices, progress.stage))
+
+
+def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
+    """Load the data, find the newest checkpoint, build the model, begin the journal."""
     config, folder = run.config, run.folder
     strategy = build_strategy(config, run.catalogue)  # what it refuses is told before data are read
     run.progress.stage("loading the dataset")
     data = open_dataset(run.catalogue, config.dataset).load(config.data_dir, config.seed)
     table = provenance(run.catalogue, config, data.fingerprint)
-    who, store = identity(config, table), Generations(folder.checkpoints)
+    this, store = identity(config, table), Generations(folder.checkpoints)
     checkpoint = store.newest(run.progress.warn) if resume else None
     if checkpoint is not None:
-        refuse_other(checkpoint.facts["identity"], who, folder.path)
+        refuse_other(checkpoint.facts["identity"], this, folder.path)
     _agree_on_start(run.replicas, checkpoint)
-    if journal is not None and checkpoint is None:
-        text = with_provenance(_written(resolved, folder), table)
-        replace_file(folder.config, text.encode())
-    return Session(run, data, strategy, store, who, heard, journal, checkpoint).complete()
+    if run.journal is not None and checkpoint is None:
+        replace_file(folder.config, with_provenance(_written(resolved, folder), table).encode())
+    fitting = Fitting(run, data, strategy, store, checkpoint, this)
+    begin(fitting, checkpoint)
+    return fitting
 
 
 def _written(resolved: Resolved, folder: RunFolder) -> str:
@@ -100,24 +109,6 @@ def _written(resolved: Resolved, folder: RunFolder) -> str:
         if read_file(folder.config).values == resolved.config.tree():
             return folder.config.read_text(encoding="utf-8")
     return to_toml(resolved.config, resolved.origins)
-
-
-def _start_devices(config: RunConfig, progress: Progress) -> Replicas:
-    if config.deterministic:
-        tf.config.experimental.enable_op_determinism()
-    strategy = open_strategy(
-        config.distribute, config.logical_devices, config.worker_wait, progress.stage
-    )
-    return Replicas(strategy)
-
-
-def _finished(folder: RunFolder) -> dict[str, Any] | None:
-    """Return the result of a run that has come to its end, and put its folder in order."""
-    result = folder.result()
-    if result is not None:
-        folder.open()  # the disk may have been too full for the record
-        Generations(folder.checkpoints).clear()
-    return result
 
 
 def _agree_on_start(replicas: Replicas, checkpoint: Checkpoint | None) -> None:

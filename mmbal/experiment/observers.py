@@ -2,34 +2,29 @@
 
 import math
 import os
-import time
-from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from mmbal.errors import attempting
+from mmbal.experiment.checkpoints import Position
 from mmbal.progress import Progress
 from mmbal.records.journal import Journal
 from mmbal.training.model import BalancedModel
-from mmbal.training.trace import Steps
 
 OVERHEAD = 4096
 """Bytes that HDF5 takes per variable and layer beside the values, and as much again."""
-RESTORED = ("epoch", "steps", "_in_epoch", "_flushed", "_seconds", "speeds", "imbalance")
 
 
 class Selection(keras.callbacks.Callback):
     """Saves the weights of the best epoch so far; of equal epochs the latest.
 
-    Args:
-        network: whose weights are saved.
-        rule: "accuracy" (validation, highest), "loss" (validation, lowest) or "last".
-        path: of the file of weights.
+    By the highest validation accuracy, by the lowest validation loss, or simply the last.
+
+    Attributes:
+        epoch: the best one; None while there is none.
     """
 
     def __init__(self, network: keras.Model, rule: str, path: Path) -> None:
@@ -37,39 +32,33 @@ class Selection(keras.callbacks.Callback):
         self._network = network
         self._rule = rule
         self._path = path
-        self._best = -np.inf
+        self._best = -math.inf
         self.epoch: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Compare and save."""
         logs = logs or {}
         value = {
-            "accuracy": logs.get("val_accuracy", -np.inf),
-            "loss": -logs.get("val_loss", np.inf),
+            "accuracy": logs.get("val_accuracy", -math.inf),
+            "loss": -logs.get("val_loss", math.inf),
             "last": epoch,
         }[self._rule]
         if value >= self._best:
             self._best, self.epoch = value, epoch
             save_weights(self._network, self._path)
 
-    def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds of it."""
-        return {"best": float(self._best), "epoch": self.epoch}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self._best, self.epoch = state["best"], state["epoch"]
-
 
 class JournalWriter(keras.callbacks.Callback):
     """Writes every step and epoch into the journal and tells the progress display.
 
-    Args:
-        model: whose trace is read, once per `log_every` steps.
-        journal: to write to.
-        progress: to tell.
-        selection: runs before this callback and says which epoch is selected.
-        log_every: steps per line.
+    To be called after the position and the selection.
+
+    Attributes:
+        epoch: the last that has begun; -1 before the first.
+        steps: those that the journal holds.
+        speeds: modality to the conditional learning speed in the last of them.
+        imbalance: d_speed in the last of them.
+        rebalancing: modality to how many of them isolated it.
     """
 
     def __init__(
@@ -77,47 +66,43 @@ class JournalWriter(keras.callbacks.Callback):
         model: BalancedModel,
         journal: Journal,
         progress: Progress,
+        position: Position,
         selection: Selection,
         log_every: int,
     ) -> None:
         super().__init__()
-        self._balanced = model
-        self._journal = journal
+        self._trace, self._modalities = model.trace, model.network.modalities
+        self.journal = journal
         self._progress = progress
-        self._selection = selection
+        self._position = position
+        self.selection = selection
         self._log_every = log_every
-        self.epoch = -1
-        self._modalities = model.network.modalities
-        self.rebalancing: Counter[str] = Counter(dict.fromkeys(self._modalities, 0))
-        self._before = self.rebalancing.copy()
-        self.steps = 0
-        self._in_epoch = self._skipped = self._flushed = 0
-        self._seconds = 0.0
-        self.speeds: dict[str, float] = {m: float("nan") for m in self._modalities}
-        self.imbalance = float("nan")
+        self.epoch, self.steps = -1, 0
+        self.speeds = dict.fromkeys(self._modalities, math.nan)
+        self.imbalance = math.nan
+        self.rebalancing = dict.fromkeys(self._modalities, 0)
+        self._rebalancing_before = self.rebalancing.copy()
+        self._seconds_before = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Start the clock and the count of the epoch's re-balancing steps."""
-        self._started = time.monotonic() - self._seconds
-        self._skipped = self._in_epoch
-        if epoch == self.epoch:  # resumed inside
-            return
+        """Remember the clock and the counts of before, unless the epoch merely goes on."""
         self.epoch = epoch
-        self._before = self.rebalancing.copy()
+        if self._position.step == 0:
+            self._seconds_before = self._position.seconds
+            self._rebalancing_before = self.rebalancing.copy()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Write a line when enough steps have come together."""
-        self._in_epoch = self._skipped + batch + 1
-        self._seconds = time.monotonic() - self._started
-        self._progress.stepped(self.epoch + 1, self._in_epoch, (logs or {}).get("loss"))
-        if self._in_epoch - self._flushed >= self._log_every:
+        self._progress.stepped(self.epoch + 1, self._position.step, (logs or {}).get("loss"))
+        if self._position.steps - self._trace.unread >= self._log_every:
             self.flush()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Write the rest of the steps and the epoch."""
         self.flush()
         train, validation = _split(logs or {})
-        self._journal.write(
+        before = self._rebalancing_before
+        self.journal.write(
             {
                 "event": "epoch",
                 "epoch": epoch,
@@ -126,59 +111,36 @@ class JournalWriter(keras.callbacks.Callback):
                 "validation": validation,
                 "learning_speed": self.speeds,
                 "d_speed": self.imbalance,
-                "rebalancing_steps": {m: n - self._before[m] for m, n in self.rebalancing.items()},
-                "seconds": time.monotonic() - self._started,
-                "selected": self._selection.epoch == epoch,
+                "rebalancing_steps": {m: n - before[m] for m, n in self.rebalancing.items()},
+                "seconds": self._position.seconds - self._seconds_before,
+                "selected": self.selection.epoch == epoch,
             }
         )
-        self._in_epoch = self._flushed = 0
-        self._seconds = 0.0
-        told = {"loss": train["loss"], "accuracy": train["accuracy"]}
-        told |= {f"val {name}": value for name, value in validation.items() if name != "loss"}
-        self._progress.epoch_done(epoch + 1, told | {"d_speed": self.imbalance})
+        summary = {"loss": train["loss"], "accuracy": train["accuracy"]}
+        summary |= {f"val {name}": value for name, value in validation.items() if name != "loss"}
+        self._progress.epoch_done(epoch + 1, summary | {"d_speed": self.imbalance})
 
     def flush(self, before: int | None = None) -> None:
         """Write the steps that the journal does not hold yet, those before a step at most."""
-        steps = self._balanced.trace.read()
-        self._flushed = self._in_epoch
+        steps = self._trace.read()
         if before is not None:
             steps = steps.before(before)
-        if len(steps.loss):
-            self._journal.write(self._line(steps))
-            self._remember(steps)
-
-    def state(self) -> dict[str, Any]:
-        """Return what a checkpoint holds of it: how far it has read and written."""
-        counts = {name: dict(getattr(self, name)) for name in ("rebalancing", "_before")}
-        return {
-            "unread": self._balanced.trace.unread,
-            **{name: getattr(self, name) for name in RESTORED},
-            **counts,
-        }
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        self._balanced.trace.unread = state["unread"]
-        for name in RESTORED:
-            setattr(self, name, state[name])
-        self.rebalancing, self._before = (Counter(state[n]) for n in ("rebalancing", "_before"))
-
-    def _line(self, steps: Steps) -> dict[str, Any]:
-        return {
-            "event": "steps",
-            "epoch": self.epoch,
-            "first": steps.first,
-            "loss": steps.loss,
-            "isolated": steps.isolated,
-            "learning_speed": dict(zip(self._modalities, steps.speeds.T, strict=True)),
-            "d_speed": steps.imbalance,
-        }
-
-    def _remember(self, steps: Steps) -> None:
-        self.steps = steps.first + len(steps.loss)
-        self.rebalancing.update(
-            self._modalities[index] for index in steps.isolated.tolist() if index >= 0
+        if not len(steps.loss):
+            return
+        self.journal.write(
+            {
+                "event": "steps",
+                "epoch": self.epoch,
+                "first": steps.first,
+                "loss": steps.loss,
+                "isolated": steps.isolated,
+                "learning_speed": dict(zip(self._modalities, steps.speeds.T, strict=True)),
+                "d_speed": steps.imbalance,
+            }
         )
+        self.steps = steps.first + len(steps.loss)
+        for index in steps.isolated[steps.isolated >= 0]:
+            self.rebalancing[self._modalities[index]] += 1
         self.speeds = dict(zip(self._modalities, steps.speeds[-1].tolist(), strict=True))
         self.imbalance = float(steps.imbalance[-1])
 

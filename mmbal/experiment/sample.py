@@ -1,11 +1,10 @@
 """The sample of a dataset, for a run that tries a recipe out."""
 
-import shutil
-import uuid
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mmbal.config.settings import RunConfig
-from mmbal.errors import MmbalError
+from mmbal.errors import attempting
 from mmbal.experiment.building import open_dataset
 from mmbal.registry.catalogue import Catalogue
 
@@ -24,14 +23,14 @@ def write_sample(config: RunConfig, catalogue: Catalogue, folder: Path) -> None:
     if folder.is_dir():
         return
     source = open_dataset(catalogue, config.dataset)
-    partial = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-    try:
-        partial.mkdir(parents=True)
-        source.sample(partial, SEED)
-        if not folder.is_dir():
-            partial.rename(folder)
-    except OSError as error:
-        if not folder.is_dir():  # or another process was first
-            raise MmbalError(f"cannot write a sample to {folder}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with attempting(f"write a sample to {folder}"):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as name:
+            partial = Path(name, folder.name)
+            partial.mkdir()
+            source.sample(partial, SEED)
+            try:
+                partial.rename(folder)
+            except OSError:
+                if not folder.is_dir():  # or another process was first
+                    raise

@@ -1,7 +1,5 @@
 """The rows of an epoch when a strategy chooses its examples."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import tensorflow as tf
 
@@ -16,10 +14,6 @@ class Sampler:
     """Shows the training examples that a strategy's plan asks for, as often as it asks.
 
     Until the first plan, every example is shown once with all modalities.
-
-    Args:
-        examples: number of training examples.
-        modalities: number of modalities.
     """
 
     def __init__(self, examples: int, modalities: int) -> None:
@@ -47,22 +41,15 @@ class Sampler:
         self._ids.assign(ids)
         self._keep.assign(np.asarray(keep, np.float32))
 
+    @property
+    def plan(self) -> SamplerPlan:
+        """The plan in force."""
+        return SamplerPlan(self._ids.numpy(), self._keep.numpy())
+
     def __len__(self) -> int:
         """Return the number of rows of an epoch under the plan in force."""
         return int(tf.size(self._ids))
 
     def rows(self) -> Rows:
-        """Return the plan in force: "id", (rows,) int64, and "keep", (rows, modality)."""
+        """Return the plan as input pipelines read it: "id", (rows,), and "keep"."""
         return {"id": self._ids.read_value(), "keep": self._keep.read_value()}
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return the plan in force, for a checkpoint."""
-        return {"ids": self._ids.numpy(), "keep": self._keep.numpy()}
-
-    def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Follow the plan that `state` returned.
-
-        Raises:
-            ValueError: it belongs to another number of examples or modalities.
-        """
-        self.assign(SamplerPlan(state["ids"], state["keep"]))

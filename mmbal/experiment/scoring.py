@@ -1,5 +1,6 @@
-"""Trained weights -> scores of every split, and the one JSON object of a run."""
+"""Trained weights -> scores of every split, in the record and in the one JSON object of a run."""
 
+import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -7,28 +8,81 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from mmbal.config.resolution import resolve
 from mmbal.config.settings import RunConfig
 from mmbal.data import MultimodalDataset
 from mmbal.data.python_reader import telling_bad_examples
+from mmbal.errors import MmbalError
 from mmbal.evaluation.context import Evaluation, EvaluationContext
 from mmbal.evaluation.names import ScoreName
 from mmbal.evaluation.probe import Probe
 from mmbal.experiment.batches import plain_batches
+from mmbal.experiment.building import build_network, build_strategy, open_dataset
+from mmbal.files.safe_hdf5 import open_sealed
 from mmbal.networks.network import FusionNetwork
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
+from mmbal.strategies.requirements import refuse_unoffered, suited
 
 Scores = dict[str, float]
 
 
-class Scorer:
-    """Applies the evaluations of a run to a network.
+def evaluate(
+    run: Path,
+    catalogue: Catalogue,
+    split: str = "test",
+    weights: str = "selected",
+    data_dir: Path | None = None,
+) -> dict[str, Any]:
+    """Return the scores of a run's weights on one split, by name.
 
     Args:
-        config: names the evaluations.
-        catalogue: builds them.
-        data: to score on.
-        network: its weights at the time of scoring count.
+        run: folder of the run.
+        catalogue: builds the components.
+        split: test, validation or train.
+        weights: selected or last.
+        data_dir: where the data stand now; None for where the run found them.
+
+    Raises:
+        MmbalError: the run has no such weights, or they do not fit its architecture.
+        DataFormatError: the file of the weights leads to other files.
     """
+    overrides = [] if data_dir is None else [("data_dir", str(data_dir), "--data-dir")]
+    folder = RunFolder(run)
+    config = resolve(catalogue, None, folder.config, overrides).config
+    path = {"selected": folder.weights, "last": folder.last_weights}[weights]
+    if not path.is_file():
+        raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
+    data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
+    network = build_network(config, catalogue, data, saved=True)
+    strategy = suited(build_strategy(config, catalogue), network.modalities)
+    refuse_unoffered(strategy, network)
+    strategy.adapt(network)
+    load_weights(network, path)
+    scores, _ = Scorer(config, catalogue, data, network).score(split)
+    return {"run": str(run), "split": split, "weights": weights, **scores[split]}
+
+
+def load_weights(network: FusionNetwork, path: Path) -> None:
+    """Load the weights of a run, which may come from anyone.
+
+    Raises:
+        DataFormatError: the file leads to other files, or is no HDF5.
+        MmbalError: the weights do not fit the network.
+    """
+    with open_sealed(path):  # Keras follows links
+        pass
+    try:
+        with warnings.catch_warnings():
+            # Keras merely warns of layers that it leaves as they were drawn.
+            warnings.simplefilter("error", UserWarning)
+            network.load_weights(path)
+    except (ValueError, OSError, UserWarning) as error:
+        raise MmbalError(f"{path} does not fit this run's architecture: {error}") from error
+
+
+class Scorer:
+    """Applies the evaluations of a run to a network, whose weights may change in between."""
 
     def __init__(
         self,
@@ -37,9 +91,7 @@ class Scorer:
         data: MultimodalDataset,
         network: FusionNetwork,
     ) -> None:
-        self._data = data
-        self._batch_size = config.batch_size
-        self._seed = config.seed
+        self._data, self._batch_size, self._seed = data, config.batch_size, config.seed
         self._probe = Probe(network)
         self._evaluations: list[Evaluation] = [
             catalogue.build("evaluation", choice.name, choice.options)
@@ -68,7 +120,12 @@ class Scorer:
             for split in splits:
                 context = context.another(self._batches(split), split)
                 scores[split] = dict(self._apply(context))
-            return scores, dict(_named(context)) if context.has_means else {}
+            measured = context.squeeze_means if context.has_means else {}
+        return scores, {
+            f"squeeze_mean/{module}/{modality}": mean
+            for module, means in measured.items()
+            for modality, mean in zip(context.modalities, means, strict=True)
+        }
 
     def _batches(self, split: str) -> tf.data.Dataset:
         return plain_batches(getattr(self._data, split), self._batch_size)
@@ -79,55 +136,40 @@ class Scorer:
                 yield str(ScoreName.parse(name, context.modalities)), value
 
 
-def result(
-    config: RunConfig, folder: Path, measured: Mapping[str, Any], modalities: tuple[str, ...]
-) -> dict[str, Any]:
-    """Assemble what `mmbal run --json` prints.
-
-    Args:
-        config: of the run.
-        folder: of the run.
-        measured: "selected" and "last", each split to scores, and further entries that are
-            passed on.
-        modalities: in the order of the branches.
-    """
-    selected, last = measured["selected"], measured["last"]
-    rest = {name: value for name, value in measured.items() if name not in ("selected", "last")}
+def headline(config: RunConfig) -> dict[str, Any]:
+    """Return what a run is of in short, as its journal and its result tell it."""
     return {
-        "run": str(folder),
         "recipe": config.recipe,
         "dataset": config.dataset.name,
         "architecture": config.architecture.name,
         "strategy": config.strategy.name,
         "seed": config.seed,
         "epochs": config.epochs,
-        **_of_weights(selected, modalities),
-        **rest,
-        "last": _of_weights(last, modalities),
     }
 
 
-def _of_weights(scores: Mapping[str, Scores], modalities: tuple[str, ...]) -> dict[str, Any]:
-    """Return accuracies and loss by split, utilization on the test split."""
-    nested: dict[str, Any] = {}
-    for split, values in scores.items():
-        nested[split] = {
+def summary(scores: Mapping[str, Scores], modalities: tuple[str, ...]) -> dict[str, Any]:
+    """Return accuracies and loss by split, utilization on the test split.
+
+    Args:
+        scores: by split and name.
+        modalities: in the order of the branches.
+    """
+
+    def by_modality(values: Scores, name: str) -> Scores:
+        return {m: values[f"{name}/{m}"] for m in modalities if f"{name}/{m}" in values}
+
+    test = scores.get("test", {})
+    splits = {
+        split: {
             "accuracy": values.get("accuracy"),
-            "accuracy_by_modality": _by_modality(values, "accuracy", modalities),
+            "accuracy_by_modality": by_modality(values, "accuracy"),
             "loss": values.get("loss"),
         }
-    test = scores.get("test", {})
-    nested["utilization"] = _by_modality(test, "utilization", modalities)
-    nested["d_util"] = test.get("d_util")
-    return nested
-
-
-def _by_modality(scores: Scores, name: str, modalities: tuple[str, ...]) -> Scores:
-    found = {m: scores.get(f"{name}/{m}") for m in modalities}
-    return {m: value for m, value in found.items() if value is not None}
-
-
-def _named(context: EvaluationContext) -> Iterator[tuple[str, np.ndarray]]:
-    for module, means in context.squeeze_means.items():
-        for modality, mean in zip(context.modalities, means, strict=True):
-            yield f"squeeze_mean/{module}/{modality}", mean
+        for split, values in scores.items()
+    }
+    return {
+        **splits,
+        "utilization": by_modality(test, "utilization"),
+        "d_util": test.get("d_util"),
+    }

@@ -2,76 +2,56 @@
 
 import random
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import keras
 import numpy as np
 
 from mmbal.errors import MmbalError
 from mmbal.experiment.sampler import Sampler
+from mmbal.strategies.context import SamplerPlan
 from mmbal.training.model import BalancedModel
 
 METRICS = "metrics/"
 PLAIN = (bool, int, float, str, type(None))
-# Keras turns the sign of this setting in every process, once it knows which way is better.
-TURNED = "min_delta"
+# What Keras sets in every process; it turns the sign of `min_delta` as soon as it knows which way
+# is better.
+OF_KERAS = {"min_delta", "params"}
 
 
-class Resumable(Protocol):
-    """Something on the host whose state belongs to a checkpoint."""
+def callback_state(callback: Any) -> dict[str, Any]:
+    """Return the state of a callback as JSON holds it: its own `state()`, else its plain values.
 
-    def state(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-
-
-class CallbackState:
-    """The state of a plugin's Keras callback: its own `state`/`restore`, else its plain values.
-
-    Keras callbacks count in plain attributes (`wait`, `best`), which is what is kept.
+    Keras callbacks count in such attributes (`wait`, `best`).
     """
+    if hasattr(callback, "state"):
+        own: dict[str, Any] = callback.state()
+        return own
+    values = {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in vars(callback).items()
+        if name not in OF_KERAS
+    }
+    return {name: value for name, value in values.items() if _is_plain(value)}
 
-    def __init__(self, callback: Any) -> None:
-        self._callback = callback
 
-    def state(self) -> dict[str, Any]:
-        """Return it as JSON holds it."""
-        if hasattr(self._callback, "state"):
-            own: dict[str, Any] = self._callback.state()
-            return own
-        values = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in vars(self._callback).items()
-        }
-        plain = {name: value for name, value in values.items() if isinstance(value, PLAIN)}
-        plain.pop(TURNED, None)
-        return plain
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what `state` returned."""
-        if hasattr(self._callback, "restore"):
-            self._callback.restore(state)
-        else:
-            vars(self._callback).update(state)
+def restore_callback(callback: Any, state: Mapping[str, Any]) -> None:
+    """Let a callback go on from its `callback_state`."""
+    if hasattr(callback, "restore"):
+        callback.restore(state)
+    else:
+        vars(callback).update(state)
 
 
 class TrainingState:
-    """Reads and writes the state of a training.
-
-    Args:
-        model: prepared, so that all its variables exist.
-        sampler: of the run, or None.
-        hosts: name to what lives on the host.
-    """
+    """Reads and writes the state of a training; the model is prepared: all its variables exist."""
 
     def __init__(
-        self, model: BalancedModel, sampler: Sampler | None, hosts: Mapping[str, Resumable]
+        self, model: BalancedModel, sampler: Sampler | None, callbacks: Mapping[str, Any]
     ) -> None:
         self._model = model
         self._sampler = sampler
-        self._hosts = hosts
+        self._callbacks = callbacks
         self._variables = _variables(model)
         self._read = model.replicas.compiled(self._values)
 
@@ -79,12 +59,13 @@ class TrainingState:
         """Return arrays by name and facts; the replicas agree, so one speaks for all."""
         arrays = {name: value.numpy() for name, value in self._read().items()}
         if self._sampler is not None:
-            arrays |= {f"sampler/{name}": v for name, v in self._sampler.state().items()}
+            arrays |= {f"sampler/{name}": value for name, value in vars(self._sampler.plan).items()}
         kind, keys, *rest = np.random.get_state()  # noqa: NPY002  (plugins may draw from it)
         arrays["numpy_random"] = np.asarray(keys)
         facts = {
-            "hosts": {name: host.state() for name, host in self._hosts.items()},
+            "callbacks": {name: callback_state(each) for name, each in self._callbacks.items()},
             "begun_epoch": self._model.begun_epoch,
+            "unread": self._model.trace.unread,
             "numpy_random": [kind, *rest],
             "python_random": random.getstate(),
         }
@@ -99,23 +80,26 @@ class TrainingState:
         Raises:
             MmbalError: it belongs to a model with other variables.
         """
-        self._refuse_misfit(arrays)
+        for name, variable in self._variables.items():
+            if name not in arrays or arrays[name].shape != tuple(variable.shape):
+                raise MmbalError(f"the checkpoint does not fit this model: no such {name}")
         with self._model.replicas.scope():
             for name, variable in self._variables.items():
                 if not name.startswith(METRICS):
                     variable.assign(arrays[name])
+        self._model.trace.unread = facts["unread"]
         if self._sampler is not None:
-            self._sampler.restore({key: arrays[f"sampler/{key}"] for key in ("ids", "keep")})
-        self.restore_hosts(facts)
+            self._sampler.assign(SamplerPlan(arrays["sampler/ids"], arrays["sampler/keep"]))
+        self.restore_callbacks(facts)
         kind, *rest = facts["numpy_random"]
         np.random.set_state((kind, arrays["numpy_random"], *rest))  # noqa: NPY002
         version, numbers, gauss = facts["python_random"]
         random.setstate((version, tuple(numbers), gauss))
 
-    def restore_hosts(self, facts: Mapping[str, Any]) -> None:
-        """Set what lives on the host."""
-        for name, host in self._hosts.items():
-            host.restore(facts["hosts"][name])
+    def restore_callbacks(self, facts: Mapping[str, Any]) -> None:
+        """Set the callbacks alone."""
+        for name, callback in self._callbacks.items():
+            restore_callback(callback, facts["callbacks"][name])
 
     def restore_metrics(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Set the metrics, which an epoch that goes on does not begin anew."""
@@ -125,28 +109,27 @@ class TrainingState:
             # From outside, TensorFlow would share the values out over the replicas.
             replicas.run(lambda: [v.assign(arrays[name]) for name, v in metrics.items()])
 
-    def _refuse_misfit(self, arrays: Mapping[str, np.ndarray]) -> None:
-        for name, variable in self._variables.items():
-            if name not in arrays or arrays[name].shape != tuple(variable.shape):
-                raise MmbalError(f"the checkpoint does not fit this model: no such {name}")
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict) and value:  # an empty one may be for anything
+        return all(isinstance(name, str) and _is_plain(inner) for name, inner in value.items())
+    return isinstance(value, PLAIN)
 
 
 def _variables(model: BalancedModel) -> dict[str, Any]:
     """Return every variable that training moves, by a name that stays the same."""
-    modules: dict[str, Any] = {
+    holders: dict[str, Any] = {
+        "network": model.network,  # with the states of its random generators
+        "optimizer": model.optimizer,
         "speed": model.learner.learning_speed,
         "trace": model.trace,
         "guard": model.learner.guard,
         "strategy": model.strategy,
         "loss_scale": model.learner.loss_scale,
     }
-    lists = {
-        "network": model.network.variables,  # with the states of its random generators
-        "optimizer": model.optimizer.variables,
-        "strategy_trained": model.strategy.trained_variables(),
-        "metrics": [v for metric in model.own_metrics for v in metric.variables],
-        **{name: module.variables for name, module in modules.items() if module is not None},
-    }
+    lists = {kind: holder.variables for kind, holder in holders.items() if holder is not None}
+    lists["strategy_trained"] = model.strategy.trained_variables()
+    lists["metrics"] = [v for metric in model.own_metrics for v in metric.variables]
     return {
         f"{kind}/{index}": variable
         for kind, variables in lists.items()

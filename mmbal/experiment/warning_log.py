@@ -9,13 +9,10 @@ from mmbal.progress import Progress
 from mmbal.records.journal import Journal
 
 
-class Warned:
+class WarningLog:
     """Sends what mmbal and plugins warn of to the display and to the journal.
 
     What comes before the journal has begun, such as while the data are loaded, waits for it.
-
-    Args:
-        progress: told at once.
     """
 
     def __init__(self, progress: Progress) -> None:
@@ -29,11 +26,14 @@ class Warned:
         with warnings.catch_warnings():
             default = warnings.showwarning
 
-            def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
-                if issubclass(category, UserWarning):
-                    self._take(str(message))
-                else:
-                    default(message, category, *place, **more)
+            def show(message: Any, category: type[Warning], *where: Any, **more: Any) -> None:
+                if not issubclass(category, UserWarning):
+                    default(message, category, *where, **more)
+                    return
+                self._waiting.append(str(message))
+                if self._journal is not None:
+                    self.write_to(self._journal)
+                self._progress.warn(str(message))
 
             warnings.showwarning = show
             yield
@@ -44,10 +44,3 @@ class Warned:
         for text in self._waiting:
             journal.write({"event": "warning", "text": text})
         self._waiting.clear()
-
-    def _take(self, text: str) -> None:
-        if self._journal is None:
-            self._waiting.append(text)
-        else:
-            self._journal.write({"event": "warning", "text": text})
-        self._progress.warn(text)

@@ -31,7 +31,7 @@ from mmbal.files.atomic import replace_file
 from mmbal.version import __version__
 
 FORMAT = "mmbal-checkpoint"
-VERSION = 2  # 1 was HDF5
+VERSION = 3  # 1 was HDF5; 2 kept the place of a training in other facts
 SUFFIX = ".safetensors"
 KEPT = 2
 
@@ -130,10 +130,7 @@ class Generations:
             listing = ", ".join(f"{path.name} ({problem})" for path, problem in damaged.items())
             raise DataFormatError(f"no intact checkpoint in {self.folder}: {listing}")
         if (old := next(self.folder.glob("*.h5"), None)) is not None:
-            raise MmbalError(
-                f"{old} is of an older mmbal and cannot be read: go on with that version, or "
-                f"remove {self.folder} to begin the run again"
-            )
+            raise _outdated(old)
         return None
 
     def clear(self) -> None:
@@ -195,9 +192,18 @@ def read_checkpoint(path: Path) -> Checkpoint:
             f"{path}: schema version {header['version']} is newer than {VERSION}, the newest this "
             "mmbal reads; upgrade mmbal"
         )
+    if header["version"] < VERSION:
+        raise _outdated(path)
     if path.name != _file_name(header["step"]):
         raise ValueError(f"it holds step {header['step']}")
     return Checkpoint(header["step"], arrays, dict(header["facts"]))
+
+
+def _outdated(path: Path) -> MmbalError:
+    return MmbalError(
+        f"{path} is of an older mmbal and cannot be read: go on with that version, or remove "
+        f"{path.parent} to begin the run again"
+    )
 
 
 def _digest(text: str, arrays: Arrays) -> str:

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import MultimodalDataset
-from mmbal.experiment.building import build_network
-from mmbal.experiment.fitting import Fitting, Run
+from mmbal.experiment.building import Run, build_network
+from mmbal.experiment.fitting import Fitting
 from mmbal.laboratory.toys import NAMES, GatedToy, LateToy, toy_data
 from mmbal.networks.network import FusionNetwork
 from mmbal.options import NoOptions, Options

@@ -77,6 +77,7 @@ class BalancedModel(ReplicatedModel):
         self.strategy_seed = seed
         self.on_nonfinite = on_nonfinite
         self.trace = StepTrace(len(network.modalities), trace_capacity)
+        self.faults = FaultWatch(lambda: self.learner.guard, trace_capacity)
         self.context: Context | None = None
         self._epochs = self._epoch_hooks(surroundings.resumed_epoch)
 
@@ -121,8 +122,7 @@ class BalancedModel(ReplicatedModel):
             NonFiniteError: loss, gradients or speeds became NaN or infinite and `on_nonfinite`
                 is "stop".
         """
-        faults = FaultWatch(lambda: self.learner.guard, self.trace.capacity)
-        callbacks = [faults, self._epochs, *(callbacks or ())]
+        callbacks = [self.faults, self._epochs, *(callbacks or ())]
         with self.replicas.scope(), warnings.catch_warnings():
             build_from(self.network, x)
             self.built = True

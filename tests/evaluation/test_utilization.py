@@ -1,13 +1,14 @@
 """Conditional utilization rates by hand."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from mmbal.evaluation.context import EvaluationContext
 from mmbal.evaluation.probe import Probe
-from mmbal.evaluation.utilization import Utilization, utilization_gap, utilization_rates
+from mmbal.evaluation.utilization import Utilization, utilization_gap
 
 NAN = float("nan")
 
@@ -24,8 +25,11 @@ NAN = float("nan")
     ],
 )
 def test_rate(full, blocked, rate):
-    got = utilization_rates({"a": full}, {"a": blocked})
-    assert got == pytest.approx({"a": rate}, nan_ok=True)
+    context = SimpleNamespace(
+        full=SimpleNamespace(conditional={"a": full}),
+        blocked=SimpleNamespace(conditional={"a": blocked}),
+    )
+    assert dict(Utilization()(context))["utilization/a"] == pytest.approx(rate, nan_ok=True)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """When checkpoints are written, what is asked before, and what a run says of them."""
 
-import json
 from contextlib import suppress
 from types import SimpleNamespace
 
@@ -14,6 +13,7 @@ from mmbal.experiment.checkpoints import Checkpoints, Position
 from mmbal.experiment.stopping import StopRequest, StopTraining
 from mmbal.progress import Progress
 from mmbal.records.checkpoint import Checkpoint, Generations
+from mmbal.replicas.sums import Replicas
 from mmbal.training.guard import NonFiniteError
 
 STEPS = 5
@@ -43,12 +43,10 @@ class Training:
         config = SimpleNamespace(
             epochs=epochs, checkpoint_steps=steps, checkpoint_minutes=minutes, log_every=3
         )
-        self.stop = StopRequest(print)
-        self.callback = Checkpoints(
-            self, self, lambda: {"who": "me"}, config, self, self.stop, self,
-            SimpleNamespace(workers=1),
-        )  # fmt: skip
-        self.callback.set_model(SimpleNamespace(stop_training=False))
+        run = SimpleNamespace(config=config, replicas=Replicas())
+        self.stop, self.position = StopRequest(print), Position(self)
+        self.callback = Checkpoints(run, self, self, self.position, self.stop, {"who": "me"})
+        self.callback.set_model(SimpleNamespace(stop_training=False, faults=self))
 
     length = STEPS
 
@@ -56,13 +54,13 @@ class Training:
         self.done.append(f"start {epoch} {step}")
 
     def capture(self):
-        return {"w": np.zeros(1)}, {"hosts": {}}
+        return {"w": np.zeros(1)}, {}
 
     def restore(self, arrays, state):
         self.done.append("restore")
 
-    def restore_hosts(self, state):
-        self.done.append("hosts")
+    def restore_callbacks(self, state):
+        self.done.append("callbacks")
 
     def restore_metrics(self, arrays):
         self.done.append(f"metrics {sorted(arrays)}")
@@ -76,14 +74,22 @@ class Training:
         self.done.append((checkpoint.step, position["epoch"], position["step"]))
         self.saved = checkpoint
 
+    def begin_epoch(self, epoch):
+        self.position.on_epoch_begin(epoch)
+        self.callback.on_epoch_begin(epoch)
+
+    def end_batch(self, batch):
+        self.position.on_train_batch_end(batch)
+        self.callback.on_train_batch_end(batch)
+
     def run(self, epochs=2, first=0, skipped=0, at=None):
         """Train; `at` is called before every callback of a step with its number."""
         for epoch in range(first, epochs):
-            self.callback.on_epoch_begin(epoch)
+            self.begin_epoch(epoch)
             for batch in range(STEPS - skipped):
                 if at is not None:
                     at(epoch * STEPS + skipped + batch + 1)
-                self.callback.on_train_batch_end(batch)
+                self.end_batch(batch)
             skipped = 0
             self.callback.on_epoch_end(epoch)
         return [each for each in self.done if isinstance(each, tuple)]
@@ -124,18 +130,18 @@ class TestWhen:
 
     def test_several_steps_at_once_are_counted_as_such(self):
         training = Training(steps=3)
-        training.callback.on_epoch_begin(0)
+        training.begin_epoch(0)
         for batch in (1, 3, 4):
-            training.callback.on_train_batch_end(batch)
+            training.end_batch(batch)
         training.callback.on_epoch_end(0)
         assert training.done[1:] == [(4, 0, 4)]
 
     def test_stopping_early_is_an_end(self):
         training = Training(epochs=9)
-        training.callback.on_epoch_begin(0)
+        training.begin_epoch(0)
         training.callback.model.stop_training = True
         training.callback.on_epoch_end(0)
-        assert training.callback.position == Position(9)
+        assert (training.position.epoch, training.position.step) == (9, 0)
         assert training.done[1:] == [(0, 9, 0)]
 
 
@@ -172,26 +178,28 @@ def test_no_faulty_state_is_saved():
 
 def test_it_goes_on_inside_an_epoch():
     training = Training(steps=4)
-    facts = {"position": {"epoch": 1, "step": 2}, "state": {}}
+    position = {"epoch": 1, "step": 2, "steps": 7, "seconds": 60}
+    facts = {"position": position, "state": {}}
     training.callback.resume(Checkpoint(7, {"metrics/0": np.zeros(1)}, facts))
     training.callback.on_train_begin()
 
     saved = training.run(first=1, skipped=2)
 
-    assert training.done[:4] == ["restore", "hosts", "start 1 2", "metrics ['metrics/0']"]
-    assert training.callback.epoch_began_at == 5
+    assert training.done[:4] == ["restore", "callbacks", "start 1 2", "metrics ['metrics/0']"]
+    assert training.position.seconds >= 60
     assert saved == [(10, 2, 0)]
 
 
 def test_it_goes_on_between_two_epochs():
     training = Training(steps=4)
-    facts = {"position": {"epoch": 1, "step": 0}, "state": {}}
+    position = {"epoch": 1, "step": 0, "steps": 5, "seconds": 60}
+    facts = {"position": position, "state": {}}
     training.callback.resume(Checkpoint(5, {"metrics/0": np.zeros(1)}, facts))
     training.callback.on_train_begin()
 
     saved = training.run(first=1)
 
-    assert training.done[:3] == ["restore", "hosts", "start 1 0"]
+    assert training.done[:3] == ["restore", "callbacks", "start 1 0"]
     assert saved == [(9, 1, 4), (10, 2, 0)]
 
 
@@ -230,9 +238,10 @@ class TestOfARun:
             "00000004.safetensors", "00000006.safetensors",
         ]  # fmt: skip
         facts = Generations(folder / "resume").newest().facts
-        assert facts["position"] == {"epoch": 1, "step": 1}
+        assert facts["position"].pop("seconds") > 0
+        assert facts["position"] == {"epoch": 1, "step": 1, "steps": 6}
         assert facts["identity"]["strategy.window"] == 2
-        assert json.dumps(facts["state"]["hosts"]["journal"])
+        assert facts["state"]["callbacks"]["journal"]["steps"] == 5
 
     def test_of_the_newest_it_goes_on(self, toys, folder):
         warned, start = self.resume(toys, folder)

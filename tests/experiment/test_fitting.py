@@ -11,7 +11,8 @@ from tensorflow.python.framework import config as framework
 from mmbal import Component
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
 from mmbal.errors import MmbalError
-from mmbal.experiment.fitting import Fitting, Run
+from mmbal.experiment.building import Run
+from mmbal.experiment.fitting import Fitting
 from mmbal.options import Options
 from mmbal.progress import Progress
 from mmbal.records.checkpoint import Generations
@@ -78,7 +79,7 @@ class TestFaults:
     def test_stop_names_step_group_batch_and_examples(self, poisoned, tmp_path):
         folder = tmp_path / "run"
         with pytest.raises(MmbalError) as caught:
-            poisoned.run(folder, dataset="poisoned", strategy="vanilla", epochs=3)
+            poisoned.run(folder, dataset="poisoned", batch_size=5, strategy="vanilla", epochs=3)
 
         text = str(caught.value)
         assert read_record(folder / "record.h5").status == "interrupted"
@@ -101,7 +102,12 @@ class TestFaults:
     def test_skip_goes_on_and_warns(self, poisoned, tmp_path):
         folder = tmp_path / "run"
         result = poisoned.run(
-            folder, dataset="poisoned", strategy="vanilla", on_nonfinite="skip", epochs=2
+            folder,
+            dataset="poisoned",
+            batch_size=5,
+            strategy="vanilla",
+            on_nonfinite="skip",
+            epochs=2,
         )
 
         assert result["steps"] == 10
@@ -115,8 +121,8 @@ class TestFaults:
     def test_warn_goes_on_with_what_is_left(self, poisoned, tmp_path):
         folder = tmp_path / "run"
         poisoned.run(
-            folder, dataset="poisoned", strategy="vanilla", on_nonfinite="warn", epochs=1,
-            evaluations=["accuracy"],
+            folder, dataset="poisoned", batch_size=5, strategy="vanilla",
+            on_nonfinite="warn", epochs=1, evaluations=["accuracy"],
         )  # fmt: skip
 
         texts = [event["text"] for event in poisoned.journal(folder, "warning")]
@@ -169,15 +175,6 @@ class TestExecution:
         (warning,) = toys.journal(tmp_path / "run", "warning")
         assert "Proceeding with `jit_compile=False`" in warning["text"]
         assert toys.journal(tmp_path / "run", "start")[0]["jit_compile"] is False
-
-
-def test_fewer_examples_a_step_than_replicas_is_one_line(toys, tmp_path, monkeypatch):
-    def refuse(*_, **__):
-        raise ValueError("batch_size must be at least the number of replicas, 8; received 5")
-
-    monkeypatch.setattr("mmbal.experiment.fitting.TrainingBatches", refuse)
-    with pytest.raises(MmbalError, match="at least the number of replicas, 8; received 5"):
-        toys.run(tmp_path / "run")
 
 
 def test_a_failure_of_tensorflow_on_one_host_stays_what_it_is(toys, tmp_path, monkeypatch):

@@ -88,12 +88,16 @@ def write(tmp_path):
         model = SimpleNamespace(trace=trace, network=SimpleNamespace(modalities=("a", "b")))
         selection = SimpleNamespace(epoch=0)
         with closing(Journal(tmp_path / "journal.jsonl")) as journal:
-            writer = JournalWriter(model, journal, Progress(), selection, log_every)
+            position = SimpleNamespace(step=0, steps=0, seconds=0)
+            writer = JournalWriter(model, journal, Progress(), position, selection, log_every)
             for epoch, isolated in enumerate(epochs):
+                position.step = 0
                 writer.on_epoch_begin(epoch)
                 for batch, branch in enumerate(isolated):
                     speeds = tf.constant([batch, 2 * batch], tf.float64)
                     trace.write(tf.constant(0.5), tf.constant(branch), speeds, -speeds[0])
+                    position.step += 1
+                    position.steps += 1
                     writer.on_train_batch_end(batch, {"loss": 0.5})
                 logs = {"loss": 0.5, "accuracy": 0.25, "val_accuracy": 0.75, "d_speed": 1.0}
                 writer.on_epoch_end(epoch, logs | {"learning_speed/a": 1.0})

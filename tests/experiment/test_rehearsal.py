@@ -16,7 +16,7 @@ from mmbal import Component, Recipe
 from mmbal.config.resolution import resolve
 from mmbal.errors import Interrupted, MmbalError, RequirementError
 from mmbal.experiment import run
-from mmbal.experiment.building import build_model, build_strategy, open_dataset
+from mmbal.experiment.building import Run, build_model, build_strategy, open_dataset
 from mmbal.experiment.rehearsal import Rehearsals
 from mmbal.experiment.sampler import Sampler
 from mmbal.experiment.stopping import StopRequest, StopTraining
@@ -24,8 +24,10 @@ from mmbal.options import Options
 from mmbal.progress import Progress
 from mmbal.records.checkpoint import Generations
 from mmbal.records.journal import read_journal
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry import builtins
 from mmbal.registry.catalogue import Catalogue, Provenance
+from mmbal.replicas.sums import Replicas
 from mmbal.strategies.context import SamplerPlan
 from mmbal.strategies.strategy import Requirements, Strategy
 from mmbal.strategies.surroundings import Surroundings
@@ -209,13 +211,14 @@ class Watching(Strategy):
 
 
 @pytest.fixture
-def bench():
+def bench(tmp_path):
     """Return a model of a run, its rehearsals, and what is around them."""
     config = resolved().config
     data = open_dataset(catalogue(), config.dataset).load(None, 0)
     model = build_model(config, catalogue(), data, Strategy(), Surroundings())
     stop, told, sampler = StopRequest(lambda _: None), Told(), Sampler(EXAMPLES, 2)
-    rehearse = Rehearsals(model, data, config, sampler, stop, told, catalogue())
+    around = Run(config, catalogue(), RunFolder(tmp_path), told, Replicas())
+    rehearse = Rehearsals(model, around, data, sampler, stop)
     return SimpleNamespace(
         model=model, rehearse=rehearse, stop=stop, told=told, sampler=sampler,
         labels=[int(y) for _, y in data.train.dataset()],

@@ -114,7 +114,8 @@ ADAM = {"optimizer": {"name": "adam", "learning_rate": 0.02}}
 MOMENTUM = {"optimizer": {"name": "sgd", "learning_rate": 0.05, "momentum": 0.9}}
 RUNS = {
     "random": ADAM | {"strategy": {"name": "random", "warmup_steps": 1}},
-    "guided": MOMENTUM | {"strategy": {"name": "guided", "window": 4, "warmup_steps": 1}},
+    "guided": MOMENTUM
+    | {"strategy": {"name": "guided", "tolerance": 0.0, "window": 4, "warmup_steps": 1}},
     "sampler": ADAM | {"strategy": "gambler"},
     "own variables": ADAM | {"strategy": "masking"},
     "float16": MOMENTUM | {"strategy": "vanilla", "precision": "mixed_float16"},
@@ -166,7 +167,7 @@ def start(toys):
     def start(folder, name, *, resume=False):
         settings = {
             "dataset": "noisy", "architecture": "forgetful", "callbacks": ["halting"],
-            "epochs": EPOCHS, "log_every": 2, **RUNS[name],
+            "epochs": EPOCHS, "batch_size": 5, "log_every": 2, **RUNS[name],
         }  # fmt: skip
         return run(fresh.resolve(**settings), fresh.catalogue, folder, resume=resume)
 
@@ -214,8 +215,8 @@ def final(folder):
     """Return arrays and facts of the state when all was trained."""
     checkpoint = Generations(folder / "resume").newest(pytest.fail)
     facts = dict(checkpoint.facts)
-    assert facts.pop("seconds") > 0
-    facts["state"]["hosts"]["journal"].pop("_seconds")
+    assert facts["position"].pop("seconds") > 0
+    facts["state"]["callbacks"]["journal"].pop("_seconds_before")
     return checkpoint.step, checkpoint.arrays, facts
 
 
@@ -277,7 +278,7 @@ def test_each_branch_was_isolated_at_random(unbroken):
 def test_it_stopped_early(unbroken):
     step, _, facts = final(unbroken("callbacks"))
     assert step == 3 * STEPS
-    assert facts["state"]["hosts"]["callback/patient"]["wait"] == 2
+    assert facts["state"]["callbacks"]["callback/patient"]["wait"] == 2
 
 
 def test_variables_of_a_strategy_are_in_checkpoints_and_not_in_weight_files(unbroken):

@@ -36,24 +36,22 @@ def test_without_masks_all_modalities_are_shown():
     assert rows(sampler) == [(0, [1, 1, 1]), (5, [1, 1, 1])]
 
 
-def test_state_brings_a_plan_back():
+def test_another_sampler_follows_the_plan_in_force():
     sampler, other = Sampler(EXAMPLES, 2), Sampler(EXAMPLES, 2)
     sampler.assign(SamplerPlan(np.array([4, 4]), np.array([[1, 0], [0.5, 1]])))
-    state = sampler.state()
-    assert {name: (x.shape, str(x.dtype)) for name, x in state.items()} == {
-        "ids": ((2,), "int64"),
-        "keep": ((2, 2), "float32"),
-    }
-    other.restore(state)
+    plan = sampler.plan
+    assert (plan.ids.shape, plan.ids.dtype) == ((2,), "int64")
+    assert (plan.keep.shape, plan.keep.dtype) == ((2, 2), "float32")
+    other.assign(plan)
     assert rows(other) == rows(sampler) == [(4, [1, 0]), (4, [0.5, 1])]
 
 
-def test_state_of_other_data_is_refused():
-    state = Sampler(EXAMPLES, 2).state()
+def test_a_plan_of_other_data_is_refused():
+    plan = Sampler(EXAMPLES, 2).plan
     with pytest.raises(ContractError, match=r"0\.\.4"):
-        Sampler(EXAMPLES - 1, 2).restore(state)
+        Sampler(EXAMPLES - 1, 2).assign(plan)
     with pytest.raises(ContractError, match=r"\(6, 3\), received \(6, 2\)"):
-        Sampler(EXAMPLES, 3).restore(state)
+        Sampler(EXAMPLES, 3).assign(plan)
 
 
 @pytest.mark.parametrize("bad", [[-1], [EXAMPLES], [], [0, 99]])

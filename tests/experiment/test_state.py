@@ -11,13 +11,13 @@ import pytest
 from mmbal.errors import MmbalError
 from mmbal.experiment.building import build_model, build_strategy
 from mmbal.experiment.sampler import Sampler
-from mmbal.experiment.state import CallbackState, TrainingState
+from mmbal.experiment.state import TrainingState, callback_state, restore_callback
 from mmbal.strategies.context import SamplerPlan
 from mmbal.strategies.surroundings import Surroundings
 
 
 class Counter:
-    """Lives on the host."""
+    """Has a state of its own."""
 
     def __init__(self):
         self.count = 0
@@ -55,6 +55,7 @@ def test_everything_travels(build):
     trained, fresh = build(epochs=2), build()
     trained.sampler.assign(SamplerPlan(np.array([3, 1]), np.array([[1, 0], [1, 1]])))
     trained.host.count = 7
+    trained.model.trace.read()
     arrays, facts = trained.state.capture()
     facts = json.loads(json.dumps(facts))
     before, _ = fresh.state.capture()
@@ -70,6 +71,7 @@ def test_everything_travels(build):
         assert again[name].dtype == value.dtype
     assert json.loads(json.dumps(told)) == facts
     assert fresh.host.count == 7
+    assert fresh.model.trace.unread == trained.model.trace.unread == 10
     assert fresh.sampler.rows()["id"].numpy().tolist() == [3, 1]
 
 
@@ -139,22 +141,25 @@ class TestCallbacks:
                 super().__init__()
                 self.best, self.wait, self.name = np.float32(0.1), 3, "x"
                 self.on, self.none, self.array = True, None, np.zeros(3)
+                self.counts, self.arrays = {"a": {"b": 1}}, {"a": np.zeros(3)}
+                self.nothing_yet = {}
 
-        state = json.loads(json.dumps(CallbackState(Counting()).state()))
+        state = json.loads(json.dumps(callback_state(Counting())))
         assert state["best"] == float(np.float32(0.1))
         assert (state["wait"], state["name"], state["on"], state["none"]) == (3, "x", True, None)
-        assert "array" not in state
+        assert state["counts"] == {"a": {"b": 1}}
+        assert not {"array", "arrays", "nothing_yet", "params"} & set(state)
 
         other = Counting()
         other.wait = other.best = 0
-        CallbackState(other).restore(state)
+        restore_callback(other, state)
         assert (other.wait, other.best) == (3, float(np.float32(0.1)))
 
     def test_its_own_state_comes_first(self):
         counter = Counter()
         counter.count = 5
-        assert CallbackState(counter).state() == {"count": 5}
-        CallbackState(counter).restore({"count": 6})
+        assert callback_state(counter) == {"count": 5}
+        restore_callback(counter, {"count": 6})
         assert counter.count == 6
 
     def test_early_stopping_goes_on_as_if_nothing_had_been(self):
@@ -177,6 +182,6 @@ class TestCallbacks:
         follow(unbroken, make(), losses)
         first, second = make(), make()
         follow(broken, first, losses[:2])
-        CallbackState(second).restore(json.loads(json.dumps(CallbackState(first).state())))
+        restore_callback(second, json.loads(json.dumps(callback_state(first))))
         follow(broken, second, losses[2:], first=2)
         assert broken == unbroken == [False, False, False, True, True]

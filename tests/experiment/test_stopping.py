@@ -24,8 +24,7 @@ def request_():
 @pytest.mark.parametrize(("which", "reason"), [(INT, "interrupt"), (TERM, "preempted")])
 def test_the_first_signal_asks_and_says_so(request_, which, reason):
     request, told = request_
-    with request as entered:
-        assert entered is request
+    with request.hearing():
         assert request.reason is None
         signal.raise_signal(which)
         assert request.reason == reason
@@ -35,7 +34,7 @@ def test_the_first_signal_asks_and_says_so(request_, which, reason):
 @pytest.mark.parametrize("first", [INT, TERM])
 def test_ctrl_c_after_any_other_stops_at_once(request_, first):
     request, told = request_
-    with request:
+    with request.hearing():
         signal.raise_signal(first)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(INT)
@@ -47,7 +46,7 @@ def test_ctrl_c_after_any_other_stops_at_once(request_, first):
 def test_sigterm_never_cuts_a_step_short(request_, first, reason):
     """A scheduler may send it more than once; the last request names the reason."""
     request, told = request_
-    with request:
+    with request.hearing():
         signal.raise_signal(first)
         signal.raise_signal(TERM)
     assert request.reason == reason
@@ -56,14 +55,14 @@ def test_sigterm_never_cuts_a_step_short(request_, first, reason):
 
 def test_handlers_come_back(request_):
     before = handlers()
-    with request_[0]:
+    with request_[0].hearing():
         assert all(handlers()[which] != before[which] for which in before)
     assert handlers() == before
 
 
 def test_handlers_come_back_after_an_error(request_):
     before = handlers()
-    with pytest.raises(ZeroDivisionError), request_[0]:
+    with pytest.raises(ZeroDivisionError), request_[0].hearing():
         raise ZeroDivisionError
     assert handlers() == before
 
@@ -74,7 +73,7 @@ def test_own_handlers_come_back_too(request_):
 
     outer = signal.signal(TERM, mine)
     try:
-        with request_[0]:
+        with request_[0].hearing():
             signal.raise_signal(TERM)
         assert signal.getsignal(TERM) is mine
     finally:
@@ -86,7 +85,7 @@ def test_outside_of_the_main_thread_it_hears_nothing(request_):
     before, seen = handlers(), []
 
     def work():
-        with request:
+        with request.hearing():
             seen.append(handlers())
 
     thread = threading.Thread(target=work)

@@ -128,7 +128,7 @@ def test_files_are_plain_safetensors_that_describe_themselves(generations: Gener
         assert file.get_slice("dense/kernel").get_shape() == [2, 3]
         assert file.get_slice("half").get_dtype() == "BF16"
     assert re.fullmatch("[0-9a-f]{64}", digest)
-    told = {"version": 2, "mmbal": mmbal.__version__, "step": 12, "facts": {"epoch": 1}}
+    told = {"version": 3, "mmbal": mmbal.__version__, "step": 12, "facts": {"epoch": 1}}
     assert json.loads(text) == told
 
 
@@ -263,8 +263,8 @@ def test_a_notice_says_what_is_wrong(
         ("{", "Expecting property name"),
         ("[]", "list indices must be integers"),
         ('{"step": 2}', "version"),
-        ('{"version": 2, "step": 2, "facts": 3}', "not iterable"),
-        ('{"version": 2, "step": 1, "facts": {}}', "it holds step 1"),
+        ('{"version": 3, "step": 2, "facts": 3}', "not iterable"),
+        ('{"version": 3, "step": 1, "facts": {}}', "it holds step 1"),
     ],
 )
 def test_a_forged_file_is_passed_over(two: Two, text: str, problem: str) -> None:
@@ -345,20 +345,26 @@ def test_what_interrupted_writes_left_is_ignored_and_then_removed(two: Two) -> N
 def test_a_newer_schema_asks_for_an_upgrade(two: Two) -> None:
     generations, path, _ = two
     path = path.with_name("00000003.safetensors")
-    forged(path, '{"version": 3}', {})
+    forged(path, '{"version": 4}', {})
 
     with pytest.raises(MmbalError) as caught:
         generations.newest(pytest.fail)
     assert not isinstance(caught.value, DataFormatError)
     assert str(caught.value) == (
-        f"{path}: schema version 3 is newer than 2, the newest this mmbal reads; upgrade mmbal"
+        f"{path}: schema version 4 is newer than 3, the newest this mmbal reads; upgrade mmbal"
     )
 
 
-def test_a_checkpoint_of_an_older_mmbal_says_what_to_do(generations: Generations) -> None:
+@pytest.mark.parametrize("name", ["00000012.h5", "00000012.safetensors"])
+def test_a_checkpoint_of_an_older_mmbal_says_what_to_do(
+    generations: Generations, name: str
+) -> None:
     generations.folder.mkdir(parents=True)
-    path = generations.folder / "00000012.h5"
-    path.write_bytes(b"HDF5")
+    path = generations.folder / name
+    if path.suffix == ".h5":
+        path.write_bytes(b"HDF5")
+    else:
+        forged(path, '{"version": 2}', {})
 
     with pytest.raises(MmbalError) as caught:
         generations.newest(pytest.fail)

@@ -46,7 +46,8 @@ def _layers(
     same = options.arguments if backbone == options.backbone else {}
     arguments = {**same, **own.arguments}
     if backbone:
-        return open_encoder(backbone, shape, arguments, name)
+        layers: list[keras.layers.Layer] = open_encoder(backbone, shape, arguments, name)
+        return layers
     if len(shape) == 1:
         return [
             keras.layers.Dense(units, activation="relu", kernel_initializer="he_uniform")

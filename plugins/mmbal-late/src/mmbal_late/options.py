@@ -62,10 +62,14 @@ class LateOptions(Options):
 
     @model_validator(mode="after")
     def _arguments_have_a_backbone(self) -> "LateOptions":
-        for name, branch in {"": self, **self.branches}.items():
-            if branch.arguments and not (branch.backbone or self.backbone):
-                place = f"branches.{name}.arguments" if name else "arguments"
+        if self.backbone:
+            return self
+        given = {"arguments": self.arguments}
+        for name, own in self.branches.items():
+            given[f"branches.{name}.arguments"] = {} if own.backbone else own.arguments
+        for place, arguments in given.items():
+            if arguments:
                 raise ValueError(
-                    f"{place} are of a backbone, and none is named: received {branch.arguments}"
+                    f"{place} are of a backbone, and none is named: received {arguments}"
                 )
         return self
