@@ -12,6 +12,8 @@ from xdist.scheduler import LoadFileScheduling
 # which takes as long as running them.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# pytest-xdist says 80 for the output of a worker, which has no columns.
+os.environ.pop("COLUMNS", None)
 # Two workers share the cores; threads of one would only wait for those of the other.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 

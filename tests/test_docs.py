@@ -98,8 +98,12 @@ def register(folder: Path, name: str, module: str) -> None:
 def command_of(words: list[str]) -> tuple[click.Command, list[str]]:
     """Return the command that words call and the rest of the words."""
     found: click.Command = cli
-    while isinstance(found, click.Group) and words and words[0] in found.commands:
-        found, words = found.commands[words[0]], words[1:]
+    context = click.Context(found)
+    while isinstance(found, click.Group) and words:
+        inner = found.get_command(context, words[0])
+        if inner is None:
+            break
+        found, words = inner, words[1:]
     return found, words
 
 

@@ -4,14 +4,6 @@ import click
 
 import mmbal
 from mmbal.cli.boundary import Boundary
-from mmbal.cli.compare import compare
-from mmbal.cli.data import data
-from mmbal.cli.doctor import doctor
-from mmbal.cli.evaluate import evaluate
-from mmbal.cli.plugins import plugins
-from mmbal.cli.report import report
-from mmbal.cli.run import run
-from mmbal.cli.sweep import sweep
 
 _EPILOG = """\b
 Completion of commands, recipes and components:
@@ -23,17 +15,21 @@ Errors that a user can fix are one line; MMBAL_TRACEBACK=1 shows where they were
 """
 
 
-@click.group(cls=Boundary, invoke_without_command=True, epilog=_EPILOG)
+_NAMES = ("run", "sweep", "evaluate", "report", "compare", "plugins", "data", "doctor")
+
+
+@click.group(
+    cls=Boundary,
+    lazy={name: f"mmbal.cli.{name}:{name}" for name in _NAMES},
+    invoke_without_command=True,
+    epilog=_EPILOG,
+)
 @click.version_option(mmbal.__version__, prog_name="mmbal")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Measure and balance how much a multimodal network learns from each modality."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
-
-
-for _command in (run, sweep, evaluate, report, compare, plugins, data, doctor):
-    cli.add_command(_command)
 
 
 def main() -> None:

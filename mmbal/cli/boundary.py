@@ -2,7 +2,9 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pkgutil import resolve_name
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -16,7 +18,28 @@ PREEMPTED = 75
 
 
 class Commands(click.Group):
-    """A group that answers an unknown command with the nearest one."""
+    """A group that imports a command when it is asked for, and answers unknown ones in words.
+
+    Args:
+        lazy: name of a command to "module:command".
+        **options: as of click's group.
+    """
+
+    def __init__(
+        self, *arguments: Any, lazy: Mapping[str, str] = MappingProxyType({}), **options: Any
+    ) -> None:
+        super().__init__(*arguments, **options)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, imported where that was not done; None where there is none."""
+        if cmd_name in self._lazy and cmd_name not in self.commands:
+            self.add_command(resolve_name(self._lazy[cmd_name]), cmd_name)
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmbal.cli.console import console, plain_table, print_json
+from mmbal.cli.console import console, print_json, print_table
 from mmbal.cli.report import open_records
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from mmbal.report.comparison import Comparison
 
 
@@ -55,14 +53,3 @@ def compare_runs(runs: Sequence[Path], weights: str = "selected") -> "Comparison
     for remark in comparison.remarks:
         click.echo(remark, err=True)
     return comparison
-
-
-def print_table(out: "Console", header: list[str], rows: list[list[str]]) -> None:
-    """Print one row per group, or one column per group where rows would not fit."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    if sum(widths) + 2 * len(widths) > out.width:
-        header, *rows = [list(column) for column in zip(header, *rows, strict=True)]
-    table = plain_table(*header)
-    for row in rows:
-        table.add_row(*row)
-    out.print(table)

@@ -5,7 +5,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from textwrap import TextWrapper
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +55,29 @@ def plain_table(*headers: str) -> "Table":
         for index, header in enumerate(headers)
     ]
     return Table(*columns, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+
+
+def print_table(out: "Console", header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print one row per thing, or where rows do not fit one column: as many as fit, and again."""
+    if _width([header, *rows]) <= out.width:
+        tables = [[header, *rows]]
+    else:
+        tables = [[]]
+        for row in rows:
+            if tables[-1] and _width(zip(header, *tables[-1], row, strict=True)) > out.width:
+                tables.append([])
+            tables[-1].append(row)
+        tables = [list(zip(header, *columns, strict=True)) for columns in tables]
+    for number, (first, *rest) in enumerate(tables):
+        table = plain_table(*first)
+        for cells in rest:
+            table.add_row(*cells)
+        out.print(*([""] if number else []), table, sep="\n")
+
+
+def _width(rows: Iterable[Sequence[str]]) -> int:
+    """Return how wide a table is whose cells are not folded."""
+    return sum(2 + max(map(len, column)) for column in zip(*rows, strict=True))
 
 
 def definitions(rows: Sequence[tuple[str, str]]) -> str:

@@ -29,7 +29,7 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 def doctor(
     ctx: click.Context, *, quick: bool, replicas: int | None, no_workers: bool, as_json: bool
 ) -> None:
-    """Check versions, devices, oneDNN, determinism and plugins, and train on replicas.
+    """Check this machine and the plugins, and train on replicas.
 
     The self-test trains a small network on one device, on several, and in two processes, and
     compares weights, learning speeds and scores. Exit code 1 if anything failed.

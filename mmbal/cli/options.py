@@ -43,9 +43,17 @@ def recipe_option(command: Command) -> Command:
     return cast("Command", named(option(with_recipe)))
 
 
-dataset_option = click.option("--dataset", metavar="NAME", shell_complete=names_of("dataset"))
+dataset_option = click.option(
+    "--dataset",
+    metavar="NAME",
+    help="Alone, or in place of the recipe's, whose tuned settings then do not apply.",
+    shell_complete=names_of("dataset"),
+)
 architecture_option = click.option(
-    "--architecture", metavar="NAME", shell_complete=names_of("architecture")
+    "--architecture",
+    metavar="NAME",
+    help="The network, in place of the recipe's.",
+    shell_complete=names_of("architecture"),
 )
 config_option = click.option(
     "--config",

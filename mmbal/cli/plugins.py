@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmbal.cli.boundary import Commands
-from mmbal.cli.check import check
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import console, definitions, literal, plain_table, print_json
-from mmbal.cli.new import new
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.component import KINDS, Component, Recipe
 
@@ -28,10 +26,17 @@ _BRIEF = ("optimizer", "schedule", "evaluation", "callback")
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 
 
-_kind = click.option("--kind", type=click.Choice(["recipe", *KINDS]), help="Of this kind only.")
+_EVERY = ("recipe", *KINDS)
+_kind = click.option(
+    "--kind", type=click.Choice(_EVERY), metavar="KIND", help=f"Only {', '.join(_EVERY)}."
+)
 
 
-@click.group(cls=Commands, invoke_without_command=True)
+@click.group(
+    cls=Commands,
+    lazy={name: f"mmbal.cli.{name}:{name}" for name in ("check", "new")},
+    invoke_without_command=True,
+)
 @_kind
 @_json
 @click.pass_context
@@ -56,7 +61,10 @@ def list_(outer: bool, kind: str | None, as_json: bool) -> None:
 @plugins.command()
 @click.argument("name", shell_complete=names_of("recipe", *KINDS))
 @click.option(
-    "--kind", type=click.Choice(["recipe", *KINDS]), help="Where a name has more than one meaning."
+    "--kind",
+    type=click.Choice(_EVERY),
+    metavar="KIND",
+    help="Where a name has more than one meaning.",
 )
 @_json
 @click.pass_obj
@@ -70,10 +78,6 @@ def show(outer: bool, name: str, kind: str | None, as_json: bool) -> None:
         _show_recipe(catalogue, offer, as_json or outer)
     else:
         _show_component(catalogue, offer, as_json or outer)
-
-
-plugins.add_command(check)
-plugins.add_command(new)
 
 
 def _list(kind: str | None, as_json: bool) -> None:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 )
 @click.option("--schema", is_flag=True, help="Describe record.h5, as Markdown.")
 def report(runs: tuple[Path, ...], as_json: bool, plot: Path | None, schema: bool) -> None:
-    """Show what came out of RUNs: folders that `mmbal run` wrote, or their record.h5.
+    """Show what came out of RUNs, finished or not.
+
+    A RUN is a folder that `mmbal run` wrote, or its record.h5.
 
     A run that was killed or still runs is shown as far as it got.
     """

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmbal.cli.boundary import INTERRUPTED
-from mmbal.cli.compare import compare_runs, print_table
+from mmbal.cli.compare import compare_runs
 from mmbal.cli.completion import keys, names_of
-from mmbal.cli.console import console, literal, print_json
+from mmbal.cli.console import console, literal, print_json, print_table
 from mmbal.cli.options import (
     architecture_option,
     batch_size_option,
@@ -105,7 +105,7 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 @json_option
 @click.pass_context
 def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
-    """Run every combination of strategies, seeds and settings, and tabulate them.
+    """Run all combinations of strategies, seeds, settings; one table.
 
     The same command again goes on where it stopped: a finished trial is never run twice.
     More values than before are run in addition.

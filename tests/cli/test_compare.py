@@ -17,11 +17,6 @@ def invoke(*arguments: object) -> Result:
     )
 
 
-@pytest.fixture(autouse=True)
-def wide_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets
-
-
 @pytest.fixture
 def runs(write_run: WriteRun) -> tuple[Path, Path, Path]:
     return write_run("a"), write_run("b", seed=1), write_run("c", strategy="vanilla")

@@ -56,11 +56,6 @@ class FakeEngine:
         (trial / "journal.jsonl").write_text("".join(lines))
 
 
-@pytest.fixture(autouse=True)
-def wide_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)  # which pytest-xdist sets
-
-
 @pytest.fixture
 def engines(monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]) -> FakeEngine:
     fake = FakeEngine(events)
