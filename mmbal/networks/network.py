@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+from weakref import WeakSet
 
 import keras
 import tensorflow as tf
@@ -129,6 +130,7 @@ class FusionNetwork(keras.Model):
         feature_channels: modality to the channels of `Outputs.features`; empty until the network
             was called.
         classes: number of classes of its logits; None until the network was called.
+        models: that train it.
     """
 
     offers: frozenset[str] = frozenset({"isolation"})
@@ -147,6 +149,7 @@ class FusionNetwork(keras.Model):
         if blurred:  # names of variable groups and of scores are put together with these
             raise ValueError(f"a modality's name may not be empty or hold '/' or '+': {blurred}")
         self.modalities = tuple(modalities)
+        self.models: WeakSet[keras.Model] = WeakSet()
         self.feature_channels: dict[str, int] = {}
         self.classes: int | None = None
 
@@ -219,8 +222,9 @@ class FusionNetwork(keras.Model):
     def set_rule(self, rule: Rule) -> None:
         """Let the joint classifier compute its logits by another rule, from now on.
 
-        To be called before training and before weights are loaded, in `Strategy.adapt`, so that
-        every evaluation predicts by the same rule. Afterwards "slice" logits are the rule's
+        To be called before weights are loaded, in `Strategy.adapt`, so that every evaluation
+        predicts by the same rule; what was traced before is traced again (`forget_traces`), and
+        weights that are saved tell the rule. Afterwards "slice" logits are the rule's
         contributions, the fused logits (also in `Outputs`) are their sum, and "mask" logits are
         those of features with zeros in place of the other modalities'. "head" stays as it is.
 
@@ -231,6 +235,11 @@ class FusionNetwork(keras.Model):
             RequirementError: the network's rule cannot be changed.
         """
         raise self._lacks("other rule for its joint classifier", "rule")
+
+    def forget_traces(self) -> None:
+        """Have `models` trace their steps anew; for a network that predicts by another rule now."""
+        for model in (self, *self.models):
+            model.train_function = model.test_function = model.predict_function = None
 
     def _lacks(self, what: str, capability: str) -> RequirementError:
         return RequirementError(

@@ -36,15 +36,12 @@ def refuse_unoffered(strategy: Strategy, network: FusionNetwork) -> None:
         )
 
 
-def check_requirements(
-    strategy: Strategy, network: FusionNetwork, surroundings: Surroundings
-) -> None:
-    """Check what a strategy requires of the network and of the run.
+def refuse_outside_of_a_run(strategy: Strategy, surroundings: Surroundings) -> None:
+    """Check what a strategy requires of the run.
 
     Raises:
-        RequirementError: one of them lacks something.
+        RequirementError: the run lacks something.
     """
-    refuse_unoffered(strategy, network)
     needed = strategy.requirements()
     for what, (offer, in_words) in RUN_ONLY.items():
         if getattr(needed, what) and getattr(surroundings, offer) in (None, False):

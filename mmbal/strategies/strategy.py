@@ -92,8 +92,8 @@ class Strategy(Configurable, tf.Module):
     def adapt(self, network: FusionNetwork) -> None:
         """Change how a network predicts, in training and in every later evaluation.
 
-        Called once before `build`, and by `mmbal evaluate` before it loads weights. The network is
-        built and offers what the strategy requires.
+        Called once, when the model is made, and by `mmbal evaluate` before it loads weights. The
+        network offers what the strategy requires, and need not be built.
         """
 
     def build(self, context: Context) -> None:

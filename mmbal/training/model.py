@@ -13,7 +13,7 @@ from mmbal.replicas.model import ReplicatedModel
 from mmbal.replicas.rows import annotated
 from mmbal.replicas.sums import global_rows, own_rows
 from mmbal.strategies.context import Context
-from mmbal.strategies.requirements import check_requirements, suited
+from mmbal.strategies.requirements import refuse_outside_of_a_run, refuse_unoffered, suited
 from mmbal.strategies.step import Batch, Step
 from mmbal.strategies.strategy import EpochPlan, Strategy
 from mmbal.strategies.surroundings import ALONE, Surroundings
@@ -52,6 +52,12 @@ class BalancedModel(ReplicatedModel):
             (weights stay as they were before), "skip" the step, or "warn" and go on.
         surroundings: what a run offers beside.
 
+    The strategy adapts the network when the model is made: whatever is called first, and whichever
+    weights are loaded, the network predicts by the strategy's rule.
+
+    Raises:
+        RequirementError: the network lacks what the strategy requires.
+
     Made and compiled inside the scope of a `tf.distribute` strategy, it trains on all its
     replicas: every step sees the global batch, however many devices and hosts share it.
     """
@@ -74,6 +80,9 @@ class BalancedModel(ReplicatedModel):
         # Keras looks at this before it saves weights; steps call the network, not the model.
         self.built = network.built
         self.strategy = suited(strategy or Strategy(), network.modalities)
+        refuse_unoffered(self.strategy, network)
+        self.strategy.adapt(network)
+        network.models.add(self)
         self.strategy_seed = seed
         self.on_nonfinite = on_nonfinite
         self.trace = StepTrace(len(network.modalities), trace_capacity)
@@ -154,15 +163,14 @@ class BalancedModel(ReplicatedModel):
             self.surroundings.sampler.assign(plan.sampler)
 
     def prepare(self, steps_per_epoch: int | None = None) -> Context:
-        """Check the strategy's requirements, adapt the network, create state; called by `fit`.
+        """Check what the strategy requires of the run, create its state; called by `fit`.
 
         Raises:
-            RequirementError: the network or the run lacks what the strategy requires.
+            RequirementError: the run lacks what the strategy requires.
         """
         with self.replicas.scope():
             if self.context is None:
-                check_requirements(self.strategy, self.network, self.surroundings)
-                self.strategy.adapt(self.network)
+                refuse_outside_of_a_run(self.strategy, self.surroundings)
                 self.context = self._context(steps_per_epoch)
                 self.strategy.context = self.context
                 self.strategy.build(self.context)
