@@ -70,7 +70,8 @@ def test_what_only_a_run_offers_is_told_outside_of_one(what, words):
     with pytest.raises(RequirementError) as caught:
         refuse_outside_of_a_run(strategy, ALONE)
     assert str(caught.value) == (
-        f"strategy Wants {words}; train it with `mmbal run`, `fit` alone offers no {what}"
+        f"strategy Wants {words}; train it with `mmbal run`, or by `fit` on arrays or a finite "
+        f"dataset: `fit` alone offers no {what}"
     )
     run = Surroundings(examples=Examples(0, None), sampler=Sampler(1, 1), rehearse=print, ids=True)
     refuse_outside_of_a_run(strategy, run)

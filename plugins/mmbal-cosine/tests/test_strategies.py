@@ -184,11 +184,12 @@ class TestAdaptiveMargin:
         with pytest.raises(ConfigError, match="strategy.modalities: unknown modality 'd'"):
             make_model(AdaptiveMargin(modalities=("d",))).prepare(3)
 
-    def test_it_needs_the_examples_of_a_run(self, make_network, make_data):
+    def test_it_needs_examples_that_come_to_an_end(self, make_network, make_data):
         model = BalancedModel(make_network(), AdaptiveMargin())
         model.compile()
+        rows = tf.data.Dataset.from_tensor_slices(make_data()).batch(8).repeat()
         with pytest.raises(RequirementError, match="reads the training examples by itself"):
-            model.fit(*make_data(), verbose=0)
+            model.fit(rows, steps_per_epoch=2, shuffle=False, verbose=0)
 
 
 COMBINATIONS = [

@@ -142,6 +142,17 @@ class TestLosses:
         assert int(strategy.steps) == 0
         assert not strategy.scores.numpy().any()
 
+    def test_before_the_window_scores_are_remembered(self, late, make_step):
+        """As in the authors' program, whose means begin with the first step of all."""
+        network, strategy = late(), AGM(starts=1)
+        strategy.context = Context(network, network.partition())
+        strategy.build(strategy.context)
+        strategy.begin_epoch(0, None)
+        found = strategy.losses(make_step(network), {"x": tf.constant(3.0)})
+        assert float(found["fused"]) == 3
+        assert int(strategy.steps) == 1
+        assert strategy.scores.numpy().all()
+
     @pytest.mark.parametrize("epoch", [0, 2])
     def test_a_modality_far_ahead_makes_nothing_infinite(self, late, make_step, epoch):
         """With these scores an exponent of the factors exceeds what float32 can hold."""

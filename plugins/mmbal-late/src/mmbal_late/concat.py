@@ -71,8 +71,8 @@ class JointClassifier(keras.layers.Layer):
             self._saved_rule = np.asarray(saved.pop("rule")).tobytes().decode()
         if self._saved_rule != str(self.rule):
             raise ValueError(
-                f"these weights predict by {self._saved_rule}, and this network by {self.rule}: load them once "
-                "a model is made of it with the strategy that they were trained under"
+                f"these weights predict by {self._saved_rule}, and this network by {self.rule}: "
+                "load them once a model is made of it with the strategy that trained them"
             )
         super().load_own_variables(saved)
 
@@ -101,7 +101,7 @@ class LateConcat(LateNetwork):
         classes: how many there are.
     """
 
-    offers = frozenset({"slice", "head", "mask", "rule"})
+    offers = frozenset({"slice", "head", "mask", "rule", "encode"})
 
     def __init__(self, encoders: Mapping[str, keras.layers.Layer], classes: int) -> None:
         super().__init__(encoders, name="late_concat")
