@@ -125,7 +125,8 @@ def in_memory(model: Any, options: dict[str, Any]) -> Surroundings | None:
     Returns:
         None where a run offers all, or nothing can be offered.
     """
-    before, needs = model.surroundings, model.strategy.requirements()
+    before: Surroundings = model.surroundings
+    needs = model.strategy.requirements()
     again = isinstance(before.rehearse, partial) and before.rehearse.func is Undone
     if model.replicas.count > 1 or not (again or lacking(model.strategy, before)):
         return None

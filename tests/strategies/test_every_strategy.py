@@ -18,16 +18,9 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # toys are too small to learn
 DATA = toy_data(examples=8)
 """A single batch."""
 DROPOUT = "modality-dropout"
-DEAR = {"gradient-blending"}
-"""Trainings within a training."""
 
 
-def every():
-    names = [each.name for each in discover().components("strategy")]
-    return [pytest.param(n, marks=pytest.mark.deep) if n in DEAR else n for n in names]
-
-
-@pytest.fixture(params=every())
+@pytest.fixture(params=[each.name for each in discover().components("strategy")])
 def name(request):
     """Return the name of a strategy."""
     with unchanged():

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ConfigError
-from mmbal.networks import Outputs
+from mmbal.networks import Controls, Outputs
 from mmbal.strategies import Batch, Context, Draws, Step
 from mmbal.training import branch_loss
 from mmbal_objectives import CML
@@ -89,6 +89,28 @@ class TestByHand:
         gained = [np.maximum(sure[k + 1] - sure[k], 0).mean() for k in (0, 1)]
         assert gained[0] > 0
         np.testing.assert_allclose(losses["confidence"], 2 * sum(gained), rtol=1e-5)
+
+
+def test_what_an_example_lacks_is_in_no_set_of_its_chain():
+    strategy = CML()
+    strategy.context = Context(Sum("av"), {}, seed=0)
+    strategy.build(strategy.context)
+    keep = tf.constant([[1.0, 0], [1, 1]])
+    features = {m: LOGITS[m] * keep[:, i, None] for i, m in enumerate("av")}
+    outputs = Outputs(sum(features.values()), {}, LOGITS, {}, {})
+    step = Step(Batch.of({}, LABELS), outputs, branch_loss(), controls=Controls(keep=keep))
+    drawn = strategy._draws.by_row(step.batch, 2).numpy()
+    kept = (drawn > drawn.min(axis=1, keepdims=True)) * keep
+    one = sum(LOGITS[m] * kept[:, i, None] for i, m in enumerate("av"))
+    expected = np.mean([cross_entropy(x) for x in (outputs.logits, one)])
+    np.testing.assert_allclose(strategy.losses(step, {})["subsets"], expected, rtol=1e-6)
+
+
+def test_examples_count_by_their_weights():
+    logits = [LOGITS["a"] + LOGITS["v"], LOGITS["a"]]
+    each = [float(confidence_gained([x[i : i + 1] for x in logits])) for i in (0, 1)]
+    found = confidence_gained(logits, tf.constant([3.0, 0.0]))
+    np.testing.assert_allclose(found, 3 * each[0] / 2, rtol=1e-6)
 
 
 class TestChain:

@@ -1,5 +1,6 @@
 """PMR: terms by hand, prototypes by hand, whom the terms teach, and when."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -130,6 +131,13 @@ class TestDistances:
         similar = similarities(FEATURES["a"], tf.constant(PROTOTYPES["a"]), strategy.seen)
         assert similar.numpy()[:, 0].tolist() == [-1e9, -1e9]
         assert np.isfinite(sum(first.values()))
+
+    def test_one_hot_labels_are_classes(self):
+        hot, loss = tf.one_hot(LABELS, 2), keras.losses.CategoricalCrossentropy(from_logits=True)
+        step = Step(Batch.of({}, hot), Outputs(None, {}, FEATURES, {}), loss)
+        expected = built().losses(step_of(FEATURES), JOINT)
+        for name, value in built().losses(step, JOINT).items():
+            np.testing.assert_allclose(value, expected[name], rtol=1e-6)
 
     def test_sample_weights_count(self):
         weight = tf.constant([2.0, 0.0])

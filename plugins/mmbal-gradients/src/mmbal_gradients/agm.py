@@ -178,16 +178,20 @@ class AGM(Windowed):
 
 
 def trains_otherwise(network: FusionNetwork) -> bool:
-    """Return whether some layer, such as dropout, may do another thing in training."""
-    layers = network._flatten_layers(include_self=False)  # noqa: SLF001  (Keras offers no public way down)
+    """Return whether some layer, such as dropout, may do another thing in training.
+
+    Statistics and seeds of Keras's own layers are variables that are not trained; some of these
+    layers take `training` and ignore it.
+    """
     return any(
-        "training" in signature(layer.call).parameters for layer in layers if not _holds(layer)
+        bool(layer.non_trainable_variables)
+        or (not type(layer).__module__.startswith("keras.") and _asks_for_training(layer))
+        for layer in network._flatten_layers(include_self=False)  # noqa: SLF001  (as nothing public)
     )
 
 
-def _holds(layer: keras.layers.Layer) -> bool:
-    """Return whether a layer only runs others: one of Keras's own models."""
-    return isinstance(layer, keras.Model) and type(layer).__module__.startswith("keras.")
+def _asks_for_training(layer: keras.layers.Layer) -> bool:
+    return "training" in signature(layer.call).parameters
 
 
 def coefficients(
