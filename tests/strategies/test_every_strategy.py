@@ -5,6 +5,7 @@ from functools import cache
 import keras
 import numpy as np
 import pytest
+from mmbal.testing.fixtures.bench import unchanged
 
 from mmbal import BalancedModel
 from mmbal.errors import RequirementError
@@ -12,7 +13,6 @@ from mmbal.laboratory.toys import CLASSES, toy_data
 from mmbal.registry.discovery import discover
 from mmbal.strategies import Composite
 from mmbal.testing import subject_of, toy_run
-from mmbal.testing.fixtures.bench import unchanged
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # toys are too small to learn, and say so
 DATA = toy_data(examples=8)
