@@ -8,6 +8,7 @@ CAPABILITIES = {
     "head": "a classifier of its own for every modality",
     "mask": "fused logits with the features of some modalities left out",
     "rule": "a joint classifier whose way of computing logits can be replaced",
+    "encode": "encoders that see one modality each, and can be run alone",
 }
 
 

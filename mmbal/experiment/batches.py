@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Examples, MultimodalDataset
+from mmbal.data.order import draw_integers, epoch_order
 from mmbal.data.pool import processors
 from mmbal.errors import MmbalError
 from mmbal.experiment.sampler import Rows, Sampler
@@ -118,11 +119,10 @@ class TrainingBatches:
         """Return what an epoch shows, in its order."""
         rows = _all(self._data.train) if self._sampler is None else self._sampler.rows()
         count = tf.size(rows["id"])
-        # Sorting drawn numbers: equal ones, should there be any, keep their order.
-        order = tf.math.top_k(_draw([count], self._seed, 2 * epoch), count).indices
+        order = epoch_order(count, self._seed, epoch)
         rows = {name: tf.gather(row, order) for name, row in rows.items()}
         if self._varied:
-            rows["seed"] = _draw([count, 2], self._seed, 2 * epoch + 1)
+            rows["seed"] = draw_integers([count, 2], self._seed, 2 * epoch + 1)
         return rows
 
     def _read(self, row: Rows) -> tuple[Any, tf.Tensor]:
@@ -160,15 +160,6 @@ def _with_notes(x: Any, notes: dict[str, tf.Tensor]) -> Any:
 def _all(examples: Examples) -> Rows:
     """Return the rows of every example once, in order."""
     return {"id": tf.range(len(examples), dtype=tf.int64)}
-
-
-def _draw(shape: Any, seed: int, stream: tf.Tensor) -> tf.Tensor:
-    """Draw from all int64 numbers, the same ones for the same seed and stream."""
-    seeds = tf.stack([tf.constant(seed, tf.int64), stream])
-    # The algorithm is named since the choice of "auto" depends on the device.
-    return tf.random.stateless_uniform(
-        shape, seeds, minval=None, maxval=None, dtype=tf.int64, alg="philox"
-    )
 
 
 def _slices(rows: Rows, first: Any = 0) -> tf.data.Dataset:

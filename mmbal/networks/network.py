@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+from weakref import WeakSet
 
 import keras
 import tensorflow as tf
@@ -91,7 +92,8 @@ class VariableGroups:
             ContractError: a variable stands in lists of two kinds.
         """
         members: dict[int, tuple[keras.Variable, dict[str, list[str]]]] = {}
-        for kind, lists in self._kinds().items():
+        named = {"branch": self.branch, "fusion": self.fusion, "head": self.head}
+        for kind, lists in named.items():
             for modality, variables in lists.items():
                 for variable in variables:
                     kinds = members.setdefault(id(variable), (variable, {}))[1]
@@ -112,9 +114,6 @@ class VariableGroups:
             groups.setdefault(name, []).append(variable)
         return groups
 
-    def _kinds(self) -> dict[str, Mapping[str, Sequence[keras.Variable]]]:
-        return {"branch": self.branch, "fusion": self.fusion, "head": self.head}
-
 
 class FusionNetwork(keras.Model):
     """A network with one branch per modality and fusion modules between them.
@@ -126,9 +125,9 @@ class FusionNetwork(keras.Model):
         name: Keras name of the model.
 
     Attributes:
-        feature_channels: modality to the channels of `Outputs.features`; empty until the network
-            was called.
-        classes: number of classes of its logits; None until the network was called.
+        feature_channels: modality to the channels of `Outputs.features`; empty until called.
+        classes: number of classes of its logits; None until called.
+        models: that train it.
     """
 
     offers: frozenset[str] = frozenset({"isolation"})
@@ -136,7 +135,7 @@ class FusionNetwork(keras.Model):
 
     "isolation": `call` heeds `Controls.isolate`. "slice", "head" and "mask": `logits_of` gives
     them, and with them `fuse`. "rule": `set_rule` changes how the joint classifier computes its
-    logits.
+    logits. "encode": `encode` runs the encoder of one modality.
     """
 
     def __init__(self, modalities: Sequence[str], name: str | None = None) -> None:
@@ -147,6 +146,7 @@ class FusionNetwork(keras.Model):
         if blurred:  # names of variable groups and of scores are put together with these
             raise ValueError(f"a modality's name may not be empty or hold '/' or '+': {blurred}")
         self.modalities = tuple(modalities)
+        self.models: WeakSet[keras.Model] = WeakSet()
         self.feature_channels: dict[str, int] = {}
         self.classes: int | None = None
 
@@ -182,6 +182,14 @@ class FusionNetwork(keras.Model):
     def variable_groups(self) -> VariableGroups:
         """Return the trainable variables by what they serve; the network is built."""
         raise NotImplementedError
+
+    def encode(self, modality: str, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return the features of one modality's (batch, ...) inputs, as before any `Controls`.
+
+        Raises:
+            RequirementError: the encoders of the network see other modalities, too.
+        """
+        raise self._lacks("features of one modality alone", "encode")
 
     def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
         """Return the fused logits of features, (batch, classes).
@@ -219,10 +227,10 @@ class FusionNetwork(keras.Model):
     def set_rule(self, rule: Rule) -> None:
         """Let the joint classifier compute its logits by another rule, from now on.
 
-        To be called before training and before weights are loaded, in `Strategy.adapt`, so that
-        every evaluation predicts by the same rule. Afterwards "slice" logits are the rule's
-        contributions, the fused logits (also in `Outputs`) are their sum, and "mask" logits are
-        those of features with zeros in place of the other modalities'. "head" stays as it is.
+        To be called in `Strategy.adapt`. What was traced before is traced again
+        (`forget_traces`), and weights tell the rule. Afterwards "slice" logits are the rule's
+        contributions, the fused logits are their sum, and "mask" logits are those of features with
+        zeros in place of the other modalities'. "head" stays as it is.
 
         Args:
             rule: gives what every modality contributes.
@@ -231,6 +239,11 @@ class FusionNetwork(keras.Model):
             RequirementError: the network's rule cannot be changed.
         """
         raise self._lacks("other rule for its joint classifier", "rule")
+
+    def forget_traces(self) -> None:
+        """Have `models` trace their steps anew; for a network that predicts by another rule now."""
+        for model in (self, *self.models):
+            model.train_function = model.test_function = model.predict_function = None
 
     def _lacks(self, what: str, capability: str) -> RequirementError:
         return RequirementError(

@@ -10,6 +10,8 @@ import tensorflow as tf
 class Rule(Protocol):
     """A way of computing logits, for networks that offer "rule" (`FusionNetwork.set_rule`).
 
+    Weights that are saved tell `str(rule)`, and are loaded under an equal one alone.
+
     Attributes:
         biased: whether it uses the bias; without, the bias is not trained.
     """

@@ -1,8 +1,10 @@
 """What authors of balancing strategies need."""
 
+from mmbal.strategies.composite import Composite
 from mmbal.strategies.context import Context, Rehearsal, SamplerPlan
 from mmbal.strategies.contributions import (
     FLOOR,
+    class_indices,
     coalitions,
     pooled,
     ratios_to_others,
@@ -10,6 +12,7 @@ from mmbal.strategies.contributions import (
     shapley_values,
     true_class_probabilities,
     true_class_scores,
+    weighted,
 )
 from mmbal.strategies.draws import Draws
 from mmbal.strategies.step import Batch, Forward, Phase, Signals, Step
@@ -21,6 +24,7 @@ from mmbal.strategies.window import Windowed
 __all__ = [
     "FLOOR",
     "Batch",
+    "Composite",
     "Context",
     "Draws",
     "EpochPlan",
@@ -35,6 +39,7 @@ __all__ = [
     "Strategy",
     "Surroundings",
     "Windowed",
+    "class_indices",
     "coalitions",
     "pooled",
     "ratios_to_others",
@@ -42,4 +47,5 @@ __all__ = [
     "shapley_values",
     "true_class_probabilities",
     "true_class_scores",
+    "weighted",
 ]

@@ -56,7 +56,7 @@ class Composite(Strategy):
             sampler=any(each.sampler for each in needs),
             rehearsals=any(each.rehearsals for each in needs),
             ids=any(each.ids for each in needs),
-            several_gradients=any(each.several_gradients for each in needs),
+            single_label=any(each.single_label for each in needs),
             owns=frozenset().union(*(each.owns for each in needs)),
         )
 

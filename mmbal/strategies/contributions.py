@@ -19,32 +19,52 @@ def pooled(feature: tf.Tensor) -> tf.Tensor:
     return average(at_least_float32(feature))
 
 
+def class_indices(labels: tf.Tensor, classes: int) -> tf.Tensor:
+    """Return the class of each example, (batch,) int64, for `Requirements.single_label`.
+
+    Args:
+        labels: (batch,) or (batch, 1) class indices, or one-hot rows, (batch, classes).
+        classes: how many there are.
+    """
+    shape = tf.TensorShape(labels.shape)
+    if shape.rank == 2 and shape[1] == classes > 1:
+        return tf.argmax(labels, axis=1)
+    return tf.reshape(tf.cast(labels, tf.int64), [-1])
+
+
 def true_class_probabilities(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Return the probability of each example's own class, (batch,), without gradient.
 
     Args:
         logits: (batch, classes).
-        labels: (batch,) or (batch, 1) class indices.
+        labels: as of `class_indices`.
     """
     probabilities = tf.nn.softmax(at_least_float32(tf.stop_gradient(logits)))
-    classes = tf.reshape(tf.cast(labels, tf.int32), [-1])
-    return tf.gather(probabilities, classes, batch_dims=1)
+    return tf.gather(probabilities, class_indices(labels, logits.shape[-1]), batch_dims=1)
 
 
-def true_class_scores(unimodal: Mapping[str, tf.Tensor], labels: tf.Tensor) -> tf.Tensor:
+def true_class_scores(
+    unimodal: Mapping[str, tf.Tensor], labels: tf.Tensor, weight: tf.Tensor | None = None
+) -> tf.Tensor:
     """Return how sure every modality is of the right class, summed over the global batch.
 
-    Source: Peng et al., CVPR 2022 (arXiv 2203.15332), section 3.2.
+    Source: Peng et al., CVPR 2022 (arXiv 2203.15332), section 3.2; examples count by their weight.
 
     Args:
         unimodal: modality to (batch, classes) logits.
-        labels: (batch,) class indices.
+        labels: as of `class_indices`.
+        weight: (batch,) of the examples, or None.
 
     Returns:
         (modality,), in the order of `unimodal`, without gradient.
     """
-    sums = [tf.reduce_sum(true_class_probabilities(logits, labels)) for logits in unimodal.values()]
-    return tf.stack(global_sum(sums))
+    sure = [true_class_probabilities(logits, labels) for logits in unimodal.values()]
+    return tf.stack(global_sum([tf.reduce_sum(weighted(each, weight)) for each in sure]))
+
+
+def weighted(values: tf.Tensor, weight: tf.Tensor | None) -> tf.Tensor:
+    """Return what each example has, (batch,), times the weight that it has in the loss."""
+    return values if weight is None else values * tf.cast(tf.reshape(weight, [-1]), values.dtype)
 
 
 def ratios_to_others(scores: tf.Tensor) -> tf.Tensor:

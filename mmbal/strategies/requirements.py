@@ -1,9 +1,10 @@
 """Whether a network and a run offer what a strategy requires."""
 
 from collections.abc import Collection
+from typing import Any
 
 from mmbal.capabilities import explain, missing
-from mmbal.errors import RequirementError
+from mmbal.errors import ContractError, RequirementError
 from mmbal.networks.network import FusionNetwork
 from mmbal.strategies.step import Forward
 from mmbal.strategies.strategy import Strategy
@@ -23,6 +24,27 @@ def suited(strategy: Strategy, modalities: Collection[str]) -> Strategy:
     return strategy if len(modalities) > 1 else Strategy()
 
 
+def refuse_other_kinds(strategy: Any, network: Any) -> None:
+    """Check that these are a strategy and a fusion network.
+
+    Raises:
+        ContractError: one of them is something else; the message says what would do.
+    """
+    if not isinstance(network, FusionNetwork):
+        raise ContractError(
+            f"network must be a FusionNetwork, received {type(network).__name__}: BranchNetwork of "
+            "mmbal.networks makes one of encoders and classifiers"
+        )
+    if not isinstance(strategy, Strategy):
+        received = (
+            f"the class {strategy.__name__}" if isinstance(strategy, type) else repr(strategy)
+        )
+        raise ContractError(
+            f"strategy must be an instance such as Guided(tolerance=0.1), received {received}; "
+            "several make one by mmbal.strategies.Composite({name: strategy, ...})"
+        )
+
+
 def refuse_unoffered(strategy: Strategy, network: FusionNetwork) -> None:
     """Check what a strategy requires of the network.
 
@@ -36,22 +58,27 @@ def refuse_unoffered(strategy: Strategy, network: FusionNetwork) -> None:
         )
 
 
-def check_requirements(
-    strategy: Strategy, network: FusionNetwork, surroundings: Surroundings
-) -> None:
-    """Check what a strategy requires of the network and of the run.
+def refuse_outside_of_a_run(strategy: Strategy, surroundings: Surroundings) -> None:
+    """Check what a strategy requires of the run.
 
     Raises:
-        RequirementError: one of them lacks something.
+        RequirementError: the run lacks something.
     """
-    refuse_unoffered(strategy, network)
+    for what in lacking(strategy, surroundings):
+        raise RequirementError(
+            f"strategy {type(strategy).__name__} {RUN_ONLY[what][1]}; train it with `mmbal run`, "
+            f"or by `fit` on arrays or a finite dataset: `fit` alone offers no {what}"
+        )
+
+
+def lacking(strategy: Strategy, surroundings: Surroundings) -> list[str]:
+    """Return what a strategy requires of the run and does not get, as in `RUN_ONLY`."""
     needed = strategy.requirements()
-    for what, (offer, in_words) in RUN_ONLY.items():
-        if getattr(needed, what) and getattr(surroundings, offer) in (None, False):
-            raise RequirementError(
-                f"strategy {type(strategy).__name__} {in_words}; train it with `mmbal run`, `fit` "
-                f"alone offers no {what}"
-            )
+    return [
+        what
+        for what, (offer, _) in RUN_ONLY.items()
+        if getattr(needed, what) and getattr(surroundings, offer) in (None, False)
+    ]
 
 
 def checked(plan: Forward, strategy: Strategy, network: FusionNetwork) -> Forward:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from mmbal.networks.controls import NORMAL, Controls
 from mmbal.networks.network import Outputs
 from mmbal.replicas.rows import ALL_ROWS, Rows, annotated
 
@@ -75,12 +76,15 @@ class Step(NamedTuple):
         loss: scalar mean loss of one branch, called as
             `loss(labels, logits, sample_weight=weight)`.
         phase: of `Strategy.phases`.
+        controls: what the network was told in this pass; a strategy that runs it by itself tells
+            it the same.
     """
 
     batch: Batch
     outputs: Outputs
     loss: Loss
     phase: Phase = JOINT
+    controls: Controls = NORMAL
 
     def loss_of(self, logits: tf.Tensor) -> tf.Tensor:
         """Return the mean loss of (batch, classes) logits, a scalar."""

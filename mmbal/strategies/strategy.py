@@ -28,7 +28,7 @@ class Requirements:
         sampler: training examples can be chosen and masked one by one; only such a run, too.
         rehearsals: `Context.rehearse` trains a copy; only such a run, too.
         ids: `Batch.ids` tells which training examples a step shows; only such a run, too.
-        several_gradients: `combine_gradients` asks the tape more than once.
+        single_label: labels are read as one class of each example: indices or one-hot rows.
         owns: what no other strategy may decide beside this one, of "loss" (what it returns is
             not the joint loss plus terms), "presence" (which modalities an example shows), "rule"
             and "sampler". Overriding `combine_gradients` or `phases` owns those without saying so.
@@ -39,7 +39,7 @@ class Requirements:
     sampler: bool = False
     rehearsals: bool = False
     ids: bool = False
-    several_gradients: bool = False
+    single_label: bool = False
     owns: frozenset[str] = frozenset()
 
 
@@ -92,8 +92,8 @@ class Strategy(Configurable, tf.Module):
     def adapt(self, network: FusionNetwork) -> None:
         """Change how a network predicts, in training and in every later evaluation.
 
-        Called once before `build`, and by `mmbal evaluate` before it loads weights. The network is
-        built and offers what the strategy requires.
+        Called once, when the model is made, and by `mmbal evaluate` before it loads weights. The
+        network offers what the strategy requires, and need not be built.
         """
 
     def build(self, context: Context) -> None:
@@ -108,7 +108,7 @@ class Strategy(Configurable, tf.Module):
         return ()
 
     def begin_epoch(self, epoch: int, context: Context) -> EpochPlan | None:
-        """Run on the host before each epoch, counted from 0."""
+        """Run on the host before each epoch, counted from 0 over all `fit`s."""
         return None
 
     def end_epoch(
@@ -146,7 +146,9 @@ class Strategy(Configurable, tf.Module):
     ) -> list[tf.Tensor | None]:
         """Return one gradient per variable, by default that of the summed losses.
 
-        Where `Requirements.several_gradients` holds, the tape may be asked more than once.
+        The tape may be asked more than once. Penalties of layers (weight regularizers and
+        `add_loss`) are no part of the losses: as the weight decay of an optimizer, they are added
+        to what this returns.
         """
         gradients: list[tf.Tensor | None] = tape.gradient(list(losses.values()), variables)
         return gradients

@@ -15,16 +15,18 @@ from mmbal.training.guard import Guard, NonFiniteError
 class StrategyEpochs(keras.callbacks.Callback):
     """Builds the strategy when training begins and has the plans it makes per epoch followed.
 
+    Epochs are counted over all trainings, whatever numbers Keras gives them.
+
     Args:
         strategy: whose hooks are called.
         prepare: maps the steps per epoch, or None, to the strategy's context; creates its state
             the first time.
         follow: applies a plan.
-        equally_long: whether all epochs have the steps that Keras knows of.
-        begun: epoch that a resumed training goes on with.
+        begun: epoch whose plan was followed last before a training is resumed; where it goes on
+            with that epoch, no plan is asked for again.
 
     Attributes:
-        begun: the epoch whose plan was followed last.
+        begun: the epoch whose plan was followed last; None before the first.
     """
 
     def __init__(
@@ -32,33 +34,33 @@ class StrategyEpochs(keras.callbacks.Callback):
         strategy: Strategy,
         prepare: Callable[[int | None], Context],
         follow: Callable[[EpochPlan], None],
-        equally_long: bool,
         begun: int | None = None,
     ) -> None:
         super().__init__()
         self._strategy = strategy
         self._prepare = prepare
         self._follow = follow
-        self._equally_long = equally_long
         self._warned = False
-        self.begun = begun
+        self._resumed = self.begun = begun
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Create the strategy's state, now that the network is built."""
-        self._context = self._prepare(self.params.get("steps") if self._equally_long else None)
+        self._context = self._prepare(self.params.get("steps"))
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Ask the strategy for a plan and follow it, unless a resumed training already has."""
-        if self.begun == epoch:
+        resumed, self._resumed = self._resumed, None
+        if resumed == epoch:
             return
-        plan = self._strategy.begin_epoch(epoch, self._context)
+        number = epoch if self.begun is None else self.begun + 1
+        plan = self._strategy.begin_epoch(number, self._context)
         if plan is not None:
             self._follow(plan)
-        self.begun = epoch  # not before: a rehearsal may be stopped, and is begun anew then
+        self.begun = number  # not before: a rehearsal may be stopped, and is begun anew then
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Hand the logs to the strategy, follow its plan, warn of undefined speeds."""
-        plan = self._strategy.end_epoch(epoch, logs or {}, self._context)
+        plan = self._strategy.end_epoch(self.begun or 0, logs or {}, self._context)
         if plan is not None:
             self._follow(plan)
         undefined = [

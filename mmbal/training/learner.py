@@ -15,7 +15,7 @@ from mmbal.strategies.strategy import Strategy
 from mmbal.strategies.tape import GlobalTape
 from mmbal.training.guard import Guard, Policy, Verdict
 from mmbal.training.learning_speed import LearningSpeed
-from mmbal.training.losses import all_losses
+from mmbal.training.losses import PENALTIES, all_losses
 from mmbal.training.optimizer import GroupedOptimizer
 from mmbal.training.precision import LossScale, loss_scale_for
 from mmbal.training.trace import StepTrace
@@ -103,16 +103,16 @@ class Learner:
     ) -> tuple[Update, Verdict]:
         """Run forward, gradients, learning speeds, optimizer and strategy once."""
         forward = checked(self.strategy.forward(batch, phase), self.strategy, self.network)
-        several = self.strategy.requirements().several_gradients
-        with tf.GradientTape(persistent=several) as local_tape:
-            outputs = self._forward(batch, forward)
+        controls = _controls(batch, forward)
+        # Graphs keep nothing for it: a persistent tape costs memory in eager steps alone.
+        with tf.GradientTape(persistent=True) as local_tape:
+            outputs = self.network(batch.inputs, controls, training=True)
             penalties = self.network.losses  # a strategy may run the network again
-            step = Step(batch, outputs, branch_loss, phase)
+            step = Step(batch, outputs, branch_loss, phase, controls)
             own = self.strategy.losses(step, step.joint_losses())
             losses = all_losses(own, penalties, batch.labels)
         variables = [*self.network.trainable_variables, *self.strategy.trained_variables()]
-        tape = GlobalTape(local_tape, self._scale)
-        gradients = self.strategy.combine_gradients(tape, losses, variables, step)
+        gradients = self._gradients(GlobalTape(local_tape, self._scale), losses, variables, step)
         effective = self.learning_speed.measure(gradients, variables)
         loss = tf.add_n([tf.reduce_sum(value) for value in losses.values()])
         verdict = self.guard.judge(loss, effective, self.trace.steps, self._shrinks, fault)
@@ -130,11 +130,23 @@ class Learner:
         self.strategy.after_step(Signals(speeds, losses, counts))
         return Update(forward, outputs, loss, speeds, verdict.fault), verdict
 
-    def _forward(self, batch: Batch, forward: Forward) -> Any:
-        masks = [mask for mask in (batch.keep, forward.keep) if mask is not None]
-        keep = product_of(masks) if masks else None
-        controls = Controls(forward.isolate, keep, transform=forward.transform)
-        return self.network(batch.inputs, controls, training=True)
+    def _gradients(
+        self,
+        tape: GlobalTape,
+        losses: dict[str, tf.Tensor],
+        variables: Sequence[keras.Variable],
+        step: Step,
+    ) -> list[tf.Tensor | None]:
+        """Let the strategy combine the gradients of its losses; penalties are added as they are."""
+        own = {name: loss for name, loss in losses.items() if name != PENALTIES}
+        combined = self.strategy.combine_gradients(tape, own, variables, step)
+        if PENALTIES not in losses:
+            return combined
+        added = tape.gradient(losses[PENALTIES], variables)
+        return [
+            one if other is None else other if one is None else one + other
+            for one, other in zip(combined, added, strict=True)
+        ]
 
     def _active(
         self, forward: Forward, verdict: Verdict, optimizer: GroupedOptimizer
@@ -154,3 +166,9 @@ class Learner:
     @property
     def _shrinks(self) -> tf.Tensor | bool:
         return False if self.loss_scale is None else self.loss_scale.shrinks
+
+
+def _controls(batch: Batch, forward: Forward) -> Controls:
+    masks = [mask for mask in (batch.keep, forward.keep) if mask is not None]
+    keep = product_of(masks) if masks else None
+    return Controls(forward.isolate, keep, transform=forward.transform)

@@ -8,9 +8,13 @@ import keras
 import tensorflow as tf
 
 from mmbal.replicas.sums import global_losses
+from mmbal.strategies.contributions import class_indices
+from mmbal.training.labels import CLOSE
 
 MEANS = ("sum_over_batch_size", "mean")
 """Keras's names for the mean over examples."""
+PENALTIES = "regularization"
+"""Name of what a network's layers add to the losses."""
 
 
 def branch_loss(loss: Any = None, replicas: int = 1) -> Callable[..., tf.Tensor]:
@@ -62,7 +66,8 @@ class _FunctionLoss(keras.losses.Loss):
     """Mean over examples of a function of (labels, logits)."""
 
     def __init__(self, function: Any) -> None:
-        super().__init__(name=getattr(function, "__name__", None))
+        name = getattr(function, "__name__", "")
+        super().__init__(name=name if name.isidentifier() else None)  # no lambda's
         self._function = function
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
@@ -83,7 +88,7 @@ def all_losses(
     found = dict(losses)
     if penalties:
         dtype = next(iter(losses.values())).dtype
-        found["regularization"] = tf.add_n([tf.cast(value, dtype) for value in penalties])
+        found[PENALTIES] = tf.add_n([tf.cast(value, dtype) for value in penalties])
     return global_losses(found, tf.shape(labels)[0])
 
 
@@ -99,10 +104,18 @@ def hits(labels: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
     """Return 1 where the largest logit is the label's and else 0, (batch,) float32.
 
     Args:
-        labels: (batch,) or (batch, 1) class indices, or (batch, classes) with one 1 each.
+        labels: (batch,) or (batch, 1) class indices, or (batch, classes) shares; rows that do not
+            sum to 1, as those of several labels, are neither right nor wrong: NaN.
         logits: (batch, classes).
+
+    Raises:
+        ValueError: there is one logit, which is no choice between classes.
     """
-    one_hot = labels.shape.rank == logits.shape.rank and labels.shape[-1] == logits.shape[-1]
-    classes = tf.argmax(labels, axis=-1) if one_hot else tf.reshape(labels, [-1])
-    right = tf.equal(tf.cast(classes, tf.int64), tf.argmax(logits, axis=-1))
-    return tf.cast(right, tf.float32)
+    if logits.shape[-1] == 1:
+        raise ValueError("accuracy compares the largest of several logits, received one")
+    right = tf.equal(class_indices(labels, logits.shape[-1]), tf.argmax(logits, axis=-1))
+    right = tf.cast(right, tf.float32)
+    if labels.shape.rank != logits.shape.rank or labels.shape[-1] == 1:
+        return right
+    total = tf.reduce_sum(tf.cast(labels, tf.float32), axis=-1)
+    return tf.where(tf.abs(total - 1) < CLOSE, right, float("nan"))

@@ -20,6 +20,7 @@ class OwnMetrics:
         loss: mean over examples.
         accuracy: one metric per branch, unweighted, as Keras takes the `metrics` of `compile`.
         existing: these and the given ones, in the order of the logs.
+        compares: whether the labels allow accuracies.
     """
 
     def __init__(self, modalities: Sequence[str], given: Sequence[Any]) -> None:
@@ -27,6 +28,7 @@ class OwnMetrics:
         self.accuracy = [LogitAccuracy(f"accuracy/{modality}") for modality in modalities]
         made = [metric for metric in given if isinstance(metric, keras.metrics.Metric)]
         self.existing = [self.loss, *made, *self.accuracy]
+        self.compares = True
 
     def update(
         self,
@@ -45,5 +47,7 @@ class OwnMetrics:
         """
         examples = tf.where(counts, tf.shape(unimodal[0])[0], 0)
         self.loss.update_state(tf.where(counts, loss, tf.zeros_like(loss)), sample_weight=examples)
+        self.compares &= unimodal[0].shape[-1] > 1
         for metric, logits in zip(self.accuracy, unimodal, strict=True):
-            metric.update_state(labels, logits)
+            if self.compares:
+                metric.update_state(labels, logits)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import keras
@@ -13,12 +14,19 @@ from mmbal.replicas.model import ReplicatedModel
 from mmbal.replicas.rows import annotated
 from mmbal.replicas.sums import global_rows, own_rows
 from mmbal.strategies.context import Context
-from mmbal.strategies.requirements import check_requirements, suited
+from mmbal.strategies.requirements import (
+    refuse_other_kinds,
+    refuse_outside_of_a_run,
+    refuse_unoffered,
+    suited,
+)
 from mmbal.strategies.step import Batch, Step
 from mmbal.strategies.strategy import EpochPlan, Strategy
 from mmbal.strategies.surroundings import ALONE, Surroundings
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Policy
+from mmbal.training.held_data import in_memory
+from mmbal.training.labels import comparable, fault_of, refuse_labels
 from mmbal.training.learner import Learner
 from mmbal.training.learning_speed import imbalance
 from mmbal.training.losses import LogitAccuracy, all_losses, branch_loss
@@ -52,6 +60,12 @@ class BalancedModel(ReplicatedModel):
             (weights stay as they were before), "skip" the step, or "warn" and go on.
         surroundings: what a run offers beside.
 
+    The strategy adapts the network when the model is made: whatever is called first, and whichever
+    weights are loaded, the network predicts by the strategy's rule.
+
+    Raises:
+        RequirementError: the network lacks what the strategy requires.
+
     Made and compiled inside the scope of a `tf.distribute` strategy, it trains on all its
     replicas: every step sees the global batch, however many devices and hosts share it.
     """
@@ -71,15 +85,21 @@ class BalancedModel(ReplicatedModel):
         super().__init__(name="balanced_model", shared_out=surroundings.shared_out)
         self.surroundings = surroundings
         self.network = network
+        strategy = strategy or Strategy()
+        refuse_other_kinds(strategy, network)
+        self.strategy = suited(strategy, network.modalities)
+        refuse_unoffered(self.strategy, network)
+        self.strategy.adapt(network)
         # Keras looks at this before it saves weights; steps call the network, not the model.
         self.built = network.built
-        self.strategy = suited(strategy or Strategy(), network.modalities)
+        network.models.add(self)
         self.strategy_seed = seed
         self.on_nonfinite = on_nonfinite
         self.trace = StepTrace(len(network.modalities), trace_capacity)
         self.faults = FaultWatch(lambda: self.learner.guard, trace_capacity)
         self.context: Context | None = None
-        self._epochs = self._epoch_hooks(surroundings.resumed_epoch)
+        begun = surroundings.resumed_epoch
+        self._epochs = StrategyEpochs(self.strategy, self.prepare, self._follow, begun)
 
     def compile(
         self,
@@ -103,11 +123,12 @@ class BalancedModel(ReplicatedModel):
         """
         # Keras would make this metric in the first step, which TensorFlow then traces twice.
         with self.replicas.scope():
-            metrics = [LogitAccuracy(m) if m == "accuracy" else m for m in metrics]
+            metrics = [LogitAccuracy(m) if m in ("accuracy", "acc") else m for m in metrics]
         # The loss is applied to every branch; Keras itself only sees the fused logits.
         options |= {"loss": None, "auto_scale_loss": False}
         super().compile(optimizer=optimizer, metrics=metrics, **options)
-        self._branch_loss = branch_loss(loss, self.replicas.count)
+        self.loss_given, self._branch_loss = loss, branch_loss(loss, self.replicas.count)
+        self._compared = any(isinstance(metric, LogitAccuracy) for metric in metrics)
         with self.replicas.scope():
             self._own = OwnMetrics(self.network.modalities, metrics)
 
@@ -115,35 +136,64 @@ class BalancedModel(ReplicatedModel):
         """Return the fused logits, (batch, classes)."""
         return self.network(annotated(inputs).inputs, training=training).logits
 
-    def fit(self, x: Any = None, *args: Any, callbacks: Any = None, **options: Any) -> Any:
+    def fit(self, x: Any = None, y: Any = None, *args: Any, **options: Any) -> Any:
         """Train as `keras.Model.fit` does, calling the strategy's epoch hooks.
+
+        Where the strategy reads or chooses training examples and no run offers them, arrays and
+        finite datasets are held in memory for it.
 
         Raises:
             NonFiniteError: loss, gradients or speeds became NaN or infinite and `on_nonfinite`
                 is "stop".
+            RequirementError: the strategy needs data or labels of another kind.
+            ContractError: "accuracy" was asked for, which needs labels of another kind.
         """
-        callbacks = [self.faults, self._epochs, *(callbacks or ())]
+        bound = signature(super().fit).bind(x, y, *args, **options)
+        bound.apply_defaults()
+        options = bound.arguments
+        options["callbacks"] = [self.faults, self._epochs, *(options["callbacks"] or ())]
         with self.replicas.scope(), warnings.catch_warnings():
             build_from(self.network, x)
             self.built = True
+            self._look_at(x, y, self.strategy)
+            self._offer(options)
             if self.surroundings.open_ended:
                 # Keras would hold every epoch to the length of the first one, and warn.
-                x = x.take(-1)
-                x.cardinality = lambda: ENDLESS
+                options["x"] = options["x"].take(-1)
+                options["x"].cardinality = lambda: ENDLESS
                 warnings.filterwarnings("ignore", "Your input ran out of data")
-            try:
-                return super().fit(x, *args, callbacks=callbacks, **options)
-            finally:
-                self._epochs = self._epoch_hooks()
+            return super().fit(**options)
+
+    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **options: Any) -> Any:
+        """Evaluate as `keras.Model.evaluate` does.
+
+        Raises:
+            ContractError: "accuracy" was asked for, which needs labels of another kind.
+        """
+        if self.network.built:
+            self._look_at(x, y)
+        return super().evaluate(x, y, *args, **options)
+
+    def _look_at(self, x: Any, y: Any, strategy: Strategy | None = None) -> None:
+        """Refuse labels that would be misread."""
+        if self.compiled and self.network.classes is not None:
+            fault = fault_of(x, y, self.network.classes)
+            refuse_labels(fault, strategy, compared=self._compared)
+            self._own.compares = comparable(fault)
+
+    def _offer(self, options: dict[str, Any]) -> None:
+        """Offer the data to a strategy that needs more of them than batches."""
+        surroundings = in_memory(self, options)
+        if surroundings is None:
+            return
+        self.surroundings = surroundings
+        if self.context is not None:
+            self.context = self._context(self.context.steps_per_epoch)
 
     @property
     def begun_epoch(self) -> int | None:
-        """Number of the epoch whose plan was made last in this training; None before the first."""
+        """Number of the epoch whose plan was made last; None before the first."""
         return self._epochs.begun
-
-    def _epoch_hooks(self, begun: int | None = None) -> StrategyEpochs:
-        known = self.surroundings.sampler is None  # a plan's epochs have lengths of their own
-        return StrategyEpochs(self.strategy, self.prepare, self._follow, known, begun)
 
     def _follow(self, plan: EpochPlan) -> None:
         for group, factor in plan.learning_rates.items():
@@ -154,16 +204,17 @@ class BalancedModel(ReplicatedModel):
             self.surroundings.sampler.assign(plan.sampler)
 
     def prepare(self, steps_per_epoch: int | None = None) -> Context:
-        """Check the strategy's requirements, adapt the network, create state; called by `fit`.
+        """Check what the strategy requires of the run, create its state; called by `fit`.
 
         Raises:
-            RequirementError: the network or the run lacks what the strategy requires.
+            RequirementError: the run lacks what the strategy requires.
         """
         with self.replicas.scope():
             if self.context is None:
-                check_requirements(self.strategy, self.network, self.surroundings)
-                self.strategy.adapt(self.network)
-                self.context = self._context(steps_per_epoch)
+                refuse_outside_of_a_run(self.strategy, self.surroundings)
+                # A plan's epochs have lengths of their own.
+                known = None if self.surroundings.sampler else steps_per_epoch
+                self.context = self._context(known)
                 self.strategy.context = self.context
                 self.strategy.build(self.context)
                 self.learner = Learner(self.network, self.strategy, self.trace, self.on_nonfinite)
@@ -217,7 +268,7 @@ class BalancedModel(ReplicatedModel):
             return super().metrics  # type: ignore[no-any-return]
         # Keras brings a tracker of its own named "loss", which nobody updates here.
         compiled = [metric for metric in super().metrics if metric.name != "loss"]
-        return [self._own.loss, *compiled, *self._own.accuracy]
+        return [self._own.loss, *compiled, *(self._own.accuracy if self._own.compares else ())]
 
     @property
     def own_metrics(self) -> list[keras.metrics.Metric]:

@@ -122,6 +122,10 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         for name, optimizer in self._optimizers.items():
             optimizer.finalize_variable_values(self._groups[name])
 
+    def fresh(self) -> keras.optimizers.Optimizer:
+        """Return the optimizer that the groups copy, as it was before training."""
+        return self._kind.from_config(self._settings)
+
     def get_config(self) -> dict[str, Any]:
         """Return the settings of the optimizer that the groups copy."""
         return dict(self._settings)

@@ -57,9 +57,6 @@ class TwoPhases(Strategy):
 class GradientsApart(Strategy):
     """Differentiates the losses one by one and takes the sign that most of them agree on."""
 
-    def requirements(self):
-        return Requirements(several_gradients=True)
-
     def combine_gradients(self, tape, losses, variables, step):
         each = [tape.gradient(loss, variables) for loss in losses.values()]
         return [self._combine(found) for found in zip(*each, strict=True)]

@@ -74,10 +74,10 @@ def both(one, other):
 
 def test_requirements_are_those_of_all():
     one = Telling(needs=Requirements(frozenset({"slice"}), examples=True))
-    other = Telling(needs=Requirements(frozenset({"head"}), several_gradients=True))
+    other = Telling(needs=Requirements(frozenset({"head"}), single_label=True))
 
     assert both(one, other).requirements() == Requirements(
-        frozenset({"slice", "head"}), examples=True, several_gradients=True
+        frozenset({"slice", "head"}), examples=True, single_label=True
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.strategies.contributions import (
+    class_indices,
     coalitions,
     pooled,
     ratios_to_others,
@@ -12,6 +13,7 @@ from mmbal.strategies.contributions import (
     shapley_values,
     true_class_probabilities,
     true_class_scores,
+    weighted,
 )
 
 LABELS = tf.constant([0, 1])
@@ -35,6 +37,22 @@ def test_scores_and_their_ratios_for_two_modalities_and_three():
     np.testing.assert_allclose(ratios_to_others(scores), [1.941837, 0.840889, 0.536084], atol=1e-5)
     two = ratios_to_others(scores[:2])
     np.testing.assert_allclose(two, [1.664293, 1 / 1.664293], atol=1e-5)
+
+
+def test_one_hot_labels_are_read_by_their_argmax():
+    hot = tf.one_hot(LABELS, 3)
+    np.testing.assert_array_equal(class_indices(hot, 3), LABELS)
+    np.testing.assert_array_equal(class_indices(LABELS[:, None], 3), LABELS)
+    np.testing.assert_array_equal(true_class_scores(LOGITS, hot), true_class_scores(LOGITS, LABELS))
+
+
+def test_examples_count_by_their_weights():
+    sure = true_class_probabilities(LOGITS["a"], LABELS)
+    weight = tf.constant([2.0, 0.5])
+    np.testing.assert_allclose(weighted(sure, weight), [2 * sure[0], sure[1] / 2])
+    np.testing.assert_array_equal(weighted(sure, None), sure)
+    expected = [2 * sure[0] + sure[1] / 2]
+    np.testing.assert_allclose(true_class_scores({"a": LOGITS["a"]}, LABELS, weight), expected)
 
 
 def test_a_single_modality_has_nobody_to_be_compared_with():

@@ -50,6 +50,29 @@ def test_a_replica_gets_what_its_rows_would_get_on_one_device():
     np.testing.assert_array_equal(mine, draws.by_row(batch(7), 4)[2:5])
 
 
+def test_xla_draws_the_same():
+    draws = Draws(5, "x")
+
+    def drawn():
+        return draws.by_row(batch(6), 2), draws.common(3)
+
+    for one, other in zip(drawn(), tf.function(drawn, jit_compile=True)(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    like = tf.zeros([4, 3], tf.float64)
+    compiled = tf.function(draws.normal, jit_compile=True)
+    np.testing.assert_allclose(compiled(like, 2), draws.normal(like, 2), atol=1e-6)
+
+
+def test_normal_draws_are_normal_and_of_their_number():
+    draws = Draws(0, "x")
+    drawn = draws.normal(tf.zeros([100, 50]), 0).numpy()
+    assert abs(drawn.mean()) < 4 / np.sqrt(drawn.size)
+    assert abs(drawn.std() - 1) < 4 / np.sqrt(2 * drawn.size)
+    assert abs((abs(drawn) < 1).mean() - 0.6827) < 4 * 0.4654 / np.sqrt(drawn.size)
+    other = draws.normal(tf.zeros([100, 50]), 1).numpy()
+    assert abs((drawn * other).mean()) < 4 / np.sqrt(drawn.size)
+
+
 def test_a_strategy_that_holds_draws_holds_their_counter():
     class Drawing(Strategy):
         def build(self, context):

@@ -8,8 +8,8 @@ from mmbal.errors import RequirementError
 from mmbal.experiment.sampler import Sampler
 from mmbal.strategies.requirements import (
     RUN_ONLY,
-    check_requirements,
     checked,
+    refuse_outside_of_a_run,
     refuse_unoffered,
     suited,
 )
@@ -42,7 +42,8 @@ class Wants(Strategy):
 
 
 def test_a_strategy_without_wishes_trains_everything():
-    check_requirements(Strategy(), Plain(), ALONE)
+    refuse_unoffered(Strategy(), Plain())
+    refuse_outside_of_a_run(Strategy(), ALONE)
 
 
 def test_what_a_network_lacks_is_told_with_both_names():
@@ -67,12 +68,13 @@ def test_what_a_network_lacks_is_told_with_both_names():
 def test_what_only_a_run_offers_is_told_outside_of_one(what, words):
     strategy = Wants(**{what: True})
     with pytest.raises(RequirementError) as caught:
-        check_requirements(strategy, Plain(), ALONE)
+        refuse_outside_of_a_run(strategy, ALONE)
     assert str(caught.value) == (
-        f"strategy Wants {words}; train it with `mmbal run`, `fit` alone offers no {what}"
+        f"strategy Wants {words}; train it with `mmbal run`, or by `fit` on arrays or a finite "
+        f"dataset: `fit` alone offers no {what}"
     )
     run = Surroundings(examples=Examples(0, None), sampler=Sampler(1, 1), rehearse=print, ids=True)
-    check_requirements(strategy, Plain(), run)
+    refuse_outside_of_a_run(strategy, run)
 
 
 def test_every_requirement_of_a_run_is_one_of_a_strategy():

@@ -1,5 +1,6 @@
 """Every seam of a strategy: when it is called, with what, and what comes of its answer."""
 
+import functools
 import itertools
 import warnings
 
@@ -152,16 +153,14 @@ class TestCalls:
         assert context.modalities == ("a", "b")
         assert (context.seed, context.steps_per_epoch) == (5, 2)
 
-    def test_the_network_is_adapted_once_when_it_is_built(self, make_data, make_network):
-        strategy, network = Recorder(), make_network()
-        network.built = False
-        built = []
-        strategy.note = lambda name, *given: built.append(given[0].built) if name == "adapt" else 0
-        model = BalancedModel(network, strategy)
+    def test_the_network_is_adapted_once_when_the_model_is_made(self, make_data, make_network):
+        strategy = Recorder()
+        model = BalancedModel(make_network(), strategy)
+        assert strategy.names() == ["adapt"]
         model.compile()
         for _ in range(2):
             model.fit(*make_data(), verbose=0)
-        assert built == [True]
+        assert strategy.names().count("adapt") == 1
 
     def test_epoch_hooks_get_number_logs_and_context(self, train, make_data):
         strategy = Recorder()
@@ -235,27 +234,28 @@ def test_the_end_of_data_of_unknown_length_moves_no_counter(make_network, make_d
 
 
 class TestRequirements:
-    def test_a_sampler_needs_a_run(self, train):
+    def test_a_sampler_needs_a_run_or_data_that_end(self, make_network, make_data):
         strategy = Recorder()
         strategy.needs = Requirements(sampler=True)
+        model = BalancedModel(make_network(), strategy)
+        model.compile()
+        rows = tf.data.Dataset.from_tensor_slices(make_data(examples=8)).batch(4).repeat()
         with pytest.raises(RequirementError, match="Recorder chooses its training examples") as e:
-            train(strategy)
+            model.fit(rows, steps_per_epoch=2, shuffle=False, verbose=0)
         assert "mmbal run" in str(e.value)
-        assert strategy.calls == []
+        assert strategy.names() == ["adapt"]
 
-    def test_isolation_needs_gates(self, make_data, make_network):
+    def test_isolation_needs_gates(self, make_network):
         class Gateless(type(make_network())):
             offers = frozenset({"head"})
 
         network = Gateless({m: [keras.layers.Dense(2), keras.layers.Dense(3)] for m in "ab"})
         strategy = Recorder()
         strategy.needs = Requirements(frozenset({"isolation"}))
-        model = BalancedModel(network, strategy)
-        model.compile()
         with pytest.raises(
             RequirementError, match="gates between its branches .*isolation.*network Gateless"
         ):
-            model.fit(*make_data(), verbose=0)
+            BalancedModel(network, strategy)
         assert "isolation" in FusionNetwork.offers
 
     def test_isolating_without_requiring_it_is_told(self, make_network, make_data):
@@ -272,7 +272,7 @@ class TestRequirements:
         with pytest.raises(RequirementError, match="isolates a branch, which network Gate"):
             model.fit(*make_data(), verbose=0)
 
-    def test_several_gradients_let_the_tape_be_asked_again(self, train):
+    def test_the_tape_may_be_asked_again(self, train):
         strategy = Recorder()
 
         def combine(tape, losses, variables):
@@ -282,14 +282,30 @@ class TestRequirements:
             ]
 
         strategy.combines = combine
-        with pytest.raises(RuntimeError, match="non-persistent"):
-            train(strategy)
-        strategy.needs = Requirements(several_gradients=True)
         got, expected = train(strategy), train(None)
         for one, other in zip(
             got.network.get_weights(), expected.network.get_weights(), strict=True
         ):
             np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)
+
+    @pytest.mark.filterwarnings("ignore:the learning speed of")
+    def test_penalties_of_layers_are_added_to_what_a_strategy_combines(self, train, snapshot):
+        """As the weight decay of an optimizer: nothing scales them."""
+        dense = functools.partial(keras.layers.Dense, kernel_regularizer=keras.regularizers.L2(0.1))
+        network = GatedBranches({m: [dense(4), dense(3)] for m in "ab"})
+        inputs = {"a": np.zeros((1, 3)), "b": np.zeros((1, 5))}
+        network(inputs)
+        layers = [*network.heads, *itertools.chain.from_iterable(network.stages)]
+        kernels = {id(layer.kernel) for layer in layers}
+        strategy, before = Recorder(), snapshot(network)
+        strategy.combines = lambda tape, losses, variables: [tf.zeros_like(v) for v in variables]
+        train(strategy, network, optimizer=keras.optimizers.SGD(1.0), epochs=1, examples=4)
+        assert list(strategy.last("combine_gradients")[1]) == ["a", "b"]
+        for name, variables in network.partition().items():
+            # An L2 penalty of 0.1 has the gradient 0.2 w.
+            shares = [np.full(v.shape, 0.8 if id(v) in kernels else 1).ravel() for v in variables]
+            expected = before[name] * np.concatenate(shares)
+            np.testing.assert_allclose(snapshot(network)[name], expected, rtol=1e-5, atol=1e-7)
 
 
 class TestPlans:

@@ -59,7 +59,16 @@ class TestStrategyEpochs:
         model = train(strategy)
         assert strategy.calls == ["begin 0", "end 0 True", "begin 1", "end 1 True"]
         assert model.context.steps_per_epoch == 5
-        assert model.begun_epoch is None  # another fit begins anew
+        assert model.begun_epoch == 1
+
+    def test_epochs_are_counted_over_all_fits(self, train, make_data):
+        strategy = Hooks()
+        model = train(strategy)
+        for numbers in ({"epochs": 1}, {"epochs": 9, "initial_epoch": 8}):
+            model.fit(*make_data(), batch_size=8, verbose=0, **numbers)
+        numbers = [call.split()[1] for call in strategy.calls if call.startswith("begin")]
+        assert numbers == ["0", "1", "2", "3"]
+        assert strategy.calls[-1] == "end 3 False"
 
     def test_an_epoch_that_goes_on_is_not_begun_again(self, train):
         strategy = Hooks()

@@ -68,6 +68,22 @@ def test_hits(labels):
     assert hits(tf.constant(labels), logits).numpy().tolist() == [1, 0, 1]
 
 
+def test_rows_of_several_labels_are_neither_right_nor_wrong():
+    logits = tf.constant([[2.0, 1.0], [1.0, 2.0], [1.0, 2.0]])
+    found = hits(tf.constant([[1.0, 1.0], [0.2, 0.8], [0.0, 0.0]]), logits).numpy()
+    np.testing.assert_array_equal(found, [np.nan, 1, np.nan])
+
+
+def test_one_logit_is_no_choice():
+    with pytest.raises(ValueError, match="largest of several logits, received one"):
+        hits(tf.constant([0, 1]), tf.constant([[1.0], [2.0]]))
+
+
+def test_a_lambda_is_a_loss():
+    made = branch_loss(lambda labels, logits: 2 * squares(labels, logits))
+    np.testing.assert_allclose(made(ONE_HOT, tf.zeros([2, 2])), 2.0)
+
+
 def test_a_sum_over_examples_is_a_loss_of_one_replica_only():
     """Each of several would take the sum over its own rows."""
     summed = keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum")

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal import BalancedModel
+from mmbal import BalancedModel, Strategy
+from mmbal.errors import ContractError
 from mmbal.laboratory.toys import GatedBranches
 from mmbal.replicas.rows import Annotated
+from mmbal.strategies.step import Forward
 from mmbal.strategies.surroundings import Surroundings
 from mmbal_guided import Guided, Random
 
@@ -206,6 +208,40 @@ def test_keep_masks_beside_the_data_reach_the_network(
     np.testing.assert_array_equal(seen[-1]["controls"].keep, keep)
     model.fit(inputs, labels, batch_size=4, shuffle=False, verbose=0)
     assert seen[-1]["controls"].keep is None
+
+
+def test_keep_masks_of_a_sampler_and_of_a_strategy_are_multiplied(
+    make_network, make_data, balanced, monkeypatch
+):
+    class Hides(Strategy):
+        def forward(self, batch, phase):
+            return Forward(keep=tf.constant([[0.0, 1], [1, 1], [1, 1], [1, 0]]))
+
+        def losses(self, step, joint):
+            seen.append(step.controls.keep)
+            return joint
+
+    seen = []
+    network = make_network()
+    inputs, labels = make_data(examples=4)
+    shown = np.array([[1, 1], [1, 0], [0, 1], [1, 1]], "float32")
+    model = balanced(Hides(), network=network, run_eagerly=True)
+    model.fit(Annotated(inputs, {"keep": shown}), labels, shuffle=False, verbose=0)
+    np.testing.assert_array_equal(seen[-1], [[0, 1], [1, 0], [0, 1], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("network", "strategy", "said"),
+    [
+        (keras.Sequential(), None, "must be a FusionNetwork, received Sequential: BranchNetwork"),
+        (None, Guided, r"an instance such as Guided\(.*received the class Guided"),
+        (None, "guided", "received 'guided'; several make one by mmbal.strategies.Composite"),
+        (None, [Guided(), Random()], r"received \[.*mmbal.strategies.Composite"),
+    ],
+)
+def test_what_is_no_network_or_no_strategy_is_told(make_network, network, strategy, said):
+    with pytest.raises(ContractError, match=said):
+        BalancedModel(network or make_network(), strategy)
 
 
 @pytest.mark.parametrize(("policy", "holds"), [("float32", False), ("mixed_float16", True)])

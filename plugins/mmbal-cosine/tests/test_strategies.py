@@ -8,7 +8,7 @@ import tensorflow as tf
 from mmbal import BalancedModel, ConfigError, Examples
 from mmbal.errors import RequirementError
 from mmbal.networks import Outputs
-from mmbal.strategies import Batch, Step
+from mmbal.strategies import Batch, Step, Surroundings
 from mmbal_cosine import AdaptiveMargin, MMCosine, groups
 from mmbal_cosine.margin import with_margin
 from mmbal_cosine.plugin import mmbal_components
@@ -184,11 +184,12 @@ class TestAdaptiveMargin:
         with pytest.raises(ConfigError, match="strategy.modalities: unknown modality 'd'"):
             make_model(AdaptiveMargin(modalities=("d",))).prepare(3)
 
-    def test_it_needs_the_examples_of_a_run(self, make_network, make_data):
+    def test_it_needs_examples_that_come_to_an_end(self, make_network, make_data):
         model = BalancedModel(make_network(), AdaptiveMargin())
         model.compile()
+        rows = tf.data.Dataset.from_tensor_slices(make_data()).batch(8).repeat()
         with pytest.raises(RequirementError, match="reads the training examples by itself"):
-            model.fit(*make_data(), verbose=0)
+            model.fit(rows, steps_per_epoch=2, shuffle=False, verbose=0)
 
 
 COMBINATIONS = [
@@ -248,12 +249,51 @@ class TestBoth:
         np.testing.assert_array_equal(other(inputs).logits, network(inputs).logits)
         assert np.abs(other(inputs).logits - linear).max() > 0.01
 
-    def test_networks_without_a_joint_classifier_are_refused(self, make, make_data):
+    def test_the_order_of_calls_does_not_matter(self, make, make_model, make_data, tmp_path):
+        (inputs, labels), path = make_data(), tmp_path / "trained.weights.h5"
+        model = make_model(make())
+        before = model.predict(inputs, verbose=0)
+        np.testing.assert_allclose(before, model.network(inputs).logits, atol=1e-6)
+        model.evaluate(inputs, labels, verbose=0)
+        model.fit(inputs, labels, verbose=0)
+        expected = model.predict(inputs, verbose=0)
+        np.testing.assert_allclose(expected, model.network(inputs).logits, atol=1e-6)
+        assert np.abs(expected - before).max() > 1e-3
+        model.network.save_weights(path)
+
+        fresh = make_model(make())
+        fresh.network.load_weights(path)
+        np.testing.assert_allclose(fresh.predict(inputs, verbose=0), expected, atol=1e-6)
+        linear = make_model()
+        linear.predict(inputs, verbose=0)
+        with pytest.raises(ValueError, match="these weights predict by .*Cosine.*by LinearRule"):
+            linear.network.load_weights(path)
+
+    def test_what_was_traced_before_is_traced_again(self, make, make_model, make_data):
+        inputs, labels = make_data()
+        linear = make_model()
+        before = linear.predict(inputs, verbose=0)
+        linear.evaluate(inputs, labels, verbose=0)
+        make().adapt(linear.network)
+        after = linear.predict(inputs, verbose=0)
+        np.testing.assert_allclose(after, linear.network(inputs).logits, atol=1e-6)
+        assert np.abs(after - before).max() > 0.01
+        loss = linear.evaluate(inputs, labels, verbose=0, return_dict=True)["loss"]
+        np.testing.assert_allclose(loss, CE(labels, after), rtol=1e-5)
+
+    def test_a_network_is_adapted_before_it_is_built(self, make, make_data):
+        encoders = {m: keras.layers.Dense(4) for m in "ab"}
+        run = Surroundings(examples=Examples.from_arrays(*make_data()))
+        model = BalancedModel(LateConcat(encoders, 3), make(), surroundings=run)
+        logits = model.predict(make_data()[0], verbose=0)
+        assert model.network.joint.bias.trainable is False
+        scale = 4 * 2 if isinstance(model.strategy, MMCosine) else 8
+        assert np.abs(logits).max() <= scale
+
+    def test_networks_without_a_joint_classifier_are_refused(self, make):
         network = LateSum({m: keras.layers.Dense(2) for m in "ab"}, 3)
-        model = BalancedModel(network, make())
-        model.compile()
         with pytest.raises(RequirementError, match="joint classifier whose way of computing"):
-            model.fit(*make_data(), verbose=0)
+            BalancedModel(network, make())
 
     def test_requirements_are_those_of_the_component(self, make):
         strategy = make()

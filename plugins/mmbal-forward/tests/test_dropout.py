@@ -57,6 +57,19 @@ def test_the_one_given_back_is_any():
     assert keep.sum(axis=1).tolist() == [1] * 6
 
 
+def test_of_what_a_sampler_shows_something_is_kept():
+    """Masks are multiplied: what is given back must be shown."""
+    drawn = [[0.1, 0.1, 0.1, back] for back in (0.0, 0.49, 0.51, 0.99)]
+    shown = tf.constant([[1.0, 0, 1], [1, 0, 1], [1, 0, 1], [0, 1, 0]])
+    keep = keep_mask(tf.constant(drawn), [0.5, 0.5, 0.5], shown).numpy()
+    assert keep.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 1], [0, 1, 0]]
+    strategy, masked = (
+        built("abc", p=0.5),
+        batch(200)._replace(keep=tf.constant([[1.0, 0, 0]] * 200)),
+    )
+    assert strategy.forward(masked, Phase()).keep.numpy().tolist() == [[1, 0, 0]] * 200
+
+
 def test_one_rate_for_all_or_one_each():
     assert built(p=0.3)._rates == (0.3, 0.3)
     assert built("abc", p={"c": 0.5, "a": 0.1})._rates == (0.1, 0.0, 0.5)

@@ -6,12 +6,19 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ConfigError, RequirementError
-from mmbal.strategies import Context, scale_gradient
+from mmbal.networks import Controls
+from mmbal.strategies import Batch, Context, Step, coalitions, scale_gradient
 from mmbal_gradients import AGM
 from mmbal_gradients import agm as module
 from mmbal_gradients.agm import _cross_entropy, coefficients, ratios
+from mmbal_late import LateConcat
 
 pytestmark = pytest.mark.filterwarnings("ignore:the learning speed of")
+
+
+def normalised(modality):
+    layers = keras.layers
+    return keras.Sequential([layers.Dense(4), layers.BatchNormalization(), layers.Dropout(0.3)])
 
 
 def near(expected):
@@ -88,6 +95,83 @@ class TestContributions:
         np.testing.assert_allclose(parts[1], (whole - a + b) / 2, atol=1e-6)
 
 
+def plain_encoder(modality):
+    layers = keras.layers
+    return keras.Sequential([layers.Dense(4, activation="tanh"), layers.Dense(2)])
+
+
+class TestEncodersAlone:
+    """On late fusion every encoder runs once, and the logits are those of whole passes."""
+
+    @pytest.fixture
+    def built(self, draw):
+        """Return a function: a built strategy, and a step of a late network with such encoders."""
+
+        def build(stage, modalities="abc", **controls):
+            keras.utils.set_random_seed(3)
+            network = LateConcat({m: stage(m) for m in modalities}, 3)
+            inputs, labels = draw(modalities)
+            inputs = {m: tf.constant(x) for m, x in inputs.items()}
+            given = Controls(**controls)
+            network(inputs)
+            outputs = network(inputs, given, training=True)
+            strategy = AGM()
+            strategy.context = Context(network, network.partition())
+            strategy.build(strategy.context)
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+            step = Step(Batch.of(inputs, tf.constant(labels)), outputs, loss, controls=given)
+            return strategy, step
+
+        return build
+
+    @pytest.mark.parametrize("stage", [plain_encoder, normalised], ids=["plain", "normalised"])
+    @pytest.mark.parametrize(
+        "controls",
+        [
+            {},
+            {"keep": tf.constant([[1.0, 0, 1], [1, 1, 1]] * 8)},
+            {"transform": lambda features: {m: 2 * z for m, z in features.items()}},
+        ],
+        ids=["all", "masked", "transformed"],
+    )
+    def test_give_the_logits_of_whole_passes(self, built, stage, controls):
+        strategy, step = built(stage, **controls)
+        partial = coalitions(3)[:-1]
+        pairs = zip(strategy._fused(step, partial), strategy._run(step, partial), strict=True)
+        for found, expected in pairs:
+            np.testing.assert_allclose(found, expected, atol=1e-6)
+
+    def test_masked_examples_are_masked_in_every_set(self, built):
+        keep = tf.constant([[0.0, 1]] + [[1, 1]] * 15)
+        for make in (
+            lambda strategy: strategy._run, lambda strategy: strategy._fused
+        ):  # fmt: skip
+            strategy, step = built(plain_encoder, "ab", keep=keep)
+            alone = make(strategy)(step, [(0,)])[0]
+            # Of the first example nothing is left of a; b has an input of zeros.
+            nothing = strategy.context.network.encode("b", tf.zeros([1, 5]))
+            features = {"a": tf.zeros([1, 2]), "b": nothing}
+            np.testing.assert_allclose(
+                alone[:1], strategy.context.network.fuse(features), atol=1e-6
+            )
+
+    def test_features_of_the_training_pass_are_used_where_nothing_tells_it_apart(self, built):
+        assert not built(plain_encoder)[0]._trains_otherwise
+        assert built(normalised)[0]._trains_otherwise
+        strategy, step = built(plain_encoder, "ab")
+        with tf.GradientTape() as tape:
+            logits = strategy._fused(
+                step._replace(
+                    outputs=step.outputs._replace(
+                        features={m: tape.watch(z) or z for m, z in step.outputs.features.items()}
+                    )
+                ),
+                [(0,)],
+            )[0]
+        gradient = tape.gradient(logits, step.outputs.features["a"])
+        assert np.abs(gradient).max() > 0
+
+
 class TestLosses:
     @pytest.fixture
     def strategy(self, late):
@@ -141,6 +225,17 @@ class TestLosses:
         assert float(found["fused"]) == 3
         assert int(strategy.steps) == 0
         assert not strategy.scores.numpy().any()
+
+    def test_before_the_window_scores_are_remembered(self, late, make_step):
+        """As in the authors' program, whose means begin with the first step of all."""
+        network, strategy = late(), AGM(starts=1)
+        strategy.context = Context(network, network.partition())
+        strategy.build(strategy.context)
+        strategy.begin_epoch(0, None)
+        found = strategy.losses(make_step(network), {"x": tf.constant(3.0)})
+        assert float(found["fused"]) == 3
+        assert int(strategy.steps) == 1
+        assert strategy.scores.numpy().all()
 
     @pytest.mark.parametrize("epoch", [0, 2])
     def test_a_modality_far_ahead_makes_nothing_infinite(self, late, make_step, epoch):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal import Component, Recipe
+from mmbal import BalancedModel, Component, Recipe
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset, Progress
 from mmbal.errors import ConfigError, RequirementError, counted
 from mmbal.records import read_journal
@@ -250,10 +250,36 @@ def test_runs_estimate_weights_and_tell_them(start, tmp_path, options, epochs):
     assert [event["step"] for event in journal if event["event"] == "epoch"] == [4, 8, 12, 16]
 
 
-class TestAlone:
-    def test_it_needs_a_run(self, late, train):
+class TestInFit:
+    def test_arrays_are_held_out_tried_and_shown(self, late, train, monkeypatch):
+        network, seen = late(), []
+        losses = GradientBlending.losses
+
+        def spy(strategy, step, joint):
+            seen.append(step.batch.ids.numpy())
+            return losses(strategy, step, joint)
+
+        monkeypatch.setattr(GradientBlending, "losses", spy)
+        strategy = GradientBlending(super_epoch=1, share=0.25)
+        model = train(strategy, network, epochs=2, examples=16)
+        assert np.sum(strategy.weights) == near(1)
+        _, shown = split(16, 0.25, 5)
+        for first, second in (seen[:2], seen[2:]):
+            assert sorted([*first, *second]) == sorted(shown)
+        assert len(model.trace.read().loss) == 4
+
+    def test_other_data_are_refused(self, late, train, draw):
+        model = train(GradientBlending(share=0.25), late(), epochs=1)
+        inputs, labels = draw("ab", 16)
+        with pytest.raises(RequirementError, match="held out some of 8 training examples"):
+            model.fit(inputs, labels, verbose=0)
+
+    def test_endless_data_are_refused(self, late, draw):
+        model = BalancedModel(late(), GradientBlending())
+        model.compile()
+        rows = tf.data.Dataset.from_tensor_slices(draw("ab", 16)).batch(8).repeat()
         with pytest.raises(RequirementError, match="`fit` alone offers no"):
-            train(GradientBlending(), late())
+            model.fit(rows, steps_per_epoch=2, shuffle=False, verbose=0)
 
 
 def test_options():

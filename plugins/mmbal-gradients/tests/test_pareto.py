@@ -53,6 +53,18 @@ class TestPareto:
         assert joined([[0.0, 0]], [[0.0, 0]]) == [[0, 0]]
         assert joined([[1.0, 2]], [[-1.0, -2]]) == [[0, 0]]
 
+    @pytest.mark.parametrize("size", [1e-12, 1.0, 1e6])
+    def test_opposites_that_differ_by_rounding_are_not_stretched(self, size):
+        rounded = np.array([0.1, 0.7, 0.3], "float32") * np.float32(size)
+        found = joined([rounded], [-3 * rounded])
+        assert np.abs(found).max() <= 1e-6 * size
+
+    def test_small_gradients_are_joined_as_large_ones(self):
+        large, small = (
+            joined([s * self.FUSED], [s * self.UNIMODAL]) for s in (1.0, 1e-10)
+        )  # float64
+        np.testing.assert_allclose(np.array(small) / 1e-10, large, rtol=1e-12)
+
     def test_missing_gradients_are_zeros(self):
         one, two = tf.constant([1.0]), tf.constant([2.0])
         found = pareto([one, None, None], [None, two, None], gamma=1)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from mmbal.errors import ConfigError
-from mmbal.networks import Outputs
+from mmbal.networks import Controls, Outputs
 from mmbal.strategies import Batch, Context, Draws, Step
 from mmbal.training import branch_loss
 from mmbal_objectives import CML
@@ -29,11 +29,11 @@ class Sum:
         self.modalities = tuple(modalities)
 
     def fuse(self, features, keep):
-        return sum(keep[i] * features[m] for i, m in enumerate(self.modalities))
+        return sum(keep[:, i, None] * features[m] for i, m in enumerate(self.modalities))
 
 
 def losses_of(modalities, first, weight=0.1):
-    """Return the losses of the first update whose draw lets modality `first` leave first."""
+    """Return the losses of the first update whose draws let modality `first` leave first."""
     strategy = CML(weight=weight)
     strategy.context = Context(Sum(modalities), {}, seed=0)
     strategy.build(strategy.context)
@@ -41,9 +41,14 @@ def losses_of(modalities, first, weight=0.1):
     logits = sum(features.values())
     outputs = Outputs(logits, {}, features, {}, {"fused": logits})
     step = Step(Batch.of({}, LABELS), outputs, branch_loss())
-    while int(tf.argmin(strategy._draws.common(len(modalities)))) != modalities.index(first):
+    while (lowest(strategy, step, modalities) != modalities.index(first)).any():
         strategy.after_step(None)
     return strategy.losses(step, {"fused": tf.constant(9.0)}), strategy
+
+
+def lowest(strategy, step, modalities):
+    """Return the modality that leaves first, by example."""
+    return strategy._draws.by_row(step.batch, len(modalities)).numpy().argmin(axis=1)
 
 
 def cross_entropy(logits):
@@ -74,8 +79,10 @@ class TestByHand:
 
     def test_losses_of_three_modalities(self):
         losses, strategy = losses_of("avt", first="v", weight=2.0)
-        last = "at"[int(strategy._draws.common(3)[2] > strategy._draws.common(3)[0])]
-        three, two, one = sum(LOGITS.values()), LOGITS["a"] + LOGITS["t"], LOGITS[last]
+        drawn = strategy._draws.by_row(Batch.of({}, LABELS), 3).numpy()
+        last = (drawn[:, 2] > drawn[:, 0])[:, None]
+        three, two = sum(LOGITS.values()), LOGITS["a"] + LOGITS["t"]
+        one = tf.where(last, LOGITS["t"], LOGITS["a"])
         expected = np.mean([cross_entropy(x) for x in (three, two, one)])
         np.testing.assert_allclose(losses["subsets"], expected, rtol=1e-6)
         sure = [np.exp(x).max(-1) / np.exp(x).sum(-1) for x in (three, two, one)]
@@ -84,18 +91,40 @@ class TestByHand:
         np.testing.assert_allclose(losses["confidence"], 2 * sum(gained), rtol=1e-5)
 
 
+def test_what_an_example_lacks_is_in_no_set_of_its_chain():
+    strategy = CML()
+    strategy.context = Context(Sum("av"), {}, seed=0)
+    strategy.build(strategy.context)
+    keep = tf.constant([[1.0, 0], [1, 1]])
+    features = {m: LOGITS[m] * keep[:, i, None] for i, m in enumerate("av")}
+    outputs = Outputs(sum(features.values()), {}, LOGITS, {}, {})
+    step = Step(Batch.of({}, LABELS), outputs, branch_loss(), controls=Controls(keep=keep))
+    drawn = strategy._draws.by_row(step.batch, 2).numpy()
+    kept = (drawn > drawn.min(axis=1, keepdims=True)) * keep
+    one = sum(LOGITS[m] * kept[:, i, None] for i, m in enumerate("av"))
+    expected = np.mean([cross_entropy(x) for x in (outputs.logits, one)])
+    np.testing.assert_allclose(strategy.losses(step, {})["subsets"], expected, rtol=1e-6)
+
+
+def test_examples_count_by_their_weights():
+    logits = [LOGITS["a"] + LOGITS["v"], LOGITS["a"]]
+    each = [float(confidence_gained([x[i : i + 1] for x in logits])) for i in (0, 1)]
+    found = confidence_gained(logits, tf.constant([3.0, 0.0]))
+    np.testing.assert_allclose(found, 3 * each[0] / 2, rtol=1e-6)
+
+
 class TestChain:
     def test_is_nested_and_ends_with_one(self):
-        kept = [keep.numpy().tolist() for keep in chain(tf.constant([0.3, 0.9, 0.1, 0.5]))]
-        assert kept == [[1, 1, 0, 1], [0, 1, 0, 1], [0, 1, 0, 0]]
-        assert chain(tf.constant([0.5])) == []
+        drawn = tf.constant([[0.3, 0.9, 0.1, 0.5], [0.1, 0.2, 0.3, 0.4]])
+        first, second = zip(*(keep.numpy().tolist() for keep in chain(drawn)), strict=True)
+        assert first == ([1, 1, 0, 1], [0, 1, 0, 1], [0, 1, 0, 0])
+        assert second == ([0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 1])
+        assert chain(tf.constant([[0.5]])) == []
 
     def test_every_order_is_equally_likely(self):
-        draws, seen = Draws(0, "cml"), Counter()
-        order = tf.function(lambda: tf.stack(chain(draws.common(3))))
-        for _ in range(600):
-            seen[str(order().numpy().astype(int).tolist())] += 1
-            draws.advance()
+        drawn = Draws(0, "cml").by_row(Batch.of({}, tf.zeros([600])), 3)
+        orders = np.stack(chain(drawn), axis=1).astype(int).tolist()
+        seen = Counter(map(str, orders))
         assert len(seen) == 6
         # 99.9 % quantile of chi-square with 5 degrees of freedom
         assert sum((n - 100) ** 2 / 100 for n in seen.values()) < 20.52

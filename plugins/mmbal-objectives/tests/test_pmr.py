@@ -1,5 +1,6 @@
 """PMR: terms by hand, prototypes by hand, whom the terms teach, and when."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -131,6 +132,13 @@ class TestDistances:
         assert similar.numpy()[:, 0].tolist() == [-1e9, -1e9]
         assert np.isfinite(sum(first.values()))
 
+    def test_one_hot_labels_are_classes(self):
+        hot, loss = tf.one_hot(LABELS, 2), keras.losses.CategoricalCrossentropy(from_logits=True)
+        step = Step(Batch.of({}, hot), Outputs(None, {}, FEATURES, {}), loss)
+        expected = built().losses(step_of(FEATURES), JOINT)
+        for name, value in built().losses(step, JOINT).items():
+            np.testing.assert_allclose(value, expected[name], rtol=1e-6)
+
     def test_sample_weights_count(self):
         weight = tf.constant([2.0, 0.0])
         losses = built(entropy=0.0).losses(step_of(FEATURES, weight=weight), JOINT)
@@ -252,11 +260,29 @@ def test_half_precision_stays_finite_and_prototypes_are_single(toy_steps):
     assert all(np.any(v) for v in strategy.prototypes.values())
 
 
-def test_examples_come_with_a_run(toy_steps):
+def test_examples_of_endless_data_cannot_be_had(toy_steps):
     model = BalancedModel(toy_steps.network(), PMR())
     model.compile()
+    rows = tf.data.Dataset.from_tensor_slices(toy_steps.data()).batch(8).repeat()
     with pytest.raises(RequirementError, match="PMR reads the training examples by itself"):
-        model.fit(*toy_steps.data(), verbose=0)
+        model.fit(rows, steps_per_epoch=2, verbose=0, shuffle=False)
+
+
+def test_the_released_program_replaces_the_first_prototypes(toy_steps):
+    """It calls what it takes before the first epoch and after it by the same number."""
+    means, found = iter((2.0, 6.0, 10.0)), {}
+    for mode in ("paper", "released"):
+        strategy, means = PMR(mode=mode, momentum=0.25), iter((2.0, 6.0, 10.0))
+        context = context_of({"a": 1}, 1)
+        strategy.context = context
+        strategy.build(context)
+        strategy._class_means = lambda *_, means=means: ({"a": [[next(means)]]}, np.ones(1, int))
+        found[mode] = []
+        for epoch in range(3):
+            strategy.begin_epoch(epoch, context)
+            found[mode].append(float(strategy.prototypes["a"][0, 0]))
+    assert found["paper"] == [2, 0.25 * 2 + 0.75 * 6, 0.25 * 5 + 0.75 * 10]
+    assert found["released"] == [2, 6, 0.25 * 6 + 0.75 * 10]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ class AdaptiveMargin(Strategy):
 
     def requirements(self) -> Requirements:
         """Return that rule and loss are replaced, by what the examples tell."""
-        return Requirements(frozenset({"rule"}), examples=True, owns=frozenset({"rule", "loss"}))
+        return Requirements(
+            frozenset({"rule"}), examples=True, single_label=True, owns=frozenset({"rule", "loss"})
+        )
 
     def adapt(self, network: FusionNetwork) -> None:
         """Replace the rule."""

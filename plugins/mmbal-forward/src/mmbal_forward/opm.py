@@ -46,8 +46,8 @@ class OPM(Windowed):
     options: OPMOptions
 
     def requirements(self) -> Requirements:
-        """Require logits that are a sum of one part per modality."""
-        return Requirements(frozenset({"slice"}), owns=frozenset({"presence"}))
+        """Require logits that are a sum of one part per modality, and a class of each example."""
+        return Requirements(frozenset({"slice"}), single_label=True, owns=frozenset({"presence"}))
 
     def build(self, context: Context) -> None:
         """Prepare the draws."""
@@ -66,7 +66,8 @@ class OPM(Windowed):
     def _modulate(self, batch: Batch, features: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         held = {m: tf.stop_gradient(feature) for m, feature in features.items()}
         unimodal = self.context.network.logits_of(held, "slice")
-        scores = true_class_scores({m: unimodal[m] for m in features}, batch.labels)
+        unimodal = {m: unimodal[m] for m in features}
+        scores = true_class_scores(unimodal, batch.labels, batch.weight)
         rates = dropping_rates(scores, self.options.rate, self.options.sensitivity)
         drops = tf.logical_and(self.acts(), self._draws.common(1)[0] < self.options.probability)
         rates = tf.where(drops, rates, tf.zeros_like(rates))

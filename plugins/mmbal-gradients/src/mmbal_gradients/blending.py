@@ -48,6 +48,7 @@ class GradientBlending(Strategy):
             examples=True,
             sampler=True,
             rehearsals=True,
+            single_label=True,
             owns=frozenset({"loss", "sampler"}),
         )
 
@@ -65,10 +66,20 @@ class GradientBlending(Strategy):
         self._held_out, self._shown = split(len(context.examples), self.options.share, context.seed)
 
     def begin_epoch(self, epoch: int, context: Context) -> EpochPlan:
-        """Estimate the weights if it is time; show what is not held out."""
-        length = self._length_of_rehearsals(epoch)
+        """Estimate the weights if it is time; show what is not held out.
+
+        Raises:
+            RequirementError: another `fit` has other training examples.
+        """
+        count = len(self._held_out) + len(self._shown)
+        if len(context.examples) != count:
+            raise RequirementError(
+                f"gradient blending held out some of {count} training examples, and cannot go on "
+                f"with {len(context.examples)}: train other data under a new strategy"
+            )
+        length = self._length_of_rehearsals(epoch, context.epochs - epoch)
         if length:
-            self._estimate(epoch, length)
+            self._estimate(epoch, length, context)
         return EpochPlan(sampler=self._plan)
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
@@ -87,16 +98,14 @@ class GradientBlending(Strategy):
     def _plan(self) -> SamplerPlan:
         return SamplerPlan(self._shown)
 
-    def _length_of_rehearsals(self, epoch: int) -> int:
+    def _length_of_rehearsals(self, epoch: int, rest: int) -> int:
         """Return how many epochs rehearsals before this epoch last, 0 for none."""
-        rest = self.context.epochs - epoch
         if self.options.estimate == "offline":
             return rest if epoch == 0 else 0
         length = self.options.super_epoch
         return min(length, rest) if epoch % length == 0 else 0
 
-    def _estimate(self, epoch: int, length: int) -> None:
-        context = self.context
+    def _estimate(self, epoch: int, length: int, context: Context) -> None:
         loss = mean_losses(context, self._shown[: len(self._held_out)], self._held_out)
         found = [
             context.rehearse(

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mmbal.strategies import (
     Context,
+    Draws,
     GlobalTape,
     Requirements,
     Signals,
@@ -20,8 +21,6 @@ from mmbal_gradients.owners import sole_owners
 
 SMALLEST_RANK = {"all": 0, "matrices": 2, "convolutions": 3}
 """Rank of the variables that are modulated, at least, by what `kernels` calls them."""
-FLOOR = 1e-8
-"""Added to the spread of a gradient."""
 
 
 class OGM(Windowed):
@@ -42,8 +41,8 @@ class OGM(Windowed):
     options: OGMOptions
 
     def requirements(self) -> Requirements:
-        """Require fused logits that are a sum over modalities."""
-        return Requirements(frozenset({"slice"}))
+        """Require fused logits that are a sum over modalities, and a class of each example."""
+        return Requirements(frozenset({"slice"}), single_label=True)
 
     def combine_gradients(
         self,
@@ -70,7 +69,8 @@ class OGM(Windowed):
         """Return what every encoder's gradients are multiplied by, (modality,)."""
         unimodal = self.context.network.logits_of(step.outputs.features, "slice")
         ordered = {m: unimodal[m] for m in self.context.modalities}
-        return coefficients(true_class_scores(ordered, step.batch.labels), self.options.alpha)
+        scores = true_class_scores(ordered, step.batch.labels, step.batch.weight)
+        return coefficients(scores, self.options.alpha)
 
 
 class OGMGE(OGM):
@@ -85,21 +85,17 @@ class OGMGE(OGM):
     """
 
     def build(self, context: Context) -> None:
-        """Create the step counter."""
+        """Prepare the draws."""
         super().build(context)
-        self.steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="steps")
+        self._draws = Draws(context.seed, "ogm-ge")
 
     def _modulate(self, gradient: tf.Tensor, factor: tf.Tensor, place: int) -> tf.Tensor:
         # The gradient is that of the global batch: all replicas draw the same.
-        step = tf.convert_to_tensor(self.steps)
-        key = tf.random.experimental.stateless_fold_in(
-            tf.stack([tf.constant(self.context.seed, tf.int64), step]), place, alg="philox"
-        )
-        return enhanced(gradient, factor, key)
+        return enhanced(gradient, factor, self._draws.normal(gradient, place))
 
     def after_step(self, signals: Signals) -> None:
-        """Count the step."""
-        self.steps.assign_add(1)
+        """Go on to the next draw."""
+        self._draws.advance()
 
 
 def coefficients(scores: tf.Tensor, alpha: float) -> tf.Tensor:
@@ -110,16 +106,15 @@ def coefficients(scores: tf.Tensor, alpha: float) -> tf.Tensor:
     return tf.where(ahead, 1 - tf.tanh(alpha * ratios), tf.ones_like(ratios))
 
 
-def enhanced(gradient: tf.Tensor, factor: tf.Tensor, key: tf.Tensor) -> tf.Tensor:
+def enhanced(gradient: tf.Tensor, factor: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
     """Return a gradient scaled, plus noise with the spread it had before.
 
     Args:
         gradient: of one variable.
         factor: ().
-        key: (2,) integers that say which noise.
+        noise: standard normal, in its shape.
     """
-    noise = tf.random.stateless_normal(tf.shape(gradient), key, dtype=gradient.dtype, alg="philox")
-    return factor * gradient + noise * (spread(gradient) + FLOOR)
+    return factor * gradient + noise * spread(gradient)
 
 
 def spread(tensor: tf.Tensor) -> tf.Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mmbal.networks import at_least_float32
@@ -10,8 +11,8 @@ from mmbal.strategies import GlobalTape, Requirements, Step, Strategy
 from mmbal_gradients.options import MMParetoOptions
 from mmbal_gradients.owners import sole_owners
 
-FLOOR = 1e-8
-"""Added to norms that divide."""
+ROUNDING = 16
+"""Times the resolution of its numbers, a direction this short beside its parts is none."""
 FUSED, HEAD = "fused", "head/"
 """Names of the losses."""
 
@@ -37,7 +38,7 @@ class MMPareto(Strategy):
 
     def requirements(self) -> Requirements:
         """Require a classifier for every modality; replace the joint loss."""
-        return Requirements(frozenset({"head"}), several_gradients=True, owns=frozenset({"loss"}))
+        return Requirements(frozenset({"head"}), owns=frozenset({"loss"}))
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the loss of the fused prediction and one per modality."""
@@ -69,7 +70,7 @@ class MMPareto(Strategy):
         modality: str,
         variables: Sequence[keras.Variable],
     ) -> Gradients:
-        """Return one encoder's gradients; penalties on its weights are added as they are."""
+        """Return one encoder's gradients; those of losses that others add stay as they are."""
         fused = tape.gradient(losses[FUSED], variables)
         unimodal = tape.gradient(losses[HEAD + modality], variables)
         joined = pareto(fused, unimodal, self.options.gamma)
@@ -97,9 +98,17 @@ def pareto(fused: Gradients, unimodal: Gradients, gamma: float = 1.5) -> Gradien
         f, u = (tf.zeros_like(present) if g is None else g for g in (f, u))  # noqa: PLW2901
         part = tf.cast(share, present.dtype)
         direction = 2 * (part * f + (1 - part) * u)
-        stretch = tf.maximum(tf.norm(f + u) / (tf.norm(direction) + FLOOR), 1)
-        joined.append(gamma * stretch * direction)
+        joined.append(gamma * _stretched(direction, f, u))
     return joined
+
+
+def _stretched(direction: tf.Tensor, fused: tf.Tensor, unimodal: tf.Tensor) -> tf.Tensor:
+    """Lengthen a direction to the sum of its parts, if it is shorter and no rounding error."""
+    length = tf.norm(direction)
+    resolution = np.finfo(at_least_float32(direction).dtype.as_numpy_dtype).eps
+    some = length > ROUNDING * resolution * (tf.norm(fused) + tf.norm(unimodal))
+    stretch = tf.math.divide_no_nan(tf.norm(fused + unimodal), length)
+    return tf.where(some, tf.maximum(stretch, 1), tf.zeros_like(stretch)) * direction
 
 
 def fused_share(fused: Gradients, unimodal: Gradients) -> tf.Tensor:

@@ -37,8 +37,8 @@ class Balanced(Strategy):
         self._known_warmup = steps
 
     def begin_epoch(self, epoch: int, context: Context) -> None:
-        """Count the epochs, over several fits, for a warm-up over data of unknown length."""
-        self.epoch.assign_add(1)
+        """Tell the graph which epoch it is, for a warm-up over data of unknown length."""
+        self.epoch.assign(epoch)
 
     def forward(self, batch: Batch, phase: Phase) -> Forward:
         """Isolate the target; leave alone what a re-balancing step must not train."""

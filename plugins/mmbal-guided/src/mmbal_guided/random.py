@@ -2,33 +2,34 @@
 
 import tensorflow as tf
 
-from mmbal.strategies import Context, Signals
+from mmbal.strategies import Context, Draws, Signals
 from mmbal_guided.balanced import REGULAR, Balanced
 
 
 class Random(Balanced):
     """After the warm-up, draw each step uniformly from regular and one isolation per modality.
 
-    The draw depends on the run's seed and on the step alone.
+    The first step is regular, whatever the warm-up: nothing has been heard yet whose mean could
+    stand in for it. The draw depends on the run's seed and on the step alone.
 
     Source: Wu et al., ICML 2022 (arXiv 2202.05306), section 5.
     """
 
     def build(self, context: Context) -> None:
-        """Draw for the first step, which may already be past the warm-up."""
+        """Prepare the draws."""
         super().build(context)
-        if self._known_warmup == 0:
-            self.target.assign(self._draw())
+        self._draws = Draws(context.seed, "random")
 
     def begin_epoch(self, epoch: int, context: Context) -> None:
         """Draw for the first step after a warm-up over data of unknown length."""
         super().begin_epoch(epoch, context)
-        if self._known_warmup is None and int(self.epoch) == int(self.options.warmup):
+        if self._known_warmup is None and 0 < epoch == int(self.options.warmup):
             self.target.assign(self._draw())
 
     def after_step(self, signals: Signals) -> None:
         """Draw the coming step."""
         self.steps.assign_add(1)
+        self._draws.advance()
         self.target.assign(tf.where(self._past_warmup(), self._draw(), REGULAR))
 
     def _past_warmup(self) -> tf.Tensor:
@@ -37,7 +38,5 @@ class Random(Balanced):
         return tf.convert_to_tensor(self.steps) >= self._known_warmup
 
     def _draw(self) -> tf.Tensor:
-        seed = tf.constant(self.context.seed, tf.int64)
-        key = tf.stack([seed, tf.cast(tf.convert_to_tensor(self.steps), tf.int64)])
-        modalities = len(self.context.modalities)
-        return tf.random.stateless_uniform([], key, REGULAR, modalities, dtype=tf.int32)
+        choices = 1 + len(self.context.modalities)
+        return REGULAR + tf.cast(self._draws.common(1)[0] * choices, tf.int32)

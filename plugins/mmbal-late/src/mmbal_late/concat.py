@@ -1,8 +1,10 @@
 """late-concat: encoders, and one linear classifier of their joined features."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Modality
@@ -32,6 +34,7 @@ class JointClassifier(keras.layers.Layer):
         self.classes = classes
         self.heads = {m: classifier(classes, f"{m}_head") for m in modalities}
         self.rule: Rule = LinearRule()
+        self._saved_rule = ""
 
     def build(self, features_shape: Mapping[str, Sequence[int | None]]) -> None:
         """Create kernel and bias as a dense layer on the joined features would."""
@@ -51,6 +54,27 @@ class JointClassifier(keras.layers.Layer):
         kernels = dict(zip(self.heads, blocks, strict=True))
         ordered = {m: features[m] for m in self.heads}
         return self.rule.contributions(ordered, kernels, tf.convert_to_tensor(self.bias))
+
+    def save_own_variables(self, store: Any) -> None:
+        """Save the variables, and by which rule they predict."""
+        super().save_own_variables(store)
+        store["rule"] = np.frombuffer(str(self.rule).encode(), np.uint8)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Load the variables.
+
+        Raises:
+            ValueError: they were trained by another rule.
+        """
+        saved = dict(store)
+        if saved:  # Keras tries again without any, and tells the last error
+            self._saved_rule = np.asarray(saved.pop("rule")).tobytes().decode()
+        if self._saved_rule != str(self.rule):
+            raise ValueError(
+                f"these weights predict by {self._saved_rule}, and this network by {self.rule}: "
+                "load them once a model is made of it with the strategy that trained them"
+            )
+        super().load_own_variables(saved)
 
     def own_variables(self) -> list[keras.Variable]:
         """Return the trainable variables of the joint classifier alone."""
@@ -77,7 +101,7 @@ class LateConcat(LateNetwork):
         classes: how many there are.
     """
 
-    offers = frozenset({"slice", "head", "mask", "rule"})
+    offers = frozenset({"slice", "head", "mask", "rule", "encode"})
 
     def __init__(self, encoders: Mapping[str, keras.layers.Layer], classes: int) -> None:
         super().__init__(encoders, name="late_concat")
@@ -99,6 +123,7 @@ class LateConcat(LateNetwork):
     def set_rule(self, rule: Rule) -> None:
         """Let the joint classifier compute its logits by another rule."""
         self.joint.set_rule(rule)
+        self.forget_traces()
 
     def variable_groups(self) -> VariableGroups:
         """Branches: encoders. Shared: the joint classifier. There are no fusion variables."""

@@ -40,7 +40,7 @@ class LateNetwork(FusionNetwork):
         """
         if controls.isolate is not None:
             raise ValueError(f"{type(self).__name__} has no gates that could isolate a modality")
-        features = {m: self._encode(m, inputs[m], training) for m in self.modalities}
+        features = {m: self.encode(m, inputs[m], training) for m in self.modalities}
         if controls.transform is not None:
             features = controls.transform(features)
         squeezed = {FUSION: tuple(features[m] for m in self.modalities)}
@@ -66,7 +66,12 @@ class LateNetwork(FusionNetwork):
         (kept,) = Controls(keep=keep).heard(FUSION, [features[m] for m in self.modalities])
         return tf.add_n(list(self.parts(self._named(kept)).values()))
 
-    def _encode(self, modality: str, inputs: tf.Tensor, training: bool) -> tf.Tensor:
+    def encode(self, modality: str, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
+        """Return the features of one modality, (batch, channels).
+
+        Raises:
+            ValueError: the encoder returns no vectors.
+        """
         features = self.encoders[modality](inputs, training=training)
         if features.shape.rank != 2:
             raise ValueError(

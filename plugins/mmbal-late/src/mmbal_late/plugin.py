@@ -13,7 +13,7 @@ def mmbal_components() -> list[Component]:
             summary="encoders and one linear classifier of their joined features",
             factory="mmbal_late.concat:late_concat",
             options="mmbal_late.options:LateOptions",
-            offers=("slice", "head", "mask", "rule"),
+            offers=("slice", "head", "mask", "rule", "encode"),
             takes=(1, 2, 3),
         ),
         Component(
@@ -22,7 +22,7 @@ def mmbal_components() -> list[Component]:
             summary="encoders with a linear classifier each, whose logits are summed",
             factory="mmbal_late.summed:late_sum",
             options="mmbal_late.options:LateOptions",
-            offers=("slice", "head", "mask"),
+            offers=("slice", "head", "mask", "encode"),
             takes=(1, 2, 3),
         ),
     ]

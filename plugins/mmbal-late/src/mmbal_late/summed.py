@@ -22,7 +22,7 @@ class LateSum(LateNetwork):
         classes: how many there are.
     """
 
-    offers = frozenset({"slice", "head", "mask"})
+    offers = frozenset({"slice", "head", "mask", "encode"})
 
     def __init__(self, encoders: Mapping[str, keras.layers.Layer], classes: int) -> None:
         super().__init__(encoders, name="late_sum")

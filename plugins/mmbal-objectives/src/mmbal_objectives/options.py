@@ -58,5 +58,8 @@ class CMLOptions(Options):
     """Of calibrated multimodal learning."""
 
     weight: float = Field(
-        default=0.1, ge=0, description="of the confidence that is gained without a modality"
+        default=20,
+        ge=0,
+        description="of the mean confidence that is gained without a modality; the authors' 0.1 is "
+        "of its sum over batches of 200",
     )

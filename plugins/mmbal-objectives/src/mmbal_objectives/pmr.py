@@ -14,8 +14,10 @@ from mmbal.strategies import (
     Requirements,
     Step,
     Windowed,
+    class_indices,
     pooled,
     true_class_scores,
+    weighted,
 )
 from mmbal_objectives.options import PMROptions
 
@@ -40,9 +42,10 @@ class PMR(Windowed):
       gamma_m = clip(s_m / min_j s_j - 1, 0, 1).
 
     Both coefficients are constants. For two modalities this is the paper; more are a known
-    extension that reduces to it. The released code gives every modality that lags the full weight
-    and has no entropy (`mode`). Of features with inner axes, the average counts. The terms
-    reach the encoder of their modality, and others only where the network joins them before.
+    extension that reduces to it. The released code gives every modality that lags the full weight,
+    has no entropy, and takes the means before the second epoch for its prototypes (`mode`). Of
+    features with inner axes, the average counts. The terms reach the encoder of their modality, and
+    others only where the network joins them before.
 
     Source: Fan et al., CVPR 2023 (arXiv 2211.07089), section 3.
     """
@@ -50,8 +53,8 @@ class PMR(Windowed):
     options: PMROptions
 
     def requirements(self) -> Requirements:
-        """Require the training examples."""
-        return Requirements(examples=True)
+        """Require the training examples, and a class of each."""
+        return Requirements(examples=True, single_label=True)
 
     def build(self, context: Context) -> None:
         """Create the prototypes, of which none is known yet."""
@@ -69,7 +72,10 @@ class PMR(Windowed):
         """Move the prototypes."""
         super().begin_epoch(epoch, context)
         if self.acts():
-            self._move(*self._class_means(epoch, context))
+            # The authors' program takes the second means as it takes the first.
+            replaces = self.options.mode == "released" and epoch <= 1
+            momentum = 0.0 if replaces else self.options.momentum
+            self._move(*self._class_means(epoch, context), momentum)
 
     def _class_means(self, epoch: int, context: Context) -> tuple[dict[str, Any], np.ndarray]:
         """Return modality to (classes, channels) means over a share, and the (classes,) counts."""
@@ -85,10 +91,10 @@ class PMR(Windowed):
         present = np.maximum(counts, 1)[:, np.newaxis]
         return {m: total / present for m, total in sums.items()}, counts
 
-    def _move(self, means: dict[str, Any], counts: np.ndarray) -> None:
+    def _move(self, means: dict[str, Any], counts: np.ndarray, momentum: float) -> None:
         """Move the prototypes of the classes that were found."""
         seen, found = self.seen.numpy(), counts > 0
-        kept = np.where(found, np.where(seen, self.options.momentum, 0.0), 1.0)[:, np.newaxis]
+        kept = np.where(found, np.where(seen, momentum, 0.0), 1.0)[:, np.newaxis]
         for m, prototypes in self.prototypes.items():
             moved = kept * prototypes.numpy() + (1 - kept) * means[m]
             prototypes.assign(moved.astype(prototypes.dtype.as_numpy_dtype))
@@ -109,16 +115,17 @@ class PMR(Windowed):
         similar = [
             similarities(pooled(step.outputs.features[m]), self.prototypes[m], seen) for m in names
         ]
-        scores = true_class_scores(dict(zip(names, similar, strict=True)), step.batch.labels)
+        batch, by_name = step.batch, dict(zip(names, similar, strict=True))
+        scores = true_class_scores(by_name, batch.labels, batch.weight)
         (lag, lead), mu = lags_and_leads(scores), self.options.entropy
         if self.options.mode == "released":
             lag, mu = tf.cast(lag > 0, lag.dtype), 0.0
-        known = tf.gather(seen, tf.reshape(tf.cast(step.batch.labels, tf.int32), [-1]))
-        known_only = step._replace(batch=step.batch._replace(weight=_weight(step.batch, known)))
+        known = tf.gather(seen, class_indices(batch.labels, seen.shape[0]))
+        known_only = step._replace(batch=batch._replace(weight=_weight(batch, known)))
         fits = [known_only.loss_of(x) for x in similar]
         terms = {
             "prototypes": self.options.weight * _weighted(lag, fits),
-            "entropy": -mu * _weighted(lead, [entropy(x) for x in similar]),
+            "entropy": -mu * _weighted(lead, [entropy(x, batch.weight) for x in similar]),
         }
         windows = {"prototypes": self.acts(), "entropy": self.counts_entropy()}
         dtype = next(iter(joint.values())).dtype
@@ -156,10 +163,10 @@ def lags_and_leads(scores: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.clip_by_value(lag, 0, 1), tf.clip_by_value(lead, 0, 1)
 
 
-def entropy(logits: tf.Tensor) -> tf.Tensor:
+def entropy(logits: tf.Tensor, weight: tf.Tensor | None = None) -> tf.Tensor:
     """Return the mean entropy of the softmax of (batch, classes) logits, nats."""
     logs = tf.nn.log_softmax(logits)
-    return -tf.reduce_mean(tf.reduce_sum(tf.exp(logs) * logs, axis=-1))
+    return -tf.reduce_mean(weighted(tf.reduce_sum(tf.exp(logs) * logs, axis=-1), weight))
 
 
 def _weight(batch: Batch, known: tf.Tensor) -> tf.Tensor:
