@@ -110,6 +110,12 @@ def test_batch_norm_is_synchronised_however_deep():
     assert outer.layers[-1].synchronized
 
 
+def test_synchronised_normalization_is_that_of_one_device(on_three_replicas):
+    found = on_three_replicas["normalized"], on_three_replicas["normalized alone"]
+    for several, alone in zip(*found, strict=True):
+        np.testing.assert_allclose(several, alone, rtol=1e-5, atol=1e-5)
+
+
 def test_sums_and_means_are_of_the_global_batch(on_three_replicas):
     assert on_three_replicas["step"]["count"] == 3
     assert on_three_replicas["step"]["sum"] == {"a": 36.0, "b": 3}

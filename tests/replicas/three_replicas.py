@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mmbal import BalancedModel
 from mmbal.laboratory.toys import GatedBranches
+from mmbal.networks import BatchNormalization
 from mmbal.networks.held import HeldMean
 from mmbal.replicas.devices import open_strategy
 from mmbal.replicas.rows import Annotated
@@ -75,6 +76,20 @@ def training(weight, table, idle):
     return {"loss": loss, "gradients": gradients[:2]}
 
 
+def normalized(norm):
+    """Return outputs, gradients and statistics of a synchronised layer over four 1 x 1 maps."""
+    maps = tf.constant(ROWS, shape=[4, 1, 1, 2])
+    (rows, weights), whole = Replicas().share((maps, maps**2))
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        outputs = norm(rows, training=True)
+        loss = tf.reduce_sum(outputs * weights)
+    of_input, *of_variables = tape.gradient(loss, [rows, norm.gamma.value, norm.beta.value])
+    everywhere = global_rows([outputs, of_input], whole)
+    statistics = [tf.identity(x.value) for x in (norm.moving_mean, norm.moving_variance)]
+    return [*everywhere, *global_sum(of_variables), *statistics]
+
+
 def main():
     """Print JSON."""
     strategy = open_strategy("mirrored", 3)
@@ -83,6 +98,10 @@ def main():
         weight, table, idle = tf.Variable(2.0), tf.Variable([[1.0], [2.0]]), tf.Variable(0.0)
         held = HeldMean()
         held.build([(None, 2)])
+        norm = BatchNormalization()
+        norm.build((None, 1, 1, 2))
+    # Set once it is built, as a run does it.
+    norm.synchronized = True
     replicas.run(lambda: held([replicas.share(tf.constant(ROWS))[0]], training=True))
     found = {
         "step": replicas.run(step),
@@ -91,6 +110,8 @@ def main():
         "refused": refusals(strategy),
         "firsts": firsts(strategy, replicas),
         "alone": [draw(4), draw(2)],
+        "normalized": replicas.run(normalized, norm),
+        "normalized alone": normalized(BatchNormalization()),
     }
     found = tf.nest.map_structure(lambda x: x.numpy().tolist() if tf.is_tensor(x) else x, found)
     keras.config.set_floatx("float64")

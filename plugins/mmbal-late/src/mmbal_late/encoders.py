@@ -7,6 +7,7 @@ import keras
 from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal.errors import unknown
+from mmbal.networks import fuse_batch_norm
 from mmbal_backbones import convolution_stages, open_encoder
 from mmbal_late.options import BranchOptions, LateOptions
 
@@ -36,6 +37,8 @@ def make_encoders(
         if options.dropout:
             layers.append(keras.layers.Dropout(options.dropout))
         encoders[name] = keras.Sequential(layers, name=f"{name}_encoder")
+        if options.fuse_batch_norm:
+            fuse_batch_norm(encoders[name])
     return encoders
 
 

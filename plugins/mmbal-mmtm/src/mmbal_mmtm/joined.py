@@ -8,6 +8,7 @@ import keras
 from mmbal import ConfigError
 from mmbal.data import Modality
 from mmbal.errors import unknown
+from mmbal.networks import fuse_batch_norm
 from mmbal_backbones import (
     CutError,
     check_output,
@@ -44,6 +45,8 @@ def mmtm_any(options: AnyOptions, modalities: Mapping[str, Modality], classes: i
                 )
         arguments = {**base.arguments, **own.arguments}
         model = open_backbone(backbone, modality.shape, arguments)
+        if options.fuse_batch_norm:
+            fuse_batch_norm(model)
         fresh = {} if ":" in backbone else names_when_fresh(model)
         backbones[name], cuts[name] = model, [fresh.get(layer, layer) for layer in layers]
     try:
