@@ -110,6 +110,7 @@ def main():
         "refused": refusals(strategy),
         "firsts": firsts(strategy, replicas),
         "alone": [draw(4), draw(2)],
+        "all reduced": all_reduced(strategy),
         "normalized": replicas.run(normalized, norm),
         "normalized alone": normalized(BatchNormalization()),
     }
@@ -135,6 +136,27 @@ def firsts(strategy, replicas):
 
     found = strategy.run(tf.function(here))
     return [[int(x) for x in strategy.experimental_local_results(each)] for each in found]
+
+
+def all_reduced(strategy):
+    """Return how many values a step trains, and how many each sum over the replicas holds."""
+    with strategy.scope():
+        dense = keras.layers.Dense
+        model = BalancedModel(GatedBranches({m: [dense(4), dense(3)] for m in "ab"}))
+        model.compile(keras.optimizers.SGD(0.1))
+        batch = ({m: tf.ones([6, 5]) for m in "ab"}, tf.constant([0, 1, 2] * 2))
+        model.network(batch[0])
+        model.prepare(steps_per_epoch=1)
+
+    def step(batch):
+        return model.replicas.run(model.train_step, batch)
+
+    graph = tf.function(step, autograph=False).get_concrete_function(batch).graph
+    sums = [op for op in graph.get_operations() if op.type == "CollectiveReduceV2"]
+    return {
+        "trained": sum(v.shape.num_elements() for v in model.network.trainable_variables),
+        "summed": [op.inputs[0].shape.num_elements() for op in sums if op.device.endswith(":0")],
+    }
 
 
 def fitted():
