@@ -11,11 +11,13 @@ from mmbal.networks.network import (
     VariableGroups,
     at_least_float32,
 )
+from mmbal.networks.normalization import BatchNormalization, fuse_batch_norm
 from mmbal.networks.rules import LinearRule, Rule
 from mmbal.networks.shapes import before_saved_weights, saved_weights_follow
 
 __all__ = [
     "NORMAL",
+    "BatchNormalization",
     "BranchNetwork",
     "Controls",
     "Fusion",
@@ -29,5 +31,6 @@ __all__ = [
     "at_least_float32",
     "before_saved_weights",
     "blocked",
+    "fuse_batch_norm",
     "saved_weights_follow",
 ]

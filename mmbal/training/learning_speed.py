@@ -57,8 +57,8 @@ class LearningSpeed(tf.Module):
         """Measure these variables from now on; what has been accumulated stays."""
         partition = {**groups.partition(), **({OWN: own} if own else {})}
         self._atoms = [[id(v) for v in variables] for variables in partition.values()]
-        self._branch = _membership(partition, groups.branch, self._modalities)
-        self._fusion = _membership(partition, groups.fusion, self._modalities)
+        self._branch = _atoms_serving(partition, groups.branch, self._modalities)
+        self._fusion = _atoms_serving(partition, groups.fusion, self._modalities)
 
     def measure(
         self, gradients: Sequence[tf.Tensor | None], variables: Sequence[keras.Variable]
@@ -75,16 +75,12 @@ class LearningSpeed(tf.Module):
             for g, v in zip(gradients, variables, strict=True)
         }
         nothing = (tf.zeros([], tf.float64),) * 2
-        per_atom = tf.stack(
-            [
-                # One pair (squared gradient, squared weight) per group, both float64.
-                tf.reduce_sum(tf.stack([squares.get(key, nothing) for key in atom]), axis=0)
-                for atom in self._atoms
-            ]
-        )
+        pairs = [[squares.get(key, nothing) for key in atom] for atom in self._atoms]
+        # One pair (squared gradient, squared weight) per group, both float64.
+        per_atom = tf.stack([[tf.add_n(x) for x in zip(*of, strict=True)] for of in pairs])
         branch, fusion = (
-            tf.math.divide_no_nan(*tf.unstack(_sums(membership, per_atom), axis=1))
-            for membership in (self._branch, self._fusion)
+            tf.math.divide_no_nan(*tf.unstack(_sums(served, per_atom), axis=1))
+            for served in (self._branch, self._fusion)
         )
         return Effective(per_atom[:, 0], branch, fusion)
 
@@ -129,20 +125,23 @@ def _squared_norm(tensor: tf.Tensor | None) -> tf.Tensor:
     return 2 * tf.cast(tf.nn.l2_loss(at_least_float32(tf.convert_to_tensor(tensor))), tf.float64)
 
 
-def _membership(
+def _atoms_serving(
     partition: Mapping[str, Sequence[keras.Variable]],
     lists: Mapping[str, Sequence[keras.Variable]],
     modalities: Sequence[str],
-) -> tf.Tensor:
-    """Return (modality, atom) bool: whether the disjoint group serves the modality."""
-    served = {m: {id(v) for v in lists.get(m, ())} for m in modalities}
-    rows = [[id(variables[0]) in served[m] for variables in partition.values()] for m in modalities]
-    return tf.constant(rows, tf.bool)
+) -> list[list[int]]:
+    """Return the positions of the disjoint groups that serve each modality."""
+    served = [{id(v) for v in lists.get(m, ())} for m in modalities]
+    return [
+        [place for place, variables in enumerate(partition.values()) if id(variables[0]) in own]
+        for own in served
+    ]
 
 
-def _sums(membership: tf.Tensor, per_atom: tf.Tensor) -> tf.Tensor:
-    """Return the sums of what serves each modality: (modality, atom), (atom, 2) to (modality, 2).
+def _sums(served: Sequence[Sequence[int]], per_atom: tf.Tensor) -> tf.Tensor:
+    """Return the sums of what serves each modality: (atom, 2) to (modality, 2).
 
     No product with zeros: NaN in the group of one modality is nothing to the others.
     """
-    return tf.reduce_sum(tf.where(membership[:, :, tf.newaxis], per_atom, 0), axis=1)
+    chosen = [tf.gather(per_atom, tf.constant(places, tf.int32)) for places in served]
+    return tf.stack([tf.reduce_sum(pairs, axis=0) for pairs in chosen])

@@ -110,6 +110,21 @@ def test_batch_norm_is_synchronised_however_deep():
     assert outer.layers[-1].synchronized
 
 
+def test_synchronised_normalization_is_that_of_one_device(on_three_replicas):
+    found = on_three_replicas["normalized"], on_three_replicas["normalized alone"]
+    for several, alone in zip(*found, strict=True):
+        np.testing.assert_allclose(several, alone, rtol=1e-5, atol=1e-5)
+
+
+def test_gradients_are_packed_into_one_sum(on_three_replicas):
+    found = on_three_replicas["all reduced"]
+    assert found["summed"].count(found["trained"]) == 1
+    # What else is summed is a gate's mean, a loss, a count, or rows for the metrics.
+    assert all(
+        size is None or size <= 4 + 1 for size in found["summed"] if size != found["trained"]
+    )
+
+
 def test_sums_and_means_are_of_the_global_batch(on_three_replicas):
     assert on_three_replicas["step"]["count"] == 3
     assert on_three_replicas["step"]["sum"] == {"a": 36.0, "b": 3}

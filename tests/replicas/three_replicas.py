@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mmbal import BalancedModel
 from mmbal.laboratory.toys import GatedBranches
+from mmbal.networks import BatchNormalization
 from mmbal.networks.held import HeldMean
 from mmbal.replicas.devices import open_strategy
 from mmbal.replicas.rows import Annotated
@@ -75,6 +76,20 @@ def training(weight, table, idle):
     return {"loss": loss, "gradients": gradients[:2]}
 
 
+def normalized(norm):
+    """Return outputs, gradients and statistics of a synchronised layer over four 1 x 1 maps."""
+    maps = tf.constant(ROWS, shape=[4, 1, 1, 2])
+    (rows, weights), whole = Replicas().share((maps, maps**2))
+    with tf.GradientTape() as tape:
+        tape.watch(rows)
+        outputs = norm(rows, training=True)
+        loss = tf.reduce_sum(outputs * weights)
+    of_input, *of_variables = tape.gradient(loss, [rows, norm.gamma.value, norm.beta.value])
+    everywhere = global_rows([outputs, of_input], whole)
+    statistics = [tf.identity(x.value) for x in (norm.moving_mean, norm.moving_variance)]
+    return [*everywhere, *global_sum(of_variables), *statistics]
+
+
 def main():
     """Print JSON."""
     strategy = open_strategy("mirrored", 3)
@@ -83,6 +98,10 @@ def main():
         weight, table, idle = tf.Variable(2.0), tf.Variable([[1.0], [2.0]]), tf.Variable(0.0)
         held = HeldMean()
         held.build([(None, 2)])
+        norm = BatchNormalization()
+        norm.build((None, 1, 1, 2))
+    # Set once it is built, as a run does it.
+    norm.synchronized = True
     replicas.run(lambda: held([replicas.share(tf.constant(ROWS))[0]], training=True))
     found = {
         "step": replicas.run(step),
@@ -91,6 +110,9 @@ def main():
         "refused": refusals(strategy),
         "firsts": firsts(strategy, replicas),
         "alone": [draw(4), draw(2)],
+        "all reduced": all_reduced(strategy),
+        "normalized": replicas.run(normalized, norm),
+        "normalized alone": normalized(BatchNormalization()),
     }
     found = tf.nest.map_structure(lambda x: x.numpy().tolist() if tf.is_tensor(x) else x, found)
     keras.config.set_floatx("float64")
@@ -114,6 +136,27 @@ def firsts(strategy, replicas):
 
     found = strategy.run(tf.function(here))
     return [[int(x) for x in strategy.experimental_local_results(each)] for each in found]
+
+
+def all_reduced(strategy):
+    """Return how many values a step trains, and how many each sum over the replicas holds."""
+    with strategy.scope():
+        dense = keras.layers.Dense
+        model = BalancedModel(GatedBranches({m: [dense(4), dense(3)] for m in "ab"}))
+        model.compile(keras.optimizers.SGD(0.1))
+        batch = ({m: tf.ones([6, 5]) for m in "ab"}, tf.constant([0, 1, 2] * 2))
+        model.network(batch[0])
+        model.prepare(steps_per_epoch=1)
+
+    def step(batch):
+        return model.replicas.run(model.train_step, batch)
+
+    graph = tf.function(step, autograph=False).get_concrete_function(batch).graph
+    sums = [op for op in graph.get_operations() if op.type == "CollectiveReduceV2"]
+    return {
+        "trained": sum(v.shape.num_elements() for v in model.network.trainable_variables),
+        "summed": [op.inputs[0].shape.num_elements() for op in sums if op.device.endswith(":0")],
+    }
 
 
 def fitted():

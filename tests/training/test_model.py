@@ -510,18 +510,6 @@ class TestGraph:
         np.testing.assert_array_equal(moved, steps.isolated[1:] == -1)
         assert 0 < moved.sum() < 19
 
-    @pytest.mark.parametrize("name", STRATEGIES)
-    def test_no_step_waits_for_the_host(self, make_data, balanced, name):
-        model = balanced(STRATEGIES[name]())
-        data = tf.nest.map_structure(tf.constant, make_data(examples=8))
-        model.prepare(steps_per_epoch=1)
-        graph = tf.function(model.train_step, autograph=False).get_concrete_function(data).graph
-        definition = graph.as_graph_def()
-        kinds = {node.op for node in definition.node}
-        kinds |= {node.op for f in definition.library.function for node in f.node_def}
-        assert not {kind for kind in kinds if "PyFunc" in kind}
-        assert "AssignAddVariableOp" in kinds
-
     def test_the_step_is_traced_once(self, make_data, balanced, monkeypatch):
         traces = []
         model = balanced()

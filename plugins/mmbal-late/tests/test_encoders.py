@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from mmbal import ConfigError
 from mmbal.data import Modality
+from mmbal.networks import BatchNormalization
 from mmbal_late.concat import late_concat
 from mmbal_late.options import BranchOptions, LateOptions
 from mmbal_late.summed import late_sum
@@ -33,6 +34,12 @@ def pictures(shape, channels):
     """Return a network of images: (batch, height, width, 3) to (batch, ..., channels)."""
     x = keras.Input(shape)
     return keras.Model(x, keras.layers.Conv2D(channels, 3, strides=2)(x))
+
+
+def normalised(shape):
+    """Return a network of images whose output is normalised."""
+    x = keras.Input(shape)
+    return keras.Model(x, keras.layers.BatchNormalization()(keras.layers.Conv2D(4, 3)(x)))
 
 
 def two_outputs(shape):
@@ -153,6 +160,13 @@ def test_one_backbone_beside_the_encoders_of_shapes():
     assert widths(outputs) == {"series": 6, "table": 64}
 
 
+@pytest.mark.parametrize("fused", [False, True])
+def test_a_backbone_keeps_its_normalisations_unless_asked(fused):
+    network, _ = build({"image": IMAGE}, backbone=f"{HERE}normalised", fuse_batch_norm=fused)
+    norms = [x for x in network._flatten_layers() if isinstance(x, keras.layers.BatchNormalization)]
+    assert [isinstance(norm, BatchNormalization) for norm in norms] == [fused]
+
+
 @pytest.mark.parametrize("architecture", [late_concat, late_sum])
 @pytest.mark.parametrize("shape", [(4, 28, 28, 1), ()])
 def test_other_shapes_are_refused_by_name(architecture, shape):
@@ -192,7 +206,7 @@ def test_what_does_not_fit_is_one_line(options, told):
 def test_defaults():
     assert LateOptions().model_dump() == {
         "width": 32, "units": (64, 64), "features": None, "dropout": 0, "backbone": "",
-        "arguments": {}, "branches": {},
+        "arguments": {}, "fuse_batch_norm": False, "branches": {},
     }  # fmt: skip
 
 

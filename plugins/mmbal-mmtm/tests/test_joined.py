@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from mmbal import BalancedModel, ConfigError
 from mmbal.data import Modality
-from mmbal.networks import Controls
+from mmbal.networks import BatchNormalization, Controls
 from mmbal.replicas import synchronise_batch_norm
 from mmbal_backbones import CutError
 from mmbal_mmtm import join
@@ -160,6 +160,13 @@ class TestJoin:
         found = every(network, layers.BatchNormalization)
         assert len(found) == 52 + 1
         assert all(layer.synchronized for layer in found)
+
+    @pytest.mark.parametrize("fused", [False, True])
+    def test_normalisations_are_kerass_unless_asked(self, fused):
+        options = AnyOptions(**MOBILE, fuse_batch_norm=fused)
+        network = mmtm_any(options, {"rgb": Modality((32, 32, 3))}, 3)
+        norms = every(network, layers.BatchNormalization)
+        assert {isinstance(norm, BatchNormalization) for norm in norms} == {fused}
 
     @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "float64"])
     def test_precisions(self, policy):

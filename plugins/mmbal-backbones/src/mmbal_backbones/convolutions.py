@@ -5,6 +5,8 @@ from typing import Any
 
 import keras
 
+from mmbal.networks import BatchNormalization
+
 
 def convolution_stages(name: str, width: int = 32) -> Iterator[keras.Sequential]:
     """Yield the three stages of an image's branch, each made when it is asked for.
@@ -15,10 +17,9 @@ def convolution_stages(name: str, width: int = 32) -> Iterator[keras.Sequential]
     """
     layers = keras.layers
     first = [
-        layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
+        BatchNormalization(momentum=0.9, epsilon=1e-5),
+        _convolution(width, 5, padding="same"),
         # Strided layers pad both sides by hand: "same" would pad one side and shift the image.
-        layers.ZeroPadding2D(2),
-        _convolution(width, 5),
         layers.ZeroPadding2D(1),
         layers.MaxPooling2D(3, 2),
         _convolution(width, 3, padding="same"),

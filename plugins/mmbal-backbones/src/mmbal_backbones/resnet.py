@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from mmbal.networks import BatchNormalization
+
 WIDTHS = (64, 128, 256, 512)
 
 
@@ -44,12 +46,13 @@ def _block(x: Any, width: int, stride: int, name: str) -> Any:
 
 
 def _convolution(x: Any, width: int, size: int, stride: int, name: str) -> Any:
-    if size > 1:
+    if size > 1 and stride > 1:
         x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}.pad")(x)
     return keras.layers.Conv2D(
         width,
         size,
         strides=stride,
+        padding="same" if stride == 1 else "valid",
         use_bias=False,
         # torchvision's start: He's normal distribution by the outputs, not cut off.
         kernel_initializer=keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal"),
@@ -58,4 +61,4 @@ def _convolution(x: Any, width: int, size: int, stride: int, name: str) -> Any:
 
 
 def _normalize(x: Any, name: str) -> Any:
-    return keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, name=name)(x)

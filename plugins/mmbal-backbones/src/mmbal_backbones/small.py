@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import keras
 
 from mmbal.errors import ShapeError
+from mmbal.networks import BatchNormalization
 from mmbal_backbones.convolutions import convolution_stages
 
 STAGES = 3
@@ -62,7 +63,7 @@ def _series_stages(name: str, width: int) -> Iterator[keras.Sequential]:
     """Yield the stages of `convolution_stages` with time in place of height and width."""
     layers = keras.layers
     first = [
-        layers.BatchNormalization(momentum=0.9, epsilon=1e-5),
+        BatchNormalization(momentum=0.9, epsilon=1e-5),
         _convolution(width, 5),
         layers.MaxPooling1D(3, 2, padding="same"),
         _convolution(width, 3),

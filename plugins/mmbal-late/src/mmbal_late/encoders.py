@@ -6,6 +6,7 @@ import keras
 
 from mmbal.data import Modality
 from mmbal.errors import ShapeError
+from mmbal.networks import fuse_batch_norm
 from mmbal_backbones import SHAPES, open_encoder, small_stages
 from mmbal_late.options import BranchOptions, LateOptions
 
@@ -35,6 +36,8 @@ def make_encoders(
         if options.dropout:
             layers.append(keras.layers.Dropout(options.dropout))
         encoders[name] = keras.Sequential(layers, name=f"{name}_encoder")
+        if options.fuse_batch_norm:
+            fuse_batch_norm(encoders[name])
     return encoders
 
 

@@ -52,6 +52,11 @@ class LateOptions(Options):
     arguments: dict[str, Any] = Field(
         default={}, description="further arguments of the backbone, such as {alpha = 0.35}"
     )
+    fuse_batch_norm: bool = Field(
+        default=False,
+        description="train batch normalizations of the backbones by one fused kernel, as those of "
+        "mmbal's own are; equal to rounding, and faster on processors",
+    )
     branches: dict[str, BranchOptions] = Field(
         default={}, description="modality to backbone and arguments of its own"
     )

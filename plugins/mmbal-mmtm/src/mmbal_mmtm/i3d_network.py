@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from mmbal import ConfigError
 from mmbal.errors import ShapeError
+from mmbal.networks import BatchNormalization
 
 Shape = tuple[int, ...]
 
@@ -166,9 +167,9 @@ def _unit(x: Any, width: int, size: int, name: str, momentum: float, stride: int
     x = convolution(x)
     if lengthen:
         x = keras.layers.Cropping3D(((0, 1), (0, 0), (0, 0)), name=f"{name}.crop")(x)
-    x = keras.layers.BatchNormalization(
-        momentum=momentum, epsilon=1e-3, scale=False, name=f"{name}.batch_norm"
-    )(x)
+    x = BatchNormalization(momentum=momentum, epsilon=1e-3, scale=False, name=f"{name}.batch_norm")(
+        x
+    )
     return keras.layers.ReLU(name=name)(x)
 
 

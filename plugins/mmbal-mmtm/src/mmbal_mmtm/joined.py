@@ -7,6 +7,7 @@ import keras
 
 from mmbal import ConfigError
 from mmbal.data import Modality
+from mmbal.networks import fuse_batch_norm
 from mmbal_backbones import (
     STAGES,
     CutError,
@@ -33,6 +34,8 @@ def mmtm_any(options: AnyOptions, modalities: Mapping[str, Modality], classes: i
     backbones, cuts = {}, {}
     for name, branch in branches.items():
         model = open_backbone(branch.backbone, modalities[name].shape, branch.arguments)
+        if options.fuse_batch_norm:
+            fuse_batch_norm(model)
         fresh = {} if ":" in branch.backbone else names_when_fresh(model)
         layers = branch.cuts or _default_cuts(name, branches)
         backbones[name], cuts[name] = model, [fresh.get(layer, layer) for layer in layers]
