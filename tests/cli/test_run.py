@@ -37,7 +37,7 @@ def test_sample_is_written_into_the_folder_of_the_run(mmbal: Any, experiment: An
     assert experiment.samples == [True]
     assert resolved.config.data_dir == Path("here/sample")
     assert str(resolved.origins["data_dir"]) == "--sample"
-    assert "mmbal run --plugin colored-digits --sample --seed 7 --strategy vanilla" in done.stderr
+    assert "mmbal run colored-digits --sample --seed 7 --strategy vanilla" in done.stderr
 
 
 def test_sample_of_a_run_in_the_default_folder(mmbal: Any, experiment: Any) -> None:
@@ -110,12 +110,12 @@ def test_stderr_tells_progress_and_result(mmbal: Any, experiment: Any) -> None:
     assert "warning: the speed is undefined" in lines
     assert re.search(r"fused +0\.7500 +0\.7000 +0\.6000", done.stderr)
     assert re.search(r"gray alone +0\.5000 +0\.4000 +0\.3000", done.stderr)
-    assert re.search(r"gray +0\.5000 +█{10}░{10} +0\.2500 +0 of 80 steps \(0%\)", done.stderr)
+    assert re.search(r"gray +0\.5000 +█{5}░{5} +0\.2500 +0 of 80 steps \(0%\)", done.stderr)
     assert re.search(r"color +undefined +undefined +20 of 80 steps \(25%\)", done.stderr)
     assert "d_util   undefined" in done.stderr
     assert "record: here" in lines
     assert "  mmbal report here" in lines
-    assert "  mmbal run --plugin colored-digits --seed 1 --strategy vanilla" in lines
+    assert "  mmbal run colored-digits --seed 1 --strategy vanilla" in lines
     assert "  mmbal compare here OTHER_RUN" in lines
 
 
