@@ -155,7 +155,7 @@ def test_scores_teach_nothing(toy_steps):
         total = sum(
             tf.reduce_sum(z) for z in strategy.forward(batch, Phase()).transform(features).values()
         )
-    weights = network.trainable_variables
+    weights = [v for head in network.heads for v in head.trainable_variables]
     gradients = tape.gradient(total, [*features.values(), *weights])
     assert gradients[2:] == [None] * len(weights)
     constants = [np.unique(g.numpy()) for g in gradients[:2]]
