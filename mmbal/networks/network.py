@@ -241,7 +241,7 @@ class FusionNetwork(keras.Model):
         raise self._lacks("other rule for its joint classifier", "rule")
 
     def forget_traces(self) -> None:
-        """Have `trainers` trace their steps anew; for a network that predicts by another rule now."""
+        """Have `trainers` trace their steps anew: the network predicts by another rule now."""
         for model in (self, *self.trainers):
             model.train_function = model.test_function = model.predict_function = None
 
