@@ -127,7 +127,7 @@ class FusionNetwork(keras.Model):
     Attributes:
         feature_channels: modality to the channels of `Outputs.features`; empty until called.
         classes: number of classes of its logits; None until called.
-        models: that train it.
+        trainers: models that train it.
     """
 
     offers: frozenset[str] = frozenset({"isolation"})
@@ -146,7 +146,7 @@ class FusionNetwork(keras.Model):
         if blurred:  # names of variable groups and of scores are put together with these
             raise ValueError(f"a modality's name may not be empty or hold '/' or '+': {blurred}")
         self.modalities = tuple(modalities)
-        self.models: WeakSet[keras.Model] = WeakSet()
+        self.trainers: WeakSet[keras.Model] = WeakSet()
         self.feature_channels: dict[str, int] = {}
         self.classes: int | None = None
 
@@ -241,8 +241,8 @@ class FusionNetwork(keras.Model):
         raise self._lacks("other rule for its joint classifier", "rule")
 
     def forget_traces(self) -> None:
-        """Have `models` trace their steps anew; for a network that predicts by another rule now."""
-        for model in (self, *self.models):
+        """Have `trainers` trace their steps anew: the network predicts by another rule now."""
+        for model in (self, *self.trainers):
             model.train_function = model.test_function = model.predict_function = None
 
     def _lacks(self, what: str, capability: str) -> RequirementError:

@@ -92,7 +92,7 @@ class BalancedModel(ReplicatedModel):
         self.strategy.adapt(network)
         # Keras looks at this before it saves weights; steps call the network, not the model.
         self.built = network.built
-        network.models.add(self)
+        network.trainers.add(self)
         self.strategy_seed = seed
         self.on_nonfinite = on_nonfinite
         self.trace = StepTrace(len(network.modalities), trace_capacity)
