@@ -5,11 +5,20 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Signature, get_annotations, signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mmbal.errors import ConfigError, unknown
+from mmbal.paths import at_home
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -34,10 +43,16 @@ class Options(BaseModel):
 
     Subclass it with annotated fields, `Field(description=...)` for the help text that
     `mmbal plugins show` prints, and validators for what types cannot say. Unknown names
-    and wrong types are refused; instances cannot be changed.
+    and wrong types are refused; instances cannot be changed. Paths become absolute, and `~` in
+    them a home, so that they mean the same in any working directory.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _from_anywhere(cls, value: Any) -> Any:
+        return _absolute(value)
 
     def modality_names(self) -> tuple[str, ...] | None:
         """Return, of a dataset, the modalities that it gives; None where its files alone tell."""
@@ -129,6 +144,17 @@ class Configurable:
                 f"{', '.join([repr(options), *surplus])}"
             )
         self.options = options
+
+
+def _absolute(value: Any) -> Any:
+    """Return an option's value with its paths absolute, whatever it is made of."""
+    if isinstance(value, Path):
+        return at_home(value).absolute()
+    if isinstance(value, Mapping):
+        return {_absolute(key): _absolute(inner) for key, inner in value.items()}
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(map(_absolute, value))
+    return value
 
 
 def explain(

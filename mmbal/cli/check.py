@@ -11,7 +11,7 @@ import click
 from mmbal.cli.boundary import USER_ERROR
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import console, print_json
-from mmbal.cli.options import json_option
+from mmbal.cli.options import TypedPath, json_option
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.component import Component
 from mmbal.testing.rules import MODULES, rulebook
@@ -40,7 +40,7 @@ _STYLES = {"ok": "green", "known": "yellow", "skipped": "dim", "failed": "bold r
 @click.option("--rule", "rules", metavar="RULE", multiple=True, help="This rule only. Repeatable.")
 @click.option(
     "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=TypedPath(file_okay=False),
     help="Files of a dataset; by default a sample that it writes.",
 )
 @json_option

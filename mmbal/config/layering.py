@@ -12,6 +12,7 @@ The rules beyond "the stronger value wins":
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from typing import Any
 
 from mmbal.config.origin import DEFAULT, Key, Setting, dotted, undotted
@@ -44,11 +45,31 @@ class Settings:
 
     @classmethod
     def of_overrides(cls, overrides: Iterable[tuple[str, Any, str]]) -> "Settings":
-        """Return the settings of the command line; of two equal keys the later wins."""
+        """Return the settings of the command line.
+
+        Raises:
+            ConfigError: two of them contradict each other.
+        """
         settings = cls()
         for key, value, origin in overrides:
-            settings._add(undotted(key), value, _always(" ".join(origin.split())))
+            one = cls()
+            one._add(undotted(key), value, _always(" ".join(origin.split())))
+            settings._refuse_contradiction(one)
+            for full, setting in one.values.items():
+                _put(settings.values, full, setting)
         return settings
+
+    def _refuse_contradiction(self, later: "Settings") -> None:
+        pairs = product(later.values.items(), self.values.items())
+        for (key, (value, origin)), (other, (former, source)) in pairs:
+            if _is_of_set(key) or _is_of_set(other):  # which clash where both state the whole set
+                clash = key == other == key[:1] and set(self.table(*key)) != set(later.table(*key))
+            else:
+                shared = min(len(key), len(other))
+                clash = key[:shared] == other[:shared] and (key, value) != (other, former)
+            if clash:
+                text = f"{dotted(key)} is also set by {source}; leave out one"
+                raise ConfigError(f"{origin}: {text}")
 
     def _add(self, key: Key, value: Any, locate: Callable[[Key], str]) -> None:
         if dotted(key) in SETS:

@@ -63,7 +63,7 @@ def resolve(
         recipe: its name; None takes `recipe` of the overrides or of the file, and `plain` where
             they name a dataset alone.
         file: a TOML file, such as the `config.toml` of a run, or what `read_file` read of it.
-        overrides: dotted key, value and the option as typed, later ones win.
+        overrides: dotted key, value and the option as typed.
         sample: whether the recipe's changes for the dataset's sample lie over the recipe.
         complete: whether everything that the recipe needs from the user must be there.
 
@@ -97,7 +97,7 @@ def choose(
         overrides: of its options; their keys may begin with the kind.
     """
     keyed = [each._replace(key=f"{kind}.{each.key.removeprefix(f'{kind}.')}") for each in overrides]
-    settings = Settings.of_overrides([*keyed, Override(f"{kind}.name", name, kind)])
+    settings = Settings.of_overrides([Override(f"{kind}.name", name, f"{kind} {name}"), *keyed])
     return _choice(catalogue, kind, name, settings, (kind,))
 
 

@@ -153,10 +153,17 @@ def _jsonl(path: Path) -> Iterator[Point]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.strip():
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=_once)
             except ValueError as error:
                 raise ConfigError(f"{path}:{number}: not a line of JSON ({error})") from error
             yield _point(row, f"{path}:{number}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise ValueError(f"a key is there twice in {[key for key, _ in pairs]}")
+    return row
 
 
 def _point(row: Any, origin: str) -> Point:

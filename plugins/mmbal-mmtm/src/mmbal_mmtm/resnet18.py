@@ -36,13 +36,14 @@ def mmtm_resnet18(
                 f"mmtm-resnet18 takes (height, width, channels) images, modality {name!r} has "
                 f"shape {modality.shape}"
             )
-    tensors = None if saved_weights_follow() else open_tensors(options.weights)
+    weights = str(options.weights)
+    tensors = None if saved_weights_follow() else open_tensors(weights)
     branches: dict[str, Any] = {}
     for name, modality in modalities.items():
         backbone = resnet18(modality.shape, name)
         head = _head(name, int(backbone.output.shape[-1]), classes)
         if tensors is not None:
-            assign_tensors(backbone, head, tensors, options.weights)
+            assign_tensors(backbone, head, tensors, weights)
         branches[name] = [*cut(backbone, JOINED).stages, head]
     return MMTMNetwork(branches, options.ratio, options.gate_scale)
 
