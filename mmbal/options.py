@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from mmbal.errors import ConfigError, unknown
+from mmbal.keys import dotted
 from mmbal.paths import at_home
 
 if TYPE_CHECKING:
@@ -180,17 +181,17 @@ def explain(
     if problem["type"] == "extra_forbidden":
         *above, last = map(str, problem["loc"])
         legal = _fields_at(model, above)
-        message = unknown("option", ".".join([*above, last]), legal)
+        message = unknown("option", dotted([*above, last]), legal)
         tables = [name for name in legal if last in _fields_at(model, [*above, name])]
         if tables:
-            message += f"; did you mean {'.'.join((*section, *above, tables[0], last))}?"
+            message += f"; did you mean {dotted((*section, *above, tables[0], last))}?"
         return (*section, *above, last), f"{label}: {message}"
     if problem["type"] == "missing":
-        missing = ".".join((*section, *map(str, problem["loc"])))
+        missing = dotted((*section, *problem["loc"]))
         return section, f"{label} needs {missing}, which is not set"
     known = _known_part(problem["loc"], values)
     key, message = (*section, *known), _in_our_words(problem)
-    subject = ".".join(key) if known else f"{label}:"
+    subject = dotted(key) if known else f"{label}:"
     if problem["type"] in ("value_error", "assertion_error"):
         return key, f"{subject.removesuffix(':')}: {message}"
     return key, f"{subject} {message}, received {_shown(problem['input'])}"

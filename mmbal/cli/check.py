@@ -60,12 +60,12 @@ def check(
     """
     import mmbal
     from mmbal import testing
-    from mmbal.config.assignment import parse_assignment
+    from mmbal.config.assignment import parse_assignments
     from mmbal.registry.discovery import discover
 
     catalogue = discover()
     components = _find(catalogue, name, kind)
-    options = list(map(parse_assignment, assignments))
+    options = parse_assignments(assignments)
     if len(components) > 1 and (options or rules or data_dir):
         raise MmbalError(
             f"{name!r} has {len(components)} components; --set, --rule and --data-dir are of one"

@@ -96,12 +96,12 @@ def prepare(name: str, assignments: tuple[str, ...], directory: Path | None) -> 
 
 
 def _source(name: str, assignments: Iterable[str]) -> "DatasetSource":
-    from mmbal.config.assignment import parse_assignment
+    from mmbal.config.assignment import parse_assignments
     from mmbal.config.resolution import choose
     from mmbal.registry.discovery import discover
 
     catalogue = discover()
-    choice = choose(catalogue, "dataset", name, list(map(parse_assignment, assignments)))
+    choice = choose(catalogue, "dataset", name, parse_assignments(assignments))
     from mmbal.experiment import open_dataset
 
     return open_dataset(catalogue, choice)

@@ -12,12 +12,13 @@ The rules beyond "the stronger value wins":
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import product
+from itertools import combinations, product
 from typing import Any
 
-from mmbal.config.origin import DEFAULT, Key, Setting, dotted, undotted
+from mmbal.config.origin import DEFAULT, Setting
 from mmbal.config.tree import around, leaves, nest
 from mmbal.errors import ConfigError
+from mmbal.keys import Key, dotted, undotted
 from mmbal.registry.composition import names_in
 
 COMPONENTS = ("dataset", "architecture", "strategy", "optimizer", "schedule")
@@ -45,31 +46,11 @@ class Settings:
 
     @classmethod
     def of_overrides(cls, overrides: Iterable[tuple[str, Any, str]]) -> "Settings":
-        """Return the settings of the command line.
-
-        Raises:
-            ConfigError: two of them contradict each other.
-        """
+        """Return the settings of the command line; of two equal keys the later wins."""
         settings = cls()
         for key, value, origin in overrides:
-            one = cls()
-            one._add(undotted(key), value, _always(" ".join(origin.split())))
-            settings._refuse_contradiction(one)
-            for full, setting in one.values.items():
-                _put(settings.values, full, setting)
+            settings._add(undotted(key), value, _always(" ".join(origin.split())))
         return settings
-
-    def _refuse_contradiction(self, later: "Settings") -> None:
-        pairs = product(later.values.items(), self.values.items())
-        for (key, (value, origin)), (other, (former, source)) in pairs:
-            if _is_of_set(key) or _is_of_set(other):  # which clash where both state the whole set
-                clash = key == other == key[:1] and set(self.table(*key)) != set(later.table(*key))
-            else:
-                shared = min(len(key), len(other))
-                clash = key[:shared] == other[:shared] and (key, value) != (other, former)
-            if clash:
-                text = f"{dotted(key)} is also set by {source}; leave out one"
-                raise ConfigError(f"{origin}: {text}")
 
     def _add(self, key: Key, value: Any, locate: Callable[[Key], str]) -> None:
         if dotted(key) in SETS:
@@ -126,6 +107,26 @@ class Settings:
         strongest_first = reversed(self.values.items())
         inside = (s.origin for key, s in strongest_first if not nearest.isdisjoint(around(key)))
         return next(inside, DEFAULT)
+
+
+def refuse_contradictions(overrides: Iterable[tuple[str, Any, str]]) -> None:
+    """Compare what was typed beside each other.
+
+    Raises:
+        ConfigError: the same is set to different values.
+    """
+    sources = [Settings.of_overrides([override]) for override in overrides]
+    for former, later in combinations(sources, 2):
+        for key, other in product(later.values, former.values):
+            if _is_of_set(key) or _is_of_set(other):  # which clash where both state the whole set
+                same = key != other or len(key) > 1 or later.table(*key) == former.table(*key)
+            else:
+                shared = min(len(key), len(other))
+                equal = key == other and later.values[key].value == former.values[key].value
+                same = equal or key[:shared] != other[:shared]
+            if not same:
+                text = f"{dotted(key)} is also set by {former.origin(other)}; leave out one"
+                raise ConfigError(f"{later.origin(key)}: {text}")
 
 
 def _always(origin: str) -> Callable[[Key], str]:

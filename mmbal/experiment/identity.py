@@ -8,11 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from mmbal.config.origin import dotted
 from mmbal.config.settings import RunConfig
 from mmbal.config.tree import leaves
 from mmbal.data import Examples, MultimodalDataset
 from mmbal.errors import MmbalError
+from mmbal.keys import dotted
 
 MAY_CHANGE = {"provenance.git_commit", "provenance.git_dirty"}
 

@@ -200,7 +200,9 @@ def test_contradictions_of_the_command_line_are_refused(
 
 
 def test_another_recipe_beside_the_named_one_is_refused(toys: Catalogue) -> None:
-    with pytest.raises(ConfigError, match="recipe is also set by --set recipe=toy-poor"):
+    with pytest.raises(
+        ConfigError, match="--set recipe=toy-poor: recipe is also set by --plugin toy;"
+    ):
         resolve(toys, "toy", None, [parse_assignment("recipe=toy-poor")])
 
 
