@@ -72,7 +72,7 @@ def test_the_first_equals_sign_outside_of_quotes_counts(text: str, parts: tuple[
     assert cut_assignment(text) == parts
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_way_to_set_a_key_means_the_same_and_is_written_back(
     tmp_path: Path, name: str
 ) -> None:

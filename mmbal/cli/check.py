@@ -73,6 +73,9 @@ def check(
     out, rows = console(), []
     out.file = sys.stdout  # what plugins and libraries print goes elsewhere
     with redirect_stdout(sys.stderr):
+        from mmbal.replicas import set_keras_globals
+
+        set_keras_globals()
         for component in components:
             click.echo(f"checking {component.kind} {component.name}", err=True)
             subject = testing.subject_of(

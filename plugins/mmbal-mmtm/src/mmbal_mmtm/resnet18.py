@@ -7,7 +7,7 @@ import keras
 
 from mmbal.data import Modality
 from mmbal.errors import ShapeError
-from mmbal.networks import saved_weights_follow
+from mmbal.networks import saved_weights_follow, scope_name
 from mmbal_backbones import assign_tensors, cut, open_tensors, resnet18
 from mmbal_mmtm.layer import FanInUniform
 from mmbal_mmtm.network import MMTMNetwork
@@ -55,6 +55,7 @@ def _head(name: str, width: int, classes: int) -> keras.Sequential:
         bias_initializer=FanInUniform(width),
         name="fc",
     )
-    head = keras.Sequential([keras.layers.GlobalAveragePooling2D(), dense], name=f"{name}_head")
+    layers = [keras.layers.GlobalAveragePooling2D(data_format="channels_last"), dense]
+    head = keras.Sequential(layers, name=f"{scope_name(name)}_head")
     head.build((None, None, None, width))
     return head
