@@ -21,11 +21,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 DECIDING = ("TF_ENABLE_ONEDNN_OPTS", "NVIDIA_TF32_OVERRIDE", "TF_XLA_FLAGS", "XLA_FLAGS")
 """Variables that change numbers: part of what a run is resumed by."""
+KERAS_COUNTS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
+"""Variables by which Keras cuts every training short."""
 _LEGAL = {
     "floatx": ("float16", "float32", "float64"),
     "image_data_format": ("channels_last", "channels_first"),
 }
-_COUNTS = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
 
 
 def keras_file() -> Path:
@@ -60,7 +61,7 @@ def keras_problem() -> str:
             return f"{file}: {name} must be {' or '.join(legal)}, received {value!r}"
     if not isinstance(epsilon := settings.get("epsilon", 1e-7), float):
         return f"{file}: epsilon must be a number such as 1e-7, received {epsilon!r}"
-    for name in _COUNTS:
+    for name in KERAS_COUNTS:
         if not os.environ.get(name, "1").strip().isdecimal():
             return f"{name} must be a number, received {os.environ[name]!r}: unset it"
     return ""

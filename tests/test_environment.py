@@ -10,8 +10,11 @@ import keras
 import pytest
 
 from mmbal import environment
+from mmbal.config.provenance import provenance
+from mmbal.config.resolution import resolve
 from mmbal.data import Modality
 from mmbal.errors import ConfigError, MmbalError
+from mmbal.experiment.identity import identity
 from mmbal.registry.discovery import discover
 from mmbal.replicas.keras_globals import EPSILON, check_keras_globals, set_keras_globals
 
@@ -186,6 +189,19 @@ def test_optimizers_take_no_global_epsilon(component, globals_):
     plain = config()
     keras.config.set_epsilon(0.5)
     assert config() == plain
+
+
+def test_variables_that_change_numbers_are_part_of_a_run(monkeypatch):
+    config = resolve(CATALOGUE, "colored-digits").config
+    for name in environment.DECIDING:
+        monkeypatch.delenv(name, raising=False)
+    assert provenance(CATALOGUE, config, "f")["environment"] == {}
+
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+
+    table = provenance(CATALOGUE, config, "f")
+    assert table["environment"] == {"NVIDIA_TF32_OVERRIDE": "0"}
+    assert identity(config, table)["provenance.environment.NVIDIA_TF32_OVERRIDE"] == "0"
 
 
 @pytest.mark.deep

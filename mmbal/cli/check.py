@@ -73,7 +73,7 @@ def check(
     out, rows = console(), []
     out.file = sys.stdout  # what plugins and libraries print goes elsewhere
     with redirect_stdout(sys.stderr):
-        from mmbal.replicas import set_keras_globals
+        from mmbal.replicas.keras_globals import set_keras_globals
 
         set_keras_globals()
         for component in components:

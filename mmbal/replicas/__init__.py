@@ -12,7 +12,6 @@ if keras.backend.backend() != "tensorflow":
     )
 
 from mmbal.replicas.devices import open_strategy
-from mmbal.replicas.keras_globals import check_keras_globals, set_keras_globals
 from mmbal.replicas.rows import Annotated, Rows
 from mmbal.replicas.sums import (
     global_mean,
@@ -23,10 +22,8 @@ from mmbal.replicas.sums import (
 __all__ = [
     "Annotated",
     "Rows",
-    "check_keras_globals",
     "global_mean",
     "global_sum",
     "open_strategy",
-    "set_keras_globals",
     "synchronise_batch_norm",
 ]

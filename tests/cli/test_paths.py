@@ -21,8 +21,10 @@ from mmbal.sweep.axes import listed_axis
 def commands(group: click.Command = cli, name: str = "mmbal") -> Iterator[tuple[str, Any]]:
     """Yield every command with its name."""
     yield name, group
-    for inner, command in getattr(group, "commands", {}).items():
-        yield from commands(command, f"{name} {inner}")
+    if isinstance(group, click.Group):
+        ctx = click.Context(group)
+        for inner in group.list_commands(ctx):
+            yield from commands(group.get_command(ctx, inner), f"{name} {inner}")
 
 
 PARAMETERS = {

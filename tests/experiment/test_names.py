@@ -72,6 +72,7 @@ def odd(monkeypatch):
     return catalogue, resolved
 
 
+@pytest.mark.deep
 @pytest.mark.filterwarnings("ignore:adaptive-margin adds no margin")
 @pytest.mark.parametrize("component", CATALOGUE.components("strategy"), ids=lambda c: c.name)
 def test_every_strategy_trains_under_odd_names(component, odd, tmp_path):
