@@ -11,7 +11,7 @@ import click
 from mmbal.cli.boundary import USER_ERROR
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import console, print_json
-from mmbal.cli.options import json_option
+from mmbal.cli.options import TypedPath, json_option
 from mmbal.errors import MmbalError, unknown
 from mmbal.registry.component import Component
 from mmbal.testing.rules import MODULES, rulebook
@@ -40,7 +40,7 @@ _STYLES = {"ok": "green", "known": "yellow", "skipped": "dim", "failed": "bold r
 @click.option("--rule", "rules", metavar="RULE", multiple=True, help="This rule only. Repeatable.")
 @click.option(
     "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=TypedPath(file_okay=False),
     help="Files of a dataset; by default a sample that it writes.",
 )
 @json_option
@@ -60,12 +60,12 @@ def check(
     """
     import mmbal
     from mmbal import testing
-    from mmbal.config.assignment import parse_assignment
+    from mmbal.config.assignment import parse_assignments
     from mmbal.registry.discovery import discover
 
     catalogue = discover()
     components = _find(catalogue, name, kind)
-    options = list(map(parse_assignment, assignments))
+    options = parse_assignments(assignments)
     if len(components) > 1 and (options or rules or data_dir):
         raise MmbalError(
             f"{name!r} has {len(components)} components; --set, --rule and --data-dir are of one"
@@ -73,6 +73,9 @@ def check(
     out, rows = console(), []
     out.file = sys.stdout  # what plugins and libraries print goes elsewhere
     with redirect_stdout(sys.stderr):
+        from mmbal.replicas.keras_globals import set_keras_globals
+
+        set_keras_globals()
         for component in components:
             click.echo(f"checking {component.kind} {component.name}", err=True)
             subject = testing.subject_of(

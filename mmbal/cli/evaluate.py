@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from mmbal.cli.console import console, number, plain_table, print_json
+from mmbal.cli.options import TypedPath
 from mmbal.errors import MmbalError
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=TypedPath())
 @click.option(
     "--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True
 )
@@ -24,7 +25,7 @@ from mmbal.errors import MmbalError
 )
 @click.option(
     "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=TypedPath(file_okay=False),
     help="Folder of the dataset's files, where it has moved.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object.")

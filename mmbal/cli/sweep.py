@@ -15,6 +15,7 @@ from mmbal.cli.compare import compare_runs
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, literal, print_json, print_table
 from mmbal.cli.options import (
+    TypedPath,
     architecture_option,
     batch_size_option,
     config_option,
@@ -62,7 +63,7 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 @click.option(
     "--trials",
     "listing",
-    type=click.Path(path_type=Path),
+    type=TypedPath(),
     help="A list of trials: .toml, .csv or .jsonl; each runs with every value given elsewhere.",
 )
 @config_option
@@ -71,7 +72,7 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 @data_dir_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=TypedPath(),
     required=True,
     help="Folder of the sweep. One that holds a sweep goes on with it; alone, --out suffices.",
 )

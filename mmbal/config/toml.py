@@ -9,9 +9,9 @@ from typing import Any
 import tomlkit
 from tomlkit.exceptions import ParseError, TOMLKitError
 
-from mmbal.config.origin import Key
 from mmbal.config.tree import around, leaves
 from mmbal.errors import ConfigError
+from mmbal.keys import Key
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmbal.errors import MmbalError
+from mmbal.keys import check_names
 from mmbal.options import Configurable
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ class MultimodalDataset:
         task: what the labels are; "single-label": one class of each example.
 
     Raises:
-        ValueError: both `augment` and `train.vary` are given.
+        ValueError: both `augment` and `train.vary` are given, or a modality has a name that no
+            modality may have.
     """
 
     modalities: Mapping[str, Modality]
@@ -178,6 +180,7 @@ class MultimodalDataset:
     task: Literal["single-label"] = "single-label"
 
     def __post_init__(self) -> None:
+        check_names(tuple(self.modalities))
         if self.augment is not None and self.train.vary is not None:
             raise ValueError("training examples are varied by train.vary or by augment, not both")
 

@@ -24,6 +24,7 @@ from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.devices import open_strategy
+from mmbal.replicas.keras_globals import set_keras_globals
 from mmbal.replicas.sums import Replicas
 
 
@@ -60,6 +61,7 @@ def run(
         Generations(files.checkpoints).clear()
         return finished
     progress = progress or Progress()
+    set_keras_globals(config.precision)  # before any component makes layers
     replicas = _start_devices(config, progress)
     progress = progress if replicas.is_chief else Progress()
     warned, journal = WarningLog(progress), None

@@ -9,8 +9,10 @@ import keras
 import tensorflow as tf
 
 from mmbal.errors import ContractError, RequirementError
+from mmbal.keys import check_names
 from mmbal.networks.controls import NORMAL, Controls, participants
 from mmbal.networks.rules import Rule
+from mmbal.replicas.keras_globals import check_keras_globals
 
 Unimodal = Literal["slice", "head", "mask"]
 """What is meant by the logits of one modality; see `FusionNetwork.logits_of`."""
@@ -140,11 +142,8 @@ class FusionNetwork(keras.Model):
 
     def __init__(self, modalities: Sequence[str], name: str | None = None) -> None:
         super().__init__(name=name)
-        if not modalities or len(set(modalities)) != len(modalities):
-            raise ValueError(f"modalities must be distinct names, received {list(modalities)}")
-        blurred = [m for m in modalities if not m or "/" in m or "+" in m]
-        if blurred:  # names of variable groups and of scores are put together with these
-            raise ValueError(f"a modality's name may not be empty or hold '/' or '+': {blurred}")
+        check_names(modalities)
+        check_keras_globals()
         self.modalities = tuple(modalities)
         self.trainers: WeakSet[keras.Model] = WeakSet()
         self.feature_channels: dict[str, int] = {}

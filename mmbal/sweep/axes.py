@@ -12,10 +12,11 @@ from typing import Any
 
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.layering import COMPONENTS
-from mmbal.config.origin import Override, dotted
+from mmbal.config.origin import Override
 from mmbal.config.toml import read_file, read_text
 from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError
+from mmbal.keys import QUOTED, cut_assignment, dotted, undotted
 
 Point = tuple[Override, ...]
 Axis = tuple[Point, ...]
@@ -26,7 +27,7 @@ MOST_TRIALS = 10_000
 
 _RANGE = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?")
 # A quoted text, or one letter.
-_PIECE = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|.""", re.DOTALL)
+_PIECE = re.compile(f"{QUOTED}|.", re.DOTALL)
 _OPEN, _CLOSE = "[{", "]}"
 
 
@@ -44,7 +45,7 @@ def assignment_axis(text: str) -> Axis:
     Raises:
         ConfigError: there is no `=`, or a value is empty or cut short.
     """
-    key, equals, values = text.partition("=")
+    key, equals, values = cut_assignment(text)
     parts = _split(values)
     if len(parts) > 1 and not all(part.strip() for part in parts):
         raise ConfigError(f"--set {text}: a value between the commas is empty")
@@ -153,18 +154,25 @@ def _jsonl(path: Path) -> Iterator[Point]:
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if line.strip():
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=_once)
             except ValueError as error:
                 raise ConfigError(f"{path}:{number}: not a line of JSON ({error})") from error
             yield _point(row, f"{path}:{number}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise ValueError(f"a key is there twice in {[key for key, _ in pairs]}")
+    return row
 
 
 def _point(row: Any, origin: str) -> Point:
     if not isinstance(row, Mapping) or not row:
         raise ConfigError(f"{origin}: a trial must be a table of settings, received {row!r}")
     return tuple(
-        Override(dotted(key), "none" if value is None else value, origin)
-        for key, value in leaves(row)
+        Override(dotted((*undotted(key), *inner)), "none" if value is None else value, origin)
+        for (key, *inner), value in leaves(row)
     )
 
 

@@ -3,9 +3,8 @@
 import os
 import subprocess
 import sys
-from importlib.metadata import entry_points
 
-from mmbal.registry.discovery import GROUP
+from mmbal.registry.installation import installations
 from mmbal.testing.rules import Inapplicable, Rulebook, require
 from mmbal.testing.subject import Subject
 
@@ -23,7 +22,8 @@ RULES = Rulebook()
 def entry_point(subject: Subject) -> None:
     """Describing it imports nothing heavy."""
     plugin = subject.catalogue.provenance(subject.component).plugin
-    entry = next((each for each in entry_points(group=GROUP) if each.name == plugin), None)
+    entries = (entry for installed in installations()[0] for entry in installed.entries)
+    entry = next((each for each in entries if each.name == plugin), None)
     if entry is None:
         raise Inapplicable("it was not found through an entry point")
     modules = [entry.module, subject.component.options.partition(":")[0]]

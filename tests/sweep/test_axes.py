@@ -193,3 +193,11 @@ def test_what_cannot_be_read_is_refused(tmp_path, name):
     (tmp_path / name).write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(ConfigError, match="cannot read .*: it is not UTF-8 text"):
         listed_axis(tmp_path / name)
+
+
+def test_a_key_that_is_there_twice_in_a_line_is_refused(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"seed": 1, "seed": 2}\n')
+
+    with pytest.raises(ConfigError, match=r"t.jsonl:1: .*a key is there twice in \['seed', 'seed'"):
+        listed_axis(path)
