@@ -18,7 +18,7 @@ def parse_assignment(text: str, option: str = "--set") -> Override:
         raise ConfigError(f"{option} must be key=value, such as strategy.tolerance=0.1: {text!r}")
     try:
         document = tomllib.loads(f"value = {value}")
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         document = {}
     # More than one key: the text held a line break and went on with TOML of its own.
     if list(document) == ["value"]:

@@ -12,6 +12,7 @@ from tomlkit.exceptions import ParseError, TOMLKitError
 from mmbal.config.origin import Key
 from mmbal.config.tree import around, leaves
 from mmbal.errors import ConfigError
+from mmbal.files.text import read_text
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ def read_file(path: Path) -> TomlFile:
     """Read a TOML file; a `[provenance]` table, which records write, is left out.
 
     Raises:
-        ConfigError: it cannot be read, or is not valid TOML.
+        ConfigError: it is not valid TOML.
+        MmbalError: it cannot be read, or is no text.
     """
     text = read_text(path)
     try:
@@ -40,24 +42,10 @@ def read_file(path: Path) -> TomlFile:
     except ParseError as error:
         reason = str(error).rpartition(" at line ")[0]
         raise ConfigError(f"{path}:{error.line}: not valid TOML: {reason}") from error
-    except TOMLKitError as error:
+    except (TOMLKitError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     values.pop("provenance", None)
     return TomlFile(path, values, _locate(text))
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file.
-
-    Raises:
-        ConfigError: it cannot be read, or is not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"cannot read {path}: it is not UTF-8 text") from error
 
 
 def _locate(text: str) -> dict[Key, int]:

@@ -11,7 +11,7 @@ from mmbal.config.resolution import Resolved
 from mmbal.config.settings import RunConfig
 from mmbal.config.toml import read_file
 from mmbal.config.writing import to_toml, with_provenance
-from mmbal.errors import ConfigError, MmbalError
+from mmbal.errors import MmbalError
 from mmbal.experiment.building import Run, build_strategy, open_dataset
 from mmbal.experiment.fitting import Fitting
 from mmbal.experiment.identity import identity, refuse_other
@@ -19,6 +19,7 @@ from mmbal.experiment.sample import write_sample
 from mmbal.experiment.session import begin, complete, naming_a_lost_host
 from mmbal.experiment.warning_log import WarningLog
 from mmbal.files.atomic import replace_file
+from mmbal.files.text import read_text
 from mmbal.progress import Progress
 from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.records.run_folder import RunFolder
@@ -105,9 +106,9 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
 
 def _written(resolved: Resolved, folder: RunFolder) -> str:
     """Return the configuration's text: a plan that says the same tells the better origins."""
-    with suppress(ConfigError):
+    with suppress(MmbalError):
         if read_file(folder.config).values == resolved.config.tree():
-            return folder.config.read_text(encoding="utf-8")
+            return read_text(folder.config)
     return to_toml(resolved.config, resolved.origins)
 
 

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbal.data import decode_text
 from mmbal.errors import DataFormatError
 
 _KEYWORD = re.compile(r"(?:ST)?C?N?OFF(.*)", re.IGNORECASE)
@@ -85,9 +86,8 @@ def _significant(path: Path) -> _Lines:
         data = path.read_bytes()
     except OSError as problem:
         raise DataFormatError(f"{path}: cannot be read: {problem.strerror}") from problem
-    content = data.decode("ascii", errors="replace")
     text, numbers = [], []
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(decode_text(data, path, lenient=True).split("\n"), 1):
         kept = line.partition("#")[0].strip()
         if kept:
             text.append(kept)
