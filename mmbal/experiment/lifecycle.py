@@ -1,5 +1,6 @@
 """One run from configuration to record."""
 
+import warnings
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from mmbal.config.resolution import Resolved
 from mmbal.config.settings import RunConfig
 from mmbal.config.toml import read_file
 from mmbal.config.writing import to_toml, with_provenance
+from mmbal.data.contents import check_contents
 from mmbal.errors import MmbalError
 from mmbal.experiment.building import Run, build_strategy, open_dataset
 from mmbal.experiment.fitting import Fitting
@@ -97,6 +99,9 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
     if checkpoint is not None:
         refuse_other(checkpoint.facts["identity"], this, folder.path)
     _agree_on_start(run.replicas, checkpoint)
+    if checkpoint is None:
+        for remark in check_contents(data, finite=config.on_nonfinite == "stop"):
+            warnings.warn(remark, stacklevel=2)
     if run.journal is not None and checkpoint is None:
         replace_file(folder.config, with_provenance(_written(resolved, folder), table).encode())
     fitting = Fitting(run, data, strategy, store, checkpoint, this)
