@@ -2,7 +2,7 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from mmbal.files.text import read_text
 
 @dataclass(frozen=True)
 class TomlFile:
-    """A file's values and the line of each key, tables included."""
+    """A file's values, the line of each key, tables included, and what made a run."""
 
     path: Path
     values: Mapping[str, Any]
     lines: Mapping[Key, int]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def origin(self, key: Key) -> str:
         """Return where `key`, or the nearest table around it, stands."""
@@ -30,7 +31,7 @@ class TomlFile:
 
 
 def read_file(path: Path) -> TomlFile:
-    """Read a TOML file; a `[provenance]` table, which records write, is left out.
+    """Read a TOML file; a `[provenance]` table, which records write, is no value of it.
 
     Raises:
         ConfigError: it is not valid TOML.
@@ -44,8 +45,8 @@ def read_file(path: Path) -> TomlFile:
         raise ConfigError(f"{path}:{error.line}: not valid TOML: {reason}") from error
     except (TOMLKitError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    values.pop("provenance", None)
-    return TomlFile(path, values, _locate(text))
+    provenance = values.pop("provenance", None)
+    return TomlFile(path, values, _locate(text), provenance if isinstance(provenance, dict) else {})
 
 
 def _locate(text: str) -> dict[Key, int]:

@@ -17,6 +17,7 @@ from mmbal.errors import MmbalError
 from mmbal.experiment.building import Run, build_strategy, open_dataset
 from mmbal.experiment.fitting import Fitting
 from mmbal.experiment.identity import identity, refuse_other
+from mmbal.experiment.recorded_data import load_recorded, whereabouts
 from mmbal.experiment.sample import write_sample
 from mmbal.experiment.session import begin, complete, naming_a_lost_host
 from mmbal.experiment.warning_log import WarningLog
@@ -92,7 +93,10 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
     config, folder = run.config, run.folder
     strategy = build_strategy(config, run.catalogue)  # what it refuses is told before data are read
     run.progress.stage("loading the dataset")
-    data = open_dataset(run.catalogue, config.dataset).load(config.data_dir, config.seed)
+    source = open_dataset(run.catalogue, config.dataset)
+    recorded = read_file(folder.config).provenance if resume and folder.config.is_file() else {}
+    named = not resolved.origins["data_dir"].startswith(str(folder.config))
+    data = load_recorded(source, config, folder, recorded, named=named, strict=False)
     table = provenance(run.catalogue, config, data.fingerprint)
     this, store = identity(config, table), Generations(folder.checkpoints)
     checkpoint = store.newest(run.progress.warn) if resume else None
@@ -103,6 +107,7 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
         for remark in check_contents(data, finite=config.on_nonfinite == "stop"):
             warnings.warn(remark, stacklevel=2)
     if run.journal is not None and checkpoint is None:
+        table = whereabouts(config, folder) | table
         replace_file(folder.config, with_provenance(_written(resolved, folder), table).encode())
     fitting = Fitting(run, data, strategy, store, checkpoint, this)
     begin(fitting, checkpoint)

@@ -5,7 +5,7 @@ import pytest
 from mmbal.cli import cli
 
 
-@pytest.mark.parametrize("command", sorted(cli.commands))
+@pytest.mark.parametrize("command", cli.list_commands(None))
 def test_arguments_that_are_no_utf8_are_named(mmbal, command):
     result = mmbal(command, "r\udcfc")
 
