@@ -198,6 +198,8 @@ def _numbers(rows: Sequence[str], dtype: Any, columns: range) -> NDArray[Any] | 
     """Return (rows, columns) numbers, or None when a row does not have them."""
     if not rows:
         return np.zeros((0, len(columns)), dtype)
+    if columns.stop > min(map(len, rows)):  # of letters; a face may claim any number of corners
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a fraction where an integer is due
