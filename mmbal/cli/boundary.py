@@ -80,6 +80,7 @@ class Boundary(Commands):
         """Run the command line and exit."""
         extra["standalone_mode"] = False
         try:
+            _refuse_undecodable(sys.argv[1:] if args is None else args)
             code = super().main(args, *rest, **extra)
         except (MmbalError, click.ClickException) as error:
             if os.environ.get("MMBAL_TRACEBACK"):
@@ -89,6 +90,17 @@ class Boundary(Commands):
             click.echo("interrupted", err=True)
             sys.exit(INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_undecodable(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(
+                f"{os.fsencode(argument)!r} is not UTF-8, and what mmbal writes is: rename the "
+                "file, or set a UTF-8 locale (LC_ALL=C.UTF-8)"
+            ) from error
 
 
 def _report(error: MmbalError | click.ClickException) -> int:

@@ -53,6 +53,7 @@ class Examples:
         presence: (examples, modality) bool, which modalities each example has; None for all.
             It is told to those who ask; training and scores read every modality so far.
         ids: what names each example in its source, such as a file; None where nothing does.
+        inputs: modality to (examples, ...) tensors, where they are in memory; None where not.
 
     Raises:
         ValueError: `count` is no number of examples, or there is another number of something else.
@@ -64,6 +65,7 @@ class Examples:
     labels: "np.ndarray | None" = None
     presence: "np.ndarray | None" = None
     ids: Sequence[str] | None = None
+    inputs: "Mapping[str, tf.Tensor] | None" = None
 
     def __post_init__(self) -> None:
         try:
@@ -143,7 +145,7 @@ class Examples:
             chosen = {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
             return chosen, tf.gather(classes, index)
 
-        return cls(len(labels), read, labels=labels, ids=ids)
+        return cls(len(labels), read, labels=labels, ids=ids, inputs=tensors)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """What was typed, or is listed in a file -> axes, and every combination of their alternatives."""
 
-import csv
-import io
 import json
 import math
 import re
@@ -13,9 +11,10 @@ from typing import Any
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.layering import COMPONENTS
 from mmbal.config.origin import Override
-from mmbal.config.toml import read_file, read_text
+from mmbal.config.toml import read_file
 from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError
+from mmbal.files.text import read_text, table_rows
 from mmbal.keys import QUOTED, cut_assignment, dotted, undotted
 
 Point = tuple[Override, ...]
@@ -87,11 +86,13 @@ def listed_axis(path: Path) -> Axis:
     A row sets any keys of `--set`, dotted or as tables:
 
     - `.toml`: one `[[trials]]` table per trial;
-    - `.csv`: a header of keys; a cell is read as behind `--set key=`, an empty one sets nothing;
+    - `.csv`: a header of keys; a cell is read as behind `--set key=`, an empty one sets nothing.
+      Cells may be parted by semicolons or tabs, and decimals by a comma, as spreadsheets do;
     - `.jsonl`: one object per line.
 
     Raises:
-        ConfigError: the file cannot be read, or is no such list; the message says where.
+        ConfigError: it is no such list; the message says where.
+        MmbalError: it cannot be read, or is no text.
     """
     readers = {".toml": _toml, ".csv": _csv, ".jsonl": _jsonl}
     reader = readers.get(path.suffix.lower())
@@ -99,8 +100,8 @@ def listed_axis(path: Path) -> Axis:
         raise ConfigError(f"--trials must end in {', '.join(readers)}, received {str(path)!r}")
     try:
         rows = tuple(reader(path))
-    except csv.Error as error:
-        raise ConfigError(f"{path}: not valid CSV: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: values are nested too deeply") from error
     if not rows:
         raise ConfigError(f"--trials {path} lists no trial")
     return rows
@@ -136,22 +137,22 @@ def _toml(path: Path) -> Iterator[Point]:
 
 
 def _csv(path: Path) -> Iterator[Point]:
-    rows = csv.reader(io.StringIO(read_text(path), newline=""))
-    header = [name.strip() for name in next(rows, [])]
+    rows = table_rows(read_text(path), path)
+    _, header = next(rows, (1, []))
     if not all(header) or len(set(header)) < len(header):
         raise ConfigError(f"{path}:1: the header must name each column once, received {header}")
-    for row in rows:
-        origin = f"{path}:{rows.line_num}"
+    for number, row in rows:
+        origin = f"{path}:{number}"
         if not any(row):
             continue
         if len(row) != len(header):
             raise ConfigError(f"{origin}: expected {len(header)} cells, received {len(row)}")
-        cells = zip(header, (cell.strip() for cell in row), strict=True)
+        cells = zip(header, row, strict=True)
         yield tuple(parse_assignment(f"{key}={cell}", origin) for key, cell in cells if cell)
 
 
 def _jsonl(path: Path) -> Iterator[Point]:
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             try:
                 row = json.loads(line, object_pairs_hook=_once)

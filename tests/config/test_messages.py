@@ -99,13 +99,13 @@ def test_mistake_in_a_file(
 
 
 def test_files_that_cannot_be_read(toys: Catalogue, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"cannot read .*absent.toml: No such file"):
+    with pytest.raises(MmbalError, match=r"cannot read .*absent.toml: No such file"):
         resolve(toys, "toy", tmp_path / "absent.toml")
-    with pytest.raises(ConfigError, match="Is a directory"):
+    with pytest.raises(MmbalError, match="Is a directory"):
         resolve(toys, "toy", tmp_path)
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b"data_dir = '\xe4'\n")
-    with pytest.raises(ConfigError, match="it is not UTF-8 text"):
+    with pytest.raises(MmbalError, match="latin.toml:1: no UTF-8 text"):
         resolve(toys, "toy", latin)
 
 
