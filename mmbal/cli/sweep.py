@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmbal.cli.boundary import INTERRUPTED
+from mmbal.cli.boundary import INTERRUPTED, work_done
 from mmbal.cli.compare import compare_runs
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, literal, print_json, print_table
@@ -131,10 +131,12 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     )
     check(resources)
     with only_sweep(out):
+        check_folder(out, begun=trials is None)  # a run may have begun there meanwhile
         work = Sweep(out, catalogue, trials or (), threads)
         work.save()
         stopped = _run(work, replace(resources, threads=work.threads))
-        _show(work, as_json)
+        with work_done():
+            _show(work, as_json)
     if work.pending:
         purpose = "go on" if stopped else "try again what failed"
         click.echo(f"to {purpose}:  {_again(out, given)}", err=True)

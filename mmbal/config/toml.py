@@ -11,7 +11,7 @@ from tomlkit.exceptions import ParseError, TOMLKitError
 
 from mmbal.config.origin import Key
 from mmbal.config.tree import around, leaves
-from mmbal.errors import ConfigError
+from mmbal.errors import ConfigError, refused
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+        raise ConfigError(f"cannot read {refused(error)}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"cannot read {path}: it is not UTF-8 text") from error
 

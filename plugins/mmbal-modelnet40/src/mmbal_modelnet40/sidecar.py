@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from mmbal.data import replace_file
@@ -22,7 +23,7 @@ def read_sidecar(root: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         complete, drawn_with = content["complete"], content["render"]
     except (ValueError, KeyError, TypeError) as problem:
         raise DataFormatError(f"{path}: not written by `mmbal data prepare`") from problem
@@ -67,7 +68,7 @@ def refuse_unfinished(root: Path, data_dir: Path | None) -> None:
     if content is not None and not content["complete"]:
         raise MmbalError(
             f"{root}: not all of {content.get('objects')} objects are drawn yet; "
-            f"`mmbal data prepare modelnet40 {data_dir}` goes on where it stopped"
+            f"`mmbal data prepare modelnet40 {quote(str(data_dir))}` goes on where it stopped"
         )
 
 
