@@ -96,9 +96,9 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
     if checkpoint is not None:
         refuse_other(checkpoint.facts["identity"], this, folder.path)
     _agree_on_start(run.replicas, checkpoint)
+    fitting = Fitting(run, data, strategy, store, checkpoint, this)
     if run.journal is not None and checkpoint is None:
         replace_file(folder.config, with_provenance(_written(resolved, folder), table).encode())
-    fitting = Fitting(run, data, strategy, store, checkpoint, this)
     begin(fitting, checkpoint)
     return fitting
 
