@@ -182,7 +182,7 @@ def _reason(error: OSError) -> str:
                 return no_file(error.filename)
             path = Path(os.fsdecode(error.filename))
             target = path.readlink()
-            if not path.exists():
+            if not path.exists() and error.errno != errno.ELOOP:
                 return f"it is a link to {target}, which is not there"
     # HDF5 puts a text of many lines, with the system's number, in place of the system's text.
     if error.errno and "rrno" in str(error.strerror):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from mmbal.errors import MmbalError, PluginError, first_line, unknown
+from mmbal.errors import MmbalError, PluginError, first_line, refused, unknown
 from mmbal.registry.component import KINDS, PLAIN, Component, Recipe
 from mmbal.registry.composition import composed_options, split
 
@@ -197,6 +197,9 @@ class Catalogue:
         except MmbalError:
             raise
         except Exception as error:
+            if isinstance(error, OSError) and error.errno:  # of the environment, not of the plugin
+                told = f"{component.kind} {component.name!r}: {refused(error)}"
+                raise MmbalError(told) from error
             raise self._fault(component, f"{failure} with {first_line(error)}") from error
 
     def _fault(self, component: Component, problem: str) -> PluginError:
