@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import pytest
+from unprivileged import no_capabilities
 
 import mmbal
 from mmbal.errors import DataFormatError, MmbalError
@@ -188,6 +189,22 @@ class TestClaim:
         refusal = f"^cannot write into {run.path}: Not a directory$"
         with pytest.raises(MmbalError, match=refusal), run.claim():
             pass
+
+    @pytest.mark.parametrize("bad", ["n" * 300, "dangling", "loop", "closed", "closed/run"])
+    def test_a_folder_that_cannot_be_written_is_one_line(self, tmp_path: Path, bad: str) -> None:
+        (tmp_path / "dangling").symlink_to("gone")
+        (tmp_path / "loop").symlink_to("loop")
+        (tmp_path / "closed").mkdir(mode=0)
+        run = RunFolder(tmp_path / bad)
+
+        with (
+            no_capabilities(),
+            pytest.raises((MmbalError, OSError), match=bad[:20]),
+            run.claim(),
+        ):
+            pass
+        (tmp_path / "closed").chmod(0o700)
+        assert list((tmp_path / "closed").iterdir()) == []
 
 
 NAMES = {path.name for path in vars(RunFolder("run")).values()} - {"run"}
