@@ -48,7 +48,8 @@ def keras_settings() -> dict[str, object]:
 def keras_problem() -> str:
     """Return in one line why Keras, as it is configured, cannot be used, and what to do; or ""."""
     file, settings = keras_file(), keras_settings()
-    backend, source = os.environ.get("KERAS_BACKEND"), "KERAS_BACKEND"
+    backend: object = os.environ.get("KERAS_BACKEND")
+    source = "KERAS_BACKEND"
     if not backend:
         backend, source = settings.get("backend", "tensorflow"), f"backend in {file}"
     if backend != "tensorflow":

@@ -1,10 +1,15 @@
 """Errors a user can act on. Everything else is a bug and keeps its traceback."""
 
+import errno
 import os
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from difflib import get_close_matches
 from pathlib import Path
+
+_ENVIRONMENTAL = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE,
+}  # fmt: skip
 
 
 class MmbalError(Exception):
@@ -67,7 +72,7 @@ class Interrupted(MmbalError):  # noqa: N818  (the user asked for it)
 
 
 class Preempted(Interrupted):
-    """A run that was told to end (SIGTERM), after a checkpoint."""
+    """A run that was told to end (SIGTERM, SIGHUP), after a checkpoint."""
 
 
 def refuse_unknown(
@@ -129,6 +134,57 @@ def attempting(deed: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Libraries such as HDF5 put a text of their own in place of the system's.
-        reason = os.strerror(error.errno) if error.errno else error
-        raise MmbalError(f"cannot {deed}: {reason}") from error
+        raise MmbalError(f"cannot {deed}: {_reason(error)}") from error
+
+
+def refused(error: OSError) -> str:
+    """Return what the operating system refused in one line: the path, where it tells one, and why.
+
+    Args:
+        error: as raised by Python, or by a library such as HDF5.
+    """
+    if error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {_reason(error)}"
+    if isinstance(error, FileNotFoundError) and error.strerror == os.strerror(errno.ENOENT):
+        return "the working directory is not there any more"  # all else is told with its path
+    return _reason(error)
+
+
+def is_environmental(error: BaseException) -> bool:
+    """Return whether no program is to blame: a full or broken disk, no temporary folder.
+
+    Args:
+        error: of any kind; what caused it counts, too.
+    """
+    if isinstance(error.__cause__, OSError):
+        error = error.__cause__
+    if not isinstance(error, OSError):
+        return False
+    return error.errno in _ENVIRONMENTAL or (error.errno == errno.ENOENT and not error.filename)
+
+
+def no_file(path: str | bytes | os.PathLike[str]) -> str:
+    """Say of a folder that it is no file, and what lies in it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    entries = sorted(os.fsdecode(name) for name in os.listdir(path))  # noqa: PTH208
+    names = [name for name in entries if not name.startswith(".")]
+    listing = ", ".join(names[:8]) + (", ..." if names[8:] else "")
+    return f"it is a folder, not a file; it holds {listing or 'nothing'}"
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error.filename, str | bytes):
+        with suppress(OSError):
+            if isinstance(error, IsADirectoryError):
+                return no_file(error.filename)
+            path = Path(os.fsdecode(error.filename))
+            target = path.readlink()
+            if not path.exists() and error.errno != errno.ELOOP:
+                return f"it is a link to {target}, which is not there"
+    # HDF5 puts a text of many lines, with the system's number, in place of the system's text.
+    if error.errno and "rrno" in str(error.strerror):
+        return os.strerror(error.errno)
+    return error.strerror or first_line(error, typed=False)

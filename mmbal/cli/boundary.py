@@ -3,18 +3,22 @@
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Any
 
 import click
 
-from mmbal.errors import Interrupted, MmbalError, Preempted, unknown
+from mmbal.cli.console import typed
+from mmbal.errors import Interrupted, MmbalError, Preempted, refused, unknown
+from mmbal.files.streams import UnwrittenError, lasting_streams
 
 USER_ERROR = 2
 INTERRUPTED = 130
+BROKEN_PIPE = 141
+"""As a shell tells of a program whose reader went away."""
 PREEMPTED = 75
 """EX_TEMPFAIL of sysexits.h: told to stop, worth starting again with --resume."""
 
@@ -79,16 +83,18 @@ class Boundary(Commands):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run the command line and exit."""
         extra["standalone_mode"] = False
-        try:
-            _refuse_undecodable(sys.argv[1:] if args is None else args)
-            code = super().main(args, *rest, **extra)
-        except (MmbalError, click.ClickException) as error:
-            if os.environ.get("MMBAL_TRACEBACK"):
-                raise
-            sys.exit(_report(error))
-        except click.Abort:
-            click.echo("interrupted", err=True)
-            sys.exit(INTERRUPTED)
+        with lasting_streams():
+            try:
+                _refuse_undecodable(sys.argv[1:] if args is None else args)
+                code = super().main(args, *rest, **extra)
+            except (MmbalError, click.ClickException, OSError) as error:
+                unexplained = isinstance(error, OSError) and error.errno is None
+                if unexplained or os.environ.get("MMBAL_TRACEBACK"):
+                    raise
+                sys.exit(_report(error))
+            except click.Abort:
+                click.echo("interrupted", err=True)
+                sys.exit(INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -103,14 +109,27 @@ def _refuse_undecodable(arguments: Sequence[str]) -> None:
             ) from error
 
 
-def _report(error: MmbalError | click.ClickException) -> int:
+@contextmanager
+def work_done() -> Iterator[None]:
+    """Tell of work that is done: that nobody can read it does not make it fail."""
+    try:
+        yield
+    except UnwrittenError as error:
+        click.echo(f"warning: {error}", err=True)
+
+
+def _report(error: MmbalError | click.ClickException | OSError) -> int:
     """Print an error to stderr; return the exit code."""
     if isinstance(error, Interrupted):
         click.echo(f"interrupted: {_one_line(str(error))}", err=True)
         click.echo(_next_steps(error), err=True)
         return PREEMPTED if isinstance(error, Preempted) else INTERRUPTED
-    text = error.format_message() if isinstance(error, click.ClickException) else str(error)
+    if isinstance(error, UnwrittenError) and isinstance(error.__cause__, BrokenPipeError):
+        return BROKEN_PIPE
+    text = refused(error) if isinstance(error, OSError) else str(error)
     hint = ""
+    if isinstance(error, click.ClickException):
+        text = error.format_message()
     if isinstance(error, click.UsageError) and error.ctx is not None:
         hint = f" (see `{error.ctx.command_path} --help`)"
     click.echo(f"error: {_one_line(text)}{hint}", err=True)
@@ -120,13 +139,14 @@ def _report(error: MmbalError | click.ClickException) -> int:
 def _next_steps(stop: Interrupted) -> str:
     from mmbal.records.run_folder import RunFolder
 
-    again = f"  mmbal run --config {RunFolder(stop.run).config}    to run it again from the start"
+    run, config = typed(stop.run), typed(RunFolder(stop.run).config)
+    again = f"  mmbal run --config {config}    to run it again from the start"
     if stop.resumable:
-        again = f"  mmbal run --resume --out {stop.run}    to go on from the last checkpoint"
+        again = f"  mmbal run --resume --out {run}    to go on from the last checkpoint"
     return (
         f"the record up to here is readable: {stop.run}\n"
-        f"  mmbal report {stop.run}\n"
-        f"  mmbal evaluate {stop.run} --weights last\n"
+        f"  mmbal report {run}\n"
+        f"  mmbal evaluate {run} --weights last\n"
         f"{again}"
     )
 

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmbal.files.plain_json import to_json
+from mmbal.files.streams import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,8 +61,9 @@ def plain_table(*headers: str) -> "Table":
 
 def print_table(out: "Console", header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print one row per thing, or where rows do not fit one column: as many as fit, and again."""
+    header, *rows = [[plain(cell, out.encoding) for cell in row] for row in [header, *rows]]
     if _width([header, *rows]) <= out.width:
-        tables = [[header, *rows]]
+        tables: list[list[Sequence[str]]] = [[header, *rows]]
     else:
         tables = [[]]
         for row in rows:
@@ -99,6 +102,12 @@ def number(value: Any, digits: int = 4) -> str:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "undefined"
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def typed(path: str | os.PathLike[str]) -> str:
+    """Return a path as users type it into a shell, where it is no option of the command."""
+    text = os.fspath(path)
+    return shlex.quote(f"./{text}" if text.startswith("-") else text)
 
 
 def literal(value: Any) -> str:

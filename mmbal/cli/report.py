@@ -1,5 +1,6 @@
 """`mmbal report`: what came out of runs, finished or not."""
 
+import os
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -72,9 +73,9 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
     from mmbal.records.run_folder import RunFolder
 
     tell = partial(click.echo, err=True)
-    once: dict[Path, Path] = {}
+    once: dict[str, Path] = {}
     for run in runs:
-        once.setdefault(run.resolve(), run)
+        once.setdefault(os.path.realpath(run), run)
     records: dict[str, Record] = {}
     for run in once.values():
         try:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mmbal.cli.boundary import work_done
 from mmbal.cli.completion import keys, names_of
-from mmbal.cli.console import console, print_json
+from mmbal.cli.console import console, print_json, typed
 from mmbal.cli.options import (
     KEYS,
     TypedPath,
@@ -138,7 +139,8 @@ def run(
     commands = _next(recipe, file, assignments, {**options, "sample": sample}, result)
     print_summary(console(err=True), result, commands)
     if as_json:
-        print_json(result)
+        with work_done():
+            print_json(result)
 
 
 def _resumed(
@@ -232,15 +234,17 @@ def _folder(
             folder.rmdir()  # where nothing came of the run
 
 
-def _make_new(base: Path, number: int = 1) -> Path:
+def _make_new(base: Path) -> Path:
     """Make a folder that no other process has; the first name is that of `base`."""
-    folder = base if number == 1 else base.with_name(f"{base.name}-{number}")
-    with attempting(f"write into {folder}"):
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            return _make_new(base, number + 1)
-    return folder
+    folder, number = base, 1
+    with attempting(f"write into {base.parent}"):
+        base.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            with suppress(FileExistsError):
+                folder.mkdir()
+                return folder
+            number += 1
+            folder = base.with_name(f"{base.name}-{number}")
 
 
 def refuse_used(folder: Path, option: str, but: Collection[str] = ()) -> None:
@@ -268,7 +272,7 @@ def _next(
     result: Mapping[str, Any],
 ) -> list[str]:
     """Return commands worth running after this one."""
-    folder = shlex.quote(str(result["run"]))
+    folder = typed(result["run"])
     commands = [f"mmbal report {folder}"]
     if result["strategy"] != "vanilla":
         words = ["mmbal", "run"]

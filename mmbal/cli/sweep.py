@@ -1,6 +1,7 @@
 """`mmbal sweep`: many runs in one folder, one table."""
 
 import shlex
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mmbal.cli.boundary import INTERRUPTED
+from mmbal.cli.boundary import INTERRUPTED, PREEMPTED, work_done
 from mmbal.cli.compare import compare_runs
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, literal, print_json, print_table
@@ -132,14 +133,16 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
     )
     check(resources)
     with only_sweep(out):
+        check_folder(out, begun=trials is None)  # a run may have begun there meanwhile
         work = Sweep(out, catalogue, trials or (), threads)
         work.save()
-        stopped = _run(work, replace(resources, threads=work.threads))
-        _show(work, as_json)
+        stop = _run(work, replace(resources, threads=work.threads))
+        with work_done():
+            _show(work, as_json)
     if work.pending:
-        purpose = "go on" if stopped else "try again what failed"
+        purpose = "go on" if stop else "try again what failed"
         click.echo(f"to {purpose}:  {_again(out, given)}", err=True)
-        ctx.exit(INTERRUPTED if stopped else _FAILED)
+        ctx.exit(stop or _FAILED)
 
 
 def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | None":
@@ -164,8 +167,8 @@ def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | 
     return make_trials(catalogue, given["recipe"], given["file"], axes)
 
 
-def _run(work: "Sweep", resources: "Resources") -> bool:
-    """Run what is pending; return whether Ctrl-C stopped it."""
+def _run(work: "Sweep", resources: "Resources") -> int:
+    """Run what is pending; return the exit code where a signal stopped it, else 0."""
     from mmbal.sweep.engine import run_all
 
     progress = SweepProgress(console(err=True), len(work.trials), work.counts)
@@ -179,9 +182,9 @@ def _run(work: "Sweep", resources: "Resources") -> bool:
                     lambda name, outcome: progress.heard(work.hear(name, outcome)),
                     progress.notice,
                 )
-        except KeyboardInterrupt:
-            return True
-    return False
+        except KeyboardInterrupt as stop:
+            return PREEMPTED if {*stop.args} & {signal.SIGTERM, signal.SIGHUP} else INTERRUPTED
+    return 0
 
 
 def _show_plan(work: "Sweep", as_json: bool) -> None:

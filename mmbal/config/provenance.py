@@ -60,7 +60,9 @@ def _git_state() -> dict[str, Any]:
     """Return the working directory's commit and cleanness; nothing outside of a git tree."""
     command = ["git", "describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+        told = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=30, check=True
+        )
     except (OSError, subprocess.SubprocessError):
         return {}
     commit, dirty, _ = told.stdout.strip().partition("-dirty")

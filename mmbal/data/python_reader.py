@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from mmbal.errors import MmbalError
+from mmbal.errors import DataFormatError, MmbalError, refused
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,10 +38,11 @@ def from_python(
     def guarded(*arguments: Any) -> "list[np.ndarray | np.generic]":
         try:
             arrays = read(*arguments)
-        except MmbalError as error:
+        except (MmbalError, OSError) as error:
             # TensorFlow keeps the text of an exception, not the exception.
             token = f"[unreadable example {next(_numbers)}]"
-            _failures[token] = error
+            told = DataFormatError(refused(error)) if isinstance(error, OSError) else error
+            _failures[token] = told
             raise RuntimeError(token) from error
         return [arrays[name] for name in names]
 

@@ -108,10 +108,10 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
     if checkpoint is None:
         for remark in check_contents(data, finite=config.on_nonfinite == "stop"):
             warnings.warn(remark, stacklevel=2)
+    fitting = Fitting(run, data, strategy, store, checkpoint, this)
     if run.journal is not None and checkpoint is None:
         table = whereabouts(config, folder) | table
         replace_file(folder.config, with_provenance(_written(resolved, folder), table).encode())
-    fitting = Fitting(run, data, strategy, store, checkpoint, this)
     begin(fitting, checkpoint)
     return fitting
 

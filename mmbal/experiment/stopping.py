@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: a request to stop after the present step."""
+"""Ctrl-C, SIGTERM and SIGHUP: a request to stop after the present step."""
 
 import signal
 import threading
@@ -9,7 +9,7 @@ from types import FrameType
 from mmbal.replicas.sums import Replicas
 
 INTERRUPT, PREEMPTED = "interrupt", "preempted"
-SIGNALS = {signal.SIGINT: INTERRUPT, signal.SIGTERM: PREEMPTED}
+SIGNALS = {signal.SIGINT: INTERRUPT, signal.SIGTERM: PREEMPTED, signal.SIGHUP: PREEMPTED}
 
 
 class StopTraining(BaseException):
@@ -26,8 +26,10 @@ class StopRequest:
     @contextmanager
     def hearing(self) -> Iterator[None]:
         """Hear the signals meanwhile; only the main thread does, for Python gives others none."""
-        hears = threading.current_thread() is threading.main_thread()
-        before = {which: signal.signal(which, self._hear) for which in SIGNALS if hears}
+        hears = set(SIGNALS) if threading.current_thread() is threading.main_thread() else set()
+        if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+            hears.discard(signal.SIGHUP)  # as nohup wants it
+        before = {which: signal.signal(which, self._hear) for which in hears}
         try:
             yield
         finally:

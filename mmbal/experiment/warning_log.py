@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from mmbal.files.streams import DroppedOutput
 from mmbal.progress import Progress
 from mmbal.records.journal import Journal
 
@@ -19,6 +20,7 @@ class WarningLog:
         self._progress = progress
         self._journal: Journal | None = None
         self._waiting: list[str] = []
+        self._dropped: set[str] = set()
 
     @contextmanager
     def catching(self) -> Iterator[None]:
@@ -30,6 +32,9 @@ class WarningLog:
                 if not issubclass(category, UserWarning):
                     default(message, category, *where, **more)
                     return
+                if issubclass(category, DroppedOutput) and str(message) in self._dropped:
+                    return
+                self._dropped.add(str(message))
                 self._waiting.append(str(message))
                 if self._journal is not None:
                     self.write_to(self._journal)

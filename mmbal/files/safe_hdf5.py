@@ -7,7 +7,7 @@ from typing import Any
 
 import h5py
 
-from mmbal.errors import DataFormatError, MmbalError, first_line
+from mmbal.errors import DataFormatError, MmbalError, first_line, refused
 
 # What deflate can shrink at best is about 1000 to 1; a file that claims more is a trap.
 _MOST_EXPANSION = 1100
@@ -26,7 +26,7 @@ def open_sealed(path: Path) -> Iterator[Any]:
     Raises:
         DataFormatError: something in it is a soft, external or user-defined link, a virtual
             dataset or one with external storage, or claims more than the file can hold; or the
-            file is no HDF5, or what is read from it is not what was expected.
+            file is no HDF5 or cannot be read, or what is read from it is not what was expected.
     """
     try:
         # Files are replaced as a whole, never written in place, so no lock is needed;
@@ -37,6 +37,8 @@ def open_sealed(path: Path) -> Iterator[Any]:
     except MmbalError:
         raise
     except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise DataFormatError(f"cannot read {path}: {refused(error)}") from error
         reason = first_line(error, typed=False)
         raise DataFormatError(f"{path}: damaged ({reason})") from error
 

@@ -35,7 +35,8 @@ class Journal:
             self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
         try:
             self._refuse_another_writer()
-            os.ftruncate(self._file, whole_size(self.path))
+            # Kept until something is written: a run that is refused changes nothing.
+            self._untorn: int | None = whole_size(self.path)
         except BaseException:
             self.close()
             raise
@@ -43,7 +44,7 @@ class Journal:
     @property
     def size(self) -> int:
         """Return the bytes written so far, also by the processes before."""
-        return os.fstat(self._file).st_size
+        return os.fstat(self._file).st_size if self._untorn is None else self._untorn
 
     def write(self, event: Mapping[str, Any]) -> None:
         """Append one event.
@@ -57,8 +58,11 @@ class Journal:
                 it was before.
         """
         line = to_json(event, separators=(",", ":")).encode("ascii") + b"\n"
-        before = self.size
         with attempting(f"write {self.path}"):
+            if self._untorn is not None:
+                os.ftruncate(self._file, self._untorn)
+                self._untorn = None
+            before = self.size
             try:
                 while line:
                     line = line[os.write(self._file, line) :]

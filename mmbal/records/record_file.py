@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote
 import h5py
 import numpy as np
 
-from mmbal.errors import DataFormatError, MmbalError
+from mmbal.errors import DataFormatError, MmbalError, no_file
 from mmbal.files.atomic import replace_file
 from mmbal.files.safe_hdf5 import open_sealed
 from mmbal.records.record import Epochs, History, Record, RunStatus, Steps
@@ -61,6 +61,8 @@ def read_record(record: str | os.PathLike[str]) -> Record:
         MmbalError: there is no such file, or a newer mmbal wrote it.
     """
     path = Path(record)
+    if path.is_dir():
+        raise MmbalError(f"{path}: {no_file(path)}")
     if not path.is_file():
         raise MmbalError(f"no record at {path}: expected an HDF5 file that `mmbal run` wrote")
     with open_sealed(path) as file:

@@ -122,6 +122,11 @@ class RunFolder:
         """
         write_record(self._assemble(), self.record)
 
+    def _is_foreign(self) -> bool:
+        """Tell whether another command began here, such as a sweep, at the same moment."""
+        own = (self.journal, self.config, self.sample)
+        return any(path not in own for path in self.path.iterdir())
+
     def _assemble(self) -> Contents:
         if not self.journal.is_file():
             raise MmbalError(
@@ -147,19 +152,21 @@ class RunFolder:
         Raises:
             MmbalError: another process runs here, or has; or the folder cannot be written.
         """
-        configured = self.config.exists()
+        own = (self.journal, self.config)
+        made = [path for path in own if not path.exists()]
         new = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
         with attempting(f"write into {self.path}"):
             self.path.mkdir(parents=True, exist_ok=True)
         try:
             with closing(Journal(self.journal)) as journal:
-                if journal.size and not resume:
-                    raise MmbalError(f"{self.path} holds a run already; name another folder")
                 try:
+                    if not resume and (journal.size or self._is_foreign()):
+                        what = "a run" if journal.size else "other things"
+                        raise MmbalError(f"{self.path} holds {what} already; name another folder")
                     yield journal
                 finally:
                     if not journal.size:
-                        for path in [self.journal] if configured else [self.journal, self.config]:
+                        for path in made:
                             path.unlink(missing_ok=True)
         finally:
             with suppress(OSError):  # they are not empty

@@ -1,6 +1,7 @@
 """Everything installed, by kind and name."""
 
 import re
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from pkgutil import resolve_name
@@ -169,7 +170,7 @@ class Catalogue:
         from mmbal.options import Options
 
         subject = f"options {component.options!r}"
-        with contained(f"{subject} fail with", partial(self._fault, component)):
+        with self._contained(component, f"{subject} fail with"):
             options = component.options_class()
         if not (isinstance(options, type) and issubclass(options, Options)):
             rule = "must name a subclass of mmbal.options.Options"
@@ -181,13 +182,17 @@ class Catalogue:
 
     def _build(self, component: Component, options: "Options", *arguments: Any) -> Any:
         subject = f"factory {component.factory!r}"
-        with contained(f"{subject} fails with", partial(self._fault, component)):
+        with self._contained(component, f"{subject} fails with"):
             built = component.build(options, *arguments)
         product = _PRODUCTS.get(component.kind)
         if product and not isinstance(built, resolve_name(product)):
             rule = f"must give a {product.replace(':', '.')}, received {type(built).__name__}"
             raise self._fault(component, f"{subject} {rule}")
         return built
+
+    def _contained(self, component: Component, failure: str) -> AbstractContextManager[None]:
+        fault = partial(self._fault, component)
+        return contained(failure, fault, f"{component.kind} {component.name!r}")
 
     def _fault(self, component: Component, problem: str) -> PluginError:
         return self.provenance(component).fault(f"{component.kind} {component.name!r}: {problem}")

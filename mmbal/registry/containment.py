@@ -5,16 +5,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 
-from mmbal.errors import ContractError, MmbalError, first_line
+from mmbal.errors import ContractError, MmbalError, first_line, refused
 
 
 @contextmanager
-def contained(failure: str, fault: Callable[[str], MmbalError] = ContractError) -> Iterator[None]:
+def contained(
+    failure: str, fault: Callable[[str], MmbalError] = ContractError, subject: str = ""
+) -> Iterator[None]:
     """Run code of a plugin.
 
     Args:
         failure: what went wrong if it raises, such as "factory 'x:X' fails with".
         fault: makes an error of it.
+        subject: what runs; given one, what the operating system refuses is nobody's fault.
 
     Raises:
         MmbalError: raised by the code itself, untouched, or a `fault`: the code failed in any
@@ -26,6 +29,8 @@ def contained(failure: str, fault: Callable[[str], MmbalError] = ContractError) 
     except (MmbalError, KeyboardInterrupt):
         raise
     except BaseException as error:
+        if subject and isinstance(error, OSError) and error.errno:
+            raise MmbalError(f"{subject}: {refused(error)}") from error
         raise fault(f"{failure} {first_line(error)}") from error
 
 

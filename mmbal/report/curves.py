@@ -1,6 +1,8 @@
 """Training curves and utilization of runs as a figure (needs the extra `plot`)."""
 
 import io
+import os
+import warnings
 from collections.abc import Iterator, Mapping
 from itertools import cycle
 from pathlib import Path
@@ -64,19 +66,34 @@ def save_curves(records: Mapping[str, Record], path: Path) -> None:
     Raises:
         MmbalError: matplotlib is absent, or the file cannot be written.
     """
+    mpl = _matplotlib()
+    kind = path.suffix.lower().removeprefix(".")
+    undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    image = io.BytesIO()
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of characters that no font has
+        mpl.rcdefaults()  # the settings of the user decide nothing
+        mpl.rcParams.update(_STYLE)
+        figure = draw_curves(records)
+        figure.savefig(image, format=kind, dpi=150, metadata=undated.get(kind))
+    replace_file(path, image.getvalue())
+
+
+def _matplotlib() -> Any:
+    """Import matplotlib as if the user had set nothing: its import fails where that is faulty."""
+    before = dict(os.environ)
+    os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     try:
         import matplotlib as mpl
     except ImportError as error:
         raise MmbalError(
             f"drawing needs matplotlib: pip install 'mmbal[plot]' ({error})"
         ) from error
-    kind = path.suffix.lower().removeprefix(".")
-    undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    image = io.BytesIO()
-    with mpl.rc_context(_STYLE):
-        figure = draw_curves(records)
-        figure.savefig(image, format=kind, dpi=150, metadata=undated.get(kind))
-    replace_file(path, image.getvalue())
+    finally:
+        for name in ("MPLBACKEND", "MATPLOTLIBRC"):
+            os.environ.pop(name)
+            os.environ |= {name: before[name]} if name in before else {}
+    return mpl
 
 
 def draw_curves(records: Mapping[str, Record]) -> "Figure":

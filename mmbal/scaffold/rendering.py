@@ -60,7 +60,7 @@ def write_project(project: Project, directory: Path) -> list[Path]:
     if directory.exists() and not (directory.is_dir() and not any(directory.iterdir())):
         what = "a folder that holds something" if directory.is_dir() else "a file"
         raise MmbalError(f"{directory} is {what}: give an absent or empty folder (--directory)")
-    files = {directory.resolve() / path: text for path, text in render(project).items()}
+    files = {directory.absolute() / path: text for path, text in render(project).items()}
     with attempting(f"write {directory}"):
         try:
             for path, text in files.items():

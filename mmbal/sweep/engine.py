@@ -46,8 +46,8 @@ def check(resources: Resources) -> None:
 def run_all(trials: Sequence[Path], resources: Resources, tell: Tell, notice: Notice) -> None:
     """Run trials; every one is told once, in the order in which they end.
 
-    Ctrl-C stops what runs after its present step, with a checkpoint, and begins no other; a
-    second one ends it at once.
+    Ctrl-C, SIGTERM or SIGHUP stops what runs after its present step, with a checkpoint, and begins
+    no other; a second Ctrl-C ends it at once.
 
     Args:
         trials: their folders, absolute paths; one that holds a finished run tells its result.
@@ -56,7 +56,7 @@ def run_all(trials: Sequence[Path], resources: Resources, tell: Tell, notice: No
         notice: hears remarks, one line each.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, after running trials were told to stop and have.
+        KeyboardInterrupt: after running trials were told to stop and have; with the signal.
         MmbalError: there is no such cluster, or no room for a trial on this machine.
     """
     with _engine(resources, len(trials), notice) as (run, slots):
@@ -65,8 +65,8 @@ def run_all(trials: Sequence[Path], resources: Resources, tell: Tell, notice: No
             asyncio.run(batch.complete(trials))
         except ExceptionGroup as errors:
             raise errors.exceptions[0] from None
-    if batch.interrupts:
-        raise KeyboardInterrupt
+    if batch.stops:
+        raise KeyboardInterrupt(batch.stops[0])
 
 
 class _Batch:
@@ -80,10 +80,14 @@ class _Batch:
         for slot in slots:
             self._free.put_nowait(slot)
         self._tasks: list[asyncio.Task[None]] = []
-        self.interrupts = 0
+        self.stops: list[signal.Signals] = []
 
     async def complete(self, trials: Sequence[Path]) -> None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self._interrupt)
+        loop = asyncio.get_running_loop()
+        for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # What nohup ignores stays ignored; Ctrl-C is heard in the background, too.
+            if which is signal.SIGINT or signal.getsignal(which) != signal.SIG_IGN:
+                loop.add_signal_handler(which, self._stop, which)
         async with asyncio.TaskGroup() as group:
             self._tasks = [group.create_task(self._settle(trial)) for trial in trials]
 
@@ -101,9 +105,11 @@ class _Batch:
             outcome = Outcome("interrupted") if is_stopped else replace(outcome, status="failed")
         self._tell(trial.name, outcome)
 
-    def _interrupt(self) -> None:
-        self._notice(_NOTICES[min(self.interrupts, 1)])
-        self.interrupts += 1
+    def _stop(self, which: signal.Signals) -> None:
+        if self.stops and which is not signal.SIGINT:
+            return  # a scheduler may send it more than once
+        self._notice(_NOTICES[min(len(self.stops), 1)])
+        self.stops.append(which)
         for task in self._tasks:
             task.cancel()
 

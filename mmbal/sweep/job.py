@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from mmbal.errors import Interrupted, MmbalError, first_line
+from mmbal.files.streams import lasting_streams
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # which Ray's processes block
     stdout = os.dup(1)
     os.dup2(2, 1)  # what libraries print goes to stderr
-    outcome = run_trial(Path(sys.argv[1]))
+    with lasting_streams():
+        outcome = run_trial(Path(sys.argv[1]))
     with os.fdopen(stdout, "w") as file:
         json.dump(vars(outcome), file)
 

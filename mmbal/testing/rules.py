@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mmbal.errors import MmbalError, first_line, unknown
+from mmbal.errors import MmbalError, first_line, is_environmental, unknown
 from mmbal.laboratory.finding import Finding, Status
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def _outcome(subject: "Subject", rule: Rule) -> tuple[Status, str, BaseException
     except Broken as broken:
         return "failed", str(broken), None
     # SystemExit too: code under test may do anything, and the other rules still count.
-    except (Exception, SystemExit) as error:  # noqa: BLE001
+    except (Exception, SystemExit) as error:
+        if is_environmental(error):
+            raise
         return "failed", "", error
     return "ok", "", None

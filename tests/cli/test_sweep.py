@@ -5,6 +5,7 @@ import io
 import json
 import re
 import shlex
+import signal
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class FakeEngine:
         self.ran: list[str] = []
         self.failing: tuple[str, ...] = ()
         self.stop_after: int | None = None
+        self.signal = signal.SIGINT
         self.error: MmbalError | None = None
 
     def run_all(self, trials: Any, resources: Any, tell: Any, notice: Any) -> None:
@@ -38,7 +40,7 @@ class FakeEngine:
         print("(raylet) something")
         for number, trial in enumerate(trials):
             if number == self.stop_after:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt(self.signal)
             self.ran.append(trial.name)
             if trial.name in self.failing:
                 tell(trial.name, Outcome("failed", error="it has no data"))
@@ -193,14 +195,19 @@ def test_a_failed_trial_stops_no_other_and_is_tried_again(mmbal: Any, engines: F
     assert engines.ran == ["guided-seed0", "guided-seed1", "guided-seed0"]
 
 
-def test_ctrl_c_tells_how_to_go_on(mmbal: Any, engines: FakeEngine) -> None:
-    engines.stop_after = 1
+@pytest.mark.parametrize(
+    ("which", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75), (signal.SIGHUP, 75)]
+)
+def test_a_stopped_sweep_tells_how_to_go_on(
+    mmbal: Any, engines: FakeEngine, which: signal.Signals, code: int
+) -> None:
+    engines.stop_after, engines.signal = 1, which
 
     stopped = mmbal(*SWEEP, "--seeds", "0-2", "--gpus-per-trial", 0.5, "--address", "auto")
     engines.stop_after = None
     done = mmbal("sweep", "--out", "s")
 
-    assert stopped.exit_code == 130
+    assert stopped.exit_code == code
     assert "1 finished, 2 waiting" in stopped.stderr
     assert stopped.stderr.splitlines()[-1] == (
         "to go on:  mmbal sweep --out s --address auto --gpus-per-trial 0.5"

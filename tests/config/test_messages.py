@@ -101,7 +101,8 @@ def test_mistake_in_a_file(
 def test_files_that_cannot_be_read(toys: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(MmbalError, match=r"cannot read .*absent.toml: No such file"):
         resolve(toys, "toy", tmp_path / "absent.toml")
-    with pytest.raises(MmbalError, match="Is a directory"):
+    (tmp_path / "config.toml").touch()
+    with pytest.raises(MmbalError, match=r"it is a folder, not a file; it holds config.toml$"):
         resolve(toys, "toy", tmp_path)
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b"data_dir = '\xe4'\n")

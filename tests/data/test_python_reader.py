@@ -63,6 +63,15 @@ def test_a_bad_example_is_told_in_its_own_words():
     assert caught.value.__suppress_context__
 
 
+def test_a_file_that_cannot_be_read_is_a_bad_example():
+    def refuse(index):
+        raise PermissionError(13, "Permission denied", "clips/sk_color.avi")
+
+    message = r"^clips/sk_color\.avi: Permission denied$"
+    with pytest.raises(DataFormatError, match=message), telling_bad_examples():
+        list(examples(refuse).dataset())
+
+
 def test_other_failures_stay_what_they_are():
     def fail(index):
         raise KeyError("a bug")

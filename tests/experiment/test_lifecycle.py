@@ -1,6 +1,8 @@
 """One run from configuration to record, on toys."""
 
+import io
 import json
+import sys
 import warnings
 
 import keras
@@ -12,6 +14,7 @@ from mmbal.config.writing import to_toml, with_provenance
 from mmbal.errors import Interrupted, MmbalError
 from mmbal.experiment import evaluate, run
 from mmbal.experiment.lifecycle import _written
+from mmbal.files.streams import lasting_streams
 from mmbal.progress import Progress
 from mmbal.records.record_file import read_record
 from mmbal.records.run_folder import RunFolder
@@ -260,6 +263,26 @@ def test_warnings_reach_journal_and_display(toys, tmp_path, monkeypatch):
     assert {"event": "warning", "text": "something is odd"} in toys.journal(folder, "warning")
     assert "warn something is odd" in toys.log
     assert "something is odd" in read_record(folder / "record.h5").warnings
+
+
+def test_output_that_is_dropped_is_told_once(toys, tmp_path, monkeypatch):
+    class Gone(io.StringIO):
+        def write(self, text):
+            raise OSError(5, "Input/output error")
+
+    def tell(self, epoch, logs=None):
+        for _ in range(3):
+            print("nobody sees this", file=sys.stderr)
+
+    folder = tmp_path / "run"
+    monkeypatch.setattr("keras.callbacks.Callback.on_epoch_begin", tell)
+    monkeypatch.setattr(sys, "stderr", Gone())
+    with lasting_streams():
+        toys.run(folder, callbacks=["watcher"], epochs=2, strategy="vanilla")
+
+    told = "output was dropped, as stderr cannot be written: Input/output error"
+    assert [event["text"] for event in toys.journal(folder, "warning")] == [told]
+    assert read_record(folder / "record.h5").warnings == (told,)
 
 
 @pytest.mark.filterwarnings("always:an example is left out")

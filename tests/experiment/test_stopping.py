@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as this process hears them."""
+"""Ctrl-C, SIGTERM and SIGHUP as this process hears them."""
 
 import signal
 import threading
@@ -7,11 +7,11 @@ import pytest
 
 from mmbal.experiment.stopping import StopRequest
 
-INT, TERM = signal.SIGINT, signal.SIGTERM
+INT, TERM, HUP = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
 
 
 def handlers():
-    return {which: signal.getsignal(which) for which in (INT, TERM)}
+    return {which: signal.getsignal(which) for which in (INT, TERM, HUP)}
 
 
 @pytest.fixture
@@ -21,7 +21,9 @@ def request_():
     return StopRequest(told.append), told
 
 
-@pytest.mark.parametrize(("which", "reason"), [(INT, "interrupt"), (TERM, "preempted")])
+@pytest.mark.parametrize(
+    ("which", "reason"), [(INT, "interrupt"), (TERM, "preempted"), (HUP, "preempted")]
+)
 def test_the_first_signal_asks_and_says_so(request_, which, reason):
     request, told = request_
     with request.hearing():
@@ -94,3 +96,15 @@ def test_outside_of_the_main_thread_it_hears_nothing(request_):
     assert seen == [before]
     assert handlers() == before
     assert (request.reason, told) == (None, [])
+
+
+def test_a_hangup_that_nohup_ignores_stays_ignored(request_):
+    request, told = request_
+    before = signal.signal(HUP, signal.SIG_IGN)
+    try:
+        with request.hearing():
+            signal.raise_signal(HUP)
+    finally:
+        signal.signal(HUP, before)
+    assert request.reason is None
+    assert told == []

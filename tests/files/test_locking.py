@@ -57,6 +57,6 @@ def test_a_file_is_made_with_its_folder_and_refused_in_words(tmp_path):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / ".lock").mkdir()
-    refused = f"^cannot write {tmp_path}/.lock: Is a directory$"
+    refused = f"^cannot write {tmp_path}/.lock: it is a folder, not a file; it holds nothing$"
     with pytest.raises(MmbalError, match=refused), locked(tmp_path, wait=True):
         pass

@@ -95,7 +95,7 @@ def test_a_missing_folder_or_a_folder_in_place_of_the_file_is_one_clear_error(
     with pytest.raises(MmbalError, match=r"cannot write .*No such file"):
         Journal(path / "absent" / "journal.jsonl")
     path.mkdir()
-    with pytest.raises(MmbalError, match=r"cannot write .*directory"):
+    with pytest.raises(MmbalError, match=r"cannot write .*it is a folder"):
         Journal(path)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import h5py
 import pytest
+from unprivileged import no_capabilities
 
 import mmbal
 from mmbal.errors import DataFormatError, MmbalError
@@ -189,6 +190,22 @@ class TestClaim:
         with pytest.raises(MmbalError, match=refusal), run.claim():
             pass
 
+    @pytest.mark.parametrize("bad", ["n" * 300, "dangling", "loop", "closed", "closed/run"])
+    def test_a_folder_that_cannot_be_written_is_one_line(self, tmp_path: Path, bad: str) -> None:
+        (tmp_path / "dangling").symlink_to("gone")
+        (tmp_path / "loop").symlink_to("loop")
+        (tmp_path / "closed").mkdir(mode=0)
+        run = RunFolder(tmp_path / bad)
+
+        with (
+            no_capabilities(),
+            pytest.raises((MmbalError, OSError), match=bad[:20]),
+            run.claim(),
+        ):
+            pass
+        (tmp_path / "closed").chmod(0o700)
+        assert list((tmp_path / "closed").iterdir()) == []
+
 
 NAMES = {path.name for path in vars(RunFolder("run")).values()} - {"run"}
 
@@ -221,3 +238,55 @@ def test_no_other_module_spells_the_name_of_a_file_of_a_run() -> None:
     root = Path(mmbal.__file__).parent
     found = {path: spelt(path.read_text(encoding="utf-8")) for path in root.rglob("*.py")}
     assert [path for path, names in found.items() if names] == [root / "records/run_folder.py"]
+
+
+class TestRefusal:
+    """A run that is refused leaves every byte as it was."""
+
+    def contents(self, folder: Path) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def test_a_torn_line_stays(self, write_run: WriteRun) -> None:
+        run = RunFolder(write_run())
+        with run.journal.open("ab") as file:
+            file.write(b'{"event":"ste')
+        before = self.contents(run.path)
+
+        with pytest.raises(MmbalError, match="holds a run already"), run.claim():
+            pass
+        with pytest.raises(MmbalError, match="refused"), run.claim(resume=True):
+            raise MmbalError("refused, as data have changed")
+        assert self.contents(run.path) == before
+
+    def test_what_another_command_began_at_the_same_moment(self, tmp_path: Path) -> None:
+        (tmp_path / ".lock").write_bytes(b"of a sweep")
+        before = self.contents(tmp_path)
+
+        refusal = "holds other things already"
+        with pytest.raises(MmbalError, match=refusal), RunFolder(tmp_path).claim():
+            pass
+        assert self.contents(tmp_path) == before
+
+    def test_a_run_that_goes_on(self, tmp_path: Path) -> None:
+        run = RunFolder(tmp_path / "run")
+        with run.claim() as journal:
+            run.config.write_text("seed = 1\n")
+            journal.write({"event": "start"})
+            before = self.contents(run.path)
+            for resume in (False, True):
+                with (
+                    pytest.raises(MmbalError, match="another process is writing"),
+                    RunFolder(run.path).claim(resume=resume),
+                ):
+                    pass
+            assert self.contents(run.path) == before
+
+    def test_what_a_killed_run_left_before_it_began_stays(self, tmp_path: Path) -> None:
+        run = RunFolder(tmp_path)
+        run.journal.touch()
+        run.config.write_text("seed = 1\n")
+        before = self.contents(tmp_path)
+
+        with pytest.raises(MmbalError, match="no data"), run.claim():
+            raise MmbalError("no data")
+        assert self.contents(tmp_path) == before

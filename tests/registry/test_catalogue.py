@@ -93,6 +93,25 @@ def test_failing_factory_is_the_plugins_fault(catalogue: Catalogue) -> None:
     assert isinstance(caught.value.__cause__, ValueError)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [PermissionError(13, "Permission denied", "a.png"), OSError(28, "No space left on device")],
+)
+def test_what_the_environment_did_is_no_fault_of_the_plugin(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, error: OSError
+) -> None:
+    def fail(options: NoOptions) -> None:
+        raise error
+
+    monkeypatch.setattr(sys.modules["toy_factories"], "fail", fail)
+    with pytest.raises(MmbalError) as caught:
+        catalogue.build("dataset", "failing", NoOptions())
+
+    assert not isinstance(caught.value, PluginError)
+    path = "a.png: " if error.filename else ""
+    assert str(caught.value) == f"dataset 'failing': {path}{error.strerror}"
+
+
 def test_user_errors_of_a_factory_pass_untouched(catalogue: Catalogue) -> None:
     with pytest.raises(DataFormatError, match=r"^broken.png: no picture$"):
         catalogue.build("dataset", "refusing", NoOptions())

@@ -1,3 +1,5 @@
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -80,3 +82,34 @@ def test_the_running_mean_skips_undefined_values() -> None:
     values = np.array([1.0, 3.0, np.nan, 5.0, np.nan, np.nan])
 
     np.testing.assert_array_equal(_running_mean(values, 2), [1, 2, 3, 5, 5, np.nan])
+
+
+@pytest.mark.parametrize(
+    ("settings", "backend"),
+    [
+        (b"", "module://matplotlib_inline.backend_inline"),
+        (b"", "of_a_notebook"),
+        (b"backend: of_a_notebook\n", "agg"),
+        (b"text.usetex: True\nfont.family: cursive, Absent\nsvg.fonttype: none\n", ""),
+        (b"savefig.bbox: tight\nfigure.dpi: 3\naxes.facecolor: red\n", ""),
+        (b"\xff\xfe no text", ""),
+    ],
+)
+def test_settings_of_the_user_decide_nothing(
+    write_run: WriteRun, tmp_path: Path, settings: bytes, backend: str
+) -> None:
+    folder = write_run()
+    home = tmp_path / "matplotlib"
+    home.mkdir()
+    (home / "matplotlibrc").write_bytes(settings)
+    drawn = []
+    for environment in ({}, {"MPLCONFIGDIR": str(home), "MPLBACKEND": backend}):
+        file = tmp_path / f"{len(drawn)}.svg"
+        command = [sys.executable, "-m", "mmbal", "report", str(folder), "--plot", str(file)]
+        surroundings = {k: v for k, v in os.environ.items() if k != "MPLBACKEND"}
+        done = subprocess.run(
+            command, env=surroundings | environment, check=False, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        drawn.append(file.read_bytes())
+    assert drawn[0] == drawn[1]

@@ -153,10 +153,10 @@ result = {{"attempts": len(attempts.read_text())}}
     assert len(sweep.notices) == 4
 
 
-def interrupt_once_begun(folders):
+def interrupt_once_begun(folders, which=signal.SIGINT):
     for folder in folders:
         wait_for(folder / "begun")
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), which)
 
 
 SLEEPER = """
@@ -185,6 +185,23 @@ def test_ctrl_c_stops_what_runs_and_begins_no_other(sweep):
         "stopping: trials that run now write their records"
     ]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGHUP])
+def test_a_scheduler_or_a_closed_terminal_stops_it_as_ctrl_c_does(sweep, which):
+    (folder,) = sweep.write(SLEEPER)
+    Thread(target=interrupt_once_begun, args=[[folder], which]).start()
+
+    def notice(text):
+        sweep.notices.append(text)
+        os.kill(os.getpid(), which)  # which says nothing new
+
+    with pytest.raises(KeyboardInterrupt) as stop:
+        sweep.run(SLEEPER, notice=notice)
+
+    assert stop.value.args == (which,)
+    assert (folder / "stopped").exists()
+    assert len(sweep.notices) == 1
 
 
 def test_a_trial_stops_where_its_parent_blocks_the_signal(sweep):

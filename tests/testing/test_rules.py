@@ -83,3 +83,13 @@ def test_a_sound_component_breaks_none(kind, name, skipped):
     found = outcomes(kind, name)
 
     assert found == {"failed": {}, "skipped": skipped}
+
+
+def test_a_full_disk_breaks_no_rule(monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    subject = subject_of("dataset", broken_datasets.OFFERS[next(iter(broken_datasets.OFFERS))])
+    monkeypatch.setattr("mmbal.testing.subject.mkdtemp", full)
+    with pytest.raises(OSError, match="No space left"):
+        list(check(subject))

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from mmbal import ConfigError
-from mmbal.errors import unknown
+from mmbal.errors import refused, unknown
 from mmbal_backbones.cutting import CutError, only_output
 from mmbal_backbones.pooling import pooling_of
 from mmbal_backbones.resnet import resnet18
@@ -37,7 +37,9 @@ def open_backbone(
     build = _find(backbone)
     try:
         model = build(shape, **arguments)
-    except (TypeError, ValueError, ImportError, OSError) as error:
+    except OSError as error:  # of files that it wants to write or download
+        raise ConfigError(f"backbone {backbone!r} cannot be built: {refused(error)}") from error
+    except (TypeError, ValueError, ImportError) as error:
         first = (str(error).strip().splitlines() or [""])[0]
         raise ConfigError(
             f"backbone {backbone!r} refuses inputs of shape {shape} with {dict(arguments)}: {first}"

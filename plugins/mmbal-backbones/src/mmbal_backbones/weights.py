@@ -4,6 +4,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from mmbal import ConfigError
+from mmbal.errors import no_file
 
 RANDOM, IMAGENET = "random", "imagenet"
 
@@ -16,6 +17,8 @@ def check_weights(weights: str) -> None:
     """
     if weights in (RANDOM, IMAGENET) or Path(weights).is_file():
         return
+    if Path(weights).is_dir():
+        raise ConfigError(f"architecture.weights {weights}: {no_file(weights)}")
     near = get_close_matches(Path(weights).name, [RANDOM, IMAGENET], n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise ConfigError(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mmbal.data import refusal
-from mmbal.errors import ConfigError, DataFormatError, MmbalError
+from mmbal.errors import ConfigError, DataFormatError, MmbalError, refused
 from mmbal_colored_mnist.colour import apparent_colours, nearest_colour
 from mmbal_colored_mnist.images import GrayData, GrayImages
 
@@ -85,6 +85,8 @@ def _dictionary(path: Path) -> dict[str, Any]:
         found = sorted(other.name for other in path.parent.glob("*.npy")) or ["no .npy file"]
         raise MmbalError(f"{path}: not found; found {', '.join(found)}") from problem
     except Exception as problem:  # a damaged pickle can raise anything at all
+        if isinstance(problem, OSError) and problem.errno:
+            raise MmbalError(f"cannot read {refused(problem)}") from problem
         raise DataFormatError(f"{path}: not a pickled dictionary ({problem})") from problem
     if not isinstance(content, dict):
         raise DataFormatError(f"{path}: holds a {type(content).__name__}, expected a dictionary")

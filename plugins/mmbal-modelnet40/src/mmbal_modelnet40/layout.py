@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from shlex import quote
 
 from mmbal.errors import MmbalError
 from mmbal_media import absent, first_root
@@ -52,7 +53,7 @@ def no_views(data_dir: Path | None) -> MmbalError:
     if mesh_root(data_dir):
         return MmbalError(
             f"{data_dir}: holds meshes but no views; draw them once with "
-            f"`mmbal data prepare modelnet40 {data_dir}`"
+            f"`mmbal data prepare modelnet40 {quote(str(data_dir))}`"
         )
     return absent(data_dir, "modelnet40", "no class folder of the 40 found under", _ADVICE)
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from mmbal.data import read_text, replace_file
@@ -69,7 +70,7 @@ def refuse_unfinished(root: Path, data_dir: Path | None) -> None:
     if content is not None and not content["complete"]:
         raise MmbalError(
             f"{root}: not all of {content.get('objects')} objects are drawn yet; "
-            f"`mmbal data prepare modelnet40 {data_dir}` goes on where it stopped"
+            f"`mmbal data prepare modelnet40 {quote(str(data_dir))}` goes on where it stopped"
         )
 
 

@@ -81,7 +81,7 @@ def write_sample(directory: Path, seed: int) -> list[Path]:
             files += _write_clip(directory / "Video_data" / take.folder, take, rng, coding)
         text = "\n".join(take.line for take in takes)
         path = directory / f"nvgesture_{split}_correct.lst"
-        path.write_text(text + ("\n" if split == "train" else ""), newline="\n")
+        path.write_text(text + ("\n" if split == "train" else ""), encoding="utf-8", newline="\n")
         files.append(path)
     return files
 
