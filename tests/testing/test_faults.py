@@ -79,6 +79,14 @@ def line(module, marked):
             "def losses(self, step, joint):  # Nar",
         ),
         ("architecture", broken_networks, "casting", "precision", "float32 float64", "# the line"),
+        (
+            "architecture",
+            broken_networks,
+            "halving",
+            "outputs",
+            "float16 float32",
+            "inputs = {m: tf",
+        ),
     ],
 )
 def test_a_dtype_fault_names_both_dtypes_and_a_line_of_the_plugin(

@@ -147,6 +147,14 @@ class Casting(Gated):
         return fused * tf.ones([], keras.config.floatx())  # the line
 
 
+class Halving(Gated):
+    """Converts features to half precision without casting, which no shape helps."""
+
+    def call(self, inputs, controls=NORMAL, training=False):
+        inputs = {m: tf.convert_to_tensor(x, tf.half) for m, x in inputs.items()}
+        return super().call(inputs, controls, training)
+
+
 class Vectors(Gated):
     """Takes vectors, and says that it takes images."""
 
@@ -215,7 +223,9 @@ OFFERS = {
             offer,
             (Gated, Coarse, Orphan, Leaky, Careless, Unblocked, Unfilled, Untouched, Uneven, Pairs),
         ),
-        *map(offer, (Unsummed, Scaled, Unmixed, Casting, Reshaping, Moving, Nothing, Plain)),
+        *map(
+            offer, (Unsummed, Scaled, Unmixed, Casting, Halving, Reshaping, Moving, Nothing, Plain)
+        ),
         offer(Vectors, takes=(3,)),
         offer(Choosy, takes=(3,)),
         offer(Boastful, ("isolation",)),
@@ -237,6 +247,7 @@ BREAKS = {
     "boastful": "offers",
     "pairs": "outputs",
     "scaled": "saving",
+    "halving": "outputs",
     "unmixed": "precision",
     "casting": "precision",
     "vectors": "takes",
