@@ -18,6 +18,10 @@ QUICK = {
 """Rules that cost little, of kinds that have others."""
 SOAKED = {
     "mmtm-i3d": {"outputs", "saving", "precision", "empty-batch"},
+    "colored-digits": {"sample"},
+    "colored-fashion-mnist": {"sample"},
+    "modelnet40": {"sample"},
+    "nvgesture": {"sample"},
     "gradient-blending": {"effect", "eager", "precision", "replicas", "three-modalities"},
 }
 """What takes longest, and is shown by components that are quicker."""
