@@ -15,11 +15,11 @@ from mmbal_nvgesture.strip import Pixels
 WIDTH, HEIGHT = 80, 60
 WINDOW = 80  # frames at 30 per second, as in every line of the published lists
 DUO_WINDOW = 93  # frames at 35 per second
-SUBJECTS = {"train": (1, 2, 3, 4), "test": (5, 6)}
 CLASSES = 3
 ENCODER = "libx264"
 BITS = 8
 RADIUS = 12  # pixels of the hand
+CONFUSED = 8  # every such person makes the gesture after the one that was asked for
 
 # (frames from one key frame to the next at most, B-frames in a row at most)
 CODINGS = ((250, 0), (12, 0), (30, 2))
@@ -34,6 +34,7 @@ class _Take:
 
     folder: str
     label: int
+    motion: int
     color: int
     depth: int
     duo: int
@@ -48,16 +49,18 @@ class _Take:
         )
 
 
-def write_sample(directory: Path, seed: int) -> list[Path]:
+def write_sample(directory: Path, seed: int, people: int = 6) -> list[Path]:
     """Write H.264 videos and the two lists into an empty folder; return the files.
 
-    A disc moves in a direction that tells the class. The eight squares along the upper edge are
-    the bits of the frame's number, from the lowest. As in the published lists, one label differs
-    from its folder, one clip's windows differ by a frame, and the last line has no end.
+    A disc moves in a direction that tells the class, but with every eighth person. The eight
+    squares along the upper edge are the bits of the frame's number, from the lowest. As in the
+    published lists, one label differs from its folder, one clip's windows differ by a frame, and
+    the last line has no end.
 
     Args:
         directory: made if absent.
         seed: of noise, paths and windows.
+        people: who make each gesture once; a third of them are to test on.
 
     Raises:
         MmbalError: something is in the folder already, or PyAV cannot write H.264.
@@ -69,7 +72,9 @@ def write_sample(directory: Path, seed: int) -> list[Path]:
         )
     claim(directory)
     files: list[Path] = []
-    for split, subjects in SUBJECTS.items():
+    trained = 2 * people // 3
+    subjects_of = {"train": range(1, trained + 1), "test": range(trained + 1, people + 1)}
+    for split, subjects in subjects_of.items():
         takes = [
             _take(subject, label, np.random.default_rng([seed, subject, label]))
             for label in range(1, CLASSES + 1)
@@ -94,6 +99,7 @@ def _take(subject: int, label: int, rng: np.random.Generator) -> _Take:
     return _Take(
         f"class_{folder:02d}/subject{subject}_r{take}",
         label,
+        label % CLASSES if subject % CONFUSED == 0 else label - 1,
         start,
         start + later,
         round(start * 35 / 30),
@@ -106,7 +112,7 @@ def _write_clip(
     folder.mkdir(parents=True)
     noise = rng.integers(0, 90, (HEIGHT, WIDTH), np.uint8)
     wobble = rng.normal(0, 0.04, 4)
-    begin, end = (np.array(place) for place in MOTIONS[take.label - 1])
+    begin, end = (np.array(place) for place in MOTIONS[take.motion])
     places = begin + wobble[:2], end + wobble[2:]
     paths = []
     for stem, gray, rate, start, length in (
