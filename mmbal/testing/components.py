@@ -38,16 +38,16 @@ def entry_point(subject: Subject) -> None:
     if entry is None:
         raise Inapplicable("it was not found through an entry point")
     modules = dict.fromkeys([entry.module, subject.component.options.partition(":")[0]])
-    code, heavy, error = _imported_by(*modules)
+    code, heavy, error = _imported_by(os.pathsep.join(filter(None, sys.path)), *modules)
     require(code == 0, f"{' and '.join(modules)} fail: {error[-300:]}")
     require(not heavy, f"{' and '.join(modules)} import {heavy}")
 
 
 @cache
-def _imported_by(*modules: str) -> tuple[int, str, str]:
+def _imported_by(path: str, *modules: str) -> tuple[int, str, str]:
     """Return how a process that imports modules ends, what it imported of `HEAVY`, and its error.
 
-    A plugin's components have their modules in common.
+    A plugin's components have their modules in common; `path` is where these are looked for.
     """
     code = (
         "import importlib, sys\n"
@@ -55,7 +55,7 @@ def _imported_by(*modules: str) -> tuple[int, str, str]:
         f"for name in {modules!r}: importlib.import_module(name)\n"
         f"print(*[name for name in {HEAVY!r} if name in {{*sys.modules}} - before], sep=', ')"
     )
-    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    surroundings = {**os.environ, "PYTHONPATH": path}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=surroundings)
     return done.returncode, done.stdout.strip(), done.stderr.strip()
