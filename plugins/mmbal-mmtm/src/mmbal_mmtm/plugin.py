@@ -1,6 +1,6 @@
 """What this distribution offers."""
 
-from mmbal import Component, hookimpl
+from mmbal import Component, Conformance, hookimpl
 
 OFFERS = ("isolation", "slice", "head", "mask")
 
@@ -27,6 +27,12 @@ COMPONENTS = (
         "arXiv 1512.03385",
         offers=OFFERS,
         takes=(3,),
+        conformance=Conformance(
+            known={
+                "empty-batch": "outside of a graph Keras's Add takes maps of (0, 1, 1, channels), "
+                "those of images up to 32 x 32, for a bias"
+            }
+        ),
     ),
     Component(
         kind="architecture",
