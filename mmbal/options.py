@@ -5,11 +5,21 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Signature, get_annotations, signature
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mmbal.errors import ConfigError, unknown
+from mmbal.keys import dotted
+from mmbal.paths import at_home
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -34,10 +44,16 @@ class Options(BaseModel):
 
     Subclass it with annotated fields, `Field(description=...)` for the help text that
     `mmbal plugins show` prints, and validators for what types cannot say. Unknown names
-    and wrong types are refused; instances cannot be changed.
+    and wrong types are refused; instances cannot be changed. Paths become absolute, and `~` in
+    them a home, so that they mean the same in any working directory.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _from_anywhere(cls, value: Any) -> Any:
+        return _absolute(value)
 
     def modality_names(self) -> tuple[str, ...] | None:
         """Return, of a dataset, the modalities that it gives; None where its files alone tell."""
@@ -131,6 +147,17 @@ class Configurable:
         self.options = options
 
 
+def _absolute(value: Any) -> Any:
+    """Return an option's value with its paths absolute, whatever it is made of."""
+    if isinstance(value, Path):
+        return at_home(value).absolute()
+    if isinstance(value, Mapping):
+        return {_absolute(key): _absolute(inner) for key, inner in value.items()}
+    if type(value) in (list, tuple, set, frozenset):
+        return type(value)(map(_absolute, value))
+    return value
+
+
 def explain(
     error: ValidationError,
     model: type[BaseModel],
@@ -154,17 +181,17 @@ def explain(
     if problem["type"] == "extra_forbidden":
         *above, last = map(str, problem["loc"])
         legal = _fields_at(model, above)
-        message = unknown("option", ".".join([*above, last]), legal)
+        message = unknown("option", dotted([*above, last]), legal)
         tables = [name for name in legal if last in _fields_at(model, [*above, name])]
         if tables:
-            message += f"; did you mean {'.'.join((*section, *above, tables[0], last))}?"
+            message += f"; did you mean {dotted((*section, *above, tables[0], last))}?"
         return (*section, *above, last), f"{label}: {message}"
     if problem["type"] == "missing":
-        missing = ".".join((*section, *map(str, problem["loc"])))
+        missing = dotted((*section, *problem["loc"]))
         return section, f"{label} needs {missing}, which is not set"
     known = _known_part(problem["loc"], values)
     key, message = (*section, *known), _in_our_words(problem)
-    subject = ".".join(key) if known else f"{label}:"
+    subject = dotted(key) if known else f"{label}:"
     if problem["type"] in ("value_error", "assertion_error"):
         return key, f"{subject.removesuffix(':')}: {message}"
     return key, f"{subject} {message}, received {_shown(problem['input'])}"

@@ -16,7 +16,8 @@ from mmbal.config.settings import RunConfig
 from mmbal.data import DatasetSource
 from mmbal.networks.network import FusionNetwork
 from mmbal.records import schema
-from mmbal.registry.discovery import GROUP, HOOKS
+from mmbal.registry.discovery import HOOKS
+from mmbal.registry.installation import GROUP
 from mmbal.scaffold import KINDS, Project
 from mmbal.scaffold.rendering import render
 from mmbal.strategies.strategy import Strategy

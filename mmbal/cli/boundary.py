@@ -2,8 +2,9 @@
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pkgutil import resolve_name
 from types import MappingProxyType
 from typing import Any
@@ -52,7 +53,24 @@ class Commands(click.Group):
         """Find the command that `args` begin with."""
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
             raise click.UsageError(unknown("command", args[0], self.list_commands(ctx)), ctx)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command and not ctx.resilient_parsing:
+            with suppress(click.UsageError):  # which comes again, from the command itself
+                _refuse_repeated(click.Context(command, ctx, name), rest)
+        return name, command, rest
+
+
+def _refuse_repeated(ctx: click.Context, args: Sequence[str]) -> None:
+    """Raise for an option that is given more often than it counts: click takes the last one.
+
+    Raises:
+        MmbalError: there is one.
+    """
+    _, _, order = ctx.command.make_parser(ctx).parse_args(list(args))
+    for option, times in Counter(order).items():
+        many = option.multiple or option.is_flag if isinstance(option, click.Option) else True
+        if times > 1 and not many:
+            raise MmbalError(f"{option.opts[0]} is given {times} times; give it once")
 
 
 class Boundary(Commands):
@@ -67,6 +85,7 @@ class Boundary(Commands):
         extra["standalone_mode"] = False
         with lasting_streams():
             try:
+                _refuse_undecodable(sys.argv[1:] if args is None else args)
                 code = super().main(args, *rest, **extra)
             except (MmbalError, click.ClickException, OSError) as error:
                 unexplained = isinstance(error, OSError) and error.errno is None
@@ -77,6 +96,17 @@ class Boundary(Commands):
                 click.echo("interrupted", err=True)
                 sys.exit(INTERRUPTED)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse_undecodable(arguments: Sequence[str]) -> None:
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            raise click.UsageError(
+                f"{os.fsencode(argument)!r} is not UTF-8, and what mmbal writes is: rename the "
+                "file, or set a UTF-8 locale (LC_ALL=C.UTF-8)"
+            ) from error
 
 
 @contextmanager

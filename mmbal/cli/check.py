@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ import click
 from mmbal.cli.boundary import USER_ERROR
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import console, print_json
-from mmbal.cli.options import json_option
+from mmbal.cli.options import TypedPath, json_option
 from mmbal.errors import MmbalError, unknown
-from mmbal.registry.component import Component
+from mmbal.registry.component import Component, Recipe
 from mmbal.testing.rules import MODULES, rulebook
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _STYLES = {"ok": "green", "known": "yellow", "skipped": "dim", "failed": "bold r
 @click.option("--rule", "rules", metavar="RULE", multiple=True, help="This rule only. Repeatable.")
 @click.option(
     "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=TypedPath(file_okay=False),
     help="Files of a dataset; by default a sample that it writes.",
 )
 @json_option
@@ -54,32 +55,35 @@ def check(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Check component NAME, or all components of plugin or distribution NAME.
+    """Check what is named NAME, or all that plugin or distribution NAME offers.
 
     Every rule is one line. Exit code 2 if one is broken; docs/conformance.md explains the rules.
     """
     import mmbal
     from mmbal import testing
-    from mmbal.config.assignment import parse_assignment
+    from mmbal.config.assignment import parse_assignments
     from mmbal.registry.discovery import discover
 
     catalogue = discover()
-    components = _find(catalogue, name, kind)
-    options = list(map(parse_assignment, assignments))
-    if len(components) > 1 and (options or rules or data_dir):
-        raise MmbalError(
-            f"{name!r} has {len(components)} components; --set, --rule and --data-dir are of one"
-        )
+    offers = _find(catalogue, name, kind)
+    options = parse_assignments(assignments)
+    if options or rules or data_dir:
+        offers = _only(offers, name)
+    if not offers and not as_json:
+        click.echo(f"nothing to check: {name} offers no components and no recipes")
     out, rows = console(), []
     out.file = sys.stdout  # what plugins and libraries print goes elsewhere
     with redirect_stdout(sys.stderr):
-        for component in components:
-            click.echo(f"checking {component.kind} {component.name}", err=True)
+        from mmbal.replicas.keras_globals import set_keras_globals
+
+        set_keras_globals()
+        for offer in offers:
+            click.echo(f"checking {offer.kind} {offer.name}", err=True)
             subject = testing.subject_of(
-                component.kind, component.name, options, catalogue=catalogue, data_dir=data_dir
+                offer.kind, offer.name, options, catalogue=catalogue, data_dir=data_dir
             )
             for finding in testing.check(subject, rules):
-                rows.append(_as_row(component, finding))
+                rows.append(_as_row(offer, finding))
                 if not as_json:
                     _show(out, rows[-1])
     failed = sum(row["status"] == "failed" for row in rows)
@@ -91,23 +95,43 @@ def check(
         ctx.exit(USER_ERROR)
 
 
-def _find(catalogue: "Catalogue", name: str, kind: str | None) -> list[Component]:
+def _find(catalogue: "Catalogue", name: str, kind: str | None) -> list[Component | Recipe]:
+    """Return what has a name, else what a plugin or distribution of that name offers.
+
+    Raises:
+        MmbalError: there is neither.
+    """
+    offers: list[Component | Recipe] = [*catalogue.components(), *catalogue.recipes()]
     if kind is not None:
-        return [catalogue.get(kind, name)]
-    offers = [c for c in catalogue.components() if c.kind in MODULES]
-    owners = {name for who in catalogue.plugins for name in _names(who)}
-    if named := [c for c in offers if c.name == name]:
-        if len(named) > 1:
-            kinds = " and a ".join(c.kind for c in named)
-            raise MmbalError(f"{name!r} is a {kinds}; say which with --kind")
+        return [catalogue.recipe(name) if kind == Recipe.kind else catalogue.get(kind, name)]
+    if named := [offer for offer in offers if offer.name == name]:
         return named
-    if owned := [c for c in offers if name in _names(catalogue.provenance(c))]:
-        return owned
-    if name not in owners | {c.name for c in catalogue.components()}:
-        legal = owners | {c.name for c in offers}
-        raise MmbalError(unknown("component, plugin or distribution", name, legal))
-    kinds = ", ".join(MODULES)
-    raise MmbalError(f"there are no rules for {name!r}: it is and offers none of {kinds}")
+    owners = {owner for each in catalogue.plugins for owner in _names(each)}
+    if name not in owners and not _is_installed(name):
+        legal = owners | {offer.name for offer in offers}
+        raise MmbalError(unknown("component, recipe, plugin or distribution", name, legal))
+    return [offer for offer in offers if name in _names(catalogue.provenance(offer))]
+
+
+def _only(offers: list[Component | Recipe], name: str) -> list[Component | Recipe]:
+    """Return the one that options, rules and data are meant for: a component before a recipe.
+
+    Raises:
+        MmbalError: there are several.
+    """
+    offers = [offer for offer in offers if offer.kind != Recipe.kind] or offers
+    if len(offers) > 1:
+        listing = ", ".join(f"{offer.kind} {offer.name}" for offer in offers)
+        raise MmbalError(f"--set, --rule and --data-dir are of one of those of {name!r}: {listing}")
+    return offers
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        metadata.distribution(distribution)
+    except (metadata.PackageNotFoundError, ValueError):
+        return False
+    return True
 
 
 def _names(who: "Provenance") -> set[str]:
@@ -115,11 +139,11 @@ def _names(who: "Provenance") -> set[str]:
     return {who.plugin, who.distribution.split()[0]}
 
 
-def _as_row(component: Component, finding: "Finding") -> dict[str, Any]:
-    rule = rulebook(component.kind)[finding.name]
+def _as_row(offer: Component | Recipe, finding: "Finding") -> dict[str, Any]:
+    rule = rulebook(offer.kind)[finding.name]
     return {
-        "kind": component.kind,
-        "component": component.name,
+        "kind": offer.kind,
+        "component": offer.name,
         "rule": rule.name,
         "status": finding.status,
         "found": finding.message,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmbal.cli.console import console, print_json, print_table
+from mmbal.cli.options import TypedPath
 from mmbal.cli.report import open_records
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=TypedPath())
 @click.option(
     "--weights",
     type=click.Choice(["selected", "last"]),

@@ -63,7 +63,7 @@ def print_table(out: "Console", header: Sequence[str], rows: Sequence[Sequence[s
     """Print one row per thing, or where rows do not fit one column: as many as fit, and again."""
     header, *rows = [tuple(plain(cell, out.encoding) for cell in row) for row in [header, *rows]]
     if _width([header, *rows]) <= out.width:
-        tables = [[header, *rows]]
+        tables: list[list[Sequence[str]]] = [[header, *rows]]
     else:
         tables = [[]]
         for row in rows:

@@ -11,6 +11,7 @@ import click
 from mmbal.cli.boundary import USER_ERROR, Commands
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import print_json
+from mmbal.cli.options import TypedPath
 from mmbal.cli.run import refuse_used
 from mmbal.errors import counted
 
@@ -37,9 +38,7 @@ def _dataset(command: Command) -> Command:
     return click.argument("name", shell_complete=names_of("dataset"))(command)
 
 
-_directory = click.argument(
-    "directory", required=False, type=click.Path(file_okay=False, path_type=Path)
-)
+_directory = click.argument("directory", required=False, type=TypedPath(file_okay=False))
 
 
 @data.command()
@@ -73,7 +72,7 @@ def check(
 
 @data.command()
 @_dataset
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("directory", type=TypedPath())
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 def sample(name: str, assignments: tuple[str, ...], directory: Path, seed: int) -> None:
     """Write a tiny set in the file format of dataset NAME into an empty DIRECTORY."""
@@ -97,12 +96,12 @@ def prepare(name: str, assignments: tuple[str, ...], directory: Path | None) -> 
 
 
 def _source(name: str, assignments: Iterable[str]) -> "DatasetSource":
-    from mmbal.config.assignment import parse_assignment
+    from mmbal.config.assignment import parse_assignments
     from mmbal.config.resolution import choose
     from mmbal.registry.discovery import discover
 
     catalogue = discover()
-    choice = choose(catalogue, "dataset", name, list(map(parse_assignment, assignments)))
+    choice = choose(catalogue, "dataset", name, parse_assignments(assignments))
     from mmbal.experiment import open_dataset
 
     return open_dataset(catalogue, choice)

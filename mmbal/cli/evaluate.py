@@ -7,11 +7,12 @@ from pathlib import Path
 import click
 
 from mmbal.cli.console import console, number, plain_table, print_json
+from mmbal.cli.options import TypedPath
 from mmbal.errors import MmbalError
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=TypedPath())
 @click.option(
     "--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True
 )
@@ -24,11 +25,18 @@ from mmbal.errors import MmbalError
 )
 @click.option(
     "--data-dir",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder of the dataset's files, where it has moved.",
+    type=TypedPath(file_okay=False),
+    help="Folder of the dataset's files, where neither they nor the run are found.",
+)
+@click.option(
+    "--other-data",
+    is_flag=True,
+    help="Score what is there, though it is not what the run was trained on.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object.")
-def evaluate(run: Path, split: str, weights: str, data_dir: Path | None, as_json: bool) -> None:
+def evaluate(
+    run: Path, split: str, weights: str, data_dir: Path | None, other_data: bool, as_json: bool
+) -> None:
     """Score the weights of RUN, a folder that `mmbal run` wrote."""
     from mmbal.records.run_folder import RunFolder
     from mmbal.registry.discovery import discover
@@ -40,7 +48,7 @@ def evaluate(run: Path, split: str, weights: str, data_dir: Path | None, as_json
     with redirect_stdout(sys.stderr):
         from mmbal.experiment import evaluate as evaluate_run
 
-        scores = evaluate_run(run, catalogue, split, weights, data_dir)
+        scores = evaluate_run(run, catalogue, split, weights, data_dir, other_data=other_data)
     if as_json:
         print_json(scores)
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from mmbal.cli.console import print_json
-from mmbal.cli.options import json_option
+from mmbal.cli.options import TypedPath, json_option
 from mmbal.scaffold import KINDS, Project, write_project
 
 
@@ -15,7 +15,7 @@ from mmbal.scaffold import KINDS, Project, write_project
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="What it brings.")
 @click.option(
     "--directory",
-    type=click.Path(path_type=Path),
+    type=TypedPath(),
     help="Folder to write, absent or empty; by default ./mmbal-NAME.",
 )
 @click.option("--author", default="", help="Name, for the metadata.")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import click
 
 from mmbal.cli.completion import names_of
+from mmbal.paths import at_home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -16,6 +17,22 @@ KEYS = (
     "dataset", "architecture", "strategy", "seed", "epochs", "batch_size", "data_dir",
     "distribute", "logical_devices",
 )  # fmt: skip
+
+
+class TypedPath(click.Path):
+    """A path in which `~` is a home, also where shells leave it, as in `--out=~/runs`."""
+
+    def __init__(self, **rules: bool) -> None:
+        super().__init__(path_type=Path, **rules)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        if not str(value):
+            self.fail("a path must not be empty", param, ctx)
+        try:
+            return super().convert(at_home(Path(value)), param, ctx)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def recipe_option(command: Command) -> Command:
@@ -58,7 +75,7 @@ architecture_option = click.option(
 config_option = click.option(
     "--config",
     "file",
-    type=click.Path(path_type=Path),
+    type=TypedPath(),
     help="TOML file over the recipe; the config.toml of a run repeats that run.",
 )
 epochs_option = click.option("--epochs", type=int, help="Passes over the training data.")
@@ -66,7 +83,7 @@ batch_size_option = click.option(
     "--batch-size", type=int, help="Examples per step, over all devices."
 )
 data_dir_option = click.option(
-    "--data-dir", type=click.Path(file_okay=False), help="Folder of the dataset's files."
+    "--data-dir", type=TypedPath(file_okay=False), help="Folder of the dataset's files."
 )
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object."

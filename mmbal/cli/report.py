@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmbal.cli.console import console, print_json
+from mmbal.cli.options import TypedPath
 from mmbal.cli.summary import print_summary
 from mmbal.errors import NotBegunError
 
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, metavar="[RUN]...", type=TypedPath())
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object on stdout; a list of several RUNs."
 )
 @click.option(
     "--plot",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=TypedPath(dir_okay=False),
     help="Draw training curves and utilization; PNG, SVG or PDF by suffix.",
 )
 @click.option("--schema", is_flag=True, help="Describe record.h5, as Markdown.")

@@ -15,6 +15,7 @@ from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, print_json, typed
 from mmbal.cli.options import (
     KEYS,
+    TypedPath,
     architecture_option,
     batch_size_option,
     config_option,
@@ -62,7 +63,7 @@ if TYPE_CHECKING:
 @data_dir_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=TypedPath(),
     help="Folder of the record, absent or empty; by default a new one in runs/.",
 )
 @click.option(
@@ -109,6 +110,8 @@ def run(
     from mmbal.config.resolution import resolve
     from mmbal.registry.discovery import discover
 
+    if print_config and as_json:
+        raise click.UsageError("--print-config and --json exclude each other")
     catalogue = discover()
     if resume:
         recipe, file = _resumed(out, recipe, file)
@@ -167,7 +170,7 @@ def _refuse_data(resolved: "Resolved", own: Path) -> None:
         MmbalError: data_dir is set, and not to the sample of a run that is resumed.
     """
     data_dir = resolved.config.data_dir
-    if data_dir not in (None, own):
+    if data_dir not in (None, own.absolute()):
         origin = resolved.origins["data_dir"]
         raise MmbalError(
             f"--sample writes data of its own, but {origin} says where data are; leave out one"

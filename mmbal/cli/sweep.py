@@ -16,6 +16,7 @@ from mmbal.cli.compare import compare_runs
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, literal, print_json, print_table
 from mmbal.cli.options import (
+    TypedPath,
     architecture_option,
     batch_size_option,
     config_option,
@@ -63,7 +64,7 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 @click.option(
     "--trials",
     "listing",
-    type=click.Path(path_type=Path),
+    type=TypedPath(),
     help="A list of trials: .toml, .csv or .jsonl; each runs with every value given elsewhere.",
 )
 @config_option
@@ -72,7 +73,7 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 @data_dir_option
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=TypedPath(),
     required=True,
     help="Folder of the sweep. One that holds a sweep goes on with it; alone, --out suffices.",
 )

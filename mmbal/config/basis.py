@@ -6,6 +6,7 @@ from typing import Any
 
 from mmbal.config.layering import Settings
 from mmbal.errors import ConfigError, unknown
+from mmbal.keys import dotted
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.component import PLAIN, Recipe
 from mmbal.version import __version__
@@ -52,7 +53,7 @@ class Basis:
         """Return in one line what was dropped and is not set otherwise, if anything."""
         dropped = Settings.of_tables(self.dropped, lambda _: self.origin)
         texts = [
-            f"{'.'.join(key)}={setting.value}"
+            f"{dotted(key)}={setting.value}"
             for key, setting in dropped.values.items()
             if key not in asked.origins
         ]

@@ -12,11 +12,13 @@ The rules beyond "the stronger value wins":
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations, product
 from typing import Any
 
-from mmbal.config.origin import DEFAULT, Key, Setting, dotted, undotted
+from mmbal.config.origin import DEFAULT, Setting
 from mmbal.config.tree import around, leaves, nest
 from mmbal.errors import ConfigError
+from mmbal.keys import Key, dotted, undotted
 from mmbal.registry.composition import names_in
 
 COMPONENTS = ("dataset", "architecture", "strategy", "optimizer", "schedule")
@@ -105,6 +107,26 @@ class Settings:
         strongest_first = reversed(self.values.items())
         inside = (s.origin for key, s in strongest_first if not nearest.isdisjoint(around(key)))
         return next(inside, DEFAULT)
+
+
+def refuse_contradictions(overrides: Iterable[tuple[str, Any, str]]) -> None:
+    """Compare what was typed beside each other.
+
+    Raises:
+        ConfigError: the same is set to different values.
+    """
+    sources = [Settings.of_overrides([override]) for override in overrides]
+    for former, later in combinations(sources, 2):
+        for key, other in product(later.values, former.values):
+            if _is_of_set(key) or _is_of_set(other):  # which clash where both state the whole set
+                same = key != other or len(key) > 1 or later.table(*key) == former.table(*key)
+            else:
+                shared = min(len(key), len(other))
+                equal = key == other and later.values[key].value == former.values[key].value
+                same = equal or key[:shared] != other[:shared]
+            if not same:
+                text = f"{dotted(key)} is also set by {former.origin(other)}; leave out one"
+                raise ConfigError(f"{later.origin(key)}: {text}")
 
 
 def _always(origin: str) -> Callable[[Key], str]:

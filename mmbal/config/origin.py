@@ -1,9 +1,6 @@
-"""Keys, and where their values were set."""
+"""Where values were set."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
-
-Key = tuple[str, ...]
 
 DEFAULT = "default"
 
@@ -25,13 +22,3 @@ class Override(NamedTuple):
     key: str
     value: Any
     origin: str
-
-
-def dotted(key: Sequence[object]) -> str:
-    """Return a key as users type it."""
-    return ".".join(map(str, key))
-
-
-def undotted(text: str) -> Key:
-    """Return the key that users typed."""
-    return tuple(text.split("."))

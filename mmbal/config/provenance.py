@@ -1,5 +1,6 @@
 """What made a run: versions, the state of the working tree, the data."""
 
+import os
 import platform
 import subprocess
 from contextlib import suppress
@@ -8,6 +9,7 @@ from typing import Any
 
 from mmbal.config.layering import COMPONENTS, SETS
 from mmbal.config.settings import RunConfig
+from mmbal.environment import DECIDING
 from mmbal.errors import MmbalError
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.component import Component, Recipe
@@ -30,6 +32,7 @@ def provenance(catalogue: Catalogue, config: RunConfig, fingerprint: str) -> dic
         **_git_state(),
         "dataset_fingerprint": fingerprint,
         "plugins": _plugins(catalogue, config),
+        "environment": {name: os.environ[name] for name in DECIDING if name in os.environ},
     }
 
 

@@ -12,12 +12,13 @@ from pydantic_core import to_json
 
 from mmbal import capabilities
 from mmbal.config.basis import find_basis
-from mmbal.config.layering import COMPONENTS, SETS, Settings
-from mmbal.config.origin import DEFAULT, Key, Override, dotted, undotted
+from mmbal.config.layering import COMPONENTS, SETS, Settings, refuse_contradictions
+from mmbal.config.origin import DEFAULT, Override
 from mmbal.config.settings import CONSTANT, Choice, RunConfig, RunSettings
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError, MmbalError, unknown
+from mmbal.keys import Key, dotted, undotted
 from mmbal.options import Options, explain, model_in
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.component import Recipe
@@ -63,7 +64,7 @@ def resolve(
         recipe: its name; None takes `recipe` of the overrides or of the file, and `plain` where
             they name a dataset alone.
         file: a TOML file, such as the `config.toml` of a run, or what `read_file` read of it.
-        overrides: dotted key, value and the option as typed, later ones win.
+        overrides: dotted key, value and the option as typed.
         sample: whether the recipe's changes for the dataset's sample lie over the recipe.
         complete: whether everything that the recipe needs from the user must be there.
 
@@ -74,7 +75,9 @@ def resolve(
     named = [] if recipe is None else [("recipe", recipe, f"--plugin {recipe}")]
     toml = read_file(file) if isinstance(file, Path) else file
     written = Settings.of_tables(toml.values, toml.origin) if toml else Settings()
-    typed = Settings.of_overrides([*overrides, *named])
+    given = [*named, *overrides]
+    refuse_contradictions(given)
+    typed = Settings.of_overrides(given)
     asked = typed.over(written)
     basis = find_basis(catalogue, asked)
     settings = Settings.of_tables(DEFAULTS, lambda _: DEFAULT)
@@ -96,8 +99,11 @@ def choose(
         name: of the component.
         overrides: of its options; their keys may begin with the kind.
     """
+    named = Override(f"{kind}.name", name, f"{kind} {name}")
     keyed = [each._replace(key=f"{kind}.{each.key.removeprefix(f'{kind}.')}") for each in overrides]
-    settings = Settings.of_overrides([*keyed, Override(f"{kind}.name", name, kind)])
+    for each in keyed:
+        refuse_contradictions([named, each])
+    settings = Settings.of_overrides([*keyed, named])
     return _choice(catalogue, kind, name, settings, (kind,))
 
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from pydantic import Field, SerializeAsAny
 
 from mmbal.config.layering import COMPONENTS, SETS
-from mmbal.config.origin import dotted
 from mmbal.config.tree import leaves
+from mmbal.keys import dotted
 from mmbal.optimizers.options import WarmUpOptions
 from mmbal.options import Options
 from mmbal.registry.composition import names_in

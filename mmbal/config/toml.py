@@ -2,25 +2,27 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.exceptions import ParseError, TOMLKitError
 
-from mmbal.config.origin import Key
 from mmbal.config.tree import around, leaves
-from mmbal.errors import ConfigError, refused
+from mmbal.errors import ConfigError
+from mmbal.files.text import read_text
+from mmbal.keys import Key
 
 
 @dataclass(frozen=True)
 class TomlFile:
-    """A file's values and the line of each key, tables included."""
+    """A file's values, the line of each key, tables included, and what made a run."""
 
     path: Path
     values: Mapping[str, Any]
     lines: Mapping[Key, int]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def origin(self, key: Key) -> str:
         """Return where `key`, or the nearest table around it, stands."""
@@ -29,10 +31,11 @@ class TomlFile:
 
 
 def read_file(path: Path) -> TomlFile:
-    """Read a TOML file; a `[provenance]` table, which records write, is left out.
+    """Read a TOML file; a `[provenance]` table, which records write, is no value of it.
 
     Raises:
-        ConfigError: it cannot be read, or is not valid TOML.
+        ConfigError: it is not valid TOML.
+        MmbalError: it cannot be read, or is no text.
     """
     text = read_text(path)
     try:
@@ -40,24 +43,10 @@ def read_file(path: Path) -> TomlFile:
     except ParseError as error:
         reason = str(error).rpartition(" at line ")[0]
         raise ConfigError(f"{path}:{error.line}: not valid TOML: {reason}") from error
-    except TOMLKitError as error:
+    except (TOMLKitError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    values.pop("provenance", None)
-    return TomlFile(path, values, _locate(text))
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file.
-
-    Raises:
-        ConfigError: it cannot be read, or is not UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise ConfigError(f"cannot read {refused(error)}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"cannot read {path}: it is not UTF-8 text") from error
+    provenance = values.pop("provenance", None)
+    return TomlFile(path, values, _locate(text), provenance if isinstance(provenance, dict) else {})
 
 
 def _locate(text: str) -> dict[Key, int]:

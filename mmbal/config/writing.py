@@ -5,8 +5,8 @@ from typing import Any
 
 import tomlkit
 
-from mmbal.config.origin import Key, dotted
 from mmbal.config.settings import RunConfig
+from mmbal.keys import Key, dotted
 
 
 def to_toml(config: RunConfig, origins: Mapping[str, str]) -> str:

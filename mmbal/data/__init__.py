@@ -7,6 +7,7 @@ from mmbal.data.python_reader import from_python, telling_bad_examples
 from mmbal.data.split import hold_out
 from mmbal.files.atomic import replace_file
 from mmbal.files.locking import locked
+from mmbal.files.text import decode_text, read_text, table_rows
 from mmbal.progress import Progress, announce, track
 
 __all__ = [
@@ -18,14 +19,17 @@ __all__ = [
     "Progress",
     "announce",
     "claim",
+    "decode_text",
     "from_python",
     "hold_out",
     "left_out",
     "locked",
     "over_processes",
     "processors",
+    "read_text",
     "refusal",
     "replace_file",
+    "table_rows",
     "telling_bad_examples",
     "track",
 ]

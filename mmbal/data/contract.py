@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from mmbal.errors import MmbalError
+from mmbal.keys import check_names
 from mmbal.options import Configurable
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Examples:
         presence: (examples, modality) bool, which modalities each example has; None for all.
             It is told to those who ask; training and scores read every modality so far.
         ids: what names each example in its source, such as a file; None where nothing does.
+        inputs: modality to (examples, ...) tensors, where they are in memory; None where not.
 
     Raises:
         ValueError: `count` is no number of examples, or there is another number of something else.
@@ -63,6 +65,7 @@ class Examples:
     labels: "np.ndarray | None" = None
     presence: "np.ndarray | None" = None
     ids: Sequence[str] | None = None
+    inputs: "Mapping[str, tf.Tensor] | None" = None
 
     def __post_init__(self) -> None:
         try:
@@ -142,7 +145,7 @@ class Examples:
             chosen = {name: tf.gather(tensor, index) for name, tensor in tensors.items()}
             return chosen, tf.gather(classes, index)
 
-        return cls(len(labels), read, labels=labels, ids=ids)
+        return cls(len(labels), read, labels=labels, ids=ids, inputs=tensors)
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,8 @@ class MultimodalDataset:
         task: what the labels are; "single-label": one class of each example.
 
     Raises:
-        ValueError: both `augment` and `train.vary` are given.
+        ValueError: both `augment` and `train.vary` are given, or a modality has a name that no
+            modality may have.
     """
 
     modalities: Mapping[str, Modality]
@@ -178,6 +182,7 @@ class MultimodalDataset:
     task: Literal["single-label"] = "single-label"
 
     def __post_init__(self) -> None:
+        check_names(tuple(self.modalities))
         if self.augment is not None and self.train.vary is not None:
             raise ValueError("training examples are varied by train.vary or by augment, not both")
 

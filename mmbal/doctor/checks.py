@@ -11,11 +11,18 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from mmbal.environment import (
+    DECIDING,
+    KERAS_COUNTS,
+    keras_file,
+    keras_problem,
+    keras_settings,
+)
 from mmbal.errors import MmbalError
 from mmbal.laboratory.finding import Finding
 from mmbal.registry.catalogue import Catalogue
 
-_BACKEND = "KERAS_BACKEND"
+_KERAS_DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 _ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 _PYTHON = "Python"
 
@@ -91,11 +98,7 @@ def devices(gpus: Sequence[str], replicas: int) -> Finding:
 
 def unstartable(error: MmbalError) -> Finding:
     """Report a TensorFlow that cannot be asked for devices."""
-    backend = os.environ.get(_BACKEND)
-    if backend != "tensorflow":
-        remedy = f"unset {_BACKEND}, which is {backend}: mmbal trains on tensorflow"
-    else:
-        remedy = "see the versions; reinstall tensorflow and keras, best in a new environment"
+    remedy = "see the versions; reinstall tensorflow and keras, best in a new environment"
     return Finding("devices", "failed", f"TensorFlow cannot start: {error}", remedy)
 
 
@@ -114,6 +117,26 @@ def _hosts(environ: Mapping[str, str]) -> str:
         return f"the {count} workers of TF_CONFIG, of which this is {own}"
     tasks = environ.get("SLURM_STEP_NUM_TASKS", "1")
     return "" if tasks in ("0", "1") else f"the {tasks} tasks of this SLURM step"
+
+
+def environment() -> Finding:
+    """Report what Keras's file and variables say that mmbal refuses, sets itself or goes by."""
+    if problem := keras_problem():
+        told, _, remedy = problem.partition("; ")
+        return Finding("environment", "failed", told, remedy or "correct or remove it")
+    settings = {key: value for key, value in keras_settings().items() if key in _KERAS_DEFAULTS}
+    others = [f"{k} = {v!r}" for k, v in settings.items() if v != _KERAS_DEFAULTS[k]]
+    others += [f"{name}={os.environ[name]}" for name in KERAS_COUNTS if name in os.environ]
+    numbers = [f"{name}={os.environ[name]}" for name in DECIDING if name in os.environ]
+    found = f"{keras_file()}: {', '.join(others) or 'nothing of its own'}"
+    found += f"; numbers depend on {', '.join(numbers)}" if numbers else ""
+    if not others:
+        return Finding("environment", "ok", found)
+    remedy = (
+        "the commands of mmbal set these themselves; in notebooks they hold, and channels_first "
+        "and float16 are refused"
+    )
+    return Finding("environment", "warning", found, remedy)
 
 
 def onednn() -> Finding:

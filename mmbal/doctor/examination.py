@@ -45,7 +45,9 @@ def examine(
         quick: leave out what trains: determinism and the self-test.
         notice: told what is going on, a line at a time.
     """
-    findings = [checks.versions(), checks.plugins(discover())]
+    findings = [checks.versions(), checks.plugins(discover()), checks.environment()]
+    if findings[-1].status == "failed":  # nothing that needs Keras can start
+        return Diagnosis(findings)
     notice("loading TensorFlow")
     try:
         machine = train_on(MACHINE, "mmbal.doctor.machine:look", {})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mmbal.errors import ContractError, unknown
 
-GRAMMAR = re.compile(r"(?P<score>[^/@+\s]+)(@(?P<absence>[^/@+\s]+))?(/(?P<modalities>[^/@]+))?")
+GRAMMAR = re.compile(r"(?P<score>[^/@+\s]+)(@(?P<absence>[^/@+\s]+))?(/(?P<modalities>[^/]+))?")
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from mmbal.progress import Progress
 from mmbal.records.journal import Journal
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
+from mmbal.replicas.keras_globals import set_keras_globals
 from mmbal.replicas.sums import Replicas, replica_count, synchronise_batch_norm
 from mmbal.strategies.strategy import Strategy
 from mmbal.strategies.surroundings import Surroundings
@@ -63,9 +64,7 @@ def build_network(
 
     Where saved weights are loaded next, it is not built from any that its options name.
     """
-    policy = config.precision
-    keras.config.set_floatx("float64" if policy == "float64" else "float32")
-    keras.config.set_dtype_policy(policy)
+    set_keras_globals(config.precision)
     keras.utils.set_random_seed(config.seed)
     choice = config.architecture
     with before_saved_weights(saved), _naming_others(catalogue, data):

@@ -8,11 +8,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from mmbal.config.origin import dotted
 from mmbal.config.settings import RunConfig
 from mmbal.config.tree import leaves
 from mmbal.data import Examples, MultimodalDataset
 from mmbal.errors import MmbalError
+from mmbal.keys import dotted, scope_name
 
 MAY_CHANGE = {"provenance.git_commit", "provenance.git_dirty"}
 
@@ -50,7 +50,11 @@ def data_facts(data: MultimodalDataset) -> dict[str, Any]:
     return {
         "task": data.task,
         "modalities": {
-            name: {"shape": list(modality.shape), "dtype": modality.dtype}
+            name: {
+                "shape": list(modality.shape),
+                "dtype": modality.dtype,
+                "scope": scope_name(name),
+            }
             for name, modality in data.modalities.items()
         },
         "splits": {

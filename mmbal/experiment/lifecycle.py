@@ -1,5 +1,6 @@
 """One run from configuration to record."""
 
+import warnings
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,23 @@ from mmbal.config.resolution import Resolved
 from mmbal.config.settings import RunConfig
 from mmbal.config.toml import read_file
 from mmbal.config.writing import to_toml, with_provenance
-from mmbal.errors import ConfigError, MmbalError
+from mmbal.data.contents import check_contents
+from mmbal.errors import MmbalError
 from mmbal.experiment.building import Run, build_strategy, open_dataset
 from mmbal.experiment.fitting import Fitting
 from mmbal.experiment.identity import identity, refuse_other
+from mmbal.experiment.recorded_data import load_recorded, whereabouts
 from mmbal.experiment.sample import write_sample
 from mmbal.experiment.session import begin, complete, naming_a_lost_host
 from mmbal.experiment.warning_log import WarningLog
 from mmbal.files.atomic import replace_file
+from mmbal.files.text import read_text
 from mmbal.progress import Progress
 from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.devices import open_strategy
+from mmbal.replicas.keras_globals import set_keras_globals
 from mmbal.replicas.sums import Replicas
 
 
@@ -60,6 +65,7 @@ def run(
         Generations(files.checkpoints).clear()
         return finished
     progress = progress or Progress()
+    set_keras_globals(config.precision)  # before any component makes layers
     replicas = _start_devices(config, progress)
     progress = progress if replicas.is_chief else Progress()
     warned, journal = WarningLog(progress), None
@@ -89,15 +95,22 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
     config, folder = run.config, run.folder
     strategy = build_strategy(config, run.catalogue)  # what it refuses is told before data are read
     run.progress.stage("loading the dataset")
-    data = open_dataset(run.catalogue, config.dataset).load(config.data_dir, config.seed)
+    source = open_dataset(run.catalogue, config.dataset)
+    recorded = read_file(folder.config).provenance if resume and folder.config.is_file() else {}
+    named = not resolved.origins["data_dir"].startswith(str(folder.config))
+    data = load_recorded(source, config, folder, recorded, named=named, strict=False)
     table = provenance(run.catalogue, config, data.fingerprint)
     this, store = identity(config, table), Generations(folder.checkpoints)
     checkpoint = store.newest(run.progress.warn) if resume else None
     if checkpoint is not None:
         refuse_other(checkpoint.facts["identity"], this, folder.path)
     _agree_on_start(run.replicas, checkpoint)
+    if checkpoint is None:
+        for remark in check_contents(data, finite=config.on_nonfinite == "stop"):
+            warnings.warn(remark, stacklevel=2)
     fitting = Fitting(run, data, strategy, store, checkpoint, this)
     if run.journal is not None and checkpoint is None:
+        table = whereabouts(config, folder) | table
         replace_file(folder.config, with_provenance(_written(resolved, folder), table).encode())
     begin(fitting, checkpoint)
     return fitting
@@ -105,9 +118,9 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
 
 def _written(resolved: Resolved, folder: RunFolder) -> str:
     """Return the configuration's text: a plan that says the same tells the better origins."""
-    with suppress(ConfigError):
+    with suppress(MmbalError):
         if read_file(folder.config).values == resolved.config.tree():
-            return folder.config.read_text(encoding="utf-8")
+            return read_text(folder.config)
     return to_toml(resolved.config, resolved.origins)
 
 

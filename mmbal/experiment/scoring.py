@@ -10,7 +10,9 @@ import tensorflow as tf
 
 from mmbal.config.resolution import resolve
 from mmbal.config.settings import RunConfig
+from mmbal.config.toml import read_file
 from mmbal.data import MultimodalDataset
+from mmbal.data.contents import check_contents
 from mmbal.data.python_reader import telling_bad_examples
 from mmbal.errors import MmbalError
 from mmbal.evaluation.context import Evaluation, EvaluationContext
@@ -18,6 +20,7 @@ from mmbal.evaluation.names import ScoreName
 from mmbal.evaluation.probe import Probe
 from mmbal.experiment.batches import plain_batches
 from mmbal.experiment.building import build_network, build_strategy, open_dataset
+from mmbal.experiment.recorded_data import load_recorded
 from mmbal.files.safe_hdf5 import open_sealed
 from mmbal.networks.network import FusionNetwork
 from mmbal.records.run_folder import RunFolder
@@ -33,6 +36,8 @@ def evaluate(
     split: str = "test",
     weights: str = "selected",
     data_dir: Path | None = None,
+    *,
+    other_data: bool = False,
 ) -> dict[str, Any]:
     """Return the scores of a run's weights on one split, by name.
 
@@ -42,18 +47,31 @@ def evaluate(
         split: test, validation or train.
         weights: selected or last.
         data_dir: where the data stand now; None for where the run found them.
+        other_data: score whatever data are there; the run's record stays as it is.
 
     Raises:
-        MmbalError: the run has no such weights, or they do not fit its architecture.
-        DataFormatError: the file of the weights leads to other files.
+        MmbalError: the run has no such weights, or they do not fit its architecture; or the data
+            are other ones than it was trained on.
+        DataFormatError: the file of the weights leads to other files, or other data hold what
+            cannot be scored.
     """
     overrides = [] if data_dir is None else [("data_dir", str(data_dir), "--data-dir")]
     folder = RunFolder(run)
-    config = resolve(catalogue, None, folder.config, overrides).config
+    file = read_file(folder.config)
+    config = resolve(catalogue, None, file, overrides).config
     path = {"selected": folder.weights, "last": folder.last_weights}[weights]
     if not path.is_file():
         raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
-    data = open_dataset(catalogue, config.dataset).load(config.data_dir, config.seed)
+    data = load_recorded(
+        open_dataset(catalogue, config.dataset),
+        config,
+        folder,
+        file.provenance,
+        named=data_dir is not None,
+        strict=not other_data,
+    )
+    if other_data:
+        check_contents(data, [split])
     network = build_network(config, catalogue, data, saved=True)
     strategy = suited(build_strategy(config, catalogue), network.modalities)
     refuse_unoffered(strategy, network)

@@ -17,6 +17,7 @@ import numpy as np
 
 from mmbal.errors import MmbalError
 from mmbal.replicas.devices import open_strategy
+from mmbal.replicas.keras_globals import set_keras_globals
 from mmbal.replicas.sums import Replicas
 
 
@@ -32,6 +33,7 @@ def main(order: dict[str, Any], out: Path) -> None:
     """
     # Whoever started this process ends it; should that one be killed, it ends all the same.
     signal.alarm(order["seconds"])
+    set_keras_globals()
     strategy = open_strategy(order["distribute"], order["logical_devices"])
     replicas = strategy.num_replicas_in_sync
     if order["replicas"] not in (0, replicas):  # one device would agree with itself

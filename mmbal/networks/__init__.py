@@ -1,5 +1,6 @@
 """What authors of architectures need."""
 
+from mmbal.keys import scope_name
 from mmbal.networks.branches import BranchNetwork
 from mmbal.networks.controls import NORMAL, Controls, blocked
 from mmbal.networks.fusion import Fusion
@@ -33,4 +34,5 @@ __all__ = [
     "blocked",
     "fuse_batch_norm",
     "saved_weights_follow",
+    "scope_name",
 ]

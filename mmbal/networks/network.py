@@ -9,8 +9,10 @@ import keras
 import tensorflow as tf
 
 from mmbal.errors import ContractError, RequirementError
+from mmbal.keys import check_names
 from mmbal.networks.controls import NORMAL, Controls, participants
 from mmbal.networks.rules import Rule
+from mmbal.replicas.keras_globals import check_keras_globals
 
 Unimodal = Literal["slice", "head", "mask"]
 """What is meant by the logits of one modality; see `FusionNetwork.logits_of`."""
@@ -127,7 +129,7 @@ class FusionNetwork(keras.Model):
     Attributes:
         feature_channels: modality to the channels of `Outputs.features`; empty until called.
         classes: number of classes of its logits; None until called.
-        models: that train it.
+        trainers: models that train it.
     """
 
     offers: frozenset[str] = frozenset({"isolation"})
@@ -140,13 +142,10 @@ class FusionNetwork(keras.Model):
 
     def __init__(self, modalities: Sequence[str], name: str | None = None) -> None:
         super().__init__(name=name)
-        if not modalities or len(set(modalities)) != len(modalities):
-            raise ValueError(f"modalities must be distinct names, received {list(modalities)}")
-        blurred = [m for m in modalities if not m or "/" in m or "+" in m]
-        if blurred:  # names of variable groups and of scores are put together with these
-            raise ValueError(f"a modality's name may not be empty or hold '/' or '+': {blurred}")
+        check_names(modalities)
+        check_keras_globals()
         self.modalities = tuple(modalities)
-        self.models: WeakSet[keras.Model] = WeakSet()
+        self.trainers: WeakSet[keras.Model] = WeakSet()
         self.feature_channels: dict[str, int] = {}
         self.classes: int | None = None
 
@@ -241,8 +240,8 @@ class FusionNetwork(keras.Model):
         raise self._lacks("other rule for its joint classifier", "rule")
 
     def forget_traces(self) -> None:
-        """Have `models` trace their steps anew; for a network that predicts by another rule now."""
-        for model in (self, *self.models):
+        """Have `trainers` trace their steps anew: the network predicts by another rule now."""
+        for model in (self, *self.trainers):
             model.train_function = model.test_function = model.predict_function = None
 
     def _lacks(self, what: str, capability: str) -> RequirementError:

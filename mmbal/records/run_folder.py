@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmbal.errors import DataFormatError, MmbalError, attempting
+from mmbal.files.text import decode_text
 from mmbal.records.assembly import assemble
 from mmbal.records.journal import Journal, read_journal, whole_size
 from mmbal.records.record import Record
@@ -133,7 +134,7 @@ class RunFolder:
             )
         config = ""
         with attempting(f"read {self.config}"), suppress(FileNotFoundError):
-            config = self.config.read_text(encoding="utf-8", errors="backslashreplace")
+            config = decode_text(self.config.read_bytes(), self.config, lenient=True)
         return assemble(self.journal, config)
 
     @contextmanager

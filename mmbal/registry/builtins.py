@@ -1,5 +1,7 @@
 """What mmbal itself offers, through the same hook as any plugin."""
 
+from typing import Any
+
 from mmbal.registry.component import Component, Conformance
 from mmbal.registry.hookspecs import hookimpl
 
@@ -19,13 +21,18 @@ _KERAS = {
     "RMSprop": ("gradient over root of its mean square", "Tieleman and Hinton, 2012"),
     "SGD": ("gradient descent, with or without momentum", ""),
 }
-_RATES = {
-    "constant": ("WarmUp", "the optimizer's, after a warm-up if there is one"),
-    "cosine": ("CosineDecay", "half a cosine down to the end of the training"),
-    "step": ("StepDecay", "a drop after every so many epochs"),
-    "exponential": ("ExponentialDecay", "the same drop in every epoch"),
-    "piecewise": ("PiecewiseDecay", "a factor of its own from some epochs on"),
+_RATES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "constant": ("WarmUp", "the optimizer's, after a warm-up if there is one", {}),
+    "cosine": ("CosineDecay", "half a cosine down to the end of the training", {}),
+    "step": ("StepDecay", "a drop after every so many epochs", {"every": 2}),
+    "exponential": ("ExponentialDecay", "the same drop in every epoch", {"factor": 0.5}),
+    "piecewise": (
+        "PiecewiseDecay",
+        "a factor of its own from some epochs on",
+        {"epochs": [2, 4], "factors": [0.5, 0.1]},
+    ),
 }
+_WAITING = Conformance(identity={"patience": 1000})
 _OPTIMIZERS = [
     Component(
         "optimizer",
@@ -44,8 +51,9 @@ _SCHEDULES = [
         f"learning rate: {summary}",
         f"mmbal.optimizers.schedules:{kind}",
         f"mmbal.optimizers.options:{kind}Options",
+        conformance=Conformance(needed),
     )
-    for name, (kind, summary) in _RATES.items()
+    for name, (kind, summary, needed) in _RATES.items()
 ]
 _CALLBACKS = [
     Component(
@@ -54,6 +62,7 @@ _CALLBACKS = [
         "reduces the learning rate when a number stops getting better (Keras)",
         "mmbal.callbacks.schedules:ReduceLROnPlateau",
         "mmbal.callbacks.options:PlateauOptions",
+        conformance=_WAITING,
     ),
     Component(
         "callback",
@@ -61,6 +70,7 @@ _CALLBACKS = [
         "ends training when a number stops getting better (Keras)",
         "mmbal.callbacks.schedules:EarlyStopping",
         "mmbal.callbacks.options:EarlyStoppingOptions",
+        conformance=_WAITING,
     ),
     Component(
         "callback",

@@ -1,15 +1,16 @@
 """Everything installed, by kind and name."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
-from mmbal.errors import MmbalError, PluginError, first_line, refused, unknown
+from mmbal.errors import MmbalError, PluginError, unknown
 from mmbal.registry.component import KINDS, PLAIN, Component, Recipe
 from mmbal.registry.composition import composed_options, split
+from mmbal.registry.containment import contained
 
 if TYPE_CHECKING:
     from mmbal.options import Options
@@ -169,7 +170,7 @@ class Catalogue:
         from mmbal.options import Options
 
         subject = f"options {component.options!r}"
-        with self._blaming(component, f"{subject} fail"):
+        with self._contained(component, f"{subject} fail with"):
             options = component.options_class()
         if not (isinstance(options, type) and issubclass(options, Options)):
             rule = "must name a subclass of mmbal.options.Options"
@@ -181,7 +182,7 @@ class Catalogue:
 
     def _build(self, component: Component, options: "Options", *arguments: Any) -> Any:
         subject = f"factory {component.factory!r}"
-        with self._blaming(component, f"{subject} fails"):
+        with self._contained(component, f"{subject} fails with"):
             built = component.build(options, *arguments)
         product = _PRODUCTS.get(component.kind)
         if product and not isinstance(built, resolve_name(product)):
@@ -189,18 +190,9 @@ class Catalogue:
             raise self._fault(component, f"{subject} {rule}")
         return built
 
-    @contextmanager
-    def _blaming(self, component: Component, failure: str) -> Iterator[None]:
-        """Make whatever a plugin's own code raises, but what it tells the user, its fault."""
-        try:
-            yield
-        except MmbalError:
-            raise
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno:  # of the environment, not of the plugin
-                told = f"{component.kind} {component.name!r}: {refused(error)}"
-                raise MmbalError(told) from error
-            raise self._fault(component, f"{failure} with {first_line(error)}") from error
+    def _contained(self, component: Component, failure: str) -> AbstractContextManager[None]:
+        fault = partial(self._fault, component)
+        return contained(failure, fault, f"{component.kind} {component.name!r}")
 
     def _fault(self, component: Component, problem: str) -> PluginError:
         return self.provenance(component).fault(f"{component.kind} {component.name!r}: {problem}")

@@ -25,8 +25,8 @@ class Conformance:
     Args:
         options: with which a few steps on toy data show what it does, where its defaults need
             long training or large inputs.
-        identity: of a strategy, options with which it promises plain joint training, such as a
-            window that never begins; None where it promises that nowhere.
+        identity: of a strategy or callback, options with which it promises plain joint training,
+            such as a window that never begins; None where it promises that nowhere.
         known: name of a rule that is not kept to the reason for it.
     """
 

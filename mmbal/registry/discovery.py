@@ -1,23 +1,28 @@
 """Entry points -> catalogue. A broken plugin is reported; the rest still works."""
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
+from threading import Timer
 from typing import Any
 
 import pluggy
 
-from mmbal.errors import ContractError, first_line, unknown
+from mmbal.errors import ContractError, MmbalError, first_line, unknown
 from mmbal.registry import builtins, hookspecs
 from mmbal.registry.catalogue import Catalogue, Provenance
 from mmbal.registry.component import Component, Recipe
+from mmbal.registry.containment import contained
+from mmbal.registry.installation import installations
 from mmbal.version import __version__
 
-GROUP = "mmbal"
 HOOKS: dict[str, type[Component] | type[Recipe]] = {
     "mmbal_components": Component,
     "mmbal_recipes": Recipe,
 }
+PATIENCE = 10
+"""Seconds that a plugin may take before it is named."""
 
 
 def discover(entries: Iterable[EntryPoint] | None = None) -> Catalogue:
@@ -28,47 +33,53 @@ def discover(entries: Iterable[EntryPoint] | None = None) -> Catalogue:
     """
     catalogue = Catalogue()
     _take_in(catalogue, builtins, Provenance("builtin", f"mmbal {__version__}"))
-    given = entry_points(group=GROUP) if entries is None else entries
+    if entries is None:
+        installed, catalogue.problems = installations()
+        given = [(str(each), e, f" ({each.file})") for each in installed for e in each.entries]
+    else:
+        given = [("an unknown distribution", entry, "") for entry in entries]
     # Sorted, so that which of two equal names stays does not depend on the file system.
-    for distribution, entry in sorted((_distribution(e), e) for e in given):
+    for distribution, entry, place in sorted(given):
         provenance = Provenance(entry.name, distribution)
-        with _collected(catalogue, provenance):
+        with _collected(catalogue, provenance, place):
             owners = {other.plugin: other.distribution for other in catalogue.plugins}
             if owner := owners.get(entry.name):
                 raise ContractError(f"a plugin of this name comes from {owner}, which stays")
-            _take_in(catalogue, _load(entry), provenance)
+            with _timed(provenance, place), contained(f"cannot import {entry.value!r}:"):
+                module = entry.load()
+            _take_in(catalogue, module, provenance, place)
     catalogue.check_recipes()
     return catalogue
 
 
 @contextmanager
-def _collected(catalogue: Catalogue, provenance: Provenance) -> Iterator[None]:
+def _collected(catalogue: Catalogue, provenance: Provenance, place: str) -> Iterator[None]:
     """Turn what is wrong with one plugin into a problem of the catalogue, and go on."""
     try:
         yield
-    except ContractError as error:
-        catalogue.problems.append(provenance.fault(str(error)))
+    except MmbalError as error:
+        problem = f"{first_line(error, typed=False)}{place}"
+        catalogue.problems.append(provenance.fault(problem))
 
 
-def _distribution(entry: EntryPoint) -> str:
-    if entry.dist is None:
-        return "an unknown distribution"
-    return f"{entry.dist.metadata['Name']} {entry.dist.version}"
-
-
-def _load(entry: EntryPoint) -> Any:
+@contextmanager
+def _timed(provenance: Provenance, place: str) -> Iterator[None]:
+    """Name a plugin whose import takes long while it does."""
+    text = f"imported for {PATIENCE} seconds so far{place}"
+    timer = Timer(PATIENCE, logging.getLogger("mmbal").warning, [str(provenance.fault(text))])
+    timer.daemon = True
+    timer.start()
     try:
-        return entry.load()
-    # SystemExit too: a module that exits when imported must not stop the other plugins.
-    except (Exception, SystemExit) as error:
-        raise ContractError(f"cannot import {entry.value!r}: {first_line(error)}") from error
+        yield
+    finally:
+        timer.cancel()
 
 
-def _take_in(catalogue: Catalogue, module: Any, provenance: Provenance) -> None:
+def _take_in(catalogue: Catalogue, module: Any, provenance: Provenance, place: str = "") -> None:
     hooks = _hooks(module)
     catalogue.plugins.append(provenance)
     for name, function in hooks.items():
-        with _collected(catalogue, provenance):
+        with _collected(catalogue, provenance, place):
             for offer in _call(name, function):
                 catalogue.add(offer, provenance)
 
@@ -95,10 +106,8 @@ def _hooks(module: Any) -> dict[str, Callable[[], Any]]:
 
 
 def _call(hook: str, function: Callable[[], Any]) -> list[Component | Recipe]:
-    try:
+    with contained(f"hook {hook} fails with"):
         offers = function()
-    except (Exception, SystemExit) as error:
-        raise ContractError(f"hook {hook} fails with {first_line(error)}") from error
     rule = f"hook {hook} must return a list of mmbal.{HOOKS[hook].__name__}"
     if not isinstance(offers, list | tuple):
         raise ContractError(f"{rule}, received {type(offers).__name__}")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mmbal.config.origin import dotted
 from mmbal.config.tree import leaves
+from mmbal.keys import dotted
 from mmbal.records.record import Record
 from mmbal.report.outcome import final_d_speed, finished_steps, seconds
 

@@ -1,7 +1,5 @@
 """What was typed, or is listed in a file -> axes, and every combination of their alternatives."""
 
-import csv
-import io
 import json
 import math
 import re
@@ -12,10 +10,12 @@ from typing import Any
 
 from mmbal.config.assignment import parse_assignment
 from mmbal.config.layering import COMPONENTS
-from mmbal.config.origin import Override, dotted
-from mmbal.config.toml import read_file, read_text
+from mmbal.config.origin import Override
+from mmbal.config.toml import read_file
 from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError
+from mmbal.files.text import read_text, table_rows
+from mmbal.keys import QUOTED, cut_assignment, dotted, undotted
 
 Point = tuple[Override, ...]
 Axis = tuple[Point, ...]
@@ -26,7 +26,7 @@ MOST_TRIALS = 10_000
 
 _RANGE = re.compile(r"(\d{1,10})(?:-(\d{1,10}))?")
 # A quoted text, or one letter.
-_PIECE = re.compile(r""""(?:\\.|[^"\\])*"|'[^']*'|.""", re.DOTALL)
+_PIECE = re.compile(f"{QUOTED}|.", re.DOTALL)
 _OPEN, _CLOSE = "[{", "]}"
 
 
@@ -44,7 +44,7 @@ def assignment_axis(text: str) -> Axis:
     Raises:
         ConfigError: there is no `=`, or a value is empty or cut short.
     """
-    key, equals, values = text.partition("=")
+    key, equals, values = cut_assignment(text)
     parts = _split(values)
     if len(parts) > 1 and not all(part.strip() for part in parts):
         raise ConfigError(f"--set {text}: a value between the commas is empty")
@@ -86,11 +86,13 @@ def listed_axis(path: Path) -> Axis:
     A row sets any keys of `--set`, dotted or as tables:
 
     - `.toml`: one `[[trials]]` table per trial;
-    - `.csv`: a header of keys; a cell is read as behind `--set key=`, an empty one sets nothing;
+    - `.csv`: a header of keys; a cell is read as behind `--set key=`, an empty one sets nothing.
+      Cells may be parted by semicolons or tabs, and decimals by a comma, as spreadsheets do;
     - `.jsonl`: one object per line.
 
     Raises:
-        ConfigError: the file cannot be read, or is no such list; the message says where.
+        ConfigError: it is no such list; the message says where.
+        MmbalError: it cannot be read, or is no text.
     """
     readers = {".toml": _toml, ".csv": _csv, ".jsonl": _jsonl}
     reader = readers.get(path.suffix.lower())
@@ -98,8 +100,8 @@ def listed_axis(path: Path) -> Axis:
         raise ConfigError(f"--trials must end in {', '.join(readers)}, received {str(path)!r}")
     try:
         rows = tuple(reader(path))
-    except csv.Error as error:
-        raise ConfigError(f"{path}: not valid CSV: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path}: values are nested too deeply") from error
     if not rows:
         raise ConfigError(f"--trials {path} lists no trial")
     return rows
@@ -135,36 +137,43 @@ def _toml(path: Path) -> Iterator[Point]:
 
 
 def _csv(path: Path) -> Iterator[Point]:
-    rows = csv.reader(io.StringIO(read_text(path), newline=""))
-    header = [name.strip() for name in next(rows, [])]
+    rows = table_rows(read_text(path), path)
+    _, header = next(rows, (1, []))
     if not all(header) or len(set(header)) < len(header):
         raise ConfigError(f"{path}:1: the header must name each column once, received {header}")
-    for row in rows:
-        origin = f"{path}:{rows.line_num}"
+    for number, row in rows:
+        origin = f"{path}:{number}"
         if not any(row):
             continue
         if len(row) != len(header):
             raise ConfigError(f"{origin}: expected {len(header)} cells, received {len(row)}")
-        cells = zip(header, (cell.strip() for cell in row), strict=True)
+        cells = zip(header, row, strict=True)
         yield tuple(parse_assignment(f"{key}={cell}", origin) for key, cell in cells if cell)
 
 
 def _jsonl(path: Path) -> Iterator[Point]:
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             try:
-                row = json.loads(line)
+                row = json.loads(line, object_pairs_hook=_once)
             except ValueError as error:
                 raise ConfigError(f"{path}:{number}: not a line of JSON ({error})") from error
             yield _point(row, f"{path}:{number}")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise ValueError(f"a key is there twice in {[key for key, _ in pairs]}")
+    return row
 
 
 def _point(row: Any, origin: str) -> Point:
     if not isinstance(row, Mapping) or not row:
         raise ConfigError(f"{origin}: a trial must be a table of settings, received {row!r}")
     return tuple(
-        Override(dotted(key), "none" if value is None else value, origin)
-        for key, value in leaves(row)
+        Override(dotted((*undotted(key), *inner)), "none" if value is None else value, origin)
+        for (key, *inner), value in leaves(row)
     )
 
 

@@ -16,6 +16,7 @@ from mmbal.config.writing import to_toml, with_provenance
 from mmbal.errors import ConfigError, DataFormatError, MmbalError, attempting
 from mmbal.files.atomic import replace_file
 from mmbal.files.locking import exclusive
+from mmbal.files.text import read_text
 from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.job import Outcome
 from mmbal.sweep.plan import Trial
@@ -75,7 +76,7 @@ def write_configuration(folder: Path, resolved: Resolved) -> None:
     text = to_toml(resolved.config, resolved.origins)
     with attempting(f"write {run.config}"):
         run.path.mkdir(parents=True, exist_ok=True)
-        before = run.config.read_text(encoding="utf-8") if run.config.is_file() else ""
+        before = read_text(run.config) if run.config.is_file() else ""
     if provenance := tomllib.loads(before).get("provenance"):
         text = with_provenance(text, provenance)
     replace_file(run.config, text.encode())

@@ -121,12 +121,8 @@ def _refuse_unused(
 
 def _named(resolved: Resolved, varied: Sequence[Override]) -> Trial:
     """Name a trial by strategy, seed and what else varies, such as guided-seed0-tolerance=0.01."""
-    config = resolved.config
-    if config.data_dir is not None:
-        # From any working directory a trial finds its data.
-        config = config.model_copy(update={"data_dir": config.data_dir.absolute()})
-    strategy = config.strategy.name
-    parts = [strategy, f"seed{config.seed}"]
+    strategy = resolved.config.strategy.name
+    parts = [strategy, f"seed{resolved.config.seed}"]
     for override in varied:
         key = canonical(override.key)
         if key not in ("strategy", "seed"):
@@ -134,7 +130,7 @@ def _named(resolved: Resolved, varied: Sequence[Override]) -> Trial:
             parts.append(f"{option}={_text(override.value)}")
     typed = "-".join(parts)
     safe = _UNSAFE.sub("_", typed)
-    trial = Trial(safe, replace(resolved, config=config))
+    trial = Trial(safe, resolved)
     if safe == typed and len(safe) <= _LONGEST_NAME:
         return trial
     return replace(trial, name=f"{safe[:_LONGEST_NAME]}-{trial.digest[:8]}")

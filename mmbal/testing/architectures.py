@@ -13,9 +13,11 @@ from mmbal.laboratory.difference import difference
 from mmbal.laboratory.toys import CLASSES
 from mmbal.networks import controls
 from mmbal.networks.controls import Controls
+from mmbal.testing.faults import dtype_fault
 from mmbal.testing.fixtures.architecture import (
     ROWS,
     SEED,
+    SHAPES,
     ArchitectureSubject,
     check_outputs,
 )
@@ -152,6 +154,21 @@ def blocked(subject: ArchitectureSubject) -> None:
 
 
 @RULES.rule(
+    why="users whose data another architecture refuses are told to take this one",
+    fix="give `Component.takes` the numbers of axes that the factory builds branches for, and "
+    "raise `mmbal.errors.ShapeError` for other shapes",
+)
+def takes(subject: ArchitectureSubject) -> None:
+    """It takes inputs of as many axes as the component says, and no others."""
+    subject.network()
+    said = subject.component.takes
+    if not said:
+        raise Inapplicable("its component names no shapes (Component.takes)")
+    built = {len(shape) for shape in SHAPES if subject.takes(shape)}
+    require(built == {*said}, f"Component.takes says {sorted(said)}, it takes {sorted(built)}")
+
+
+@RULES.rule(
     why="strategies change what the classifiers see, such as by masking or perturbing features",
     fix="call `transform` on the dictionary of features, use and return what it gives",
 )
@@ -228,19 +245,21 @@ def saving(subject: ArchitectureSubject) -> None:
     "too, and logits with `at_least_float32`",
 )
 def precision(subject: ArchitectureSubject) -> None:
-    """Under mixed precision it trains: float32 variables and logits, finite gradients."""
+    """In mixed and double precision it trains: 32 bits or more in variables and logits."""
     subject.network()
+    subject.double()
+    keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("mixed_bfloat16")
     network = subject.make()
     with tf.GradientTape() as tape:
         said = network(subject.inputs(), training=True)
         total = tf.add_n([tf.reduce_sum(tf.nn.softmax(t)[:, 0]) for t in said.supervised.values()])
-    narrow = [v.path for v in network.variables if tf.as_dtype(v.dtype) in (tf.bfloat16, tf.half)]
-    require(not narrow, f"variables in 16 bits: {', '.join(narrow)}")
-    half = [
-        name for name, t in {"logits": said.logits, **said.supervised}.items() if t.dtype.size < 4
-    ]
-    require(not half, f"in 16 bits: {', '.join(half)}")
+    dtypes = {f"variable {v.path}": v.dtype for v in network.variables}
+    dtypes |= {f"logits {m}": t.dtype for m, t in {"": said.logits, **said.supervised}.items()}
+    where = subject.line_of(type(network).call)
+    for what, dtype in dtypes.items():
+        told = f"{what.strip()} in {tf.as_dtype(dtype).name}, expected float32 or wider"
+        require(tf.as_dtype(dtype) not in (tf.bfloat16, tf.half), dtype_fault(told, where))
     found = tape.gradient(total, [v.value for v in network.trainable_variables])
     finite = all(np.isfinite(tf.cast(g, tf.float32)).all() for g in found if g is not None)
     require(finite, "gradients are not finite")
@@ -254,10 +273,7 @@ def empty_batch(subject: ArchitectureSubject) -> None:
     """A batch without rows gives outputs without rows."""
     subject.network()
     # oneDNN's convolutions, which take single precision, give wrong shapes for no rows.
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
-    network = subject.make()
-    said = network(subject.inputs(rows=0))
+    said = subject.double()(subject.inputs(rows=0))
     shapes = {tuple(t.shape) for t in (said.logits, *said.unimodal.values())}
     require(shapes == {(0, CLASSES)}, f"shapes are {sorted(shapes)}, expected {(0, CLASSES)}")
 

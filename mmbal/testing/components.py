@@ -3,11 +3,21 @@
 import os
 import subprocess
 import sys
-from importlib.metadata import entry_points
+import tomllib
+from functools import cache
+from typing import Any
 
-from mmbal.registry.discovery import GROUP
+from mmbal.config.layering import COMPONENTS
+from mmbal.config.origin import Override
+from mmbal.config.resolution import choose
+from mmbal.config.settings import Choice
+from mmbal.config.tree import leaves
+from mmbal.config.writing import to_toml
+from mmbal.keys import dotted
+from mmbal.registry.installation import installations
 from mmbal.testing.rules import Inapplicable, Rulebook, require
 from mmbal.testing.subject import Subject
+from mmbal.testing.toy_run import toy_config
 
 HEAVY = ("tensorflow", "keras", "numpy", "torch", "jax", "scipy", "pandas", "sklearn", "matplotlib",
          "PIL", "cv2", "av", "h5py")  # fmt: skip
@@ -23,22 +33,32 @@ RULES = Rulebook()
 def entry_point(subject: Subject) -> None:
     """Describing it imports nothing heavy."""
     plugin = subject.catalogue.provenance(subject.component).plugin
-    entry = next((each for each in entry_points(group=GROUP) if each.name == plugin), None)
+    entries = (entry for installed in installations()[0] for entry in installed.entries)
+    entry = next((each for each in entries if each.name == plugin), None)
     if entry is None:
         raise Inapplicable("it was not found through an entry point")
-    modules = [entry.module, subject.component.options.partition(":")[0]]
+    modules = dict.fromkeys([entry.module, subject.component.options.partition(":")[0]])
+    code, heavy, error = _imported_by(os.pathsep.join(filter(None, sys.path)), *modules)
+    require(code == 0, f"{' and '.join(modules)} fail: {error[-300:]}")
+    require(not heavy, f"{' and '.join(modules)} import {heavy}")
+
+
+@cache
+def _imported_by(path: str, *modules: str) -> tuple[int, str, str]:
+    """Return how a process that imports modules ends, what it imported of `HEAVY`, and its error.
+
+    A plugin's components have their modules in common; `path` is where these are looked for.
+    """
     code = (
         "import importlib, sys\n"
         "before = set(sys.modules)\n"  # what the environment itself imports is not its fault
         f"for name in {modules!r}: importlib.import_module(name)\n"
         f"print(*[name for name in {HEAVY!r} if name in {{*sys.modules}} - before], sep=', ')"
     )
-    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    surroundings = {**os.environ, "PYTHONPATH": path}
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, check=False, capture_output=True, text=True, env=surroundings)
-    require(done.returncode == 0, f"{' and '.join(modules)} fail: {done.stderr.strip()[-300:]}")
-    heavy = done.stdout.strip()
-    require(not heavy, f"{' and '.join(dict.fromkeys(modules))} import {heavy}")
+    return done.returncode, done.stdout.strip(), done.stderr.strip()
 
 
 @RULES.rule(
@@ -49,3 +69,26 @@ def entry_point(subject: Subject) -> None:
 def factory(subject: Subject) -> None:
     """Its factory can be imported."""
     subject.factory()
+
+
+@RULES.rule(
+    why="a run writes them into its `config.toml`, and is resumed and scored again from there",
+    fix="use types that pydantic writes as JSON and reads back the same: numbers, text, "
+    "`pathlib.Path`, enums, tuples, nested `Options`",
+)
+def options(subject: Subject) -> None:
+    """Its options are written into a run's configuration and read back the same."""
+    subject.factory()
+    kind, name = subject.component.kind, subject.component.name
+    choice: Any = Choice(name=name, options=subject.options)
+    is_single = kind in COMPONENTS
+    section: dict[str, Any] = {kind: choice} if is_single else {f"{kind}s": (choice,)}
+    tables = tomllib.loads(to_toml(toy_config().model_copy(update=section), {}))
+    table = tables[kind] if is_single else tables[f"{kind}s"][name]
+    overrides = [
+        Override(dotted((kind, *key)), value, "config.toml")
+        for key, value in leaves(table)
+        if not (is_single and key == ("name",))
+    ]
+    read = choose(subject.catalogue, kind, name, overrides).options
+    require(read == subject.options, f"{subject.options!r} is read back as {read!r}")

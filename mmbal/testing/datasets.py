@@ -1,7 +1,6 @@
 """The rules for datasets, on a sample that the dataset writes or on files that are there."""
 
 import json
-import random
 import shutil
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import MultimodalDataset
+from mmbal.testing.faults import dtype_fault
 from mmbal.testing.fixtures.dataset import (
     SEED,
     DatasetSubject,
@@ -22,6 +22,7 @@ from mmbal.testing.fixtures.dataset import (
 )
 from mmbal.testing.pickles import holds_pickle, unpicklings
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
+from mmbal.testing.subject import random_states
 
 COMPARED = 20_000
 """Examples of a split that are compared with those of the others, as far as they can be."""
@@ -66,6 +67,11 @@ def examples(subject: DatasetSubject) -> None:
     for split, part in split_up(data).items():
         inputs, label = part.dataset().element_spec
         promised = {name: (tuple(spec.shape), spec.dtype.name) for name, spec in inputs.items()}
+        for name in promised.keys() & expected.keys():
+            given, said = promised[name][1], expected[name][1]
+            told = f"{split} yields {name!r} as {given}, its Modality says {said}"
+            where = subject.line_of(type(subject.build()).load)
+            require(given == said, dtype_fault(told, where))
         require(promised == expected, f"{split} promises {promised}, the modalities {expected}")
         integral = label == tf.TensorSpec([], tf.int64)
         require(integral, f"labels of {split} must be int64 scalars: {label}")
@@ -141,14 +147,14 @@ def disjoint_splits(subject: DatasetSubject) -> None:
 def no_mutation(subject: DatasetSubject) -> None:
     """Loading, reading and checking change no file and no global random state."""
     subject.splits()
-    drawn = _random_states()
+    drawn = random_states()
     subject.load()
     for part in split_up(subject.data()).values():
         list(looked_at(part))
     subject.problems(subject.place)
     changed = {path for path, *_ in subject.untouched ^ stamps(subject.place)}
     require(not changed, f"changed or written: {', '.join(sorted(map(str, changed)))}")
-    require(_random_states() == drawn, "it draws from the global random generators")
+    require(random_states() == drawn, "it draws from the global random generators")
 
 
 @RULES.rule(
@@ -229,9 +235,3 @@ def augmentation(subject: DatasetSubject) -> None:
         found = {name: (tuple(x.shape), x.dtype) for name, x in once[0].items()}
         require(found == kept, f"it turns {kept} into {found}")
         require(digest(once) == digest(again), "the same seed gives another example")
-
-
-def _random_states() -> str:
-    """Return the global random states as text."""
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
-    return repr((random.getstate(), kind, np.asarray(keys).tobytes(), rest))

@@ -59,8 +59,9 @@ def parametrize_with_rules(
             rule()
 
     Args:
-        kind: dataset, architecture or strategy.
-        what: the name of an installed component, a `Component`, or a factory as `Component` says.
+        kind: of a component, or "recipe".
+        what: the name of what is installed, a `Component` or `Recipe`, or a factory as `Component`
+            says.
         options: of the component, over those of its `Component.conformance`.
         known: rule that is not kept to the reason; its item is a strict xfail, beside those that
             the component declares.

@@ -1,13 +1,12 @@
 """What a rule is, and how a component is checked by it."""
 
 import time
-import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from mmbal.errors import MmbalError, first_line, is_environmental, unknown
+from mmbal.errors import MmbalError, is_environmental, unknown
 from mmbal.laboratory.finding import Finding, Status
 
 if TYPE_CHECKING:
@@ -17,8 +16,13 @@ MODULES = {
     "dataset": "mmbal.testing.datasets",
     "architecture": "mmbal.testing.architectures",
     "strategy": "mmbal.testing.strategies",
+    "optimizer": "mmbal.testing.optimizers",
+    "schedule": "mmbal.testing.schedules",
+    "evaluation": "mmbal.testing.evaluations",
+    "callback": "mmbal.testing.callbacks",
+    "recipe": "mmbal.testing.recipes",
 }
-"""Kind of component to the module with its `RULES` and the `SUBJECT` that these are asked of."""
+"""Kind, "recipe" too, to the module with its `RULES` and the `SUBJECT` that these are asked of."""
 Check = Callable[[Any], None]
 
 
@@ -72,7 +76,8 @@ def rulebook(kind: str, mentioned: Iterable[str] = ()) -> dict[str, Rule]:
     """
     from mmbal.testing.components import RULES
 
-    book: dict[str, Rule] = {**RULES, **import_module(MODULES[kind]).RULES}
+    common = {name: RULES[name] for name in RULES if kind != "recipe" or name == "entry-point"}
+    book: dict[str, Rule] = {**common, **import_module(MODULES[kind]).RULES}
     for name in mentioned:
         if name not in book:
             raise MmbalError(unknown(f"rule of a {kind}", name, book))
@@ -103,39 +108,33 @@ def check(subject: "Subject", names: Iterable[str] = ()) -> Iterator[Finding]:
 
 def examine(subject: "Subject", rule: Rule, reason: str = "") -> Finding:
     """Check one rule; a `reason` says why it is known not to be kept."""
+    from mmbal.testing.faults import clash, explain
+
     began = time.monotonic()
     status, message, cause = _outcome(subject, rule)
-    remedy = rule.fix
-    if isinstance(cause, MmbalError):
-        message = " ".join(str(cause).split())
-    elif cause is not None:
-        frames = traceback.extract_tb(cause.__traceback__)
-        own = [frame for frame in frames if subject.owns(frame.filename)]
-        where = "".join(f"{frame.filename}:{frame.lineno}" for frame in (own or frames)[-1:])
-        message = f"it raises {first_line(cause)}" + (f" ({where})" if where else "")
-        if own:
-            remedy = f"mend what is raised at {where}; pytest shows the whole traceback"
+    remedy = ""
+    if cause is not None and (not message or clash(cause)):
+        message, remedy = explain(subject, cause)
     if reason and status == "failed":
         status, message = "known", reason
     elif reason and status == "ok":
         status, message = "failed", f"it is kept, but declared as a known failure ({reason})"
-    return Finding(rule.name, status, message, remedy, time.monotonic() - began, cause)
+    return Finding(rule.name, status, message, remedy or rule.fix, time.monotonic() - began, cause)
 
 
 def _outcome(subject: "Subject", rule: Rule) -> tuple[Status, str, BaseException | None]:
-    from mmbal.testing.components import RULES
     from mmbal.testing.subject import unchanged
 
     subject.examined = rule.name
     try:
         with unchanged():
-            if rule.name not in RULES:
+            if rule.name not in ("entry-point", "factory"):
                 subject.factory()
             rule.check(subject)
     except Inapplicable as reason:
         return "skipped", str(reason), None
     except Broken as broken:
-        return "failed", str(broken), None
+        return "failed", str(broken), broken.__cause__
     # SystemExit too: code under test may do anything, and the other rules still count.
     except (Exception, SystemExit) as error:
         if is_environmental(error):

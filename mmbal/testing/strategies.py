@@ -12,6 +12,7 @@ from mmbal.laboratory.difference import difference
 from mmbal.laboratory.toys import NAMES, GatedToy, toy_data
 from mmbal.strategies.requirements import RUN_ONLY
 from mmbal.testing import toy_run
+from mmbal.testing.faults import dtype_fault
 from mmbal.testing.fixtures.strategy import StrategySubject
 from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
 from mmbal.training.model import BalancedModel
@@ -136,9 +137,9 @@ def resume(subject: StrategySubject) -> None:
 def replicas(subject: StrategySubject) -> None:
     """Two replicas train what one device trains."""
     subject.trained()
+    alone = subject.double()
     first, second = subject.replicated()
     require(difference(first, second) == 0, "the replicas hold different weights or state")
-    alone = subject.train(precision="float64", eager=True)
     apart = difference(first[: len(alone.weights)], alone.weights)
     require(apart <= ROUNDED, f"the weights differ from those of one device by {apart:.1e}")
 
@@ -172,21 +173,22 @@ def graph(subject: StrategySubject) -> None:
 @RULES.rule(
     why="sums and ratios in 16 bits lose small differences and overflow, and state that is saved "
     "in 16 bits stops moving",
-    fix="compute coefficients with `mmbal.networks.network.at_least_float32`, and make state "
-    "float32",
+    fix="make state float32, compute with `mmbal.networks.network.at_least_float32`, and cast what "
+    "losses are multiplied by to their dtype",
 )
 def precision(subject: StrategySubject) -> None:
-    """Under mixed precision losses and state are float32 or wider, and all stays finite."""
+    """In mixed and double precision it trains: losses and state are float32 or wider."""
     subject.trained()
+    subject.double()
     run = subject.train(precision="mixed_bfloat16", eager=True)
+    kind = type(run.model.strategy)
     for name, loss in run.losses.items():
-        require(loss.dtype.size >= 4, f"loss {name!r} is {loss.dtype.name}")
-    narrow = [
-        v.name
-        for v in run.model.strategy.variables
-        if tf.as_dtype(v.dtype) in (tf.bfloat16, tf.half)
-    ]
-    require(not narrow, f"state in 16 bits: {', '.join(narrow)}")
+        told = f"loss {name!r} is {loss.dtype.name}, expected float32 or wider"
+        require(loss.dtype.size >= 4, dtype_fault(told, subject.line_of(kind.losses)))
+    for v in run.model.strategy.variables:
+        told = f"state {v.name!r} is {tf.as_dtype(v.dtype).name}, expected float32 or wider"
+        wide = tf.as_dtype(v.dtype) not in (tf.bfloat16, tf.half)
+        require(wide, dtype_fault(told, subject.line_of(kind.build)))
     require(all(np.isfinite(w).all() for w in run.weights), "weights became NaN or infinite")
 
 

@@ -1,12 +1,13 @@
 """What is checked: a component, the options it is built with, and what its rules share."""
 
+import inspect
 import random
 import shutil
 import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
 from importlib import import_module
@@ -23,7 +24,7 @@ from mmbal.config.resolution import choose
 from mmbal.errors import MmbalError, unknown
 from mmbal.options import NoOptions, Options
 from mmbal.registry.catalogue import Catalogue, Provenance
-from mmbal.registry.component import Component
+from mmbal.registry.component import Component, Recipe
 from mmbal.registry.discovery import discover
 from mmbal.testing.rules import MODULES, Broken, Inapplicable
 
@@ -133,6 +134,15 @@ class Subject:
         kind, name = self.component.kind, self.component.name
         return self.catalogue.build(kind, name, options or self.options, *arguments)
 
+    def line_of(self, *functions: Any) -> str:
+        """Return where the first function that is the component's own begins, else its factory."""
+        for function in map(inspect.unwrap, (*functions, self.factory())):
+            with suppress(OSError, TypeError):  # no code of Python, or none that can be read
+                number = inspect.getsourcelines(function)[1]
+                if self.owns(file := inspect.getsourcefile(function) or ""):
+                    return f"{file}:{number}"
+        return self.component.factory
+
     def owns(self, path: str) -> bool:
         """Return whether a file holds code of the component's module or package."""
         top = self.component.factory.partition(":")[0].partition(".")[0]
@@ -141,9 +151,15 @@ class Subject:
         return any(Path(path).is_relative_to(place) for place in places if place)
 
 
+def random_states() -> str:
+    """Return the global random states as text."""
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002
+    return repr((random.getstate(), kind, np.asarray(keys).tobytes(), rest))
+
+
 def subject_of(
-    kind: str,
-    what: str | Component | Callable[..., Any],
+    kind: Any,
+    what: str | Component | Recipe | Callable[..., Any],
     options: Mapping[str, Any] | Sequence[Override] = (),
     *,
     catalogue: Catalogue | None = None,
@@ -152,8 +168,9 @@ def subject_of(
     """Return what is to be checked.
 
     Args:
-        kind: dataset, architecture or strategy.
-        what: the name of an installed component, a component, or a factory as `Component` says.
+        kind: of a component, or "recipe".
+        what: the name of what is installed, a component or recipe, or a factory as `Component`
+            says.
         options: option to value, over those of `Component.conformance`, over the defaults.
         catalogue: of what is installed; None for this environment's.
         **places: `data_dir` and `shapes` of `Subject`.
@@ -163,33 +180,34 @@ def subject_of(
     """
     if kind not in MODULES:
         raise MmbalError(f"there are no rules for it: {unknown('kind', kind, MODULES)}")
+    make: type[Subject] = import_module(MODULES[kind]).SUBJECT
     if isinstance(what, str):
         catalogue = catalogue or discover()
-        component = catalogue.get(kind, what)
+        offer = catalogue.recipe(what) if kind == Recipe.kind else catalogue.get(kind, what)
     else:
-        component = what if isinstance(what, Component) else _given(kind, what)
-        catalogue = Catalogue()
-        catalogue.add(component, Provenance("given", "the kit"))
-        if catalogue.problems:
-            raise catalogue.problems[0]
-    if component.kind != kind:
-        raise MmbalError(f"{component.name!r} is a {component.kind}, it was given as a {kind}")
+        catalogue = discover() if isinstance(what, Recipe) else Catalogue()
+        offer = _take_in(catalogue, kind, what)
+    if offer.kind != kind:
+        raise MmbalError(f"{offer.name!r} is a {offer.kind}, it was given as a {kind}")
+    if isinstance(offer, Recipe):
+        if options or any(places.values()):
+            raise MmbalError(f"recipe {offer.name!r} is checked as it is, without further options")
+        return make(Given(kind, offer.name, offer.summary, ""), NoOptions(), None, catalogue)
     if isinstance(options, Mapping):
         options = [Override(name, value, "options") for name, value in options.items()]
-    declared = component.conformance
+    declared = offer.conformance
 
     def chosen(*above: Override) -> Options:
         overrides = [*_overrides(declared.options), *options, *above]
-        return choose(catalogue, kind, component.name, overrides).options
+        return choose(catalogue, kind, offer.name, overrides).options
 
     identity = None if declared.identity is None else chosen(*_overrides(declared.identity))
-    make: type[Subject] = import_module(MODULES[kind]).SUBJECT
-    return make(component, chosen(), identity, catalogue, **places)
+    return make(offer, chosen(), identity, catalogue, **places)
 
 
 @dataclass(frozen=True)
 class Given(Component):
-    """A component whose factory is at hand, and need not be found by its name.
+    """A component whose factory is at hand, and need not be found by its name; or a recipe.
 
     Args:
         made_by: the factory.
@@ -211,6 +229,17 @@ def _given(kind: Any, factory: Callable[..., Any]) -> Given:
     path, options = (f"{each.__module__}:{each.__qualname__}" for each in (factory, model))
     name = factory.__name__.strip("<_>")
     return Given(kind, name, "given to the kit", path, options, made_by=factory)
+
+
+def _take_in(
+    catalogue: Catalogue, kind: str, what: Component | Recipe | Callable[..., Any]
+) -> Component | Recipe:
+    offer = what if isinstance(what, Component | Recipe) else _given(kind, what)
+    before = len(catalogue.problems)
+    catalogue.add(offer, Provenance("given", "the kit"))
+    for problem in catalogue.problems[before:]:
+        raise problem
+    return offer
 
 
 def _overrides(options: Mapping[str, Any]) -> list[Override]:

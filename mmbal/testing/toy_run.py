@@ -33,6 +33,7 @@ DEPTH = 3
 KINDS: dict[str, Any] = {"gated": GatedToy, "late": LateToy}
 """A gate between branches with a classifier each; one joint classifier on all features."""
 MakeNetwork = Callable[..., FusionNetwork]
+TOY = Choice(name="toy", options=NoOptions())
 
 
 def sgd() -> keras.optimizers.Optimizer:
@@ -42,16 +43,19 @@ def sgd() -> keras.optimizers.Optimizer:
 
 @dataclass
 class Parts(Catalogue):
-    """Gives a run the strategy and the network that it is to try."""
+    """Gives a run the components that it is to try."""
 
     strategy: Callable[[], Strategy] = Strategy
     network: MakeNetwork = FusionNetwork
     optimizer: Callable[[], keras.optimizers.Optimizer] = sgd
+    callback: Callable[[], keras.callbacks.Callback] | None = None
 
     def build(self, kind: str, name: str, options: Options, *arguments: Any) -> Any:
         """Return a new one."""
         if kind == "architecture":
             return self.network(*arguments)
+        if kind == "callback" and self.callback is not None:
+            return self.callback()
         return self.strategy() if kind == "strategy" else self.optimizer()
 
 
@@ -93,7 +97,7 @@ def train(
     """Train a toy for two epochs of two steps, the second of which has a single row.
 
     Args:
-        parts: strategy and network.
+        parts: what is trained.
         modalities: of the data.
         precision: as in a run; in double precision the data are, too.
         eager: run the step without a graph.
@@ -103,7 +107,9 @@ def train(
     data = toy_data(modalities, "float64" if precision == "float64" else "float32")
     with TemporaryDirectory(prefix="mmbal-testing-") as name:
         files = RunFolder(Path(name))
-        run = Run(_config(precision), parts, files, Progress(), replicas or Replicas())
+        callbacks = [] if parts.callback is None else [TOY]
+        config = toy_config().model_copy(update={"precision": precision, "callbacks": callbacks})
+        run = Run(config, parts, files, Progress(), replicas or Replicas())
         store = Generations(files.checkpoints)
         fitting = Fitting(run, data, parts.strategy(), store, checkpoint=checkpoint)
         model, strategy = fitting.model, fitting.model.strategy
@@ -132,7 +138,7 @@ def _recorded_losses(strategy: Strategy) -> dict[str, Any]:
 
 def build(network: MakeNetwork, data: MultimodalDataset) -> FusionNetwork:
     """Return an untrained network with its variables."""
-    return build_network(_config("float32"), Parts(network=network), data)
+    return build_network(toy_config(), Parts(network=network), data)
 
 
 @cache
@@ -170,21 +176,20 @@ def _as_text(value: Any, depth: int) -> str | None:
     return None
 
 
-def _config(precision: str) -> RunConfig:
-    toy = Choice(name="toy", options=NoOptions())
+def toy_config() -> RunConfig:
+    """Return the configuration of a run of toys."""
     return RunConfig(
         recipe="toy",
         epochs=EPOCHS,
         batch_size=BATCH,
         seed=SEED,
-        precision=precision,  # type: ignore[arg-type]
         distribute="none",
         checkpoint_minutes=0,
         checkpoint_steps=1,
-        dataset=toy,
-        architecture=toy,
-        strategy=toy,
-        optimizer=toy,
+        dataset=TOY,
+        architecture=TOY,
+        strategy=TOY,
+        optimizer=TOY,
     )
 
 

@@ -35,28 +35,16 @@ class HeldData:
     """
 
     def __init__(
-        self,
-        inputs: Mapping[str, np.ndarray],
-        labels: np.ndarray,
-        weight: np.ndarray | None,
-        batch_size: int,
-        classes: int,
-        seed: int,
+        self, inputs: Any, labels: Any, weight: Any, batch_size: int, classes: int, seed: int
     ) -> None:
         self._inputs, self._labels, self._weight = dict(inputs), labels, weight
-        self._seed, self.batch_size = seed, batch_size
+        self.batch_size, self._seed = batch_size, seed
         self.examples = Examples.from_arrays(inputs, class_indices(labels, classes).numpy())
         self.assign(SamplerPlan(np.arange(len(labels))))
 
     @classmethod
     def of(cls, options: Mapping[str, Any], classes: int, seed: int) -> "HeldData | None":
-        """Return what `fit` was given; None where it is no arrays and no finite dataset.
-
-        Args:
-            options: all arguments of `fit`.
-            classes: how many there are.
-            seed: of the order in which they are shown.
-        """
+        """Return what all arguments of `fit` give; None for no arrays and no finite dataset."""
         x, y, weight = options["x"], options["y"], options["sample_weight"]
         size = options["batch_size"] or BATCH
         if isinstance(x, tf.data.Dataset):

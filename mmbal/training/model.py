@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from mmbal.networks.network import FusionNetwork
 from mmbal.networks.shapes import build_from
+from mmbal.replicas.keras_globals import check_keras_globals
 from mmbal.replicas.model import ReplicatedModel
 from mmbal.replicas.rows import annotated
 from mmbal.replicas.sums import global_rows, own_rows
@@ -92,7 +93,7 @@ class BalancedModel(ReplicatedModel):
         self.strategy.adapt(network)
         # Keras looks at this before it saves weights; steps call the network, not the model.
         self.built = network.built
-        network.models.add(self)
+        network.trainers.add(self)
         self.strategy_seed = seed
         self.on_nonfinite = on_nonfinite
         self.trace = StepTrace(len(network.modalities), trace_capacity)
@@ -121,6 +122,7 @@ class BalancedModel(ReplicatedModel):
             ValueError: the loss takes probabilities, or something is asked for that several
                 replicas cannot do, such as XLA.
         """
+        check_keras_globals()
         # Keras would make this metric in the first step, which TensorFlow then traces twice.
         with self.replicas.scope():
             metrics = [LogitAccuracy(m) if m in ("accuracy", "acc") else m for m in metrics]

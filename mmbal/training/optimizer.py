@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from mmbal.errors import ContractError, unknown
+from mmbal.keys import scope_name
 
 EXCLUSION = "_exclude_from_weight_decay"
 """What `exclude_from_weight_decay` writes begins with this; `get_config` leaves it out."""
@@ -67,7 +68,7 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         super().build(variables)
         kind = _of_global_gradients(self._kind)
         for name, members in self._groups.items():
-            label = name.replace("/", "_").replace("+", "_")
+            label = scope_name(name.replace("/", "_").replace("+", "_"))
             multiplier = self.add_variable((), initializer="ones", name=f"{label}_multiplier")
             config = self._settings | {
                 "name": f"{self.name}_{label}",

@@ -64,9 +64,16 @@ class FakeExperiment(ModuleType):
         return {"run": str(out), **RESULT, "strategy": resolved.config.strategy.name}
 
     def evaluate(
-        self, run: Path, catalogue: Any, split: str, weights: str, data_dir: Path | None
+        self,
+        run: Path,
+        catalogue: Any,
+        split: str,
+        weights: str,
+        data_dir: Path | None,
+        *,
+        other_data: bool = False,
     ) -> dict[str, Any]:
-        self.calls.append((run, catalogue, split, weights, data_dir))
+        self.calls.append((run, catalogue, split, weights, data_dir, other_data))
         return {
             "run": str(run),
             "split": split,

@@ -12,14 +12,14 @@ def test_scores_as_table_and_as_json(mmbal: Any, experiment: Any, tmp_path: Path
 
     table = mmbal("evaluate", "r")
     as_json = mmbal("evaluate", "r", "--split", "train", "--weights", "last", "--data-dir", "d",
-                    "--json")  # fmt: skip
+                    "--other-data",                    "--json")  # fmt: skip
 
     assert re.search(r"accuracy +0\.5000", table.stdout)
     assert re.search(r"utilization/gray +undefined", table.stdout)
     assert json.loads(as_json.stdout)["utilization/gray"] is None
     assert [call[2:] for call in experiment.calls] == [
-        ("test", "selected", None),
-        ("train", "last", Path("d")),
+        ("test", "selected", None, False),
+        ("train", "last", Path("d"), True),
     ]
 
 

@@ -1,159 +1,151 @@
-"""What every command says of a path that the system refuses."""
+"""Paths mean the same in every option, in whatever spelling and working directory."""
 
-import os
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pytest
-from every_command import ARGUMENTS, RUN, leaves, status, stream, toy
-from unprivileged import no_capabilities
 
-__all__ = ["toy"]
+from mmbal.cli import cli
+from mmbal.cli.options import TypedPath
+from mmbal.config.assignment import parse_assignment
+from mmbal.config.resolution import choose, resolve
+from mmbal.config.settings import RunSettings
+from mmbal.config.toml import read_file
+from mmbal.options import Options, model_in
+from mmbal.registry.discovery import discover
+from mmbal.sweep.axes import listed_axis
 
-LONG = "n" * 300
-BAD = {
-    "below a file": ("file/x", "Not a directory"),
-    "too long": (LONG, "File name too long"),
-    "dangling": ("dangling", "it is a link to gone, which is not there"),
-    "in a loop": ("loop", "link"),
+
+def commands(group: click.Command = cli, name: str = "mmbal") -> Iterator[tuple[str, Any]]:
+    """Yield every command with its name."""
+    yield name, group
+    if isinstance(group, click.Group):
+        ctx = click.Context(group)
+        for inner in group.list_commands(ctx):
+            yield from commands(group.get_command(ctx, inner), f"{name} {inner}")
+
+
+PARAMETERS = {
+    f"{name} {parameter.name}": (command, parameter)
+    for name, command in commands()
+    for parameter in command.params
 }
-# What opens these is the dataset, the run or the laboratory, not the command.
-ELSEWHERE = {
-    "run --out", "run --data-dir", "sweep --data-dir", "evaluate --data-dir",
-    "plugins check --data-dir", "data prepare directory", "data check directory",
-}  # fmt: skip
+PATHS = [key for key, (_, each) in PARAMETERS.items() if isinstance(each.type, click.Path)]
+ONCE = [
+    (name.split()[1:-1], each.opts[0])
+    for name, (_, each) in PARAMETERS.items()
+    if isinstance(each, click.Option) and not (each.is_flag or each.multiple)
+]
 
 
-def parameters() -> Iterator[tuple[str, click.Parameter]]:
-    """Yield every parameter of every command that is a path."""
-    for name, command in leaves():
-        for parameter in command.params:
-            if isinstance(parameter.type, click.Path):
-                yield name, parameter
+def fields(model: type[Options], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Yield the options of a class, and of the classes in it, that are paths."""
+    for name, field in model.model_fields.items():
+        if "Path" in repr(field.annotation):
+            yield *above, name
+        elif inner := model_in(field.annotation):
+            yield from fields(
+                inner, (*above, name, *(["x"] if "dict" in repr(field.annotation) else []))
+            )
 
 
-def called(name: str, parameter: click.Parameter) -> str:
-    option = isinstance(parameter, click.Option)
-    return f"{name} {parameter.opts[0] if option else parameter.name}"
-
-
-CASES = {called(*case): case for case in parameters()}
-
-
-def words_with(case: str, path: str) -> list[str]:
-    """Return a command line on which one path is another."""
-    name, parameter = CASES[case]
-    words = list(ARGUMENTS[name])
-    if isinstance(parameter, click.Argument):
-        words[-1 if name != "compare" else 0] = path
-    elif (option := parameter.opts[0]) in words:
-        words[words.index(option) + 1] = path
-    else:
-        words += [option, path]
-    if case == "report --plot":
-        words[-1] += ".png"
-    if name == "sweep":
-        words.remove("--dry-run")
-    return [*name.split(), *words]
+CATALOGUE = discover()
+FIELDS = [
+    (each.kind, each.name, ".".join(key))
+    for each in CATALOGUE.components()
+    for key in fields(CATALOGUE.options_class(each.kind, each.name))
+]
+SETTINGS = [key for (key,) in fields(RunSettings)]
 
 
 @pytest.fixture
-def place(
-    write_run: Callable[..., Path], toy: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a home of its own."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    for name in (RUN, "zweiter"):
-        write_run().rename(name)
-    Path("file").touch()
-    Path("dangling").symlink_to("gone")
-    Path("loop").symlink_to("loop")
+    return tmp_path / "home"
 
 
-def test_every_case_that_others_test_is_there() -> None:
-    assert CASES.keys() >= ELSEWHERE
+def test_the_lists_are_complete() -> None:
+    assert len(PATHS) >= 15
+    assert {"cache", "weights", "branches.x.weights"} <= {key for *_, key in FIELDS}
+    assert "data_dir" in SETTINGS
 
 
-@pytest.fixture
-def closed(place: None) -> Iterator[None]:
-    """Close a folder that holds all that commands read; root passes over that, so be less."""
-    folder = Path("closed")
-    folder.mkdir()
-    shutil.copytree(RUN, folder / "run")
-    for name in ("a.toml", "a.csv"):
-        (folder / name).touch()
-    folder.chmod(0)
-    with no_capabilities():
-        yield
-    folder.chmod(0o700)
+@pytest.mark.parametrize("key", PATHS)
+def test_every_path_of_a_command_may_begin_with_a_home(key: str, home: Path) -> None:
+    command, parameter = PARAMETERS[key]
+    with click.Context(command) as ctx:
+
+        def convert(text: str) -> Any:
+            return parameter.type.convert(text, parameter, ctx)
+
+        assert isinstance(parameter.type, TypedPath)
+        assert convert("~/r") == home / "r"
+        assert convert("a/~") == Path("a/~")
+        with pytest.raises(click.BadParameter, match="no home directory is known for '~nobody-x'"):
+            convert("~nobody-x/r")
+        with pytest.raises(click.BadParameter, match="must not be empty"):
+            convert("")
 
 
-def check_one_line(words: Sequence[str], path: str, reasons: Sequence[str]) -> None:
-    before = {file: file.read_bytes() for file in Path(RUN).rglob("*") if file.is_file()}
-    err = stream()
-    code = status(words, stream(), err)
-
-    told = err.buffer.getvalue().decode()  # type: ignore[attr-defined]
-    *_, last = told.splitlines()
-    assert code == 2
-    assert last.startswith("error: ")
-    assert path in last
-    assert any(reason in last for reason in reasons), last
-    assert "plugin" not in last
-    assert before == {file: file.read_bytes() for file in before}
-
-
-@pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("case", sorted(CASES.keys() - ELSEWHERE))
-def test_a_path_that_cannot_be_used_is_one_line(place: None, case: str, bad: str) -> None:
-    if case == "report --plot" and bad in ("dangling", "in a loop"):
-        pytest.skip("the link is replaced by the figure")
-    path, reason = BAD[bad]
-    # Of a run, it is enough that there is none.
-    reasons = [reason, "no run in", "is no run", "--trials must end in"]
-    check_one_line(words_with(case, path), path[:200], reasons)
-
-
-@pytest.mark.parametrize("case", sorted(CASES.keys() - ELSEWHERE))
-def test_a_folder_that_is_closed_is_one_line(closed: None, case: str) -> None:
-    name = {"report --plot": "a", "sweep --trials": "a.csv"}.get(case, "a.toml")
-    path = f"closed/{name if '--' in case else 'run'}"
-    check_one_line(words_with(case, path), path, ["Permission denied", "not readable"])
-
-
-@pytest.mark.parametrize("case", ["run --config", "sweep --config", "sweep --trials"])
-def test_a_folder_in_place_of_a_file_is_looked_into(place: None, case: str) -> None:
-    Path("runs.csv").mkdir()
-    Path("runs.csv/list.csv").touch()
-    folder, inside = (RUN, "config.toml, journal.jsonl")
-    if case == "sweep --trials":
-        folder, inside = "runs.csv", "list.csv"
-    told = [f"it is a folder, not a file; it holds {inside}"]
-    check_one_line(words_with(case, folder), folder, told)
-
-
-def test_a_working_directory_that_was_removed(place: None, tmp_path: Path) -> None:
-    gone = tmp_path / "gone-soon"
-    gone.mkdir()
-    os.chdir(gone)
-    gone.rmdir()
-    err = stream()
-    try:
-        assert status(["sweep", "colored-digits", "--out", "s"], stream(), err) == 2
-    finally:
-        os.chdir(tmp_path)
-    assert "error: " in err.buffer.getvalue().decode()  # type: ignore[attr-defined]
-
-
-def test_an_error_without_a_number_is_a_bug_and_keeps_its_traceback(
-    place: None, experiment: Any
+@pytest.mark.parametrize("spelling", [["--out=~/r"], ["--out", "~/r"]])
+def test_shells_need_not_know_the_home(
+    mmbal: Any, experiment: Any, home: Path, spelling: list[str]
 ) -> None:
-    experiment.error = OSError("ours")
-    with pytest.raises(OSError, match="^ours$"):
-        status(["run", "colored-digits"], stream(), stream())
-    experiment.error = OSError(28, "No space left on device")
-    err = stream()
-    assert status(["run", "colored-digits"], stream(), err) == 2
-    assert err.buffer.getvalue().decode().endswith("error: No space left on device\n")  # type: ignore[attr-defined]
+    done = mmbal("run", "colored-digits", *spelling, "--data-dir=~/d")
+
+    assert done.exit_code == 0, done.output
+    [(resolved, _, out)] = experiment.calls
+    assert (out, resolved.config.data_dir) == (home / "r", home / "d")
+
+
+@pytest.mark.parametrize(("kind", "name", "key"), FIELDS)
+def test_every_path_of_a_component_is_absolute(kind: str, name: str, key: str, home: Path) -> None:
+    for text, path in [("~/w", home / "w"), ("w.x", Path("w.x").absolute())]:
+        options: Any = choose(CATALOGUE, kind, name, [parse_assignment(f"{key}={text}")]).options
+        for part in key.split("."):
+            options = options[part] if isinstance(options, dict) else getattr(options, part)
+        assert options == path
+    with pytest.raises(Exception, match=f"{key}: no home directory is known for '~nobody-x'"):
+        choose(CATALOGUE, kind, name, [parse_assignment(f"{key}=~nobody-x/w")])
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("text", ["~/d", "d"])
+def test_every_path_of_a_run_is_absolute_in_files_and_trials(
+    setting: str, text: str, home: Path
+) -> None:
+    expected = home / "d" if text[0] == "~" else Path("d").absolute()
+    Path("c.toml").write_text(f'{setting} = "{text}"\n')
+    found = [resolve(CATALOGUE, "colored-digits", read_file(Path("c.toml"))).config]
+    lists = {
+        "t.toml": f'[[trials]]\n{setting} = "{text}"\n',
+        "t.csv": f"{setting}\n{text}\n",
+        "t.jsonl": f'{{"{setting}": "{text}"}}\n',
+    }
+    for name, content in lists.items():
+        Path(name).write_text(content)
+        [point] = listed_axis(Path(name))
+        found.append(resolve(CATALOGUE, "colored-digits", None, point).config)
+
+    assert [getattr(config, setting) for config in found] == [expected] * 4
+
+
+@pytest.mark.parametrize(("words", "option"), ONCE)
+def test_an_option_that_counts_once_is_refused_twice(
+    mmbal: Any, words: list[str], option: str
+) -> None:
+    done = mmbal(*words, option, "1", option, "2")
+
+    assert done.exit_code == 2
+    assert f"{option} is given 2 times; give it once" in done.output
+
+
+def test_configuration_and_result_on_one_stdout_are_refused(mmbal: Any) -> None:
+    done = mmbal("run", "colored-digits", "--print-config", "--json")
+
+    assert done.exit_code == 2
+    assert "--print-config and --json exclude each other" in done.output

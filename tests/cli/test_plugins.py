@@ -196,22 +196,44 @@ class TestCheck:
         for name in ("mmbal-colored-mnist", "colored-mnist", "guided", "mmbal-guided"):
             assert mmbal("plugins", "check", name).exit_code == 0
         digits, fashion, mnist = "colored-digits", "colored-fashion-mnist", "colored-mnist"
-        assert asked == [digits, fashion, mnist, mnist, "guided", "guided", "random"]
+        ours = [
+            f"{kind} {name}" for kind in ("dataset", "recipe") for name in (digits, fashion, mnist)
+        ]
+        guided = ["strategy guided", "strategy guided", "strategy random"]
+        assert asked == [*ours, f"dataset {mnist}", f"recipe {mnist}", *guided]
+
+    @pytest.mark.parametrize("as_json", [False, True])
+    def test_a_distribution_that_offers_nothing(self, mmbal: Any, as_json: bool) -> None:
+        done = mmbal("plugins", "check", "numpy", *(["--json"] if as_json else []))
+
+        assert done.exit_code == 0
+        if as_json:
+            assert json.loads(done.stdout)["rules"] == []
+        else:
+            assert done.stdout == "nothing to check: numpy offers no components and no recipes\n"
+
+    def test_recipes_and_evaluations_have_rules(self, mmbal: Any) -> None:
+        arguments = {"colored-digits": ["--kind", "recipe", "--rule", "settings"]}
+        arguments["accuracy"] = ["--rule", "scores"]
+        for name, rest in arguments.items():
+            done = mmbal("plugins", "check", name, *rest)
+            assert done.exit_code == 0
+            assert f"{name}: {rest[-1]}" in " ".join(done.stdout.split())
+            assert " ok " in done.stdout
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["guidde"], "unknown component, plugin or distribution 'guidde'; did you mean"),
+            (["guidde"], "unknown component, recipe, plugin or distribution 'guidde'; did you"),
             (["guided", "--kind", "dataset"], "unknown dataset 'guided'"),
             (
                 ["colored-digits", "--rule", "example"],
                 "unknown rule of a dataset 'example'; did you mean",
             ),
             (["guided", "--set", "windw=1"], "unknown option 'windw'; did you mean 'window'?"),
-            (["accuracy"], "there are no rules for 'accuracy': it is and offers none of dataset"),
             (
                 ["mmbal-guided", "--rule", "effect"],
-                "'mmbal-guided' has 2 components; --set",
+                "are of one of those of 'mmbal-guided': strategy guided, strategy random",
             ),
         ],
     )
@@ -223,7 +245,7 @@ class TestCheck:
 
 
 def _note(asked: list[str], subject: Any, rules: Any) -> list[Any]:
-    asked.append(subject.component.name)
+    asked.append(f"{subject.component.kind} {subject.component.name}")
     return []
 
 

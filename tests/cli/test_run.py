@@ -22,7 +22,7 @@ def test_options_reach_the_experiment(mmbal: Any, experiment: Any) -> None:
     [(resolved, _, out)] = experiment.calls
     config = resolved.config
     assert (config.seed, config.epochs, config.batch_size) == (3, 2, 16)
-    assert (config.data_dir, config.strategy.name) == (Path("d"), "vanilla")
+    assert (config.data_dir, config.strategy.name) == (Path("d").absolute(), "vanilla")
     assert config.optimizer.options.learning_rate == 0.5
     assert out == Path("here")
     assert str(resolved.origins["batch_size"]) == "--batch-size 16"
@@ -35,7 +35,7 @@ def test_sample_is_written_into_the_folder_of_the_run(mmbal: Any, experiment: An
     assert done.exit_code == 0, done.output
     [(resolved, *_)] = experiment.calls
     assert experiment.samples == [True]
-    assert resolved.config.data_dir == Path("here/sample")
+    assert resolved.config.data_dir == Path("here/sample").absolute()
     assert str(resolved.origins["data_dir"]) == "--sample"
     assert "mmbal run colored-digits --sample --seed 7 --strategy vanilla" in done.stderr
 
@@ -45,7 +45,7 @@ def test_sample_of_a_run_in_the_default_folder(mmbal: Any, experiment: Any) -> N
 
     [(resolved, _, out)] = experiment.calls
     assert out.parent == Path("runs")
-    assert resolved.config.data_dir == out / "sample"
+    assert resolved.config.data_dir == (out / "sample").absolute()
 
 
 def test_sample_of_a_resumed_run_stays_its_data(mmbal: Any, experiment: Any) -> None:
@@ -56,7 +56,9 @@ def test_sample_of_a_resumed_run_stays_its_data(mmbal: Any, experiment: Any) -> 
     for arguments in (("run", "--sample"), (*RECIPE, "--sample")):
         done = mmbal(*arguments, "--resume", "--out", "here")
         assert done.exit_code == 0, done.output
-    assert [call[0].config.data_dir for call in experiment.calls] == [Path("here/sample")] * 2
+    assert [call[0].config.data_dir for call in experiment.calls] == [
+        Path("here/sample").absolute()
+    ] * 2
 
 
 def test_sample_beside_other_data_is_refused(mmbal: Any, experiment: Any) -> None:

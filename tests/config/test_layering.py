@@ -87,9 +87,10 @@ class TestOver:
 
 
 def test_options_of_the_command_line_in_any_order() -> None:
-    pairs = [("dataset.split.train", 1), ("dataset", "toy"), ("dataset.split.train", 2)]
+    pairs = [("dataset.split.train", 1), ("dataset", "toy"), ("dataset.split.test", 2)]
 
-    assert typed(*pairs).table() == {"dataset": {"split": {"train": 2}, "name": "toy"}}
+    split = {"train": 1, "test": 2}
+    assert typed(*pairs).table() == {"dataset": {"split": split, "name": "toy"}}
     assert typed(("evaluations.x.n", 1), ("evaluations", ["x"])).table("evaluations") == {
         "x": {"n": 1}
     }

@@ -99,14 +99,14 @@ def test_mistake_in_a_file(
 
 
 def test_files_that_cannot_be_read(toys: Catalogue, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"cannot read .*absent.toml: No such file"):
+    with pytest.raises(MmbalError, match=r"cannot read .*absent.toml: No such file"):
         resolve(toys, "toy", tmp_path / "absent.toml")
     (tmp_path / "config.toml").touch()
-    with pytest.raises(ConfigError, match=r"it is a folder, not a file; it holds config.toml$"):
+    with pytest.raises(MmbalError, match=r"it is a folder, not a file; it holds config.toml$"):
         resolve(toys, "toy", tmp_path)
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b"data_dir = '\xe4'\n")
-    with pytest.raises(ConfigError, match="it is not UTF-8 text"):
+    with pytest.raises(MmbalError, match="latin.toml:1: no UTF-8 text"):
         resolve(toys, "toy", latin)
 
 

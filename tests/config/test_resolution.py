@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from mmbal.config.assignment import parse_assignment
-from mmbal.config.origin import Override
 from mmbal.config.resolution import Resolved, choose, resolve
 from mmbal.errors import ConfigError, MmbalError
 from mmbal.registry.catalogue import Catalogue
@@ -76,7 +75,8 @@ def test_what_a_recipe_needs_from_the_user(toys: Catalogue) -> None:
     with pytest.raises(ConfigError, match=message):
         resolve(toys, "toy-poor")
     given = parse_assignment("dataset.folder=here")
-    assert resolve(toys, "toy-poor", None, [given]).config.dataset.options.folder == Path("here")  # type: ignore[attr-defined]
+    options: Any = resolve(toys, "toy-poor", None, [given]).config.dataset.options
+    assert options.folder == Path("here").absolute()
     assert resolve(toys, "toy-poor", complete=False).config.epochs == 3
     other = [parse_assignment("dataset=other")]  # which needs nothing
     assert resolve(toys, "toy-poor", None, other).config.dataset.name == "other"
@@ -175,10 +175,44 @@ def test_recipe_may_come_from_the_file(toys: Catalogue, tmp_path: Path) -> None:
         resolve(toys)
 
 
-def test_later_override_wins(toys: Catalogue) -> None:
-    given = [Override("epochs", 4, "--epochs 4"), Override("epochs", 6, "--set epochs=6")]
+@pytest.mark.parametrize(
+    ("former", "later"),
+    [
+        ("epochs=4", "epochs=6"),
+        ("recipe=toy", "recipe=other"),
+        ("strategy=guided", "strategy.name=vanilla"),
+        ("strategy=guided", "strategy={name='vanilla'}"),
+        ("evaluations=['accuracy']", "evaluations=['utilization']"),
+        ("callbacks=[]", "callbacks=['early-stopping']"),
+        ("optimizer.momentum=0.5", "optimizer.momentum={}"),
+        ("dataset.split.train=0.5", "dataset.split={train=0.6}"),
+        ("dataset.split.train=0.5", "dataset.split=1"),
+    ],
+)
+def test_contradictions_of_the_command_line_are_refused(
+    toys: Catalogue, former: str, later: str
+) -> None:
+    given = [parse_assignment(former), parse_assignment(later)]
 
-    assert resolve(toys, "toy", None, given).config.epochs == 6
+    with pytest.raises(ConfigError, match=r"is also set by --set .*; leave out one$") as caught:
+        resolve(toys, None, None, given)
+    assert str(caught.value).startswith(f"--set {later}: ")
+
+
+def test_another_recipe_beside_the_named_one_is_refused(toys: Catalogue) -> None:
+    with pytest.raises(
+        ConfigError, match="--set recipe=toy-poor: recipe is also set by --plugin toy;"
+    ):
+        resolve(toys, "toy", None, [parse_assignment("recipe=toy-poor")])
+
+
+def test_what_says_the_same_twice_or_refines_is_legal(toys: Catalogue) -> None:
+    texts = ["epochs=4", "epochs=4", "recipe=toy", "evaluations=['accuracy']",
+             "evaluations=['accuracy']", "optimizer=sgd", "optimizer.momentum=0.5"]  # fmt: skip
+
+    config = resolve(toys, "toy", None, map(parse_assignment, texts)).config
+
+    assert (config.epochs, config.recipe) == (4, "toy")
 
 
 def test_choose_takes_keys_with_and_without_the_kind(toys: Catalogue) -> None:

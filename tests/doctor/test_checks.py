@@ -4,6 +4,7 @@ from importlib import metadata as installed
 import pytest
 
 from mmbal.doctor import checks
+from mmbal.environment import DECIDING, KERAS_COUNTS
 from mmbal.errors import MmbalError, PluginError
 from mmbal.registry.catalogue import Catalogue, Provenance
 
@@ -109,7 +110,8 @@ HOSTS = {"worker": ["a:1", "b:1"]}
 @pytest.fixture
 def environment(monkeypatch):
     """Return a function that puts other variables in the place of those that checks look at."""
-    looked_at = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND")
+    looked_at = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND",
+                 "KERAS_HOME", *KERAS_COUNTS)  # fmt: skip
 
     def set_variables(variables):
         for name in looked_at:
@@ -176,12 +178,34 @@ def test_a_tensorflow_that_cannot_start(environment):
     assert "reinstall" in found.remedy
 
 
-def test_another_backend(environment):
-    environment({"KERAS_BACKEND": "jax"})
+@pytest.mark.parametrize(
+    ("settings", "variables", "status", "told"),
+    [
+        ({}, {}, "ok", "keras.json: nothing of its own"),
+        ({"image_data_format": "channels_last", "epsilon": 1e-7}, {}, "ok", "nothing of its own"),
+        ({"image_data_format": "channels_first"}, {}, "warning", "= 'channels_first'"),
+        ({"floatx": "float16", "epsilon": 0.5}, {}, "warning", "floatx = 'float16', epsilon = 0.5"),
+        ({}, {"KERAS_MAX_EPOCHS": "2"}, "warning", "KERAS_MAX_EPOCHS=2"),
+        ({}, {"XLA_FLAGS": "--x"}, "ok", "numbers depend on XLA_FLAGS=--x"),
+        ({"backend": "torch"}, {}, "failed", "keras.json must be 'tensorflow', received 'torch'"),
+        ({}, {"KERAS_BACKEND": "jax"}, "failed", "KERAS_BACKEND must be 'tensorflow', received"),
+        ({"epsilon": 1}, {}, "failed", "epsilon must be a number such as 1e-7, received 1"),
+    ],
+)
+def test_environment(settings, variables, status, told, environment, tmp_path, monkeypatch):
+    environment({"KERAS_HOME": str(tmp_path), **variables})
+    for name in DECIDING:
+        if name not in variables:
+            monkeypatch.delenv(name, raising=False)
+    (tmp_path / "keras.json").write_text(json.dumps(settings))
 
-    found = checks.unstartable(MmbalError("a process ended with 1"))
+    found = checks.environment()
 
-    assert found.remedy == "unset KERAS_BACKEND, which is jax: mmbal trains on tensorflow"
+    assert (found.name, found.status) == ("environment", status)
+    assert found.message.endswith(told) or told in found.message
+    assert bool(found.remedy) == (status != "ok")
+    if "KERAS_BACKEND" in variables:
+        assert found.remedy == "set KERAS_BACKEND=tensorflow for mmbal"
 
 
 def test_a_gpu_that_tensorflow_does_not_see(environment, monkeypatch):

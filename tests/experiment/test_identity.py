@@ -163,7 +163,7 @@ def test_modalities_and_splits_are_told():
     facts = data_facts(dataset([0, 1, 1]))
 
     assert facts["task"] == "single-label"
-    assert facts["modalities"] == {"a": {"shape": [2], "dtype": "float32"}}
+    assert facts["modalities"] == {"a": {"shape": [2], "dtype": "float32", "scope": "a"}}
     assert {split: told["examples"] for split, told in facts["splits"].items()} == {
         "train": 3, "validation": 1, "test": 3,
     }  # fmt: skip

@@ -5,18 +5,17 @@ from functools import cache
 import keras
 import numpy as np
 import pytest
-from mmbal.testing.fixtures.bench import unchanged
 
 from mmbal import BalancedModel
 from mmbal.errors import RequirementError
 from mmbal.laboratory.toys import CLASSES, toy_data
 from mmbal.registry.discovery import discover
 from mmbal.strategies import Composite
-from mmbal.testing import subject_of, toy_run
+from mmbal.testing import TrainingBatches, subject_of, toy_run
+from mmbal.testing.subject import unchanged
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # toys are too small to learn, and say so
-DATA = toy_data(examples=8)
-"""A single batch."""
+DATA = toy_data()
 DROPOUT = "modality-dropout"
 
 
@@ -28,44 +27,44 @@ def name(request):
 
 
 @cache
-def bench(name):
-    return subject_of("strategy", name).bench
+def subject(name):
+    return subject_of("strategy", name)
 
 
 def make(*names):
     """Return a strategy, or several as one."""
-    made = {name: bench(name).make() for name in names}
+    made = {name: subject(name).build() for name in names}
     return Composite(made) if len(made) > 1 else made[names[0]]
 
 
 def parts(*names):
-    return toy_run.Parts(strategy=lambda: make(*names), network=bench(names[0]).network)
+    return toy_run.Parts(strategy=lambda: make(*names), network=subject(names[0]).network)
 
 
 @cache
 def as_command(*names):
     """Return the network after two epochs by the command line's own way."""
-    return toy_run.train(parts(*names), DATA, eager=True).model.network
+    return toy_run.train(parts(*names), eager=True).model.network
 
 
 @cache
 def examples():
-    inputs, labels = next(DATA.train.dataset().batch(8).as_numpy_iterator())
+    inputs, labels = next(DATA.train.dataset().batch(9).as_numpy_iterator())
     return inputs, labels
 
 
 def arrays(strategy, epoch):
-    """Return the batch of an epoch in the order of a run, unless the strategy orders it."""
+    """Return the examples of an epoch in the order of a run, unless the strategy orders it."""
     inputs, labels = examples()
     if strategy.requirements().sampler:
         return inputs, labels
-    order = toy_run.TrainingBatches(DATA, toy_run.BATCH, toy_run.SEED).order(epoch)
+    order = TrainingBatches(DATA, toy_run.BATCH, toy_run.SEED).order(epoch)
     return {m: x[order] for m, x in inputs.items()}, labels[order]
 
 
 def model_of(*names, **options):
     strategy = make(*names)
-    network = toy_run.build(bench(names[0]).network, DATA)
+    network = toy_run.build(subject(names[0]).network, DATA)
     model = BalancedModel(network, strategy, toy_run.SEED)
     model.compile(toy_run.sgd(), run_eagerly=True, **options)
     return model
@@ -133,15 +132,15 @@ def test_beside_modality_dropout_it_is_what_the_command_line_composes(name):
 def test_one_hot_labels_are_classes_and_weights_of_one_are_none(name):
     model = model_of(name, loss=keras.losses.CategoricalCrossentropy(from_logits=True))
     for epoch in range(2):
-        train(model, epoch, one_hot=True, sample_weight=np.ones(8))
+        train(model, epoch, one_hot=True, sample_weight=np.ones(9))
     assert_equal(model, name)
 
 
 @pytest.mark.parametrize(
     ("rows", "said"),
     [
-        (np.full((8, CLASSES), 1 / CLASSES, "float32"), "soft labels"),
-        (np.ones((8, CLASSES), "float32"), "several labels of each example"),
+        (np.full((9, CLASSES), 1 / CLASSES, "float32"), "soft labels"),
+        (np.ones((9, CLASSES), "float32"), "several labels of each example"),
     ],
 )
 def test_labels_that_name_no_class_train_or_are_refused_before(name, rows, said):

@@ -1,6 +1,6 @@
 import pytest
 
-from mmbal.errors import ConfigError
+from mmbal.errors import ConfigError, MmbalError
 from mmbal.sweep.axes import (
     MOST_TRIALS,
     assignment_axis,
@@ -182,14 +182,22 @@ def test_origins_name_the_row(tmp_path):
 def test_what_is_no_list_is_refused(tmp_path, name, text, message):
     (tmp_path / name).write_text(text, encoding="utf-8")
 
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(MmbalError, match=message):
         listed_axis(tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.toml"])
 def test_what_cannot_be_read_is_refused(tmp_path, name):
-    with pytest.raises(ConfigError, match="cannot read .*: No such file"):
+    with pytest.raises(MmbalError, match="cannot read .*: No such file"):
         listed_axis(tmp_path / name)
-    (tmp_path / name).write_bytes(b"\xff\xfe\xfa")
-    with pytest.raises(ConfigError, match="cannot read .*: it is not UTF-8 text"):
+    (tmp_path / name).write_bytes(b"\xff\xfa")
+    with pytest.raises(MmbalError, match=f"{name}:1: no UTF-8 text"):
         listed_axis(tmp_path / name)
+
+
+def test_a_key_that_is_there_twice_in_a_line_is_refused(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"seed": 1, "seed": 2}\n')
+
+    with pytest.raises(ConfigError, match=r"t.jsonl:1: .*a key is there twice in \['seed', 'seed'"):
+        listed_axis(path)

@@ -88,7 +88,9 @@ def test_raising(rule):
     [
         ("dataset", Sound, {"known": {"loding": "x"}}, "unknown rule of a dataset 'loding'; did"),
         ("dataset", "nothing", {}, "unknown dataset 'nothing'"),
-        ("callback", "early-stopping", {}, "there are no rules for it: unknown kind 'callback'"),
+        ("callbacks", "early-stopping", {}, "there are no rules for it: unknown kind 'callbacks'"),
+        ("recipe", "nothing", {}, "unknown recipe 'nothing'"),
+        ("recipe", "colored-digits", {"options": {"epochs": 1}}, "is checked as it is, without"),
         ("strategy", OFFERS["sound"], {}, "'sound' is a dataset, it was given as a strategy"),
         ("dataset", Sound, {"options": {"depth": 1}}, "unknown option 'depth'"),
     ],

@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from mmbal_backbones import assign_tensors, resnet18
+from mmbal.networks import BatchNormalization
+from mmbal_backbones import assign_tensors, convolution_stages, resnet18
 
 # Made once on a CPU, outside of this repository: torchvision 0.28's resnet18(num_classes=5) on
 # torch 2.13 was given the weights of `draw` by `load_state_dict`; forward hooks kept, of the
@@ -76,3 +77,18 @@ def test_running_statistics_move_as_in_torch_but_for_the_unbiased_variance(twin)
     before = 0.9 * draw("bn1.running_var", (64,))
     added = (norm.moving_variance.numpy() - before) * rows / (rows - 1)
     np.testing.assert_allclose(before + added, golden["training/bn1.running_var"], rtol=1e-5)
+
+
+def test_layers_that_copy_stand_before_strided_ones_alone():
+    layers = resnet18((64, 64, 3)).layers
+    pads = [x.name for x in layers if isinstance(x, keras.layers.ZeroPadding2D)]
+    strided = [f"layer{stage}.0.conv1.pad" for stage in (2, 3, 4)]
+    assert pads == ["conv1.pad", "maxpool.pad", *strided]
+
+
+@pytest.mark.parametrize(
+    "layers", [lambda: resnet18((64, 64, 3)).layers, lambda: next(convolution_stages("a")).layers]
+)
+def test_normalisations_are_of_one_kernel(layers):
+    norms = [x for x in layers() if isinstance(x, keras.layers.BatchNormalization)]
+    assert {type(norm) for norm in norms} == {BatchNormalization}

@@ -84,8 +84,8 @@ def test_malformed_lines(tmp_path: Path, line: str, problem: str) -> None:
     ("name", "content", "problem"),
     [
         ("digits.csv", b"", "holds no image"),
-        ("digits.csv", b"\xff\xfe", "not plain text"),
-        ("digits.csv.gz", b"no gzip", "not a valid gzip stream"),
+        ("digits.csv", b"\xff\xfa", "digits.csv:1: no UTF-8 text"),
+        ("digits.csv.gz", b"\x1f\x8bno gzip", "not a valid gzip stream"),
         ("digits.txt", b"", "digits.csv: not found, plain or .gz"),
     ],
 )

@@ -86,4 +86,4 @@ def test_defaults():
 def test_options(options, where):
     with pytest.raises(ValidationError) as caught:
         I3DOptions(**options)
-    assert [error["loc"] for error in caught.value.errors()] == [where]
+    assert {error["loc"][: len(where)] for error in caught.value.errors()} == {where}

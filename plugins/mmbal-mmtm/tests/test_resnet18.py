@@ -103,11 +103,11 @@ class TestWeights:
         monkeypatch.setattr("mmbal_mmtm.resnet18.open_tensors", lambda weights: [weights])
         monkeypatch.setattr("mmbal_mmtm.resnet18.assign_tensors", lambda *a: given.append(a))
 
-        conv1("file")
+        conv1("/file")
 
         assert [(b.name, h.name, t, s) for b, h, t, s in given] == [
-            ("color", "color_head", ["file"], "file"),
-            ("gray", "gray_head", ["file"], "file"),
+            ("color", "color_head", ["/file"], "/file"),
+            ("gray", "gray_head", ["/file"], "/file"),
         ]
 
     def test_are_not_read_where_those_of_a_run_follow(self, conv1):

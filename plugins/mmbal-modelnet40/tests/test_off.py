@@ -86,6 +86,9 @@ BAD = {
     f"OFF\n4 1 0\n{POINTS}3 0 1 -1\n": "face 0: vertex -1 out of range 0..3",
     f"OFF\n4 1 0\n{POINTS}2 0 1\n": "face 0: 2 corners, expected 3 or more",
     f"OFF\n4 1 0\n{POINTS}3 0 1\n": "face 0: expected 3 vertex indices, found 2 of them",
+    f"OFF\n4 1 0\n{POINTS}49999999999999 0 1 2\n": (
+        "face 0: expected 49999999999999 vertex indices, found 3 of them"
+    ),
     f"OFF\n4 1 0\n{POINTS}3 0 1 x\n": "face 0: expected 3 vertex indices, found 'x'",
     f"OFF\n4 1 0\n{POINTS}3 0 1 2.5\n": "face 0: expected 3 vertex indices, found '2.5'",
     f"OFF\n4 1 0\n{POINTS}x 0 1 2\n": "face 0: expected a number of corners, found 'x'",

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import av
 import pytest
 
 from mmbal_nvgesture.avi import AviFacts, probe
+from mmbal_nvgesture.decoding import decode
+from mmbal_nvgesture.media import Media, probe_media
 
 Write = Callable[..., Path]
 
@@ -39,22 +43,104 @@ def test_empty_frames_do_not_count(video: Write) -> None:
     assert facts.frames == 36
 
 
-def test_without_an_index_the_header_counts(video: Write) -> None:
-    path = video(37)
-    data = path.read_bytes()
-    path.write_bytes(data.replace(b"idx1", b"JUNK"))
-    facts = probe(path)
-    assert isinstance(facts, AviFacts)
-    assert facts.frames == 37
-
-
-def test_frames_themselves_can_be_counted(video: Write) -> None:
+def test_without_an_index_frames_are_counted(video: Write) -> None:
     path = video(37, 12, 3)
     data = bytearray(path.read_bytes().replace(b"idx1", b"JUNK"))
     data[data.index(b"avih") + 24] = 41
     path.write_bytes(data)
-    assert probe(path) == AviFacts(80, 60, 41, 41, len(data))
-    assert probe(path, count=True) == AviFacts(80, 60, 41, 37, len(data))
+    assert probe(path) == AviFacts(80, 60, 41, 37, len(data))
+
+
+def test_frames_themselves_can_be_counted(video: Write) -> None:
+    path = video(37, 12, 3)
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"idx1") + 8
+    data[at + 12 : at + 16] = bytes(4)
+    path.write_bytes(data)
+    assert probe(path) == AviFacts(80, 60, 37, 36, len(data))
+    assert probe(path, count=True) == AviFacts(80, 60, 37, 37, len(data))
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF])
+@pytest.mark.parametrize("tear", [0, 1000])
+def test_files_of_writers_that_could_not_end_them(video: Write, size: int, tear: int) -> None:
+    path = video(37)
+    data = bytearray(path.read_bytes())
+    movi, index = data.index(b"movi"), data.rindex(b"idx1")
+    data[4:8] = data[movi - 4 : movi] = size.to_bytes(4, "little")
+    at = data.index(b"avih") + 24
+    data[at : at + 4] = bytes(4)
+    path.write_bytes(data[: index - tear])
+    facts = probe(path)
+    assert isinstance(facts, AviFacts)
+    assert facts.promised == 0
+    assert facts.frames == 37 if not tear else 0 < facts.frames < 37
+
+
+def copied(path: Path, form: str, target: Any) -> None:
+    """Put the packets of a video into a container of another form."""
+    with av.open(str(path)) as before, av.open(target, "w", format=form) as after:
+        stream = before.streams.video[0]
+        copy = after.add_stream_from_template(stream)
+        for packet in before.demux(stream):
+            if packet.size:
+                packet.stream, packet.pts = copy, packet.dts
+                after.mux(packet)
+
+
+class Pipe:
+    """What can be written to and not wound back."""
+
+    def __init__(self, stream: Any) -> None:
+        self.write = stream.write
+
+
+def test_a_video_out_of_a_pipe(video: Write, tmp_path: Path) -> None:
+    path = tmp_path / "piped.avi"
+    with path.open("wb") as stream:
+        copied(video(37), "avi", Pipe(stream))
+    assert path.read_bytes()[4:8] == b"\xff" * 4
+    assert probe(path) == AviFacts(80, 60, 0, 37, path.stat().st_size)
+    assert numbers_of(path) == list(range(37))
+
+
+@pytest.mark.parametrize("form", ["mp4", "matroska"])
+def test_videos_of_other_forms_are_what_the_decoder_finds(
+    video: Write, tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "x.avi"
+    copied(video(37), form, str(path))
+    assert probe(path) == AviFacts(80, 60, 0, 37, path.stat().st_size)
+    assert numbers_of(path) == list(range(37))
+
+
+def test_a_header_without_the_size_of_frames(video: Write) -> None:
+    path = video(37)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"avih") + 40
+    data[at : at + 8] = bytes(8)
+    path.write_bytes(data)
+    assert probe(path) == AviFacts(80, 60, 0, 37, len(data))
+
+
+def test_frames_after_the_first_gigabyte(video: Write) -> None:
+    path = video(37)
+    data = path.read_bytes()
+    movi = data.index(b"movi")
+    length = int.from_bytes(data[movi - 4 : movi], "little")
+    again = data[movi - 8 : movi + length]
+    path.write_bytes(data + b"RIFF" + (len(again) + 4).to_bytes(4, "little") + b"AVIX" + again)
+    facts = probe(path)
+    assert isinstance(facts, AviFacts)
+    assert (facts.frames, facts.promised) == (74, 37)
+
+
+def numbers_of(path: Path) -> list[int]:
+    """Return the numbers of the frames that are decoded from a video."""
+    media, seen = probe_media(path, "auto", range(37)), []
+    assert isinstance(media, Media)
+    assert decode(media, 0, 40, lambda number, _: seen.append(number)) == 37
+    return seen
 
 
 def test_cut_files(video: Write) -> None:

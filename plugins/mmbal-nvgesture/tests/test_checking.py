@@ -29,12 +29,27 @@ def blank(path: Path, count: int, size: tuple[int, int] = (60, 80)) -> None:
 
 
 def lying_header(path: Path, count: int) -> None:
-    """Make a video's header and index tell more frames than there are."""
+    """Take a video's index and make its header tell another number of frames."""
     data = bytearray(path.read_bytes())
     at = data.index(b"avih") + 24
     data[at : at + 4] = count.to_bytes(4, "little")
     index = data.rindex(b"idx1")
     data[index : index + 4] = b"JUNK"
+    path.write_bytes(data)
+
+
+def lying_index(path: Path, count: int) -> None:
+    """Make a video's header and index tell more frames than there are."""
+    data = bytearray(path.read_bytes())
+    data += data[-16:] * count
+    for at, more in (
+        (4, 16 * count),
+        (data.rindex(b"idx1") + 4, 16 * count),
+        (data.index(b"avih") + 24, count),
+    ):
+        data[at : at + 4] = (int.from_bytes(data[at : at + 4], "little") + more).to_bytes(
+            4, "little"
+        )
     path.write_bytes(data)
 
 
@@ -134,7 +149,7 @@ def test_fewer_frames_than_the_header_tells(gestures: Make, sample: Path) -> Non
     _, end = color_window(sample)
     path = sample / CLIP / "sk_color.avi"
     blank(path, end - 3)
-    lying_header(path, end + 5)
+    lying_index(path, 8)
     found = f"but header {end + 5} frames, decoded {end - 3} ({TRAIN}:1)"
 
     [problem] = gestures().check(sample)
@@ -161,6 +176,18 @@ def test_the_index_tells_of_a_wrong_header(gestures: Make, sample: Path) -> None
     assert (
         f"window {start}:{end} but sk_color.avi has {end - 1} frames: header {end + 7}" in problem
     )
+
+
+def test_files_whose_header_is_wrong_are_read_and_mentioned(
+    gestures: Make, sample: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = sample / CLIP / "sk_color.avi"
+    _, end = color_window(sample)
+    blank(path, end + 2)
+    lying_header(path, 0)
+    assert gestures().check(sample) == []
+    told = f"{path}: 0 frames by its header, {end + 2} are there and are read; 1 such file"
+    assert told in capsys.readouterr().err
 
 
 def test_frames_of_two_shapes(gestures: Make, sample: Path) -> None:

@@ -127,11 +127,11 @@ def test_an_empty_list(tmp_path: Path, text: str) -> None:
     assert (problem.text, problem.fatal) == ("train.lst: no clips", True)
 
 
-@pytest.mark.parametrize(("data", "fault"), [(b"\xff\xfe\x00p", "no UTF-8"), (b"p\0", "NUL")])
+@pytest.mark.parametrize(("data", "fault"), [(b"\xffp", "no UTF-8"), (b"p\0", "NUL")])
 def test_what_is_no_text(tmp_path: Path, data: bytes, fault: str) -> None:
     path = tmp_path / "train.lst"
     path.write_bytes(data)
-    with pytest.raises(DataFormatError, match=rf"train\.lst: .*{fault}"):
+    with pytest.raises(DataFormatError, match=rf"train\.lst.*{fault}"):
         read_list(path, "train", BOTH, 25)
 
 

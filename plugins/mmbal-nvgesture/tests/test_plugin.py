@@ -32,7 +32,7 @@ def test_the_sample_is_small() -> None:
     other = parse_assignment("architecture=mmtm-any")  # takes any options of the dataset
     config = resolve(discover(), "nvgesture", None, [other], sample=True).config
     options: Any = config.dataset.options
-    assert (options.frames, options.crop, config.epochs) == (16, 32, 3)
+    assert (options.frames, options.crop, config.epochs) == (16, 32, 8)
     assert resolve(discover(), "nvgesture", None, [other]).config.epochs == 100
 
 

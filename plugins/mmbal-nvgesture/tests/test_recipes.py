@@ -27,6 +27,7 @@ from mmbal.testing import (
 INDEX = Path(__file__).parents[2] / "mmbal-mmtm/tests/data/i3d_index.json"
 PREFIX = "RGB/inception_i3d/"
 FIRST = "Conv3d_1a_7x7/conv_3d/w"
+FEW = ("dataset.sample=6", "dataset.validation_subjects=1")
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_streams_start_from_the_weights_that_are_named_and_the_sample_trains_the
     checkpoint: tuple[str, dict[str, np.ndarray]], written: Path
 ) -> None:
     path, tensors = checkpoint
-    given = [parse_assignment(f"architecture.weights={path}")]
+    given = [parse_assignment(f"architecture.weights={path}"), *map(parse_assignment, FEW)]
     catalogue = discover()
     config = resolve(catalogue, "nvgesture-pretrained", None, given, sample=True).config
     data = open_dataset(catalogue, config.dataset).load(written, 0)
@@ -92,6 +93,7 @@ def test_streams_start_from_the_weights_that_are_named_and_the_sample_trains_the
 @pytest.mark.deep
 def test_the_sample_trains_as_the_recipe_says(tmp_path: Path) -> None:
     command = ["run", "--plugin", "nvgesture", "--sample", "--epochs", "1", "--json"]
+    command += [word for setting in FEW for word in ("--set", setting)]
     done = subprocess.run(
         [sys.executable, "-m", "mmbal", *command, "--out", "run"],
         cwd=tmp_path,

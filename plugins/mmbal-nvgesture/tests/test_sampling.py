@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal_nvgesture.sampling import write_sample
+from mmbal_nvgesture.sampling import _take, write_sample
 
 Make = Callable[..., object]
 
@@ -86,6 +86,20 @@ def test_the_hand_moves_in_colour_too(gestures: Make, written: Path) -> None:
         down, right = np.subtract(*(np.argwhere(hand[frame]).mean(axis=0) for frame in (55, 25)))
         moves = {0: right > 10 > abs(down), 1: right < -10 < -abs(down), 2: down > 5 > abs(right)}
         assert moves[int(label)], (label, down, right)
+
+
+def test_every_eighth_person_makes_the_next_gesture() -> None:
+    def motions(subject: int) -> list[int]:
+        return [_take(subject, label, np.random.default_rng(0)).motion for label in (1, 2, 3)]
+
+    assert motions(7) == [0, 1, 2]
+    assert motions(8) == [1, 2, 0]
+
+
+def test_as_many_people_as_are_asked_for(tmp_path: Path) -> None:
+    write_sample(tmp_path / "new", seed=0, people=3)
+    lists = [tmp_path / "new" / f"nvgesture_{split}_correct.lst" for split in ("train", "test")]
+    assert [len(path.read_text().splitlines()) for path in lists] == [6, 3]
 
 
 def test_a_used_folder_is_refused(tmp_path: Path) -> None:

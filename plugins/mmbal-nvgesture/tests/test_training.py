@@ -33,7 +33,8 @@ ARCHITECTURE = [
 ]  # fmt: skip
 
 
-RECIPE = ("run", "--plugin", "nvgesture", "--sample", *ARCHITECTURE)
+FEW = ("--set", "dataset.sample=6", "--set", "dataset.validation_subjects=1", "--epochs", "3")
+RECIPE = ("run", "--plugin", "nvgesture", "--sample", *ARCHITECTURE, *FEW)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal import Component, DataFormatError
-from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
+from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset, from_python
 from mmbal.errors import MmbalError
 
 SIZES = {"train": 12, "validation": 6, "test": 6}
@@ -98,6 +98,17 @@ class Double(Sound):
 
     def examples(self, split, inputs, labels):
         return Examples.from_arrays({m: x.astype(float) for m, x in inputs.items()}, labels)
+
+
+class Doubling(Sound):
+    """Reads double precision by Python, described as single."""
+
+    def examples(self, split, inputs, labels):
+        def read(index):
+            return {m: x[index].astype(float) for m, x in inputs.items()}
+
+        classes, called = tf.constant(labels), from_python(read, self.modalities)
+        return Examples(len(labels), lambda index: (called(index), tf.gather(classes, index)))
 
 
 class Mislabelled(Sound):
@@ -266,9 +277,9 @@ def offer(factory):
 OFFERS = {
     each.name: each
     for each in map(offer, (
-        Sound, Twins, Noting, Misshapen, Double, Mislabelled, Overstated, Empty, Drawing, Constant,
-        Placed, Overlapping, Caching, Global, Pickled, Unrepeatable, Trusting, Unfriendly, Noisy,
-        Mirrored, Elsewhere,
+        Sound, Twins, Noting, Misshapen, Double, Doubling, Mislabelled, Overstated, Empty,
+        Drawing, Constant, Placed, Overlapping, Caching, Global, Pickled, Unrepeatable, Trusting,
+        Unfriendly, Noisy, Mirrored, Elsewhere,
     ))
 }  # fmt: skip
 BREAKS = {
@@ -276,6 +287,7 @@ BREAKS = {
     "noting": "loading",
     "misshapen": "examples",
     "double": "examples",
+    "doubling": "examples",
     "mislabelled": "examples",
     "overstated": "examples",
     "empty": "examples",

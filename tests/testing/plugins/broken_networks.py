@@ -139,6 +139,26 @@ class Unmixed(Gated):
             layer.dtype_policy = keras.DTypePolicy(keras.config.dtype_policy().compute_dtype)
 
 
+class Casting(Gated):
+    """Casts what its branches say to single precision, and scales it in its own."""
+
+    def fuse_logits(self, unimodal, keep=None):
+        fused = super().fuse_logits({m: tf.cast(t, tf.float32) for m, t in unimodal.items()}, keep)
+        return fused * tf.ones([], keras.config.floatx())  # the line
+
+
+class Halving(Gated):
+    """Converts features to half precision without casting, which no shape helps."""
+
+    def call(self, inputs, controls=NORMAL, training=False):
+        inputs = {m: tf.convert_to_tensor(x, tf.half) for m, x in inputs.items()}
+        return super().call(inputs, controls, training)
+
+
+class Vectors(Gated):
+    """Takes vectors, and says that it takes images."""
+
+
 class Reshaping(Gated):
     """Divides by the number of rows, with integers."""
 
@@ -182,11 +202,17 @@ class Plain(Gated):
         return super().call(inputs, controls, training).logits
 
 
-def offer(factory, offers=OFFERED):
+def offer(factory, offers=OFFERED, takes=()):
     name = factory.__name__.lower()
     path = f"{__name__}:{factory.__name__}"
     return Component(
-        "architecture", name, factory.__doc__, path, offers=offers, conformance=Conformance()
+        "architecture",
+        name,
+        factory.__doc__,
+        path,
+        offers=offers,
+        takes=takes,
+        conformance=Conformance(),
     )
 
 
@@ -197,7 +223,11 @@ OFFERS = {
             offer,
             (Gated, Coarse, Orphan, Leaky, Careless, Unblocked, Unfilled, Untouched, Uneven, Pairs),
         ),
-        *map(offer, (Unsummed, Scaled, Unmixed, Reshaping, Moving, Choosy, Nothing, Plain)),
+        *map(
+            offer, (Unsummed, Scaled, Unmixed, Casting, Halving, Reshaping, Moving, Nothing, Plain)
+        ),
+        offer(Vectors, takes=(3,)),
+        offer(Choosy, takes=(3,)),
         offer(Boastful, ("isolation",)),
         offer(Late, ("slice", "head", "mask")),
     )
@@ -217,7 +247,10 @@ BREAKS = {
     "boastful": "offers",
     "pairs": "outputs",
     "scaled": "saving",
+    "halving": "outputs",
     "unmixed": "precision",
+    "casting": "precision",
+    "vectors": "takes",
     "reshaping": "empty-batch",
     "moving": "evaluation",
 }

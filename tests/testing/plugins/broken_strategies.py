@@ -135,7 +135,7 @@ class Talking(Scaled):
 class Narrow(Scaled):
     """Computes losses in the dtype of the features."""
 
-    def losses(self, step, joint):
+    def losses(self, step, joint):  # Narrow
         dtype = next(iter(step.outputs.features.values())).dtype
         return {name: tf.cast(loss, dtype) for name, loss in super().losses(step, joint).items()}
 
@@ -157,6 +157,24 @@ class Refusing(Pair):
             raise MmbalError("refusing takes one or two modalities")
 
 
+class Single(Scaled):
+    """Computes in single precision, whatever the policy."""
+
+    def losses(self, step, joint):
+        return {name: loss * tf.constant(1.2) for name, loss in joint.items()}  # the line
+
+
+class Mixing(Scaled):
+    """Computes with NumPy's double precision."""
+
+    def factor(self, step):
+        return 1.2
+
+    def losses(self, step, joint):
+        share = tf.constant(1.2, tf.float64)
+        return {name: loss * share for name, loss in joint.items()}  # the line of Mixing
+
+
 class Failing(Scaled):
     """Cannot take a step."""
 
@@ -165,10 +183,10 @@ class Failing(Scaled):
 
 
 class Unreplicated(Scaled):
-    """Fails on replicas alone, which train in double precision."""
+    """Fails on replicas alone."""
 
     def losses(self, step, joint):
-        if step.outputs.logits.dtype == tf.float64:
+        if tf.distribute.get_strategy().num_replicas_in_sync > 1:
             self.fail()
         return super().losses(step, joint)
 
@@ -205,7 +223,7 @@ OFFERS = {
     each.name: each
     for each in (
         *map(offer, (Scaled, Undeclared, Borrowing, Vector, Silent, Counting, Hidden, Local)),
-        *map(offer, (Frozen, Talking, Narrow, Pair, Refusing, Failing, Isolating)),
+        *map(offer, (Frozen, Talking, Narrow, Single, Mixing, Pair, Refusing, Failing, Isolating)),
         offer(Eternal, Conformance(identity={"starts": 1000}), f"{__name__}:Window"),
     )
 }
@@ -223,5 +241,7 @@ BREAKS = {
     "frozen": "eager",
     "talking": "graph",
     "narrow": "precision",
+    "single": "precision",
+    "mixing": "training",
     "pair": "three-modalities",
 }

@@ -38,4 +38,6 @@ def build(
 def _mixer(channels: int) -> keras.Sequential:
     """Return the stage behind the attention: (batch, tokens, channels) to (batch, channels)."""
     dense = keras.layers.Dense(channels, "relu")
-    return keras.Sequential([dense, keras.layers.GlobalAveragePooling1D()])
+    return keras.Sequential(
+        [dense, keras.layers.GlobalAveragePooling1D(data_format="channels_last")]
+    )

@@ -29,7 +29,12 @@ class Tokens(keras.layers.Layer):
         """Create the layer that fits the input, and the positions."""
         if len(shape) == 4:
             self.embed = keras.layers.Conv2D(
-                self.channels, 3, strides=self.stride, padding="same", activation="relu"
+                self.channels,
+                3,
+                strides=self.stride,
+                padding="same",
+                activation="relu",
+                data_format="channels_last",
             )
             self.inner = tuple(shape)
         else:

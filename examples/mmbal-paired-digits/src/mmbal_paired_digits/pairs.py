@@ -117,7 +117,7 @@ def inspect(path: Path) -> tuple[NDArray[Any], list[str]]:
     """Return a file's table, (examples, 64 levels and the label), and every problem."""
     nothing: NDArray[Any] = np.zeros((0, SIDE * SIDE + 1))
     try:
-        table = np.loadtxt(path, delimiter=",", ndmin=2)
+        table = np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")
     except FileNotFoundError:
         return nothing, [f"{path}: not found; without --data-dir scikit-learn's are used"]
     except (OSError, ValueError) as error:

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
@@ -112,7 +113,8 @@ def _of_hub(preset: str) -> Any:
     def build(shape: tuple[int, ...], **arguments: Any) -> keras.Model:
         # A preset may be a folder; by name KerasHub downloads it, weights only if asked for.
         fixed = {"load_weights": False, "image_shape": shape}
-        return Backbone.from_preset(preset, **fixed | arguments)
+        place = str(Path(preset).expanduser()) if preset.startswith("~") else preset
+        return Backbone.from_preset(place, **fixed | arguments)
 
     return build
 

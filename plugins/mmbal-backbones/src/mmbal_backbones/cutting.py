@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import keras
 
 from mmbal import MmbalError
+from mmbal.networks import scope_name
 
 
 class CutError(MmbalError, ValueError):
@@ -68,11 +69,11 @@ def cut(model: keras.Model, names: Sequence[str], label: str = "") -> Parts:
         )
     begins = [model.inputs[0], *ends]
     stages = [
-        keras.Model(begin, end, name=f"{label}_stage_{index}")
+        keras.Model(begin, end, name=f"{scope_name(label)}_stage_{index}")
         for index, (begin, end) in enumerate(zip(begins, ends, strict=False))
     ]
     last, output = begins[-1], model.outputs[0]
-    tail = None if last is output else keras.Model(last, output, name=f"{label}_tail")
+    tail = None if last is output else keras.Model(last, output, name=f"{scope_name(label)}_tail")
     return Parts(stages, tail)
 
 

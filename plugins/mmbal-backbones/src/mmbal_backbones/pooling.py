@@ -21,7 +21,7 @@ def pooling_of(tensor: Any, name: str) -> list[keras.layers.Layer]:
     """
     check_output(tensor, name)
     pooling = POOLING.get(len(tensor.shape))
-    return [pooling()] if pooling else []
+    return [pooling(data_format="channels_last")] if pooling else []
 
 
 def check_output(tensor: Any, name: str) -> None:

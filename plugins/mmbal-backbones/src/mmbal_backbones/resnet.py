@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from mmbal.networks import BatchNormalization
+from mmbal.networks import BatchNormalization, scope_name
 
 WIDTHS = (64, 128, 256, 512)
 
@@ -24,13 +24,15 @@ def resnet18(shape: tuple[int, ...], name: str = "resnet18") -> keras.Model:
     image = keras.Input(shape)
     x = _convolution(image, 64, 7, 2, "conv1")
     x = keras.layers.ReLU(name="relu")(_normalize(x, "bn1"))
-    x = keras.layers.ZeroPadding2D(1, name="maxpool.pad")(x)  # zeros win no maximum after ReLU
-    x = keras.layers.MaxPooling2D(3, 2, name="maxpool")(x)
+    x = keras.layers.ZeroPadding2D(1, name="maxpool.pad", data_format="channels_last")(
+        x
+    )  # zeros win no maximum after ReLU
+    x = keras.layers.MaxPooling2D(3, 2, name="maxpool", data_format="channels_last")(x)
     for stage, width in enumerate(WIDTHS, start=1):
         for block in range(2):
             stride = 2 if stage > 1 and block == 0 else 1
             x = _block(x, width, stride, f"layer{stage}.{block}")
-    return keras.Model(image, x, name=name)
+    return keras.Model(image, x, name=scope_name(name))
 
 
 def _block(x: Any, width: int, stride: int, name: str) -> Any:
@@ -47,7 +49,9 @@ def _block(x: Any, width: int, stride: int, name: str) -> Any:
 
 def _convolution(x: Any, width: int, size: int, stride: int, name: str) -> Any:
     if size > 1 and stride > 1:
-        x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}.pad")(x)
+        x = keras.layers.ZeroPadding2D(size // 2, name=f"{name}.pad", data_format="channels_last")(
+            x
+        )
     return keras.layers.Conv2D(
         width,
         size,
@@ -57,6 +61,7 @@ def _convolution(x: Any, width: int, size: int, stride: int, name: str) -> Any:
         # torchvision's start: He's normal distribution by the outputs, not cut off.
         kernel_initializer=keras.initializers.VarianceScaling(2, "fan_out", "untruncated_normal"),
         name=name,
+        data_format="channels_last",
     )(x)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import keras
 
 from mmbal.errors import ShapeError
-from mmbal.networks import BatchNormalization
+from mmbal.networks import BatchNormalization, scope_name
 from mmbal_backbones.convolutions import convolution_stages
 
 STAGES = 3
@@ -56,7 +56,7 @@ def small(shape: tuple[int, ...], width: int = 32) -> keras.Model:
 def _dense_stages(name: str, width: int) -> Iterator[keras.Sequential]:
     for number, units in enumerate((width, 2 * width, 2 * width)):
         dense = keras.layers.Dense(units, activation="relu", kernel_initializer="he_uniform")
-        yield keras.Sequential([dense], name=f"{name}_stage_{number}")
+        yield keras.Sequential([dense], name=f"{scope_name(name)}_stage_{number}")
 
 
 def _series_stages(name: str, width: int) -> Iterator[keras.Sequential]:
@@ -65,12 +65,14 @@ def _series_stages(name: str, width: int) -> Iterator[keras.Sequential]:
     first = [
         BatchNormalization(momentum=0.9, epsilon=1e-5),
         _convolution(width, 5),
-        layers.MaxPooling1D(3, 2, padding="same"),
+        layers.MaxPooling1D(3, 2, padding="same", data_format="channels_last"),
         _convolution(width, 3),
     ]
-    yield keras.Sequential(first, name=f"{name}_stage_0")
-    yield keras.Sequential([_convolution(2 * width, 3, strides=2)], name=f"{name}_stage_1")
-    yield keras.Sequential([_convolution(2 * width, 3)], name=f"{name}_stage_2")
+    yield keras.Sequential(first, name=f"{scope_name(name)}_stage_0")
+    yield keras.Sequential(
+        [_convolution(2 * width, 3, strides=2)], name=f"{scope_name(name)}_stage_1"
+    )
+    yield keras.Sequential([_convolution(2 * width, 3)], name=f"{scope_name(name)}_stage_2")
 
 
 def _convolution(filters: int, size: int, strides: int = 1) -> keras.layers.Conv1D:
@@ -81,4 +83,5 @@ def _convolution(filters: int, size: int, strides: int = 1) -> keras.layers.Conv
         padding="same",
         activation="relu",
         kernel_initializer="he_uniform",
+        data_format="channels_last",
     )

@@ -19,7 +19,7 @@ def check_weights(weights: str) -> None:
         return
     if Path(weights).is_dir():
         raise ConfigError(f"architecture.weights {weights}: {no_file(weights)}")
-    near = get_close_matches(weights, [RANDOM, IMAGENET], n=1)
+    near = get_close_matches(Path(weights).name, [RANDOM, IMAGENET], n=1)
     hint = f" (did you mean {near[0]!r}?)" if near else ""
     raise ConfigError(
         f"architecture.weights must be {RANDOM!r}, {IMAGENET!r} or a safetensors file, received "

@@ -5,20 +5,18 @@
 64 levels, row by row, and the label, separated by commas.
 """
 
-import csv
 import gzip
-import io
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mmbal.data import claim, hold_out, refusal
-from mmbal.errors import ConfigError, DataFormatError, MmbalError
+from mmbal.data import claim, decode_text, hold_out, refusal, table_rows
+from mmbal.errors import ConfigError, MmbalError
 from mmbal_colored_mnist.colour import generator
 from mmbal_colored_mnist.glyphs import draw_digits
+from mmbal_colored_mnist.idx import read_packed
 from mmbal_colored_mnist.images import GrayData, GrayImages
 from mmbal_colored_mnist.options import DigitsOptions
 from mmbal_colored_mnist.source import SAMPLE, TEST_SPLIT, ColouredSource
@@ -81,13 +79,14 @@ def read_digits(folder: Path) -> GrayImages:
 
 def inspect_digits(folder: Path) -> tuple[GrayImages | None, list[str]]:
     """Read the file as far as possible; return its images (None if unusable), all problems."""
-    try:
-        path, text = _text(folder)
-    except (MmbalError, OSError) as problem:
-        return None, [str(problem)]
     rows: list[list[int]] = []
     problems: list[str] = []
-    for number, cells in enumerate(csv.reader(io.StringIO(text)), start=1):
+    try:
+        path = _find(folder)
+        table = list(table_rows(decode_text(read_packed(path), path), path))
+    except (MmbalError, OSError) as problem:
+        return None, [str(problem)]
+    for number, cells in table:
         wrong = _row_problem(cells)
         if wrong:
             problems.append(f"{path}:{number}: {wrong}")
@@ -97,8 +96,8 @@ def inspect_digits(folder: Path) -> tuple[GrayImages | None, list[str]]:
         problems.append(f"{path}: holds no image")
     if problems:
         return None, problems
-    table = np.array(rows)
-    return _scaled(table[:, :-1].reshape(-1, SIDE, SIDE), table[:, -1]), []
+    numbers = np.array(rows)
+    return _scaled(numbers[:, :-1].reshape(-1, SIDE, SIDE), numbers[:, -1]), []
 
 
 def write_digits(folder: Path, images: GrayImages) -> Path:
@@ -116,21 +115,14 @@ def _scaled(levels: NDArray[Any], labels: NDArray[Any]) -> GrayImages:
     return GrayImages(images, labels.astype(np.int64))
 
 
-def _text(folder: Path) -> tuple[Path, str]:
+def _find(folder: Path) -> Path:
     plain, packed = folder / NAME, folder / f"{NAME}.gz"
     if not plain.is_file() and not packed.is_file():
         raise MmbalError(
             f"{plain}: not found, plain or .gz; without --data-dir the digits inside "
             "scikit-learn are used"
         )
-    path = plain if plain.is_file() else packed
-    data = path.read_bytes()
-    try:
-        return path, (gzip.decompress(data) if path is packed else data).decode("ascii")
-    except UnicodeDecodeError as problem:
-        raise DataFormatError(f"{path}: not plain text ({problem.reason})") from problem
-    except (OSError, EOFError, zlib.error) as problem:
-        raise DataFormatError(f"{path}: not a valid gzip stream ({problem})") from problem
+    return plain if plain.is_file() else packed
 
 
 def _row_problem(cells: list[str]) -> str | None:

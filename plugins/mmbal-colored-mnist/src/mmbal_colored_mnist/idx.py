@@ -17,13 +17,13 @@ def read_idx(path: Path, axes: int) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes.
 
     Args:
-        path: the file; gzip is recognised by its name or its first bytes.
+        path: the file.
         axes: 3 for images (examples, height, width), 1 for labels (examples,).
 
     Raises:
         DataFormatError: the file is no such IDX file, or is shorter or longer than it says.
     """
-    data = _bytes(path)
+    data = read_packed(path)
     header = 4 + 4 * axes
     magic, expected = data[:4].hex(), f"{0x800 + axes:08x}"
     if magic != expected:
@@ -51,9 +51,14 @@ def write_idx(path: Path, array: NDArray[np.uint8]) -> None:
     path.write_bytes(gzip.compress(data, mtime=0) if path.suffix == ".gz" else data)
 
 
-def _bytes(path: Path) -> bytes:
+def read_packed(path: Path) -> bytes:
+    """Return the bytes of a file, unpacked where its first two, and not its name, say gzip.
+
+    Raises:
+        DataFormatError: what is packed is damaged.
+    """
     data = path.read_bytes()
-    if path.suffix != ".gz" and data[:2] != b"\x1f\x8b":
+    if data[:2] != b"\x1f\x8b":
         return data
     try:
         return gzip.decompress(data)

@@ -32,7 +32,7 @@ def examples(
         parts, label = stored.read(index)
         return finish(parts["image"], parts["colour"], label)
 
-    return Examples(len(stored), read)
+    return Examples(len(stored), read, labels=stored.labels)
 
 
 def _colour(

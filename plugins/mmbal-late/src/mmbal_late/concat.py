@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Modality
-from mmbal.networks import LinearRule, Rule, Unimodal, VariableGroups
+from mmbal.networks import LinearRule, Rule, Unimodal, VariableGroups, scope_name
 from mmbal_late.encoders import make_encoders
 from mmbal_late.network import LateNetwork, classifier, widened
 from mmbal_late.options import LateOptions
@@ -32,7 +32,7 @@ class JointClassifier(keras.layers.Layer):
     def __init__(self, modalities: Sequence[str], classes: int, name: str) -> None:
         super().__init__(name=name, dtype=keras.config.dtype_policy().variable_dtype)
         self.classes = classes
-        self.heads = {m: classifier(classes, f"{m}_head") for m in modalities}
+        self.heads = {m: classifier(classes, f"{scope_name(m)}_head") for m in modalities}
         self.rule: Rule = LinearRule()
         self._saved_rule = ""
 

@@ -6,7 +6,7 @@ import keras
 
 from mmbal.data import Modality
 from mmbal.errors import ShapeError
-from mmbal.networks import fuse_batch_norm
+from mmbal.networks import fuse_batch_norm, scope_name
 from mmbal_backbones import SHAPES, open_encoder, small_stages
 from mmbal_late.options import BranchOptions, LateOptions
 
@@ -35,7 +35,7 @@ def make_encoders(
             layers.append(keras.layers.Dense(options.features))
         if options.dropout:
             layers.append(keras.layers.Dropout(options.dropout))
-        encoders[name] = keras.Sequential(layers, name=f"{name}_encoder")
+        encoders[name] = keras.Sequential(layers, name=f"{scope_name(name)}_encoder")
         if options.fuse_batch_norm:
             fuse_batch_norm(encoders[name])
     return encoders
@@ -61,4 +61,7 @@ def _layers(
             f"{who} has encoders for {SHAPES}, modality {name!r} has shape {shape}: name a "
             f"backbone for it, architecture.branches.{name}.backbone"
         )
-    return [*small_stages(name, shape, options.width), POOLING[len(shape)]()]
+    return [
+        *small_stages(name, shape, options.width),
+        POOLING[len(shape)](data_format="channels_last"),
+    ]

@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 
 from mmbal.data import Modality
-from mmbal.networks import Unimodal, VariableGroups
+from mmbal.networks import Unimodal, VariableGroups, scope_name
 from mmbal_late.encoders import make_encoders
 from mmbal_late.network import LateNetwork, classifier, widened
 from mmbal_late.options import LateOptions
@@ -26,7 +26,7 @@ class LateSum(LateNetwork):
 
     def __init__(self, encoders: Mapping[str, keras.layers.Layer], classes: int) -> None:
         super().__init__(encoders, name="late_sum")
-        self.heads = {m: classifier(classes, f"{m}_head") for m in encoders}
+        self.heads = {m: classifier(classes, f"{scope_name(m)}_head") for m in encoders}
 
     def parts(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the logits of the modalities' classifiers."""

@@ -32,5 +32,5 @@ def find_checkpoint(weights: str, option: str) -> str:
 def _hint(path: str) -> str:
     """Return which checkpoint may have been meant, for an error message."""
     beside = [str(file.with_suffix("")) for file in sorted(Path(path).glob("*.index"))]
-    near = [*beside, *get_close_matches(path, [RANDOM], n=1)]
+    near = [*beside, *get_close_matches(Path(path).name, [RANDOM], n=1)]
     return f" (did you mean {near[0]!r}?)" if near else ""

@@ -6,6 +6,7 @@ import keras
 
 from mmbal.data import Modality
 from mmbal.errors import ShapeError
+from mmbal.networks import scope_name
 from mmbal_backbones import convolution_stages
 from mmbal_mmtm.network import MMTMNetwork
 from mmbal_mmtm.options import MMTMOptions
@@ -33,5 +34,8 @@ def _branch(name: str, classes: int) -> list[keras.layers.Layer]:
     early = [next(stages), next(stages)]
     # Layers draw the seeds of their initial values in the order in which they are made: made
     # after the last stage, the head would give a seed's runs other numbers than it ever gave.
-    head = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(classes)]
-    return [*early, *stages, keras.Sequential(head, name=f"{name}_head")]
+    head = [
+        keras.layers.GlobalAveragePooling2D(data_format="channels_last"),
+        keras.layers.Dense(classes),
+    ]
+    return [*early, *stages, keras.Sequential(head, name=f"{scope_name(name)}_head")]

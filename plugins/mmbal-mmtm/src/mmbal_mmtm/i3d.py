@@ -39,7 +39,7 @@ def mmtm_i3d(options: I3DOptions, modalities: Mapping[str, Modality], classes: i
     branches: dict[str, Any] = {}
     for name, modality in modalities.items():
         own = options.branches[name].weights if name in options.branches else ""
-        weights = own or options.weights
+        weights = str(own or options.weights)
         if weights not in files and not saved_weights_follow():
             where = f"architecture.branches.{name}.weights" if own else "architecture.weights"
             files[weights] = open_checkpoint(weights, where)

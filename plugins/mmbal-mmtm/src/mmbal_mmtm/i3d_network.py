@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from mmbal import ConfigError
 from mmbal.errors import ShapeError
-from mmbal.networks import BatchNormalization
+from mmbal.networks import BatchNormalization, scope_name
 
 Shape = tuple[int, ...]
 
@@ -100,7 +100,7 @@ def i3d(shape: Shape, momentum: float = 0.9, name: str = "i3d") -> keras.Model:
         if module in POOLS:
             x = _pool(x, *POOLS[module], POOL_NAMES[module])
         x = _inception(x, module, momentum)
-    return keras.Model(clip, x, name=name)
+    return keras.Model(clip, x, name=scope_name(name))
 
 
 def classifier(shape: Shape, classes: int, keep: float, name: str) -> keras.Sequential:
@@ -117,14 +117,18 @@ def classifier(shape: Shape, classes: int, keep: float, name: str) -> keras.Sequ
     """
     _, height, width, _ = shape
     layers = [
-        keras.layers.AveragePooling3D((2, height, width), strides=1),
+        keras.layers.AveragePooling3D((2, height, width), strides=1, data_format="channels_last"),
         keras.layers.Dropout(1 - keep),
         keras.layers.Conv3D(
-            classes, 1, kernel_initializer="lecun_normal", name=f"{LOGITS}.conv_3d"
+            classes,
+            1,
+            kernel_initializer="lecun_normal",
+            name=f"{LOGITS}.conv_3d",
+            data_format="channels_last",
         ),
-        keras.layers.GlobalAveragePooling3D(),
+        keras.layers.GlobalAveragePooling3D(data_format="channels_last"),
     ]
-    head = keras.Sequential(layers, name=f"{name}_head")
+    head = keras.Sequential(layers, name=f"{scope_name(name)}_head")
     head.build((None, *shape))
     return head
 
@@ -158,15 +162,20 @@ def _unit(x: Any, width: int, size: int, name: str, momentum: float, stride: int
         use_bias=False,
         kernel_initializer="lecun_normal",
         name=f"{name}.conv_3d",
+        data_format="channels_last",
     )
     # Of kernels over just two frames of bfloat16, oneDNN (TensorFlow 2.18 and 2.20 on a CPU)
     # returns gradients that were never computed. A third frame of zeros changes nothing but that.
     lengthen = x.shape[1] == 2 and size == 3 and convolution.compute_dtype == "bfloat16"
     if lengthen:
-        x = keras.layers.ZeroPadding3D(((0, 1), (0, 0), (0, 0)), name=f"{name}.pad")(x)
+        x = keras.layers.ZeroPadding3D(
+            ((0, 1), (0, 0), (0, 0)), name=f"{name}.pad", data_format="channels_last"
+        )(x)
     x = convolution(x)
     if lengthen:
-        x = keras.layers.Cropping3D(((0, 1), (0, 0), (0, 0)), name=f"{name}.crop")(x)
+        x = keras.layers.Cropping3D(
+            ((0, 1), (0, 0), (0, 0)), name=f"{name}.crop", data_format="channels_last"
+        )(x)
     x = BatchNormalization(momentum=momentum, epsilon=1e-3, scale=False, name=f"{name}.batch_norm")(
         x
     )
@@ -174,4 +183,6 @@ def _unit(x: Any, width: int, size: int, name: str, momentum: float, stride: int
 
 
 def _pool(x: Any, window: Shape, stride: Shape, name: str) -> Any:
-    return keras.layers.MaxPooling3D(window, stride, padding="same", name=name)(x)
+    return keras.layers.MaxPooling3D(
+        window, stride, padding="same", name=name, data_format="channels_last"
+    )(x)

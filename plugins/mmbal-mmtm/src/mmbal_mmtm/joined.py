@@ -7,7 +7,7 @@ import keras
 
 from mmbal import ConfigError
 from mmbal.data import Modality
-from mmbal.networks import fuse_batch_norm
+from mmbal.networks import fuse_batch_norm, scope_name
 from mmbal_backbones import (
     STAGES,
     CutError,
@@ -134,4 +134,4 @@ def _check(backbones: Mapping[str, keras.Model], cuts: Mapping[str, Sequence[str
 def _head(output: Any, classes: int, name: str) -> keras.Sequential:
     """Return the classifier of a branch: (batch, ..., channels) to (batch, classes)."""
     layers = [*pooling_of(output, name), keras.layers.Dense(classes)]
-    return keras.Sequential(layers, name=f"{name}_head")
+    return keras.Sequential(layers, name=f"{scope_name(name)}_head")

@@ -1,6 +1,7 @@
 """Options of the architectures."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -28,7 +29,7 @@ class MMTMOptions(Options):
 class ResNetOptions(MMTMOptions):
     """Of mmtm-resnet18."""
 
-    weights: str = Field(
+    weights: Literal["random", "imagenet"] | Path = Field(
         default="random",
         description="of the branches: random; imagenet (downloads torchvision's, extra "
         "`imagenet` of mmbal-backbones); or a safetensors file with torchvision's names",
@@ -37,19 +38,19 @@ class ResNetOptions(MMTMOptions):
     def check_use(self, modalities: Collection[str] | None) -> None:
         """Check that there is a file of the weights."""
         del modalities
-        check_weights(self.weights)
+        check_weights(str(self.weights))
 
 
 class StreamOptions(Options):
     """Of one modality's I3D; what is not set is taken from the architecture's options."""
 
-    weights: str = Field(default="", description="as architecture.weights")
+    weights: Literal["", "random"] | Path = Field(default="", description="as architecture.weights")
 
 
 class I3DOptions(MMTMOptions):
     """Of mmtm-i3d."""
 
-    weights: str = Field(
+    weights: Literal["random"] | Path = Field(
         default="random",
         description="of every stream: random, or DeepMind's TensorFlow checkpoint, such as "
         "DIR/model.ckpt; clips of 1 channel meet the kernels' sum over colors, clips of 2 need a "
@@ -76,9 +77,9 @@ class I3DOptions(MMTMOptions):
     def check_use(self, modalities: Collection[str] | None) -> None:
         """Check the names of the branches, and that there are their files."""
         refuse_unknown("modality", self.branches, modalities, "architecture.branches")
-        find_checkpoint(self.weights, "architecture.weights")
+        find_checkpoint(str(self.weights), "architecture.weights")
         for name, branch in self.branches.items():
-            find_checkpoint(branch.weights, f"architecture.branches.{name}.weights")
+            find_checkpoint(str(branch.weights), f"architecture.branches.{name}.weights")
 
 
 class BackboneOptions(Options):

@@ -7,7 +7,7 @@ import keras
 
 from mmbal.data import Modality
 from mmbal.errors import ShapeError
-from mmbal.networks import saved_weights_follow
+from mmbal.networks import saved_weights_follow, scope_name
 from mmbal_backbones import assign_tensors, cut, open_tensors, resnet18
 from mmbal_mmtm.layer import FanInUniform
 from mmbal_mmtm.network import MMTMNetwork
@@ -36,13 +36,14 @@ def mmtm_resnet18(
                 f"mmtm-resnet18 takes (height, width, channels) images, modality {name!r} has "
                 f"shape {modality.shape}"
             )
-    tensors = None if saved_weights_follow() else open_tensors(options.weights)
+    weights = str(options.weights)
+    tensors = None if saved_weights_follow() else open_tensors(weights)
     branches: dict[str, Any] = {}
     for name, modality in modalities.items():
         backbone = resnet18(modality.shape, name)
         head = _head(name, int(backbone.output.shape[-1]), classes)
         if tensors is not None:
-            assign_tensors(backbone, head, tensors, options.weights)
+            assign_tensors(backbone, head, tensors, weights)
         branches[name] = [*cut(backbone, JOINED).stages, head]
     return MMTMNetwork(branches, options.ratio, options.gate_scale)
 
@@ -54,6 +55,7 @@ def _head(name: str, width: int, classes: int) -> keras.Sequential:
         bias_initializer=FanInUniform(width),
         name="fc",
     )
-    head = keras.Sequential([keras.layers.GlobalAveragePooling2D(), dense], name=f"{name}_head")
+    layers = [keras.layers.GlobalAveragePooling2D(data_format="channels_last"), dense]
+    head = keras.Sequential(layers, name=f"{scope_name(name)}_head")
     head.build((None, None, None, width))
     return head

@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from mmbal.data import decode_text
 from mmbal.errors import DataFormatError
 
 _KEYWORD = re.compile(r"(?:ST)?C?N?OFF(.*)", re.IGNORECASE)
@@ -85,9 +86,8 @@ def _significant(path: Path) -> _Lines:
         data = path.read_bytes()
     except OSError as problem:
         raise DataFormatError(f"{path}: cannot be read: {problem.strerror}") from problem
-    content = data.decode("ascii", errors="replace")
     text, numbers = [], []
-    for number, line in enumerate(content.splitlines(), 1):
+    for number, line in enumerate(decode_text(data, path, lenient=True).split("\n"), 1):
         kept = line.partition("#")[0].strip()
         if kept:
             text.append(kept)
@@ -198,6 +198,8 @@ def _numbers(rows: Sequence[str], dtype: Any, columns: range) -> NDArray[Any] | 
     """Return (rows, columns) numbers, or None when a row does not have them."""
     if not rows:
         return np.zeros((0, len(columns)), dtype)
+    if columns.stop > min(map(len, rows)):  # of letters; a face may claim any number of corners
+        return None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a fraction where an integer is due

@@ -107,6 +107,13 @@ class ModelNet40Options(MediaOptions):
         description="folder for decoded images, memory-mapped and shared by runs: 150 KB per "
         "view of 224x224; none decodes the files in every epoch",
     )
+    sample: int = Field(
+        default=6,
+        ge=3,
+        le=1000,
+        description="objects of each of the three classes of `mmbal data sample` and `--sample`, a "
+        "third of them to test on",
+    )
     render: RenderOptions = Field(
         default=RenderOptions(),
         description="how `mmbal data prepare` draws meshes: "

@@ -11,7 +11,6 @@ from mmbal_modelnet40.options import ModelNet40Options
 from mmbal_modelnet40.preparing import prepare_folder
 from mmbal_modelnet40.shapes import SHAPES
 
-TRAIN, TEST = 4, 2  # objects of each class
 SIDE = 64  # pixels
 
 
@@ -29,8 +28,8 @@ def write_sample(directory: Path, seed: int, options: ModelNet40Options) -> list
     claim(directory)
     meshes = []
     for label, (class_name, shape) in enumerate(SHAPES.items()):
-        for number in range(1, TRAIN + TEST + 1):
-            split = "train" if number <= TRAIN else "test"
+        for number in range(1, options.sample + 1):
+            split = "train" if 3 * number <= 2 * options.sample else "test"
             path = directory / MESHES / class_name / split / f"{class_name}_{number:04d}.off"
             path.parent.mkdir(parents=True, exist_ok=True)
             vertices, faces = shape(np.random.default_rng([seed, label, number]))

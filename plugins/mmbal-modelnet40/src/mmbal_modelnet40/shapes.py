@@ -1,42 +1,39 @@
-"""Small meshes of three classes, in every spelling of the format that occurs."""
+"""Small meshes of three classes, which views can tell apart often, not always.
 
-from collections.abc import Callable
+A body tapers more or less and is round or square; the classes overlap in both. In front, where
+view 0 looks, most objects have what goes with their class; view 6 sees the body alone.
+"""
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 Polygons = list[tuple[int, ...]]
 Shape = tuple[NDArray[np.float64], Polygons]
+Part = tuple[float, float, float]
+
+HANDLE, DRAWER = (0.25, 0.35, 0.8), (0.8, 0.1, 0.4)
+"""Half the width, the lower and the upper end of what stands in front, in parts of the height."""
+TYPICAL = 0.9
+"""Share of the objects whose front goes with their class; the others have that of any."""
+CORNERS = (24, 4)
+DEEP = 0.4
 
 
 def box(rng: np.random.Generator) -> Shape:
-    """Return a box, one of whose faces is a quadrilateral: a dresser."""
-    width, depth, height = rng.uniform((2, 1, 2), (3, 2, 4))
-    corners = np.array([(x, y, z) for x in (0, 1) for y in (0, 1) for z in (0, 1)], float)
-    sides = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
-    faces: Polygons = [sides[0]]
-    for a, b, c, d in sides[1:]:
-        faces += [(a, b, c), (a, c, d)]
-    return corners * (width, depth, height), faces
+    """Return a dresser: mostly square, with a drawer."""
+    return _object(rng, top=0.8, square=0.7, front=DRAWER)
 
 
 def cylinder(rng: np.random.Generator) -> Shape:
-    """Return a cylinder without a lid and with a handle to one side: a cup."""
-    circle, below = _ring(24), np.zeros((24, 1))
-    height = rng.uniform(1.5, 3)
-    points = np.vstack([np.hstack([circle, below]), np.hstack([circle, below + height])])
-    faces = [*_wall(24), tuple(range(24))]
-    handle = np.array([(1, 0, 0.3), (1.7, 0, 0.3), (1.7, 0, 0.7), (1, 0, 0.7)]) * (1, 1, height)
-    return np.vstack([points, handle]), [*faces, (48, 49, 50), (48, 50, 51)]
+    """Return a cup: mostly round, with a handle."""
+    return _object(rng, top=0.6, square=0.4, front=HANDLE)
 
 
 def cone(rng: np.random.Generator) -> Shape:
-    """Return a cone on a square plate."""
-    height, side = rng.uniform((2, 1.1), (4, 1.5))
-    circle = np.hstack([_ring(24), np.zeros((24, 1))])
-    plate = np.array([(-side, -side, 0), (side, -side, 0), (side, side, 0), (-side, side, 0)])
-    faces: Polygons = [(0, 1 + i, 1 + (i + 1) % 24) for i in range(24)]
-    return np.vstack([[(0, 0, height)], circle, plate]), [*faces, (25, 26, 27, 28)]
+    """Return a cone, cut off, or a pyramid."""
+    return _object(rng, top=0.4, square=0.4, front=None)
 
 
 # Class to shape; the class's first mesh has its counts glued to the keyword.
@@ -47,14 +44,51 @@ SHAPES: dict[str, Callable[[np.random.Generator], Shape]] = {
 }
 
 
-def _ring(count: int) -> NDArray[np.float64]:
-    angle = np.arange(count) * 2 * np.pi / count
-    return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+def _object(rng: np.random.Generator, top: float, square: float, front: Part | None) -> Shape:
+    """Return a body and its front.
+
+    Args:
+        rng: draws what differs within a class.
+        top: mean width of the upper end, in parts of that of the lower one.
+        square: share of the bodies with four corners.
+        front: of the class.
+    """
+    height, width = rng.uniform(1.5, 3), float(np.clip(rng.normal(top, 0.2), 0.05, 1.2))
+    corners = CORNERS[int(rng.random() < square)]
+    if rng.random() > TYPICAL:
+        front = (None, HANDLE, DRAWER)[rng.integers(3)]
+    points, faces = _frustum(corners, width, height)
+    if front is None:
+        return points, faces
+    half, low, high = front
+    reach = 1 + (width - 1) * high
+    block, sides = _block((0.5 * reach, reach + DEEP), (-half, half), (low * height, high * height))
+    return np.vstack([points, block]), [*faces, *_moved(sides, len(points))]
 
 
-def _wall(count: int) -> Polygons:
-    faces: Polygons = []
-    for i in range(count):
-        j = (i + 1) % count
-        faces += [(i, j, count + j), (i, count + j, count + i)]
-    return faces
+def _frustum(corners: int, width: float, height: float) -> Shape:
+    """Return a body that stands on the ground and looks to +X with a side."""
+    angle = (np.arange(corners) + 0.5) * 2 * np.pi / corners
+    ring = np.stack([np.cos(angle), np.sin(angle), np.zeros(corners)], axis=1)
+    points = np.vstack([ring, ring * width + (0, 0, height)])
+    faces: Polygons = [tuple(range(corners)), tuple(range(corners, 2 * corners))]
+    for i in range(corners):
+        j = (i + 1) % corners
+        faces += [(i, j, corners + j), (i, corners + j, corners + i)]
+    return points, faces
+
+
+def _block(*bounds: tuple[float, float]) -> Shape:
+    points = np.array([(x, y, z) for x in bounds[0] for y in bounds[1] for z in bounds[2]])
+    return points, [
+        (0, 1, 3, 2),
+        (4, 6, 7, 5),
+        (0, 4, 5, 1),
+        (2, 3, 7, 6),
+        (0, 2, 6, 4),
+        (1, 5, 7, 3),
+    ]
+
+
+def _moved(faces: Sequence[tuple[int, ...]], by: int) -> Polygons:
+    return [tuple(corner + by for corner in face) for face in faces]

@@ -5,7 +5,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from mmbal.data import replace_file
+from mmbal.data import read_text, replace_file
 from mmbal.errors import ConfigError, DataFormatError, MmbalError
 from mmbal_modelnet40.options import RenderOptions
 
@@ -18,14 +18,16 @@ def read_sidecar(root: Path) -> dict[str, Any] | None:
 
     Raises:
         DataFormatError: it is not what `prepare` writes.
+        MmbalError: it cannot be read.
     """
     path = root / NAME
     if not path.is_file():
         return None
+    text = read_text(path)
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text)
         complete, drawn_with = content["complete"], content["render"]
-    except (ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise DataFormatError(f"{path}: not written by `mmbal data prepare`") from problem
     if not isinstance(complete, bool) or not isinstance(drawn_with, dict):
         raise DataFormatError(f"{path}: not written by `mmbal data prepare`")

@@ -98,7 +98,7 @@ class ModelNet40(MediaSource[Object3D]):
         return check_folder(data_dir, self.options)
 
     def sample(self, directory: Path, seed: int) -> list[Path]:
-        """Write 18 meshes of three classes and their views, 64x64 unless `render.size` is set."""
+        """Write meshes of three classes and their views, 64x64 unless `render.size` is set."""
         return write_sample(directory, seed, self.options)
 
     def prepare(self, data_dir: Path | None) -> str:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path, PurePosixPath
 
-from mmbal.data import Problem
-from mmbal.errors import DataFormatError
+from mmbal.data import Problem, read_text
 from mmbal_media import MediaExample
 from mmbal_nvgesture.layout import subject_of
 from mmbal_nvgesture.sensors import SENSORS
@@ -60,16 +59,11 @@ def read_list(
 
     Raises:
         DataFormatError: it is no text.
+        MmbalError: it cannot be read.
     """
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise DataFormatError(f"{path}: no UTF-8 text: {problem.reason}") from problem
-    if "\0" in text:
-        raise DataFormatError(f"{path}: no text, it holds NUL bytes")
     clips: list[Clip] = []
     problems: list[Problem] = []
-    for number, line in enumerate(text.split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             place = f"{path.name}:{number}"
             clip, faults = _read_line(line, place, split, sensors, classes)

@@ -109,6 +109,13 @@ class NVGestureOptions(MediaOptions):
         description="hold out this share of the training clips of every class instead; subjects "
         "are then on both sides",
     )
+    sample: int = Field(
+        default=6,
+        ge=3,
+        le=1000,
+        description="people of `mmbal data sample` and `--sample`, who make three gestures each; a "
+        "third of them are to test on",
+    )
     cache: Path | None = Field(
         default=None,
         description="folder of decoded and resized clips, memory-mapped and shared by runs, "

@@ -39,7 +39,7 @@ _TRAINING: dict[str, Any] = {
         },
     },
     "sample": {
-        "epochs": 3,
+        "epochs": 8,
         "batch_size": 4,
         "dataset": {
             "frames": 16,
@@ -47,7 +47,8 @@ _TRAINING: dict[str, Any] = {
             "short_side": 36,
             "crop": 32,
             "classes": 3,
-            "validation_subjects": 1,
+            "validation_subjects": 4,
+            "sample": 36,
         },
     },
     "source": PAPER,

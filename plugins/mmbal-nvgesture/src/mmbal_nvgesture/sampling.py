@@ -15,11 +15,12 @@ from mmbal_nvgesture.strip import Pixels
 WIDTH, HEIGHT = 80, 60
 WINDOW = 80  # frames at 30 per second, as in every line of the published lists
 DUO_WINDOW = 93  # frames at 35 per second
-SUBJECTS = {"train": (1, 2, 3, 4), "test": (5, 6)}
 CLASSES = 3
 ENCODER = "libx264"
 BITS = 8
 RADIUS = 12  # pixels of the hand
+HAND, OTHER = (135, 100, 75), (118, 105, 93)  # colours of equal brightness
+CONFUSED = 8  # every such person makes the gesture after the one that was asked for
 
 # (frames from one key frame to the next at most, B-frames in a row at most)
 CODINGS = ((250, 0), (12, 0), (30, 2))
@@ -28,12 +29,17 @@ CODINGS = ((250, 0), (12, 0), (30, 2))
 MOTIONS = (((0.1, 0.6), (0.9, 0.6)), ((0.9, 0.6), (0.1, 0.6)), ((0.5, 0.3), (0.5, 0.95)))
 
 
+Path2D = tuple[np.ndarray, np.ndarray]
+"""Where a hand comes from and goes to."""
+
+
 @dataclass(frozen=True)
 class _Take:
     """One clip of the sample: the windows are those of its line."""
 
     folder: str
     label: int
+    motion: int
     color: int
     depth: int
     duo: int
@@ -48,16 +54,18 @@ class _Take:
         )
 
 
-def write_sample(directory: Path, seed: int) -> list[Path]:
+def write_sample(directory: Path, seed: int, people: int = 6) -> list[Path]:
     """Write H.264 videos and the two lists into an empty folder; return the files.
 
-    A disc moves in a direction that tells the class. The eight squares along the upper edge are
+    A disc moves in a direction that tells the class, but with every eighth person; in colour
+    another one moves anyhow, which depth does not see. The eight squares along the upper edge are
     the bits of the frame's number, from the lowest. As in the published lists, one label differs
     from its folder, one clip's windows differ by a frame, and the last line has no end.
 
     Args:
         directory: made if absent.
         seed: of noise, paths and windows.
+        people: who make each gesture once; a third of them are to test on.
 
     Raises:
         MmbalError: something is in the folder already, or PyAV cannot write H.264.
@@ -69,7 +77,9 @@ def write_sample(directory: Path, seed: int) -> list[Path]:
         )
     claim(directory)
     files: list[Path] = []
-    for split, subjects in SUBJECTS.items():
+    trained = 2 * people // 3
+    subjects_of = {"train": range(1, trained + 1), "test": range(trained + 1, people + 1)}
+    for split, subjects in subjects_of.items():
         takes = [
             _take(subject, label, np.random.default_rng([seed, subject, label]))
             for label in range(1, CLASSES + 1)
@@ -94,6 +104,7 @@ def _take(subject: int, label: int, rng: np.random.Generator) -> _Take:
     return _Take(
         f"class_{folder:02d}/subject{subject}_r{take}",
         label,
+        label % CLASSES if subject % CONFUSED == 0 else label - 1,
         start,
         start + later,
         round(start * 35 / 30),
@@ -105,9 +116,8 @@ def _write_clip(
 ) -> list[Path]:
     folder.mkdir(parents=True)
     noise = rng.integers(0, 90, (HEIGHT, WIDTH), np.uint8)
-    wobble = rng.normal(0, 0.04, 4)
-    begin, end = (np.array(place) for place in MOTIONS[take.label - 1])
-    places = begin + wobble[:2], end + wobble[2:]
+    hand = _path(take.motion, rng)
+    other = _path(int(rng.integers(CLASSES)), rng)
     paths = []
     for stem, gray, rate, start, length in (
         ("sk_color", False, 30, take.color, WINDOW),
@@ -119,30 +129,45 @@ def _write_clip(
         count = start + length + int(rng.integers(0, 8))
         moments = (np.arange(count) - start) / (length - 1)
         path = folder / f"{stem}.avi"
-        write_video(path, _frames(moments.clip(0, 1), places, noise, gray), rate, *coding)
+        frames = _frames(moments.clip(0, 1), hand, None if gray else other, noise)
+        write_video(path, frames, rate, *coding)
         paths.append(path)
     return paths
 
 
+def _path(motion: int, rng: np.random.Generator) -> Path2D:
+    begin, end = (np.array(place) for place in MOTIONS[motion])
+    return begin + rng.normal(0, 0.04, 2), end + rng.normal(0, 0.04, 2)
+
+
 def _frames(
     moments: "np.ndarray[tuple[int], np.dtype[np.float64]]",
-    places: tuple[np.ndarray, np.ndarray],
+    path: Path2D,
+    other: Path2D | None,
     noise: Pixels,
-    gray: bool,
 ) -> Iterator[Pixels]:
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    """Yield frames of depth, or of colour where there is another hand, too far away for depth."""
     for number, moment in enumerate(moments):
-        x, y = (1 - moment) * places[0] + moment * places[1]
-        hand = (columns - x * WIDTH) ** 2 + (rows - y * HEIGHT) ** 2 <= RADIUS**2
+        hand = _disc(path, moment)
         frame = np.repeat(noise[..., np.newaxis], 3, axis=-1)
-        if gray:  # the hand comes nearer
+        if other is None:  # the hand comes nearer
             frame[:] = 40
             frame[hand] = 130 + round(100 * moment)
         else:
-            frame[hand] = (220, 170, 130)
+            frame[_disc(other, moment)] = OTHER
+            frame[hand] = HAND
         for bit in range(BITS):
             frame[:10, bit * 10 : bit * 10 + 10] = 255 * (number >> bit & 1)
         yield frame
+
+
+def _disc(path: Path2D, moment: float) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
+    x, y = (1 - moment) * path[0] + moment * path[1]
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    disc: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = (columns - x * WIDTH) ** 2 + (
+        rows - y * HEIGHT
+    ) ** 2 <= RADIUS**2
+    return disc
 
 
 def write_video(

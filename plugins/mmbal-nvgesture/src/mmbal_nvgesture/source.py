@@ -99,5 +99,5 @@ class NVGesture(MediaSource[Clip]):
         return {"validation_subjects": sorted({clip.subject for clip in validation}, key=str)}
 
     def sample(self, directory: Path, seed: int) -> list[Path]:
-        """Write 18 clips of three gestures, 80x60 pixels."""
-        return write_sample(directory, seed)
+        """Write clips of three gestures, 80x60 pixels."""
+        return write_sample(directory, seed, self.options.sample)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from mmbal.data import Problem
+from mmbal.data import Problem, announce
+from mmbal.errors import counted
 from mmbal_media import Survey, look_at
 from mmbal_nvgesture.layout import find_list
 from mmbal_nvgesture.lists import Clip, Window, compare_lists, read_list
@@ -38,7 +39,18 @@ def survey(root: Path, options: NVGestureOptions) -> Survey[Clip]:
     bad = [(clip, result) for clip, result in pairs if isinstance(result, list)]
     problems += _file_problems(bad, len(clips))
     sound = [result for result in looked if isinstance(result, Clip)]
+    _mention_headers(sound)
     return Survey(root, sound, problems)
+
+
+def _mention_headers(clips: Sequence[Clip]) -> None:
+    media = [strip.media for clip in clips for strip in clip.arrays.values()]
+    if wrong := [each for each in media if each.promised != each.frames]:
+        first = wrong[0]
+        announce(
+            f"{first.path}: {first.promised} frames by its header, {first.frames} are there and "
+            f"are read; {counted(len(wrong), 'such file')}"
+        )
 
 
 def _file_problems(bad: Sequence[tuple[Clip, list[str]]], total: int) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from mmbal.networks import at_least_float32
+from mmbal.networks import at_least_float32, scope_name
 from mmbal.strategies import (
     FLOOR,
     Batch,
@@ -62,7 +62,9 @@ class PMR(Windowed):
         classes = context.classes
         dtype = at_least_float32(tf.zeros([], context.network.variable_dtype)).dtype
         self.prototypes = {
-            m: tf.Variable(tf.zeros([classes, width], dtype), trainable=False, name=f"of_{m}")
+            m: tf.Variable(
+                tf.zeros([classes, width], dtype), trainable=False, name=f"of_{scope_name(m)}"
+            )
             for m, width in context.channels.items()
         }
         self.seen = tf.Variable(tf.zeros([classes], tf.bool), trainable=False, name="seen")
