@@ -61,7 +61,7 @@ def plain_table(*headers: str) -> "Table":
 
 def print_table(out: "Console", header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print one row per thing, or where rows do not fit one column: as many as fit, and again."""
-    header, *rows = [[plain(cell, out.encoding) for cell in row] for row in [header, *rows]]
+    header, *rows = [tuple(plain(cell, out.encoding) for cell in row) for row in [header, *rows]]
     if _width([header, *rows]) <= out.width:
         tables: list[list[Sequence[str]]] = [[header, *rows]]
     else:

@@ -61,10 +61,9 @@ def read_record(record: str | os.PathLike[str]) -> Record:
         MmbalError: there is no such file, or a newer mmbal wrote it.
     """
     path = Path(record)
-    if path.is_dir():
-        raise MmbalError(f"{path}: {no_file(path)}")
     if not path.is_file():
-        raise MmbalError(f"no record at {path}: expected an HDF5 file that `mmbal run` wrote")
+        what = f" ({no_file(path)})" if path.is_dir() else ""
+        raise MmbalError(f"no record at {path}: expected an HDF5 file that `mmbal run` wrote{what}")
     with open_sealed(path) as file:
         if file.attrs.get("format") != FORMAT:
             raise DataFormatError(f"{path}: an HDF5 file, but no record of mmbal")

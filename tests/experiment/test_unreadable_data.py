@@ -1,5 +1,7 @@
 """Datasets whose folder or files the system does not let mmbal read."""
 
+import functools
+
 import pytest
 from unprivileged import no_capabilities
 
@@ -28,6 +30,19 @@ def folder(tmp_path):
     (tmp_path / "closed").chmod(0o700)
 
 
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    """Return a function from a dataset's name to the folder of its sample."""
+
+    @functools.cache
+    def sample(name):
+        place = tmp_path_factory.mktemp(name)
+        source(name).sample(place, 0)
+        return place
+
+    return sample
+
+
 @pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad[:10])
 @pytest.mark.parametrize("name", DATASETS)
 @pytest.mark.parametrize("deed", ["load", "check"])
@@ -48,6 +63,30 @@ def test_a_folder_that_cannot_be_read_is_no_bug(folder, name, bad, deed):
     else:
         assert "\n" not in str(error)
         assert "plugin" not in str(error).replace("--plugin", "")
+
+
+def path_options():
+    """Yield every option of a dataset that is a path."""
+    for name in DATASETS:
+        for key, option in CATALOGUE.options_class("dataset", name).model_fields.items():
+            if "Path" in str(option.annotation):
+                yield name, key
+
+
+@pytest.mark.parametrize("bad", BAD, ids=lambda bad: bad[:10])
+@pytest.mark.parametrize(("name", "key"), [*path_options()])
+def test_an_option_that_is_a_path_is_no_bug(folder, samples, name, key, bad):
+    where = folder / bad
+    dataset, error = source(name, Override(key, str(where), "--set")), None
+    with no_capabilities():
+        try:
+            dataset.prepare(samples(name))
+            dataset.load(samples(name), 0)  # may do without a cache
+        except (MmbalError, OSError) as problem:
+            error = problem
+    if error is not None:
+        assert str(where) in str(getattr(error, "filename", None) or error)
+        assert "plugin" not in str(error)
 
 
 @pytest.mark.parametrize("closed", ["file", "folder"])
