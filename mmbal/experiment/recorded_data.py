@@ -15,7 +15,7 @@ from mmbal.records.run_folder import RunFolder
 
 
 def whereabouts(config: RunConfig, run: RunFolder) -> dict[str, str]:
-    """Return what `[provenance]` tells of the data's folder, which `data_dir` has as typed."""
+    """Return what `[provenance]` tells of the data's folder."""
     if config.data_dir is None:
         return {}
     absolute = config.data_dir.absolute()
@@ -49,7 +49,7 @@ def load_recorded(
     if not named and config.data_dir is not None:
         recorded = (provenance.get(key) for key in ("data_dir", "data_dir_from_run"))
         found = [run.path / place for place in recorded if isinstance(place, str)]
-        places = [*found, run.path / config.data_dir, config.data_dir] if found else places
+        places = [*found, run.path / config.data_dir.name, config.data_dir] if found else places
     there = [place for place in dict.fromkeys(places) if place is None or place.exists()]
     other: MultimodalDataset | None = None
     problem = MmbalError()

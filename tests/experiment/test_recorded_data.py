@@ -75,7 +75,7 @@ def load(recorded, run="runs/r", data_dir=None, **options):
 
 def test_what_is_stored(recorded, tmp_path):
     config, provenance = recorded
-    assert str(config.data_dir) == "data"
+    assert config.data_dir == tmp_path / "project/data"
     assert provenance["data_dir"] == str(tmp_path / "project/data")
     assert provenance["data_dir_from_run"] == "../../data"
     assert whereabouts(config.model_copy(update={"data_dir": None}), RunFolder("r")) == {}
@@ -147,7 +147,7 @@ def test_no_data_anywhere(recorded):
 
 def test_a_run_that_has_not_begun_looks_where_it_is_told(recorded):
     config, _ = recorded
-    assert load((config, {})) == (5, [Path("data")])
+    assert load((config, {})) == (5, [config.data_dir])
 
 
 def test_evaluation_of_other_data_is_refused_and_never_recorded(toys, finished, monkeypatch):
