@@ -3,7 +3,7 @@
 import shlex
 import sys
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -120,9 +120,7 @@ def run(
     for remark in resolved.remarks:
         click.echo(f"note: {remark}", err=True)
     if print_config:
-        from mmbal.config.writing import to_toml
-
-        click.echo(to_toml(resolved.config, resolved.origins), nl=False)
+        _print_config(resolved)
         return
     if not resume:  # what a run goes on with need not be there any more
         resolved.config.check_components()
@@ -132,11 +130,20 @@ def run(
             given.append(Override("data_dir", str(folder.sample), "--sample"))
             resolved = resolve(catalogue, recipe, file, given, sample=True)
         result = _train(resolved, catalogue, folder.path, resume=resume, sample=sample)
-    if not result:  # a worker that is not the chief
-        return
+    if result:  # a worker that is not the chief has none
+        commands = _next(recipe, file, assignments, {**options, "sample": sample}, result)
+        _print_result(result, commands, as_json=as_json)
+
+
+def _print_config(resolved: "Resolved") -> None:
+    from mmbal.config.writing import to_toml
+
+    click.echo(to_toml(resolved.config, resolved.origins), nl=False)
+
+
+def _print_result(result: Mapping[str, Any], commands: Sequence[str], *, as_json: bool) -> None:
     from mmbal.cli.summary import print_summary
 
-    commands = _next(recipe, file, assignments, {**options, "sample": sample}, result)
     print_summary(console(err=True), result, commands)
     if as_json:
         with work_done():

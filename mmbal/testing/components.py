@@ -72,7 +72,7 @@ def factory(subject: Subject) -> None:
 
 
 @RULES.rule(
-    why="a run writes them into its `config.toml`, and is resumed and scored again from there",
+    why="a run writes them into its configuration, and is resumed and scored again from there",
     fix="use types that pydantic writes as JSON and reads back the same: numbers, text, "
     "`pathlib.Path`, enums, tuples, nested `Options`",
 )
@@ -86,7 +86,7 @@ def options(subject: Subject) -> None:
     tables = tomllib.loads(to_toml(toy_config().model_copy(update=section), {}))
     table = tables[kind] if is_single else tables[f"{kind}s"][name]
     overrides = [
-        Override(dotted((kind, *key)), value, "config.toml")
+        Override(dotted((kind, *key)), value, "the written configuration")
         for key, value in leaves(table)
         if not (is_single and key == ("name",))
     ]
