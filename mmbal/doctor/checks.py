@@ -4,8 +4,11 @@ import json
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from pathlib import Path
+from tempfile import TemporaryFile, gettempdir
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -18,13 +21,14 @@ from mmbal.environment import (
     keras_problem,
     keras_settings,
 )
-from mmbal.errors import MmbalError
+from mmbal.errors import MmbalError, first_line, refused
 from mmbal.laboratory.finding import Finding
 from mmbal.registry.catalogue import Catalogue
 
 _KERAS_DEFAULTS = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 _ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
 _PYTHON = "Python"
+_MATPLOTLIB = ("MPLBACKEND", "MATPLOTLIBRC", "MPLCONFIGDIR")
 
 
 def versions(distribution: str = "mmbal") -> Finding:
@@ -123,7 +127,7 @@ def environment() -> Finding:
     """Report what Keras's file and variables say that mmbal refuses, sets itself or goes by."""
     if problem := keras_problem():
         told, _, remedy = problem.partition("; ")
-        return Finding("environment", "failed", told, remedy or "correct or remove it")
+        return Finding("environment: Keras", "failed", told, remedy or "correct or remove it")
     settings = {key: value for key, value in keras_settings().items() if key in _KERAS_DEFAULTS}
     others = [f"{k} = {v!r}" for k, v in settings.items() if v != _KERAS_DEFAULTS[k]]
     others += [f"{name}={os.environ[name]}" for name in KERAS_COUNTS if name in os.environ]
@@ -131,12 +135,45 @@ def environment() -> Finding:
     found = f"{keras_file()}: {', '.join(others) or 'nothing of its own'}"
     found += f"; numbers depend on {', '.join(numbers)}" if numbers else ""
     if not others:
-        return Finding("environment", "ok", found)
+        return Finding("environment: Keras", "ok", found)
     remedy = (
         "the commands of mmbal set these themselves; in notebooks they hold, and channels_first "
         "and float16 are refused"
     )
-    return Finding("environment", "warning", found, remedy)
+    return Finding("environment: Keras", "warning", found, remedy)
+
+
+def paths() -> Finding:
+    """Report whether there are folders to write into: the working one, a temporary one, a home."""
+    told, refused_ones = [], []
+    for what, find in (("working", Path.cwd), ("temporary", gettempdir), ("home", Path.home)):
+        try:
+            folder = Path(find())
+            with TemporaryFile(dir=folder):
+                told.append(f"{what} {folder} ({shutil.disk_usage(folder).free / 2**30:.1f} GiB)")
+        except (OSError, RuntimeError) as error:
+            reason = (
+                refused(error) if isinstance(error, OSError) else first_line(error, typed=False)
+            )
+            refused_ones.append(f"{what} folder: {reason}")
+    if not refused_ones:
+        return Finding("environment: paths", "ok", f"can be written: {', '.join(told)}")
+    remedy = "name folders that can be written: --out for runs, TMPDIR, HOME or KERAS_HOME"
+    return Finding("environment: paths", "warning", "; ".join(refused_ones), remedy)
+
+
+def output() -> Finding:
+    """Report what output and figures look like here, whatever the user's settings."""
+    streams = {"stdout": sys.stdout, "stderr": sys.stderr}
+    encodings = {name: getattr(stream, "encoding", None) or "?" for name, stream in streams.items()}
+    told = ", ".join(f"{name} in {encoding}" for name, encoding in encodings.items())
+    drawn = [f"{name}={os.environ[name]}" for name in _MATPLOTLIB if name in os.environ]
+    if drawn:
+        told += f"; figures do not heed {', '.join(drawn)}"
+    if all(encoding.lower().replace("-", "") == "utf8" for encoding in encodings.values()):
+        return Finding("environment: output", "ok", told)
+    remedy = "other characters are replaced; for all of them set PYTHONUTF8=1 or a UTF-8 locale"
+    return Finding("environment: output", "warning", told, remedy)
 
 
 def onednn() -> Finding:

@@ -46,6 +46,7 @@ def examine(
         notice: told what is going on, a line at a time.
     """
     findings = [checks.versions(), checks.plugins(discover()), checks.environment()]
+    findings += [checks.paths(), checks.output()]
     if findings[-1].status == "failed":  # nothing that needs Keras can start
         return Diagnosis(findings)
     notice("loading TensorFlow")

@@ -1,4 +1,6 @@
+import io
 import json
+import re
 from importlib import metadata as installed
 
 import pytest
@@ -201,11 +203,40 @@ def test_environment(settings, variables, status, told, environment, tmp_path, m
 
     found = checks.environment()
 
-    assert (found.name, found.status) == ("environment", status)
+    assert (found.name, found.status) == ("environment: Keras", status)
     assert found.message.endswith(told) or told in found.message
     assert bool(found.remedy) == (status != "ok")
     if "KERAS_BACKEND" in variables:
         assert found.remedy == "set KERAS_BACKEND=tensorflow for mmbal"
+
+
+def test_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(checks, "gettempdir", lambda: tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    found = checks.paths()
+    assert (found.name, found.status) == ("environment: paths", "ok")
+    assert found.message.count(f"{tmp_path} (") == 3
+
+    monkeypatch.setenv("HOME", str(tmp_path / "absent"))
+    found = checks.paths()
+    assert found.status == "warning"
+    assert re.match(r"home folder: .*absent.*: No such file or directory$", found.message)
+    assert "HOME" in found.remedy
+
+
+@pytest.mark.parametrize(("encoding", "status"), [("utf-8", "ok"), ("ascii", "warning")])
+def test_output(encoding, status, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "module://ipympl")
+    for name in ("stdout", "stderr"):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+        monkeypatch.setattr(checks.sys, name, stream)
+    found = checks.output()
+    monkeypatch.undo()
+    assert (found.name, found.status) == ("environment: output", status)
+    assert f"stdout in {encoding}, stderr in {encoding}" in found.message
+    assert "figures do not heed MPLBACKEND=module://ipympl" in found.message
+    assert bool(found.remedy) == (status == "warning")
 
 
 def test_a_gpu_that_tensorflow_does_not_see(environment, monkeypatch):

@@ -7,7 +7,14 @@ from mmbal.doctor import examination
 from mmbal.doctor.examination import examine
 from mmbal.laboratory.finding import Finding
 
-ALL = ["versions", "plugins", "environment", "devices", "oneDNN", "determinism"]
+ALL = [
+    "versions",
+    "plugins",
+    *(f"environment: {what}" for what in ("Keras", "paths", "output")),
+    "devices",
+    "oneDNN",
+    "determinism",
+]
 SEVERAL, WORKERS = "self-test, 2 CPU devices", "self-test, 2 workers"
 
 pytestmark = pytest.mark.usefixtures("machine")
