@@ -24,7 +24,7 @@ from mmbal.strategies.step import Forward
 from mmbal.strategies.strategy import Requirements, Strategy
 
 BAD = 17
-"""The training example that holds an infinite value."""
+"""The training example whose values overflow."""
 
 
 class Plain(Options):
@@ -32,7 +32,7 @@ class Plain(Options):
 
 
 class Poisoned(DatasetSource):
-    """Of 24 training examples one is not finite."""
+    """Of 24 training examples one overflows."""
 
     def __init__(self, options):
         pass
@@ -43,7 +43,7 @@ class Poisoned(DatasetSource):
         inputs = {m: generator.normal(size=(24, w)) for m, w in (("a", 3), ("b", 2))}
         inputs = {m: x.astype("float32") for m, x in inputs.items()}
         sound = Examples.from_arrays({m: x.copy() for m, x in inputs.items()}, labels)
-        inputs["a"][BAD] = np.inf
+        inputs["a"][BAD] = np.finfo("float32").max  # all is finite, and the first sum is not
         train = Examples.from_arrays(inputs, labels)
         modalities = {m: Modality(x.shape[1:]) for m, x in inputs.items()}
         return MultimodalDataset(modalities, ("0", "1", "2"), train, sound, sound, "poisoned", None)
@@ -51,7 +51,7 @@ class Poisoned(DatasetSource):
 
 @pytest.fixture(scope="module")
 def poisoned(toys):
-    """Return toys with a dataset that holds an infinite value."""
+    """Return toys with a dataset of which one example overflows."""
     fresh = type(toys)()
     component = Component(
         "dataset", "poisoned", "a toy", f"{__name__}:Poisoned", f"{__name__}:Plain"
