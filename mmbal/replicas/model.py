@@ -57,8 +57,8 @@ class ReplicatedModel(keras.Model):
 
     @property
     def distribute_strategy(self) -> tf.distribute.Strategy:
-        """One device, as far as Keras reads data."""
-        return ONE_DEVICE
+        """What Keras reads data and runs steps with: its own way where there is one replica."""
+        return self.replicas.strategy if self.replicas.count == 1 else ONE_DEVICE
 
     def make_train_function(self, force: bool = False) -> None:
         """Compile the training step for all replicas."""

@@ -162,7 +162,7 @@ class BalancedModel(ReplicatedModel):
             if self.surroundings.open_ended:
                 # Keras would hold every epoch to the length of the first one, and warn.
                 options["x"] = options["x"].take(-1)
-                options["x"].cardinality = lambda: ENDLESS
+                options["x"].cardinality = lambda: tf.constant(ENDLESS, tf.int64)
                 warnings.filterwarnings("ignore", "Your input ran out of data")
             return super().fit(**options)
 
