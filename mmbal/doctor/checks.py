@@ -1,11 +1,10 @@
 """The checks that need no training; each gives one finding."""
 
-import json
 import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
@@ -14,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from mmbal.cluster import VARIABLES, read_cluster
 from mmbal.environment import (
     DECIDING,
     KERAS_COUNTS,
@@ -86,14 +86,8 @@ def devices(gpus: Sequence[str], replicas: int) -> Finding:
     """
     cores = os.cpu_count() or 1
     seen = f"{cores} CPU cores, {', '.join(gpus) or 'no GPU'}"
-    try:
-        hosts = _hosts(os.environ)
-    except (ValueError, LookupError, TypeError, AttributeError):
-        wrong = f"{seen}; TF_CONFIG does not name workers and this one: {os.environ['TF_CONFIG']!r}"
-        remedy = "unset TF_CONFIG, or name all workers in it as docs/distributed.md says"
-        return Finding("devices", "failed", wrong, remedy)
-    how = hosts or (f"{replicas} devices of this host" if replicas > 1 else "one device")
-    finding = f"{seen}; --distribute auto trains on {how}"
+    how = f"{replicas} devices" if replicas > 1 else "one device"
+    finding = f"{seen}; on this host --distribute auto trains on {how}"
     if not gpus and shutil.which("nvidia-smi") and "CUDA_VISIBLE_DEVICES" not in os.environ:
         remedy = "see whether `nvidia-smi` works; pip install 'mmbal[gpu]' brings CUDA's libraries"
         return Finding("devices", "warning", f"{finding}; TensorFlow does not see its GPU", remedy)
@@ -104,23 +98,6 @@ def unstartable(error: MmbalError) -> Finding:
     """Report a TensorFlow that cannot be asked for devices."""
     remedy = "see the versions; reinstall tensorflow and keras, best in a new environment"
     return Finding("devices", "failed", f"TensorFlow cannot start: {error}", remedy)
-
-
-def _hosts(environ: Mapping[str, str]) -> str:
-    """Return which hosts the environment names, in words; "" where it names none.
-
-    Raises:
-        ValueError: TF_CONFIG is no JSON.
-        LookupError, TypeError, AttributeError: it is not of the right shape.
-    """
-    if "TF_CONFIG" in environ:
-        value = json.loads(environ["TF_CONFIG"])
-        count = sum(len(value["cluster"].get(job, ())) for job in ("chief", "worker"))
-        task = value["task"]
-        own = value["cluster"][task["type"]][int(task["index"])]
-        return f"the {count} workers of TF_CONFIG, of which this is {own}"
-    tasks = environ.get("SLURM_STEP_NUM_TASKS", "1")
-    return "" if tasks in ("0", "1") else f"the {tasks} tasks of this SLURM step"
 
 
 def environment() -> Finding:
@@ -141,6 +118,22 @@ def environment() -> Finding:
         "and float16 are refused"
     )
     return Finding("environment: Keras", "warning", found, remedy)
+
+
+def cluster() -> Finding:
+    """Report whom TF_CONFIG or SLURM lets this process train with."""
+    try:
+        named = read_cluster(os.environ)
+    except MmbalError as error:
+        told, _, remedy = str(error).rpartition("; ")
+        return Finding("environment: cluster", "failed", told, remedy)
+    if named is None or len(named.hosts) == 1:
+        variables = " and ".join(name for name in VARIABLES if name in os.environ)
+        told = f"no other workers{f' in {variables}' if variables else ''}"
+    else:
+        own, count = named.hosts[named.rank], len(named.hosts)
+        told = f"--distribute auto trains on the {count} {named.source}, of which this is {own}"
+    return Finding("environment: cluster", "ok", told)
 
 
 def paths() -> Finding:

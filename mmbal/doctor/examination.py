@@ -46,8 +46,9 @@ def examine(
         notice: told what is going on, a line at a time.
     """
     findings = [checks.versions(), checks.plugins(discover()), checks.environment()]
-    findings += [checks.paths(), checks.output()]
-    if findings[-1].status == "failed":  # nothing that needs Keras can start
+    startable = findings[-1].status != "failed"
+    findings += [checks.cluster(), checks.paths(), checks.output()]
+    if not startable:  # nothing that needs Keras is
         return Diagnosis(findings)
     notice("loading TensorFlow")
     try:

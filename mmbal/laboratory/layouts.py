@@ -6,6 +6,8 @@ import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from mmbal.cluster import VARIABLES
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -35,7 +37,7 @@ class Layout:
         Several get ports that are free now: start them soon.
         """
         common = dict(os.environ)
-        for name in ("TF_CONFIG", "SLURM_STEP_NUM_TASKS"):
+        for name in VARIABLES:
             common.pop(name, None)
         # Something else may be running on a GPU, which TensorFlow would take all memory of.
         common["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"

@@ -1,12 +1,12 @@
 """Which devices and hosts train together: the only place that looks for them."""
 
-import json
 import os
 from collections.abc import Callable
 from typing import Literal
 
 import tensorflow as tf
 
+from mmbal.cluster import TF_CONFIG, Cluster, read_cluster
 from mmbal.errors import MmbalError
 from mmbal.replicas.rendezvous import meet
 
@@ -35,40 +35,49 @@ def open_strategy(
     """
     if logical_devices is not None:
         _split_cpu(logical_devices)
-    if distribute == "auto":
-        distribute = _choose(logical_devices)
     if distribute == "none":
         return tf.distribute.get_strategy()
-    if distribute == "multiworker":
-        cluster = _cluster()
-        spec = cluster.cluster_spec()
-        own = spec.task_address(cluster.task_type, cluster.task_id)
-        hosts = [host for job in spec.jobs for host in spec.job_tasks(job)]
-        meet(own, [host for host in hosts if host != own], wait, notice)
-        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=cluster)
-    gpus = tf.config.list_logical_devices("GPU")
-    devices = gpus or tf.config.list_logical_devices("CPU")
-    return tf.distribute.MirroredStrategy([device.name for device in devices])
+    cluster = None if distribute == "mirrored" else read_cluster(os.environ)
+    if distribute == "multiworker" and cluster is None:
+        raise MmbalError(
+            "--distribute multiworker needs TF_CONFIG (see docs/distributed.md), or a SLURM "
+            "allocation started with srun; neither names workers here (--distribute none trains "
+            "alone)"
+        )
+    if cluster is not None and len(cluster.hosts) > 1:
+        return _join(cluster, wait, notice)
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return _mirror([device.name for device in devices])
 
 
-def _choose(logical_devices: int | None) -> Distribute:
-    if "TF_CONFIG" in os.environ or _slurm_hosts() > 1:
-        return "multiworker"
-    several = len(tf.config.list_physical_devices("GPU")) > 1 or (logical_devices or 1) > 1
-    return "mirrored" if several else "none"
-
-
-def _cluster() -> tf.distribute.cluster_resolver.ClusterResolver:
-    resolvers = tf.distribute.cluster_resolver
-    if "TF_CONFIG" in os.environ:
-        _check_tf_config(os.environ["TF_CONFIG"])
-        return resolvers.TFConfigClusterResolver()
-    if _slurm_hosts():
-        return resolvers.SlurmClusterResolver()
-    raise MmbalError(
-        "--distribute multiworker needs TF_CONFIG (see docs/distributed.md), or a SLURM "
-        "allocation started with srun; neither is in the environment"
+def _join(cluster: Cluster, wait: float, notice: Callable[[str], None]) -> tf.distribute.Strategy:
+    gpus, (number, together) = tf.config.list_physical_devices("GPU"), cluster.local
+    if together > 1 and (share := len(gpus) // together):
+        gpus = gpus[number * share : (number + 1) * share]
+        tf.config.set_visible_devices(gpus, "GPU")
+    own = cluster.hosts[cluster.rank]
+    meet(own, [host for host in cluster.hosts if host != own], wait, notice)
+    resolver = tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": cluster.hosts}),
+        task_type="worker",
+        task_id=cluster.rank,
+        num_accelerators={"GPU": len(gpus)},
+        rpc_layer="grpc",
     )
+    return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
+
+
+def _mirror(devices: list[str]) -> tf.distribute.Strategy:
+    """Return a strategy of one replica as none at all."""
+    if len(devices) == 1:
+        return tf.distribute.get_strategy()
+    # TensorFlow would read it only to say that it is ignored, and fail where it is malformed.
+    hidden = os.environ.pop(TF_CONFIG, None)
+    try:
+        return tf.distribute.MirroredStrategy(devices)
+    finally:
+        if hidden is not None:
+            os.environ[TF_CONFIG] = hidden
 
 
 def _split_cpu(count: int) -> None:
@@ -80,22 +89,3 @@ def _split_cpu(count: int) -> None:
         raise MmbalError(
             f"cannot split the CPU into {count} devices: TensorFlow is already running"
         ) from error
-
-
-def _slurm_hosts() -> int:
-    """Return how many processes srun has started for this job step, 0 outside of one."""
-    return int(os.environ.get("SLURM_STEP_NUM_TASKS", "0"))
-
-
-def _check_tf_config(text: str) -> None:
-    legal = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
-    try:
-        value = json.loads(text)
-        hosts = [h for kind in ("chief", "worker") for h in value["cluster"].get(kind, [])]
-        task = value["task"]
-        known = 0 <= int(task["index"]) < len(value["cluster"][task["type"]])
-        valid = known and hosts and all(":" in host for host in hosts)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        valid = False
-    if not valid:
-        raise MmbalError(f"TF_CONFIG must be like {legal}, received {text!r}")

@@ -11,15 +11,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from mmbal.cluster import VARIABLES
 from mmbal.data.pool import processors
 from mmbal.errors import MmbalError
 from mmbal.sweep.job import Outcome, Resources
 
 PAUSE = 0.05
 """Seconds between two looks at the processes."""
-
-# A trial is no part of the distributed job within which its sweep may have been started.
-_FOREIGN = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS")
 
 # TensorFlow reads them at its start. Sums of another number of threads end in other digits; so
 # results depend neither on the machine nor on how many trials it runs at once.
@@ -34,7 +32,8 @@ async def run_process(trial: Path, gpus: str, *, threads: int) -> Outcome:
         gpus: those that it may see, as CUDA_VISIBLE_DEVICES names them.
         threads: of TensorFlow.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    # A trial is no part of the distributed job within which its sweep may have been started.
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment |= dict.fromkeys(_THREADS, str(threads)) | {"CUDA_VISIBLE_DEVICES": gpus}
     with (
         # Files, since a pipe that nobody empties would stop the process.

@@ -5,6 +5,7 @@ from importlib import metadata as installed
 
 import pytest
 
+from mmbal.cluster import VARIABLES
 from mmbal.doctor import checks
 from mmbal.environment import DECIDING, KERAS_COUNTS
 from mmbal.errors import MmbalError, PluginError
@@ -106,13 +107,10 @@ def test_plugins_with_problems():
     assert "my-plugin 1.0" in found.remedy
 
 
-HOSTS = {"worker": ["a:1", "b:1"]}
-
-
 @pytest.fixture
 def environment(monkeypatch):
     """Return a function that puts other variables in the place of those that checks look at."""
-    looked_at = ("TF_CONFIG", "SLURM_STEP_NUM_TASKS", "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND",
+    looked_at = (*VARIABLES, "CUDA_VISIBLE_DEVICES", "KERAS_BACKEND",
                  "KERAS_HOME", *KERAS_COUNTS)  # fmt: skip
 
     def set_variables(variables):
@@ -125,23 +123,15 @@ def environment(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("gpus", "replicas", "environ", "expected"),
+    ("gpus", "replicas", "expected"),
     [
-        ([], 1, {}, "no GPU; --distribute auto trains on one device"),
-        (["A", "B"], 2, {}, "A, B; --distribute auto trains on 2 devices of this host"),
-        (
-            [],
-            1,
-            {"TF_CONFIG": json.dumps({"cluster": HOSTS, "task": {"type": "worker", "index": 1}})},
-            "the 2 workers of TF_CONFIG, of which this is b:1",
-        ),
-        ([], 1, {"SLURM_STEP_NUM_TASKS": "4"}, "trains on the 4 tasks of this SLURM step"),
-        ([], 1, {"SLURM_STEP_NUM_TASKS": "1"}, "trains on one device"),
+        ([], 1, "no GPU; on this host --distribute auto trains on one device"),
+        (["A", "B"], 2, "A, B; on this host --distribute auto trains on 2 devices"),
     ],
 )
-def test_devices(gpus, replicas, environ, expected, environment, monkeypatch):
+def test_devices(gpus, replicas, expected, environment, monkeypatch):
     monkeypatch.setattr(checks.shutil, "which", lambda _: None)
-    environment(environ)
+    environment({})
 
     found = checks.devices(gpus, replicas)
 
@@ -149,25 +139,47 @@ def test_devices(gpus, replicas, environ, expected, environment, monkeypatch):
     assert found.message.endswith(expected)
 
 
+HOSTS = '{"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}'
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("variables", "told"),
     [
-        "workers",
-        "[]",
-        "{}",
-        '{"cluster": 3, "task": {}}',
-        '{"cluster": {}, "task": {}}',
-        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        ({}, "no other workers"),
+        ({"TF_CONFIG": ""}, "no other workers in TF_CONFIG"),
+        ({"TF_CONFIG": '{"cluster": {"chief": ["a:1"]}}'}, "no other workers in TF_CONFIG"),
+        ({"SLURM_STEP_NUM_TASKS": "1"}, "no other workers in SLURM_STEP_NUM_TASKS"),
+        (
+            {"TF_CONFIG": HOSTS},
+            "--distribute auto trains on the 2 workers of TF_CONFIG, of which this is b:1",
+        ),
     ],
 )
-def test_a_tf_config_that_is_not_legal(text, environment):
-    environment({"TF_CONFIG": text})
+def test_cluster(variables, told, environment):
+    environment(variables)
 
-    found = checks.devices([], 1)
+    found = checks.cluster()
+
+    assert (found.name, found.status, found.remedy) == ("environment: cluster", "ok", "")
+    assert found.message == told
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TF_CONFIG", "workers; all"),
+        ("TF_CONFIG", HOSTS.replace('"type": "worker"', '"type": "evaluator"')),
+        ("SLURM_STEP_NUM_TASKS", "4"),
+    ],
+)
+def test_a_cluster_that_is_not_legal(name, value, environment):
+    environment({name: value})
+
+    found = checks.cluster()
 
     assert found.status == "failed"
-    assert found.message.endswith(f"TF_CONFIG does not name workers and this one: {text!r}")
-    assert "unset TF_CONFIG" in found.remedy
+    assert found.message.startswith(f"{name} ")
+    assert found.remedy == "unset it, or train alone with --distribute none"
 
 
 def test_a_tensorflow_that_cannot_start(environment):

@@ -10,7 +10,7 @@ from mmbal.laboratory.finding import Finding
 ALL = [
     "versions",
     "plugins",
-    *(f"environment: {what}" for what in ("Keras", "paths", "output")),
+    *(f"environment: {what}" for what in ("Keras", "cluster", "paths", "output")),
     "devices",
     "oneDNN",
     "determinism",

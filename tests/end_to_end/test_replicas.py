@@ -113,6 +113,30 @@ def test_a_worker_that_does_not_come_is_named(mmbal):
     assert not (mmbal.folder / "alone").exists()
 
 
+@pytest.mark.deep
+def test_a_managed_service_names_more_than_workers(mmbal):
+    """Chief and worker train; who is to serve parameters or to evaluate is sent away."""
+    cluster = {"chief": [address()], "worker": [address()], "ps": ["p:1"], "evaluator": ["e:1"]}
+    ends = {}
+    processes = {
+        kind: mmbal.start(
+            "run", *mmbal.small, "--epochs", 1, "--out", "managed",
+            TF_CONFIG=json.dumps({"cluster": cluster, "task": {"type": kind, "index": 0}}),
+        )
+        for kind in cluster
+    }  # fmt: skip
+    try:
+        for kind, process in processes.items():
+            text = process.communicate(timeout=300)[1]
+            ends[kind] = process.returncode, text
+    finally:
+        for process in processes.values():
+            process.kill()
+    assert [ends[kind][0] for kind in cluster] == [0, 0, 2, 2], ends
+    assert "TF_CONFIG makes this process 'evaluator'" in ends["evaluator"][1]
+    assert (mmbal.folder / "managed" / "config.toml").is_file()
+
+
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("epochs", "pauses"),

@@ -6,11 +6,10 @@ import sys
 import pytest
 import tensorflow as tf
 
+from mmbal.cluster import Cluster
 from mmbal.errors import MmbalError
 from mmbal.replicas import devices
 from mmbal.replicas.devices import open_strategy
-
-CLUSTER = {"cluster": {"worker": ["127.0.0.1:1", "127.0.0.1:2"]}, "task": {}}
 
 
 @pytest.fixture(autouse=True)
@@ -21,74 +20,86 @@ def nowhere(monkeypatch):
 
 
 @pytest.fixture
-def gpus(monkeypatch):
-    """Return a function that feigns so many GPUs."""
+def made(monkeypatch):
+    """Return a function that feigns so many GPUs, and the devices of strategies made with them."""
+    mirrored = []
 
     def feign(count):
+        mirrored.clear()
+        names = [tf.config.LogicalDevice(f"/gpu:{i}", "GPU") for i in range(count)]
+        listed = tf.config.list_logical_devices
         monkeypatch.setattr(
-            tf.config, "list_physical_devices", lambda kind: ["gpu"] * count * (kind == "GPU")
+            tf.config, "list_logical_devices", lambda kind: names if kind == "GPU" else listed(kind)
         )
+        monkeypatch.setattr(tf.distribute, "MirroredStrategy", mirrored.append)
+        return mirrored
 
     return feign
 
 
-@pytest.mark.parametrize("distribute", ["auto", "none"])
-def test_one_device_without_anything_else(distribute):
+@pytest.mark.parametrize("distribute", ["auto", "none", "mirrored"])
+def test_one_device_is_no_strategy(distribute):
     strategy = open_strategy(distribute)
     assert strategy is tf.distribute.get_strategy()
     assert strategy.num_replicas_in_sync == 1
 
 
-@pytest.mark.parametrize(("count", "chosen"), [(0, "none"), (1, "none"), (2, "mirrored")])
-def test_auto_takes_all_gpus_of_several(gpus, count, chosen):
-    gpus(count)
-    assert devices._choose(None) == chosen
+@pytest.mark.parametrize("text", [None, "", "{}", "{", '{"cluster": null}'])
+def test_mirroring_does_not_depend_on_tf_config(made, monkeypatch, text):
+    made(2)
+    seen = []
+    monkeypatch.setattr(
+        tf.distribute, "MirroredStrategy", lambda _: seen.append(os.environ.get("TF_CONFIG"))
+    )
+    if text is not None:
+        monkeypatch.setenv("TF_CONFIG", text)
+    open_strategy("mirrored")
+    assert seen == [None]
+    assert os.environ.get("TF_CONFIG") == text
 
 
-@pytest.mark.parametrize(("logical", "chosen"), [(None, "none"), (1, "none"), (2, "mirrored")])
-def test_auto_takes_the_parts_of_a_split_cpu(gpus, logical, chosen):
-    gpus(0)
-    assert devices._choose(logical) == chosen
+@pytest.mark.parametrize(("count", "mirrored"), [(0, 0), (1, 0), (2, 2)])
+@pytest.mark.parametrize("distribute", ["auto", "mirrored"])
+def test_all_gpus_of_several_are_taken(made, distribute, count, mirrored):
+    strategies = made(count)
+    open_strategy(distribute)
+    assert [len(devices) for devices in strategies] == [mirrored] * (mirrored > 0)
 
 
-def test_auto_heeds_tf_config_before_gpus(gpus, monkeypatch):
-    gpus(4)
-    monkeypatch.setenv("TF_CONFIG", "{}")
-    assert devices._choose(None) == "multiworker"
+ONE = [
+    {"TF_CONFIG": '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 0}}'},
+    {"TF_CONFIG": '{"cluster": {"chief": ["a:1"], "ps": ["b:1"]}}'},
+    {"SLURM_STEP_NUM_TASKS": "1"},
+]
 
 
-@pytest.mark.parametrize(("tasks", "chosen"), [("1", "none"), ("2", "multiworker")])
-def test_auto_heeds_a_slurm_step_of_several_tasks(gpus, monkeypatch, tasks, chosen):
-    gpus(0)
-    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", tasks)
-    assert devices._choose(None) == chosen
+@pytest.mark.parametrize("variables", ONE)
+@pytest.mark.parametrize("distribute", ["auto", "multiworker"])
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_one_worker_trains_as_its_host_alone(made, monkeypatch, variables, distribute, count):
+    strategies = made(count)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    strategy = open_strategy(distribute)
+    assert bool(strategies) == (count == 2)
+    assert strategies or strategy is tf.distribute.get_strategy()
 
 
-def test_multiworker_without_a_cluster_says_where_to_name_one():
-    with pytest.raises(MmbalError, match="needs TF_CONFIG .* or a SLURM allocation"):
+@pytest.mark.parametrize("text", ["", "{}", '{"cluster": {"worker": []}}'])
+def test_multiworker_without_a_cluster_says_where_to_name_one(monkeypatch, text):
+    monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(
+        MmbalError, match="needs TF_CONFIG .* or a SLURM allocation.*--distribute none"
+    ):
         open_strategy("multiworker")
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{",
-        "[]",
-        "{}",
-        json.dumps(CLUSTER),
-        json.dumps(CLUSTER | {"task": {"type": "worker", "index": 2}}),
-        json.dumps(CLUSTER | {"task": {"type": "worker", "index": -1}}),
-        json.dumps(CLUSTER | {"task": {"type": "boss", "index": 0}}),
-        json.dumps({"cluster": {"worker": ["here"]}, "task": {"type": "worker", "index": 0}}),
-        json.dumps({"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}),
-    ],
-)
-def test_a_malformed_tf_config_is_shown_beside_a_legal_one(monkeypatch, text):
-    monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(MmbalError) as caught:
-        open_strategy()
-    assert '"cluster": {"worker": ["host:port", ...]}' in str(caught.value)
-    assert repr(text) in str(caught.value)
+@pytest.mark.parametrize("distribute", ["auto", "multiworker"])
+def test_a_malformed_tf_config_matters_to_who_reads_it(monkeypatch, distribute):
+    monkeypatch.setenv("TF_CONFIG", "{")
+    with pytest.raises(MmbalError, match="TF_CONFIG must be like .*--distribute none"):
+        open_strategy(distribute)
+    assert open_strategy("none") is open_strategy("mirrored")
 
 
 def test_an_absent_worker_is_named(monkeypatch):
@@ -120,19 +131,27 @@ def test_a_split_cpu(distribute, replicas):
     assert done.stdout.split() == [str(replicas)], done.stderr
 
 
-def test_a_slurm_allocation_names_the_hosts(tmp_path, monkeypatch):
-    """With the program that TensorFlow asks for the names of the nodes."""
-    scontrol = tmp_path / "scontrol"
-    scontrol.write_text("#!/bin/sh\nprintf 'node1\\nnode2\\n'\n")
-    scontrol.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    for name, value in {
-        "STEP_NUM_TASKS": "2", "STEP_NODELIST": "node[1-2]", "STEP_TASKS_PER_NODE": "1(x2)",
-        "PROCID": "1", "LOCALID": "0", "NTASKS": "2",
-    }.items():  # fmt: skip
-        monkeypatch.setenv(f"SLURM_{name}", value)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    cluster = devices._cluster()
-    hosts = cluster.cluster_spec().as_dict()["worker"]
-    assert [host.partition(":")[0] for host in hosts] == ["node1", "node2"]
-    assert (cluster.task_type, cluster.task_id) == ("worker", 1)
+@pytest.mark.parametrize(
+    ("gpus", "local", "seen"),
+    [(0, (1, 2), []), (4, (0, 1), None), (4, (1, 2), ["c", "d"]), (1, (1, 2), None)],
+)
+def test_tasks_of_a_node_share_its_gpus(monkeypatch, gpus, local, seen):
+    """Asked of TensorFlow: not every node has `nvidia-smi`, or any GPU.
+
+    What lets the others be met, and what makes the strategy, are left out: there are none.
+    """
+    made, shown = [], [None]
+    monkeypatch.setattr(
+        tf.config, "list_physical_devices", lambda kind: list("abcd"[:gpus]) * (kind == "GPU")
+    )
+    monkeypatch.setattr(tf.config, "set_visible_devices", lambda names, _: shown.append(names))
+    monkeypatch.setattr(devices, "meet", lambda *arguments: made.append(arguments[:2]))
+    monkeypatch.setattr(
+        tf.distribute, "MultiWorkerMirroredStrategy", lambda cluster_resolver: cluster_resolver
+    )
+    resolver = devices._join(Cluster("tasks", ["b:8888", "a:8888"], 1, local), 1, print)
+    assert made == [("a:8888", ["b:8888"])]
+    assert shown[-1] == (seen or None)
+    assert resolver.num_accelerators() == {"GPU": len(seen) if seen else gpus}
+    assert resolver.cluster_spec().as_dict() == {"worker": ["b:8888", "a:8888"]}
+    assert (resolver.task_type, resolver.task_id) == ("worker", 1)
