@@ -14,7 +14,7 @@ from mmbal.errors import MmbalError
 
 TF_CONFIG, TASKS = "TF_CONFIG", "SLURM_STEP_NUM_TASKS"
 VARIABLES = (TF_CONFIG, TASKS)
-"""What makes a process one of several."""
+"""What makes a process one of several: trials and self-tests of such a process are none of them."""
 _LEGAL = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
 _TRAINING, _IDLE = ("chief", "master", "worker"), ("evaluator", "ps")
 _SLURM = ("SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE", "SLURM_PROCID")

@@ -32,7 +32,6 @@ async def run_process(trial: Path, gpus: str, *, threads: int) -> Outcome:
         gpus: those that it may see, as CUDA_VISIBLE_DEVICES names them.
         threads: of TensorFlow.
     """
-    # A trial is no part of the distributed job within which its sweep may have been started.
     environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     environment |= dict.fromkeys(_THREADS, str(threads)) | {"CUDA_VISIBLE_DEVICES": gpus}
     with (
