@@ -138,7 +138,7 @@ def test_the_weights_it_started_from_are_not_needed_again(toys, tmp_path):
     with pytest.raises(Interrupted):
         run(toys.resolve(**stopped), toys.catalogue, folder, resume=True)
     assert toys.journal(folder, "start")[-1]["resumed_at"] > 0
-    with pytest.raises(MmbalError, match="FileNotFoundError"):
+    with pytest.raises(MmbalError, match="initial: No such file or directory"):
         toys.run(tmp_path / "other", **stopped)
 
 

@@ -35,6 +35,7 @@ def test_training_and_evaluation_tell_what_one_device_tells(on_three_replicas):
     assert shared["evaluate"] == pytest.approx(alone["evaluate"], rel=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Model doesn't support")  # under deterministic operations
 def test_one_device_is_keras_own_way():
     model = ReplicatedModel("plain")
     assert model.replicas.count == 1

@@ -67,7 +67,7 @@ def test_a_damaged_gzip_stream_is_refused(tmp_path: Path, damage: str) -> None:
     if damage == "flipped":
         data[len(data) // 2] ^= 0xFF
     path.write_bytes(
-        {"garbage": b"not gzip", "cut": bytes(data[:900]), "flipped": bytes(data)}[damage]
+        {"garbage": b"\x1f\x8bnot gzip", "cut": bytes(data[:900]), "flipped": bytes(data)}[damage]
     )
     with pytest.raises(DataFormatError, match="not a valid gzip stream"):
         read_idx(path, 1)

