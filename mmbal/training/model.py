@@ -158,6 +158,7 @@ class BalancedModel(KerasSurface):
             ContractError: "accuracy" was asked for, which needs labels of another kind, or a
                 callback cannot do what it is for.
         """
+        self._assert_compile_called("fit")
         bound = signature(super().fit).bind(x, y, *args, **options)
         bound.apply_defaults()
         options = bound.arguments

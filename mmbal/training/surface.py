@@ -170,10 +170,10 @@ def suitable_callbacks(callbacks: Any, optimizer: Any) -> list[Any]:
     """
     if isinstance(callbacks, known.CallbackList):
         callbacks = callbacks.callbacks
-    callbacks = list(tf.nest.flatten(callbacks or []))
+    flat: list[Any] = tf.nest.flatten(callbacks or [])
     rate = getattr(optimizer, "_learning_rate", None)
     scheduled = isinstance(rate, keras.optimizers.schedules.LearningRateSchedule)
-    for callback in callbacks:
+    for callback in flat:
         if isinstance(callback, known.ModelCheckpoint) and not callback.save_weights_only:
             raise ContractError(WHOLE)
         if scheduled and isinstance(
@@ -183,7 +183,7 @@ def suitable_callbacks(callbacks: Any, optimizer: Any) -> list[Any]:
                 f"{type(callback).__name__} sets the learning rate, which a schedule sets already: "
                 "give the optimizer a number"
             )
-    return callbacks
+    return flat
 
 
 def refuse_backups(callbacks: list[Any], surroundings: Surroundings) -> None:
