@@ -118,18 +118,12 @@ def _is_plain(value: Any) -> bool:
 
 def _variables(model: BalancedModel) -> dict[str, Any]:
     """Return every variable that training moves, by a name that stays the same."""
-    holders: dict[str, Any] = {
-        "network": model.network,  # with the states of its random generators
-        "optimizer": model.optimizer,
-        "speed": model.learner.learning_speed,
-        "trace": model.trace,
-        "guard": model.learner.guard,
-        "strategy": model.strategy,
-        "loss_scale": model.learner.loss_scale,
+    lists = {
+        "network": model.network.variables,  # with the states of its random generators
+        "optimizer": model.optimizer.variables,
+        **model.moved_variables(),
+        "metrics": [v for metric in model.own_metrics for v in metric.variables],
     }
-    lists = {kind: holder.variables for kind, holder in holders.items() if holder is not None}
-    lists["strategy_trained"] = model.strategy.trained_variables()
-    lists["metrics"] = [v for metric in model.own_metrics for v in metric.variables]
     return {
         f"{kind}/{index}": variable
         for kind, variables in lists.items()

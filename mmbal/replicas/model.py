@@ -104,6 +104,8 @@ class ReplicatedModel(keras.Model):
         compiled = tf.function(on_batch, autograph=False)
 
         def on_next(batches: Any) -> Any:
+            if not isinstance(batches, tf.data.Iterator):  # a single batch
+                return compiled(next(batches))
             # Traced for the shapes that the data promise, which a last, smaller batch has too.
             return compiled.get_concrete_function(batches.element_spec)(next(batches))
 

@@ -3,15 +3,17 @@
 import warnings
 from collections.abc import Sequence
 from inspect import signature
+from itertools import chain
+from types import GeneratorType
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from mmbal.errors import ContractError
 from mmbal.networks.network import FusionNetwork
 from mmbal.networks.shapes import build_from
 from mmbal.replicas.keras_globals import check_keras_globals
-from mmbal.replicas.model import ReplicatedModel
 from mmbal.replicas.rows import annotated
 from mmbal.replicas.sums import global_rows, own_rows
 from mmbal.strategies.context import Context
@@ -27,19 +29,20 @@ from mmbal.strategies.surroundings import ALONE, Surroundings
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Policy
 from mmbal.training.held_data import in_memory
-from mmbal.training.labels import comparable, fault_of, refuse_labels
 from mmbal.training.learner import Learner
 from mmbal.training.learning_speed import imbalance
 from mmbal.training.losses import LogitAccuracy, all_losses, branch_loss
 from mmbal.training.metrics import OwnMetrics
 from mmbal.training.optimizer import GroupedOptimizer
+from mmbal.training.precision import unscaled
+from mmbal.training.surface import KerasSurface, refuse_backups, suitable_callbacks
 from mmbal.training.trace import StepTrace
 
 ENDLESS = 2**31 - 1
 """Steps that Keras is told of where every epoch may have another length."""
 
 
-class BalancedModel(ReplicatedModel):
+class BalancedModel(KerasSurface):
     """Trains `network` with `strategy`, as any Keras model: compile, fit, evaluate, predict.
 
     Inputs are `{modality: tensor}`, labels class indices (or whatever the loss takes);
@@ -106,7 +109,7 @@ class BalancedModel(ReplicatedModel):
         self,
         optimizer: Any = "sgd",
         loss: Any = None,
-        metrics: Sequence[Any] = ("accuracy",),
+        metrics: Sequence[Any] | None = ("accuracy",),
         **options: Any,
     ) -> None:
         """Configure training as `keras.Model.compile` does.
@@ -119,13 +122,17 @@ class BalancedModel(ReplicatedModel):
             **options: passed on to Keras.
 
         Raises:
+            ContractError: metrics are no list, or losses are to be weighted.
             ValueError: the loss takes probabilities, or something is asked for that several
                 replicas cannot do, such as XLA.
         """
         check_keras_globals()
+        if options.get("loss_weights") or not isinstance(metrics, list | tuple | None):
+            raise ContractError("metrics must be a list, loss_weights None: there is one output")
+        optimizer = unscaled(optimizer)
         # Keras would make this metric in the first step, which TensorFlow then traces twice.
         with self.replicas.scope():
-            metrics = [LogitAccuracy(m) if m in ("accuracy", "acc") else m for m in metrics]
+            metrics = [LogitAccuracy(m) if m in ("accuracy", "acc") else m for m in metrics or ()]
         # The loss is applied to every branch; Keras itself only sees the fused logits.
         options |= {"loss": None, "auto_scale_loss": False}
         super().compile(optimizer=optimizer, metrics=metrics, **options)
@@ -148,40 +155,33 @@ class BalancedModel(ReplicatedModel):
             NonFiniteError: loss, gradients or speeds became NaN or infinite and `on_nonfinite`
                 is "stop".
             RequirementError: the strategy needs data or labels of another kind.
-            ContractError: "accuracy" was asked for, which needs labels of another kind.
+            ContractError: "accuracy" was asked for, which needs labels of another kind, or a
+                callback cannot do what it is for.
         """
+        self._assert_compile_called("fit")
         bound = signature(super().fit).bind(x, y, *args, **options)
         bound.apply_defaults()
         options = bound.arguments
-        options["callbacks"] = [self.faults, self._epochs, *(options["callbacks"] or ())]
+        callbacks = suitable_callbacks(options["callbacks"], self.optimizer)
+        options["callbacks"] = [self.faults, self._epochs, *callbacks]
+        if isinstance(x, GeneratorType):
+            first = next(x)
+            options["x"] = (batch for batch in chain([first], x))
+            x, y, _ = keras.utils.unpack_x_y_sample_weight(first)
         with self.replicas.scope(), warnings.catch_warnings():
             build_from(self.network, x)
             self.built = True
+            if (held_out := options["validation_data"]) is not None:
+                self._look_at(*keras.utils.unpack_x_y_sample_weight(held_out)[:2])
             self._look_at(x, y, self.strategy)
             self._offer(options)
+            refuse_backups(callbacks, self.surroundings)
             if self.surroundings.open_ended:
                 # Keras would hold every epoch to the length of the first one, and warn.
                 options["x"] = options["x"].take(-1)
                 options["x"].cardinality = lambda: tf.constant(ENDLESS, tf.int64)
                 warnings.filterwarnings("ignore", "Your input ran out of data")
             return super().fit(**options)
-
-    def evaluate(self, x: Any = None, y: Any = None, *args: Any, **options: Any) -> Any:
-        """Evaluate as `keras.Model.evaluate` does.
-
-        Raises:
-            ContractError: "accuracy" was asked for, which needs labels of another kind.
-        """
-        if self.network.built:
-            self._look_at(x, y)
-        return super().evaluate(x, y, *args, **options)
-
-    def _look_at(self, x: Any, y: Any, strategy: Strategy | None = None) -> None:
-        """Refuse labels that would be misread."""
-        if self.compiled and self.network.classes is not None:
-            fault = fault_of(x, y, self.network.classes)
-            refuse_labels(fault, strategy, compared=self._compared)
-            self._own.compares = comparable(fault)
 
     def _offer(self, options: dict[str, Any]) -> None:
         """Offer the data to a strategy that needs more of them than batches."""
@@ -295,4 +295,6 @@ class BalancedModel(ReplicatedModel):
 def _batch_of(data: Any, whole: tf.Tensor) -> Batch:
     """Return what Keras hands to a step as a batch: a replica's rows, or all if `whole`."""
     x, labels, weight = keras.utils.unpack_x_y_sample_weight(data)
+    if labels is None:
+        raise ContractError("labels are missing: y, or data of (inputs, labels)")
     return Batch.of(x, labels, weight, own_rows(tf.shape(labels)[0], whole))

@@ -61,6 +61,20 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         own: list[keras.Variable] = super().variables
         return own + [v for optimizer in self._optimizers.values() for v in optimizer.variables]
 
+    @property
+    def _model_variables_moving_average(self) -> list[keras.Variable]:
+        """The averages of all groups, which `keras.callbacks.SwapEMAWeights` looks for."""
+        averages = {
+            id(variable): average
+            for name, optimizer in self._optimizers.items()
+            for variable, average in zip(
+                self._groups[name],
+                optimizer._model_variables_moving_average,  # noqa: SLF001
+                strict=True,
+            )
+        }
+        return [averages[id(variable)] for variable in self._trainable_variables]
+
     def build(self, variables: list[keras.Variable]) -> None:
         """Create one optimizer per group."""
         if self.built:

@@ -1,7 +1,11 @@
 """The loss scale that float16 gradients need."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
+
+from mmbal.errors import ContractError
 
 INITIAL = 2.0**15
 LARGEST = 2.0**24
@@ -43,3 +47,20 @@ def loss_scale_for(network: keras.Model) -> LossScale | None:
     policies = (keras.config.dtype_policy(), network.dtype_policy)
     needed = "float16" in {policy.compute_dtype for policy in policies}
     return LossScale() if needed else None
+
+
+def unscaled(optimizer: Any) -> Any:
+    """Return the optimizer within a `LossScaleOptimizer`: float16 losses are scaled here, alike.
+
+    Raises:
+        ContractError: the scale would follow another rule.
+    """
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return optimizer
+    received = (optimizer.initial_scale, optimizer.dynamic_growth_steps)
+    if received != (INITIAL, PATIENCE):
+        raise ContractError(
+            "mmbal scales float16 losses itself: LossScaleOptimizer must have "
+            f"initial_scale={INITIAL} and dynamic_growth_steps={PATIENCE}, received {received}"
+        )
+    return optimizer.inner_optimizer
