@@ -92,6 +92,7 @@ def test_every_strategy_trains_under_odd_names(component, odd, tmp_path):
         assert {f"accuracy/{name}" for name in ODD[:2]} <= set(history)
 
 
+@pytest.mark.deep
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
 def test_every_file_and_command_of_a_run_keeps_odd_names(odd, tmp_path):
     catalogue, resolved = odd

@@ -100,6 +100,23 @@ def video(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture(scope="session")
+def damage() -> Callable[[Path, int], None]:
+    """Return a function that overwrites the second half of a frame's data in an AVI file."""
+
+    def overwrite(path: Path, frame: int) -> None:
+        data = bytearray(path.read_bytes())
+        entry = data.rindex(b"idx1") + 8 + frame * 16
+        offset, length = (
+            int.from_bytes(data[entry + i : entry + i + 4], "little") for i in (8, 12)
+        )
+        begin = data.index(b"movi") + offset + 8
+        data[begin + length // 2 : begin + length] = bytes(length - length // 2)
+        path.write_bytes(data)
+
+    return overwrite
+
+
 @pytest.fixture
 def replace_in() -> Callable[[Path, str, str], None]:
     """Return a function that replaces text in a file, where it must be."""

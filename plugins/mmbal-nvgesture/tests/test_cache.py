@@ -117,17 +117,12 @@ def test_the_cache_follows_the_files(gestures: Make, sample: Path, tmp_path: Pat
     assert equal(data.test, gestures().load(sample, 0).test)
 
 
-def damage(sample: Path) -> Path:
+def test_runs_leave_out_what_prepare_could_not_decode(
+    gestures: Make, sample: Path, damage: Make
+) -> None:
     path = sample / CLIP / "sk_depth.avi"
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2 : len(data) // 2 + 300] = bytes(300)
-    path.write_bytes(data)
-    return path
-
-
-def test_runs_leave_out_what_prepare_could_not_decode(gestures: Make, sample: Path) -> None:
-    whole = (sample / CLIP / "sk_depth.avi").read_bytes()
-    path = damage(sample)
+    whole = path.read_bytes()
+    damage(path, 50)
     skip = gestures(on_bad_example="skip")
     hint = r"lst:7\); `mmbal data check nvgesture` lists all .* `mmbal data prepare nvgesture` has"
     plain = gestures(on_bad_example="skip", frames=80).load(sample, 0)

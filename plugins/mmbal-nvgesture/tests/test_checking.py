@@ -59,7 +59,9 @@ def test_a_sound_folder(gestures: Make, written: Path) -> None:
     assert gestures(modalities=every).check(written) == []
 
 
-def test_all_problems_are_listed(gestures: Make, sample: Path, replace_in: Make) -> None:
+def test_all_problems_are_listed(
+    gestures: Make, sample: Path, replace_in: Make, damage: Make
+) -> None:
     start, end = color_window(sample)
     replace_in(sample / TRAIN, f"sk_color:{start}", "sk_color:")
     replace_in(sample / TEST, "path:./Video_data", "path:../Video_data")
@@ -68,9 +70,7 @@ def test_all_problems_are_listed(gestures: Make, sample: Path, replace_in: Make)
     size = cut.stat().st_size
     cut.write_bytes(cut.read_bytes()[: size // 2])
     damaged = sample / "Video_data/class_02/subject3_r0/sk_depth.avi"
-    data = bytearray(damaged.read_bytes())
-    data[len(data) // 2 : len(data) // 2 + 300] = bytes(300)
-    damaged.write_bytes(data)
+    damage(damaged, 50)
 
     problems = gestures().check(sample)
 

@@ -127,17 +127,9 @@ def test_a_video_that_ends_early(video: Write) -> None:
     assert decode(media, 50, 60, lambda number, _: seen.append(number)) == 30
 
 
-def damage(path: Path, frame: int) -> None:
-    """Overwrite the middle of a frame's data."""
-    data, at = index_of(path)
-    entry = at + frame * 16
-    offset, length = (int.from_bytes(data[entry + i : entry + i + 4], "little") for i in (8, 12))
-    begin = data.index(b"movi") + offset + 8
-    data[begin + length // 2 : begin + length] = bytes(length - length // 2)
-    path.write_bytes(data)
-
-
-def test_a_damaged_frame_is_refused_or_guessed(video: Write, number_of: Number) -> None:
+def test_a_damaged_frame_is_refused_or_guessed(
+    video: Write, number_of: Number, damage: Callable[[Path, int], None]
+) -> None:
     path = video(100, 25, 0)
     damage(path, 33)
     for first, last in ((30, 40), (33, 34), (40, 45)):  # all of one group of frames

@@ -105,9 +105,10 @@ def test_who_learns_from_which_loss(toy_steps):
         step = Step(Batch.of(inputs, tf.constant(labels)), network(inputs), branch_loss())
         losses = strategy.losses(step, {})
     # The loss of the branch ends at the features; that of the masked logits reaches everything.
-    for group in groups.values():
+    for name, group in groups.items():
         assert tape.gradient(losses["bias/a"], group) == [None] * len(group)
-        assert all(np.any(g) for g in tape.gradient(losses["fused"], group))
+        if not name.startswith("head/"):  # which strategies train that ask for them
+            assert all(np.any(g) for g in tape.gradient(losses["fused"], group))
     assert all(np.any(g) for g in tape.gradient(losses["bias/a"], own))
     by_mask = tape.gradient(losses["fused"], own)
     assert [g is None for g in by_mask] == [False] * 4 + [True] * 2
