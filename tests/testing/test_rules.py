@@ -37,6 +37,10 @@ QUICK = {
 """Rules that cost next to nothing, or that others need: every broken component is put to them."""
 
 
+DEAR = {"forgetful", "local", "counting"}
+"""Components whose broken rule takes a run of its own, or other processes."""
+
+
 def outcomes(kind, name, rules=()):
     """Return what came of the rules: their names by status; of failures, what was found."""
     found = {"failed": {}, "skipped": []}
@@ -51,7 +55,9 @@ def outcomes(kind, name, rules=()):
 def broken(*kinds):
     """Return a parameter per broken component: its kind, its name and the rule that it breaks."""
     return [
-        pytest.param(kind, name, rule, id=f"{kind}-{name}")
+        pytest.param(
+            kind, name, rule, id=f"{kind}-{name}", marks=[pytest.mark.deep] * (name in DEAR)
+        )
         for kind in kinds
         for name, rule in BOOKS[kind].BREAKS.items()
     ]
@@ -96,7 +102,9 @@ def test_every_rule_is_proven(kind):
         ("architecture", "gated", ["takes"]),
         ("architecture", "late", ["isolation", "blocked", "takes"]),
         ("architecture", "choosy", []),
-        ("strategy", "refusing", ["identity", "three-modalities"]),
+        pytest.param(
+            "strategy", "refusing", ["identity", "three-modalities"], marks=pytest.mark.deep
+        ),
         ("optimizer", "plain", []),
         ("schedule", "falling", []),
         ("evaluation", "sound", []),
