@@ -203,7 +203,8 @@ def test_this_machine_is_well(tmp_path: Path) -> None:
 def all_checks_are_told(checks: list[dict[str, Any]]) -> None:
     several, workers = "self-test, 2 CPU devices", "self-test, 2 workers"
     assert [check["name"] for check in checks] == [
-        "versions", "plugins", "devices", "oneDNN", "determinism", several, workers,
+        "versions", "plugins", "environment: Keras", "environment: cluster", "environment: paths",
+        "environment: output", "devices", "oneDNN", "determinism", several, workers,
     ]  # fmt: skip
     status = {check["name"]: check["status"] for check in checks}
     assert {status[name] for name in ("determinism", several, workers)} == {"ok"}

@@ -107,14 +107,14 @@ import os, resource, sys
 from mmbal.cli import main
 from mmbal.records.run_folder import RunFolder
 
-assemble = RunFolder.assemble
+consolidate = RunFolder.consolidate
 
-def assemble_late(run):
+def consolidate_late(run):
     size = os.path.getsize(run.journal) // 2
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    return assemble(run)
+    consolidate(run)
 
-RunFolder.assemble = assemble_late
+RunFolder.consolidate = consolidate_late
 sys.argv[0] = "mmbal"
 main()
 """

@@ -9,7 +9,7 @@ import time
 import pytest
 
 EPOCHS = 8
-OFTEN = ("--epochs", EPOCHS, "--set", "checkpoint_steps=4")
+OFTEN = ("--epochs", EPOCHS, "--set", "checkpoint_steps=4", "--set", "log_every=3")
 DRAW = random.Random(1)
 BOUND = 60
 """Seconds after which nobody may still wait for a worker that is gone."""
@@ -25,7 +25,7 @@ class Workers:
     """Two processes that train together."""
 
     def __init__(self, mmbal, folder, *arguments):
-        words = ("run", *mmbal.saving, *OFTEN, "--out", folder.name, *arguments)
+        words = ("run", *mmbal.small, *OFTEN, "--out", folder.name, *arguments)
         hosts = [address(), address()]
         self.processes = [
             mmbal.start(
