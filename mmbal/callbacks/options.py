@@ -12,8 +12,8 @@ class MonitorOptions(Options):
 
     monitor: str = Field(
         default="val_loss",
-        description="loss, accuracy, accuracy/MODALITY, learning_speed/MODALITY or d_speed of "
-        "training; those of validation begin with val_",
+        description="loss, accuracy, branch_accuracy/MODALITY (slice_accuracy in late fusion), "
+        "learning_speed/MODALITY or d_speed of training; those of validation begin with val_",
     )
     mode: Literal["auto", "min", "max"] = Field(
         default="auto", description="which way is better; auto: max for accuracies, else min"
@@ -53,7 +53,8 @@ class PerfectOptions(Options):
     """Of `stop-when-perfect`."""
 
     monitor: str = Field(
-        default="accuracy", description="accuracy or accuracy/MODALITY; of validation after val_"
+        default="accuracy",
+        description="accuracy or branch_accuracy/MODALITY; of validation after val_",
     )
     epochs: int = Field(default=5, ge=1, description="how many with accuracy 1 end training")
     consecutive: bool = Field(default=False, description="whether they must follow each other")

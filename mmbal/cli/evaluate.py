@@ -1,18 +1,38 @@
-"""`mmbal evaluate`: score the weights of a run again."""
+"""`mmbal evaluate`: score the weights of runs again, or by something else."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import click
 
+from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, number, plain_table, print_json
-from mmbal.cli.options import TypedPath
+from mmbal.cli.options import TypedPath, score_option
 from mmbal.errors import MmbalError
 
 
 @click.command()
-@click.argument("run", type=TypedPath())
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=TypedPath())
+@click.option(
+    "--evaluation",
+    "names",
+    metavar="NAME",
+    multiple=True,
+    help="Apply this, and keep its scores in the record; without, score as the run did. "
+    "Repeatable.",
+    shell_complete=names_of("evaluation"),
+)
+@click.option(
+    "--set",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="An option of an evaluation, as evaluations.NAME.OPTION=VALUE. Repeatable.",
+    shell_complete=keys,
+)
 @click.option(
     "--split", type=click.Choice(["test", "validation", "train"]), default="test", show_default=True
 )
@@ -31,29 +51,69 @@ from mmbal.errors import MmbalError
 @click.option(
     "--other-data",
     is_flag=True,
-    help="Score what is there, though it is not what the run was trained on.",
+    help="Score what is there, though it is not what the run was trained on; nothing is recorded.",
 )
+@click.option(
+    "--save-predictions",
+    is_flag=True,
+    help="Keep what the network says of every example, in RUN/predictions (HDF5).",
+)
+@score_option
 @click.option("--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object.")
 def evaluate(
-    run: Path, split: str, weights: str, data_dir: Path | None, other_data: bool, as_json: bool
+    *,
+    runs: tuple[Path, ...],
+    names: tuple[str, ...],
+    assignments: tuple[str, ...],
+    wanted: tuple[str, ...],
+    as_json: bool,
+    **options: Any,
 ) -> None:
-    """Score the weights of RUN, a folder that `mmbal run` wrote."""
+    """Score the weights of RUNs, folders that `mmbal run` wrote.
+
+    With --evaluation: by any evaluation that is installed (`mmbal plugins --kind evaluation`).
+    """
+    from mmbal.cli.progress import ConsoleProgress
+    from mmbal.config.assignment import parse_assignment
     from mmbal.records.run_folder import RunFolder
     from mmbal.registry.discovery import discover
 
-    config = RunFolder(run).config
-    if not config.is_file():
-        raise MmbalError(f"{run} is no run: it holds no {config.name}")
+    for run in runs:
+        config = RunFolder(run).config
+        if not config.is_file():
+            raise MmbalError(f"{run} is no run: it holds no {config.name}")
     catalogue = discover()
-    with redirect_stdout(sys.stderr):
+    overrides = [*map(parse_assignment, assignments)]
+    results = []
+    with ConsoleProgress(console(err=True)) as progress, redirect_stdout(sys.stderr):
         from mmbal.experiment import evaluate as evaluate_run
 
-        scores = evaluate_run(run, catalogue, split, weights, data_dir, other_data=other_data)
+        for run in runs:
+            options |= {"wanted": names, "overrides": overrides, "progress": progress}
+            results.append(evaluate_run(run, catalogue, **options))
     if as_json:
-        print_json(scores)
+        print_json(results[0] if len(results) == 1 else results)
         return
-    table = plain_table("score", f"{split}, {weights} weights")
-    for name, value in scores.items():
-        if name not in ("run", "split", "weights"):
-            table.add_row(name, number(value))
-    console().print(table)
+    for result in results:
+        _show(result, names, wanted)
+
+
+def _show(result: Mapping[str, Any], names: Sequence[str], wanted: Sequence[str]) -> None:
+    """Print the scores of a run, and what its record has now that it had not."""
+    from mmbal.report.comparison import matching
+    from mmbal.report.outcome import error_name
+
+    told = ("run", "split", "weights", "added")
+    scores = {name: value for name, value in result.items() if name not in told}
+    errors = {error_name(name) for name in scores} & {*scores}
+    shown = matching(wanted, scores) if wanted else [name for name in scores if name not in errors]
+    table = plain_table("score", f"{result['split']}, {result['weights']} weights", "±")
+    for name in shown:
+        error = scores.get(error_name(name))
+        table.add_row(name, number(scores[name]), "" if error is None else number(error))
+    out = console()
+    out.print(f"{result['run']}", soft_wrap=True)
+    out.print(table)
+    for name in names:
+        state = "now in the record" if name in result["added"] else "in the record already"
+        click.echo(f"{name}: {state}", err=True)

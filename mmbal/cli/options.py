@@ -15,7 +15,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 # Options that are short for `--set key=value`, with their keys.
 KEYS = (
     "dataset", "architecture", "strategy", "seed", "epochs", "batch_size", "data_dir",
-    "distribute", "logical_devices",
+    "distribute", "logical_devices", "save_predictions",
 )  # fmt: skip
 
 
@@ -71,6 +71,13 @@ architecture_option = click.option(
     metavar="NAME",
     help="The network, in place of the recipe's.",
     shell_complete=names_of("architecture"),
+)
+score_option = click.option(
+    "--score",
+    "wanted",
+    metavar="GLOB",
+    multiple=True,
+    help="Show these scores too, such as 'subset_*' or '*_se/gray'. Repeatable.",
 )
 config_option = click.option(
     "--config",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mmbal.cli.console import console, print_json
-from mmbal.cli.options import TypedPath
+from mmbal.cli.options import TypedPath, score_option
 from mmbal.cli.summary import print_summary
 from mmbal.errors import NotBegunError
 
@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     type=TypedPath(dir_okay=False),
     help="Draw training curves and utilization; PNG, SVG or PDF by suffix.",
 )
+@score_option
 @click.option("--schema", is_flag=True, help="Describe record.h5, as Markdown.")
-def report(runs: tuple[Path, ...], as_json: bool, plot: Path | None, schema: bool) -> None:
+def report(
+    runs: tuple[Path, ...],
+    as_json: bool,
+    plot: Path | None,
+    wanted: tuple[str, ...],
+    schema: bool,
+) -> None:
     """Show what came out of RUNs, finished or not.
 
     A RUN is a folder that `mmbal run` wrote, or its record.h5.
@@ -56,7 +63,7 @@ def report(runs: tuple[Path, ...], as_json: bool, plot: Path | None, schema: boo
         print_json(results[0] if len(results) == 1 else results)
     else:
         for run, record in records.items():
-            _show(run, record)
+            _show(run, record, wanted)
     if plot is not None:
         from mmbal.report.curves import save_curves
 
@@ -87,12 +94,13 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
     return records
 
 
-def _show(run: str, record: "Record") -> None:
+def _show(run: str, record: "Record", wanted: Sequence[str]) -> None:
+    from mmbal.report.comparison import matching
     from mmbal.report.outcome import outcome
 
     result = outcome(record, run)
     out = console()
-    print_summary(out, result, ())
+    print_summary(out, result, (), matching(wanted, result["test"] or {}))
     state = {
         "interrupted": f"interrupted ({record.stop_reason or 'no reason given'})",
         "unfinished": "no end in the journal: killed, or still running",

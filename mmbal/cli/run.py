@@ -86,6 +86,12 @@ if TYPE_CHECKING:
     help="Try the recipe out, at a reduced size, on files that the dataset writes into the run's "
     "folder.",
 )
+@click.option(
+    "--save-predictions",
+    is_flag=True,
+    default=None,
+    help="Keep what the network says of every example, in the run's folder (HDF5).",
+)
 @json_option
 @click.option("--print-config", is_flag=True, help="Print the resolved configuration and stop.")
 def run(
@@ -288,7 +294,7 @@ def _next(
         words += ["--sample"] if options["sample"] else []
         for key in KEYS:
             if key != "strategy" and options[key] is not None:
-                words += [flag(key), str(options[key])]
+                words += [flag(key)] if options[key] is True else [flag(key), str(options[key])]
         for text in assignments:
             # Options of the balancing strategy mean nothing to vanilla.
             if not text.startswith("strategy"):

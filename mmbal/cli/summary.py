@@ -12,27 +12,38 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _BAR = 10
+_BALANCE = ("utilization/", "d_util")
+"""Scores that have a place of their own."""
 
 
-def print_summary(console: "Console", result: Mapping[str, Any], commands: Sequence[str]) -> None:
+def print_summary(
+    console: "Console",
+    result: Mapping[str, Any],
+    commands: Sequence[str],
+    wanted: Sequence[str] = (),
+) -> None:
     """Print what came out of a run and what can be run next.
 
     Args:
         console: on stderr.
         result: what `mmbal.experiment.lifecycle` returns.
         commands: to suggest.
+        wanted: names of further scores to show.
     """
     from rich.console import Group
     from rich.panel import Panel
     from rich.text import Text
 
     title = f"{result['recipe']}: {result['strategy']} strategy, seed {result['seed']}"
+    shown = [*dict.fromkeys([*(result.get("headlines") or ["accuracy"]), *wanted])]
     body = Group(
-        _accuracies(result),
+        _scores(result, [name for name in shown if not name.startswith(_BALANCE)]),
         Text(),
         _modalities(result),
         Text(),
         *(Text(line) for line in _balance(result)),
+        Text(),
+        *(Text(line) for line in _meanings(result, shown)),
     )
     console.print(Panel(body, title=title, title_align="left", expand=False))
     console.print(f"record: {result['run']}", soft_wrap=True)
@@ -40,22 +51,39 @@ def print_summary(console: "Console", result: Mapping[str, Any], commands: Seque
         console.print(f"  {command}", soft_wrap=True)
 
 
-def _accuracies(result: Mapping[str, Any]) -> "Table":
-    """Return accuracies by prediction (fused, each modality) and by weights."""
+def _scores(result: Mapping[str, Any], names: Sequence[str]) -> "Table":
+    """Return scores by name and by weights; behind those of the test, standard errors."""
     last = result.get("last") or {}
     columns = {
         "test": result.get("test"),
         "validation": result.get("validation"),
         "test, last weights": last.get("test"),
     }
-    table = plain_table("accuracy", *(name for name, scores in columns.items() if scores))
-    scores = [column for column in columns.values() if column]
-    table.add_row("fused", *(number(each.get("accuracy")) for each in scores))
-    modalities = dict.fromkeys(m for each in scores for m in each.get("accuracy_by_modality") or {})
-    for name in modalities:
-        row = [number((each.get("accuracy_by_modality") or {}).get(name)) for each in scores]
-        table.add_row(f"{name} alone", *row)
+    table = plain_table("score", *(name for name, scores in columns.items() if scores))
+    for name in names:
+        told = [scores for scores in columns.values() if scores]
+        table.add_row(name, *(_with_error(scores, name) for scores in told))
     return table
+
+
+def _with_error(scores: Mapping[str, Any], name: str) -> str:
+    from mmbal.report.outcome import error_name
+
+    error = scores.get(error_name(name))
+    return number(scores.get(name)) + (f" ± {error:.4f}" if error else "")
+
+
+def _meanings(result: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    """Return a line for every score that is shown, and one for learning speeds of some."""
+    scores = dict.fromkeys(name.split("/")[0].split("@")[0] for name in names)
+    meanings = result.get("meanings") or {}
+    lines = [f"{score}: {meanings[score]}" for score in scores if score in meanings]
+    if any((result.get("test") or {}).get(f"{score}_se") is not None for score in scores):
+        lines.append("±: standard error over the examples")
+    if any((result.get("rebalancing_steps") or {}).values()):
+        lines.append("learning speed: not comparable with another strategy's, as branches were "
+                     "isolated")  # fmt: skip
+    return lines
 
 
 def _modalities(result: Mapping[str, Any]) -> "Table":

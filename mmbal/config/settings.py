@@ -80,6 +80,9 @@ class RunSettings(Options):
     on_nonfinite: Literal["stop", "skip", "warn"] = Field(
         default="stop", description="what NaN or infinity in loss, gradients or speeds means"
     )
+    save_predictions: bool = _free(
+        default=False, description="keep what the network says of every example, as HDF5"
+    )
     checkpoint_minutes: float = _free(
         default=5, ge=0, description="time between checkpoints for --resume; 0 for none by time"
     )

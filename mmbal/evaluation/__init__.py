@@ -3,7 +3,18 @@
 from mmbal.evaluation.accuracy import Accuracy
 from mmbal.evaluation.context import Evaluation, EvaluationContext
 from mmbal.evaluation.names import ScoreName
-from mmbal.evaluation.probe import Probe
+from mmbal.evaluation.predictions import Predictions, Predictor
+from mmbal.evaluation.results import Score, Table
 from mmbal.evaluation.utilization import Utilization
 
-__all__ = ["Accuracy", "Evaluation", "EvaluationContext", "Probe", "ScoreName", "Utilization"]
+__all__ = [
+    "Accuracy",
+    "Evaluation",
+    "EvaluationContext",
+    "Predictions",
+    "Predictor",
+    "Score",
+    "ScoreName",
+    "Table",
+    "Utilization",
+]

@@ -1,84 +1,31 @@
-"""Trained weights -> scores of every split, in the record and in the one JSON object of a run."""
+"""Trained weights -> scores of every split, for the journal and the one JSON object of a run."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
-from mmbal.config.resolution import resolve
-from mmbal.config.settings import RunConfig
-from mmbal.config.toml import read_file
+from mmbal.config.settings import Choice, RunConfig
 from mmbal.data import MultimodalDataset
-from mmbal.data.contents import check_contents
 from mmbal.data.python_reader import telling_bad_examples
 from mmbal.errors import MmbalError
 from mmbal.evaluation.context import Evaluation, EvaluationContext
-from mmbal.evaluation.names import ScoreName
-from mmbal.evaluation.probe import Probe
+from mmbal.evaluation.predictions import Predictor
+from mmbal.evaluation.results import Results
 from mmbal.experiment.batches import plain_batches
-from mmbal.experiment.building import build_network, build_strategy, open_dataset
-from mmbal.experiment.recorded_data import load_recorded
 from mmbal.files.safe_hdf5 import open_sealed
 from mmbal.networks.network import FusionNetwork
-from mmbal.records.run_folder import RunFolder
+from mmbal.progress import Progress
 from mmbal.registry.catalogue import Catalogue
-from mmbal.strategies.requirements import refuse_unoffered, suited
+from mmbal.replicas.sums import Replicas, replica_count
+from mmbal.strategies.strategy import Strategy
+from mmbal.version import __version__
 
-Scores = dict[str, float]
-
-
-def evaluate(
-    run: Path,
-    catalogue: Catalogue,
-    split: str = "test",
-    weights: str = "selected",
-    data_dir: Path | None = None,
-    *,
-    other_data: bool = False,
-) -> dict[str, Any]:
-    """Return the scores of a run's weights on one split, by name.
-
-    Args:
-        run: folder of the run.
-        catalogue: builds the components.
-        split: test, validation or train.
-        weights: selected or last.
-        data_dir: where the data stand now; None for where the run found them.
-        other_data: score whatever data are there; the run's record stays as it is.
-
-    Raises:
-        MmbalError: the run has no such weights, or they do not fit its architecture; or the data
-            are other ones than it was trained on.
-        DataFormatError: the file of the weights leads to other files, or other data hold what
-            cannot be scored.
-    """
-    overrides = [] if data_dir is None else [("data_dir", str(data_dir), "--data-dir")]
-    folder = RunFolder(run)
-    file = read_file(folder.config)
-    config = resolve(catalogue, None, file, overrides).config
-    path = {"selected": folder.weights, "last": folder.last_weights}[weights]
-    if not path.is_file():
-        raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
-    data = load_recorded(
-        open_dataset(catalogue, config.dataset),
-        config,
-        folder,
-        file.provenance,
-        named=data_dir is not None,
-        strict=not other_data,
-    )
-    if other_data:
-        check_contents(data, [split])
-    network = build_network(config, catalogue, data, saved=True)
-    strategy = suited(build_strategy(config, catalogue), network.modalities)
-    refuse_unoffered(strategy, network)
-    strategy.adapt(network)
-    load_weights(network, path)
-    scores, _ = Scorer(config, catalogue, data, network).score(split)
-    return {"run": str(run), "split": split, "weights": weights, **scores[split]}
+SPLITS = ("train", "validation", "test")
 
 
 def load_weights(network: FusionNetwork, path: Path) -> None:
@@ -100,7 +47,18 @@ def load_weights(network: FusionNetwork, path: Path) -> None:
 
 
 class Scorer:
-    """Applies the evaluations of a run to a network, whose weights may change in between."""
+    """Applies evaluations to the network of a run, whose weights may change in between.
+
+    Args:
+        config: of the run.
+        catalogue: builds the evaluations.
+        data: of the run.
+        network: to score.
+        strategy: that trained it: only where it trains classifiers of one modality, these count.
+        evaluations: None for those of the run.
+        progress: told of long work.
+        folder: where predictions are kept; None keeps none.
+    """
 
     def __init__(
         self,
@@ -108,50 +66,73 @@ class Scorer:
         catalogue: Catalogue,
         data: MultimodalDataset,
         network: FusionNetwork,
+        strategy: Strategy,
+        evaluations: Sequence[Choice] | None = None,
+        progress: Progress | None = None,
+        folder: Path | None = None,
     ) -> None:
-        self._data, self._batch_size, self._seed = data, config.batch_size, config.seed
-        self._probe = Probe(network)
+        self.choices = config.evaluations if evaluations is None else evaluations
         self._evaluations: list[Evaluation] = [
-            catalogue.build("evaluation", choice.name, choice.options)
-            for choice in config.evaluations
+            catalogue.build("evaluation", choice.name, choice.options) for choice in self.choices
         ]
+        reads = frozenset().union(*(each.reads for each in self._evaluations))
+        heads = "head" in strategy.requirements().architecture
+        replicas = Replicas() if replica_count() > 1 else None
+        self._context = EvaluationContext(
+            Predictor(network, partial(plain_batches, batch_size=config.batch_size), replicas),
+            {name: getattr(data, name) for name in SPLITS},
+            seed=config.seed,
+            class_names=tuple(data.class_names),
+            reads=reads if heads else reads - {"heads"},
+            progress=progress or Progress(),
+            folder=folder,
+            facts={"fingerprint": data.fingerprint, "mmbal": __version__},
+        )
 
-    def score(self, *splits: str) -> tuple[dict[str, Scores], dict[str, np.ndarray]]:
-        """Return split to scores, and the squeeze means by journal name.
+    def events(self, split: str, weights: str, results: Results) -> Iterator[dict[str, Any]]:
+        """Yield the lines of the journal that tell results."""
+        of = {"split": split, "weights": weights}
+        by = {choice.name: choice.options.model_dump(mode="json") for choice in self.choices}
+        yield {
+            "event": "scores",
+            **of,
+            "values": results.values,
+            "headlines": results.headlines,
+            "meanings": self.meanings,
+            "evaluations": by,
+        }
+        for name, table in results.tables.items():
+            yield {"event": "table", **of, **vars(table), "name": name}
+
+    @property
+    def meanings(self) -> dict[str, str]:
+        """Score to what it is, in a line."""
+        return {k: v for each in self._evaluations for k, v in each.meanings.items()}
+
+    def score(self, weights: str, *splits: str) -> tuple[dict[str, Results], dict[str, np.ndarray]]:
+        """Return split to results of the present weights, and the means by journal name.
+
+        Args:
+            weights: what they are called, selected or last.
+            *splits: to score.
 
         Raises:
             MmbalError: an example cannot be read.
             ContractError: an evaluation names a score as the grammar does not allow.
         """
-        train = self._batches("train")
-        context = EvaluationContext(
-            self._probe,
-            train,
-            train,
-            validation=self._batches("validation"),
-            split="train",
-            seed=self._seed,
-            class_names=tuple(self._data.class_names),
-        )
-        scores: dict[str, Scores] = {}
+        facts = {**self._context.facts, "weights": weights}
+        context = replace(self._context, facts=facts, _measured={})
+        results = {}
         with telling_bad_examples():
             for split in splits:
-                context = context.another(self._batches(split), split)
-                scores[split] = dict(self._apply(context))
-            measured = context.squeeze_means if context.has_means else {}
-        return scores, {
+                results[split] = Results()
+                for evaluation in self._evaluations:
+                    results[split].add(evaluation(context.another(split)), context.modalities)
+        return results, {
             f"squeeze_mean/{module}/{modality}": mean
-            for module, means in measured.items()
+            for module, means in (context.means if context.has_means else {}).items()
             for modality, mean in zip(context.modalities, means, strict=True)
         }
-
-    def _batches(self, split: str) -> tf.data.Dataset:
-        return plain_batches(getattr(self._data, split), self._batch_size)
-
-    def _apply(self, context: EvaluationContext) -> Iterator[tuple[str, float]]:
-        for evaluation in self._evaluations:
-            for name, value in evaluation(context):
-                yield str(ScoreName.parse(name, context.modalities)), value
 
 
 def headline(config: RunConfig) -> dict[str, Any]:
@@ -166,28 +147,17 @@ def headline(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def summary(scores: Mapping[str, Scores], modalities: tuple[str, ...]) -> dict[str, Any]:
-    """Return accuracies and loss by split, utilization on the test split.
+def summary(results: Mapping[str, Results], modalities: tuple[str, ...]) -> dict[str, Any]:
+    """Return all scores by split, and the utilization on the test split.
 
     Args:
-        scores: by split and name.
+        results: by split.
         modalities: in the order of the branches.
     """
-
-    def by_modality(values: Scores, name: str) -> Scores:
-        return {m: values[f"{name}/{m}"] for m in modalities if f"{name}/{m}" in values}
-
-    test = scores.get("test", {})
-    splits = {
-        split: {
-            "accuracy": values.get("accuracy"),
-            "accuracy_by_modality": by_modality(values, "accuracy"),
-            "loss": values.get("loss"),
-        }
-        for split, values in scores.items()
-    }
+    test = results["test"].values if "test" in results else {}
+    names = {m: f"utilization/{m}" for m in modalities}
     return {
-        **splits,
-        "utilization": by_modality(test, "utilization"),
+        **{split: each.values for split, each in results.items()},
+        "utilization": {m: test[name] for m, name in names.items() if name in test},
         "d_util": test.get("d_util"),
     }

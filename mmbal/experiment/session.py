@@ -88,19 +88,22 @@ def complete(fitting: Fitting) -> dict[str, Any]:
 def _score(fitting: Fitting, writer: JournalWriter) -> dict[str, Any]:
     """Score last and selected weights; this is the only place that reads the test split."""
     run, network, selection = fitting.run, fitting.model.network, writer.selection
-    scorer = Scorer(run.config, run.catalogue, fitting.data, network)
+    strategy = fitting.model.strategy
+    kept = run.folder.predictions if run.config.save_predictions else None
+    scorer = Scorer(
+        run.config, run.catalogue, fitting.data, network, strategy, None, run.progress, kept
+    )
     run.progress.stage("scoring the last weights")
-    last, means = scorer.score("validation", "test")
+    last, means = scorer.score("last", "validation", "test")
     selected = last
     if selection.epoch not in (None, writer.epoch):
         run.progress.stage("scoring the selected weights")
         load_weights(network, run.folder.weights)
-        selected, means = scorer.score("validation", "test")
-    for weights, scores in (("selected", selected), ("last", last)):
-        for split, values in scores.items():
-            writer.journal.write(
-                {"event": "scores", "split": split, "weights": weights, "values": values}
-            )
+        selected, means = scorer.score("selected", "validation", "test")
+    for weights, results in (("selected", selected), ("last", last)):
+        for split, each in results.items():
+            for event in scorer.events(split, weights, each):
+                writer.journal.write(event)
     for name, mean in means.items():
         writer.journal.write({"event": "array", "name": name, "values": mean})
     return {
@@ -114,6 +117,8 @@ def _score(fitting: Fitting, writer: JournalWriter) -> dict[str, Any]:
         "rebalancing_steps": writer.rebalancing,
         "seconds": fitting.position.seconds,
         "last": summary(last, network.modalities),
+        "headlines": selected["test"].headlines,
+        "meanings": scorer.meanings,
     }
 
 

@@ -11,7 +11,8 @@ from mmbal.data import Examples, Modality, MultimodalDataset
 from mmbal.networks.branches import BranchNetwork
 from mmbal.networks.controls import NORMAL, Controls
 from mmbal.networks.fusion import Fusion
-from mmbal.networks.network import Outputs, Unimodal, VariableGroups, at_least_float32
+from mmbal.networks.groups import VariableGroups
+from mmbal.networks.network import Outputs, Unimodal, at_least_float32
 
 NAMES = ("sight", "sound", "touch", "taste")
 WIDTH, HIDDEN, CLASSES, SEED = 5, 4, 3, 7

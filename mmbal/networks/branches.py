@@ -8,13 +8,8 @@ import tensorflow as tf
 
 from mmbal.networks.controls import NORMAL, Controls, participants
 from mmbal.networks.fusion import Fusion
-from mmbal.networks.network import (
-    FusionNetwork,
-    Outputs,
-    Unimodal,
-    VariableGroups,
-    at_least_float32,
-)
+from mmbal.networks.groups import VariableGroups
+from mmbal.networks.network import FusionNetwork, Outputs, Unimodal, at_least_float32
 
 Layers: TypeAlias = keras.layers.Layer | Sequence[keras.layers.Layer]
 

@@ -1,7 +1,6 @@
 """The architecture contract: what a fusion network offers to the trainer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 from weakref import WeakSet
 
@@ -11,6 +10,7 @@ import tensorflow as tf
 from mmbal.errors import ContractError, RequirementError
 from mmbal.keys import check_names
 from mmbal.networks.controls import NORMAL, Controls, participants
+from mmbal.networks.groups import VariableGroups
 from mmbal.networks.rules import Rule
 from mmbal.replicas.keras_globals import check_keras_globals
 
@@ -59,64 +59,6 @@ class Outputs(NamedTuple):
         return self.unimodal if self.conditional is None else self.conditional
 
 
-@dataclass(frozen=True)
-class VariableGroups:
-    """The trainable variables of a network by what they serve.
-
-    Args:
-        branch: modality to the variables of its encoder and classifier (theta_m).
-        fusion: modality to the fusion variables that feed its branch (theta'_m); a variable
-            that feeds several branches stands in each of their lists.
-        shared: variables that belong to no single branch, such as a joint head.
-        head: modality to the variables of a classifier beside the network's own prediction,
-            which only some strategies train.
-        encoder: modality to those of its `branch` variables that make its features, without
-            the classifier; a modality not named has no classifier of its own in its branch.
-            It does not split the groups.
-    """
-
-    branch: Mapping[str, Sequence[keras.Variable]]
-    fusion: Mapping[str, Sequence[keras.Variable]]
-    shared: Sequence[keras.Variable] = ()
-    head: Mapping[str, Sequence[keras.Variable]] = field(default_factory=dict)
-    encoder: Mapping[str, Sequence[keras.Variable]] = field(default_factory=dict)
-
-    def encoders(self) -> dict[str, list[keras.Variable]]:
-        """Return modality to the variables that make its features."""
-        return {m: list(self.encoder.get(m, variables)) for m, variables in self.branch.items()}
-
-    def partition(self) -> dict[str, list[keras.Variable]]:
-        """Split into disjoint groups by membership.
-
-        They are called `branch/m`, `fusion/m`, `fusion/m+n`, `head/m` and `shared`.
-
-        Raises:
-            ContractError: a variable stands in lists of two kinds.
-        """
-        members: dict[int, tuple[keras.Variable, dict[str, list[str]]]] = {}
-        named = {"branch": self.branch, "fusion": self.fusion, "head": self.head}
-        for kind, lists in named.items():
-            for modality, variables in lists.items():
-                for variable in variables:
-                    kinds = members.setdefault(id(variable), (variable, {}))[1]
-                    served = kinds.setdefault(kind, [])
-                    if modality not in served:
-                        served.append(modality)
-        for variable in self.shared:
-            members.setdefault(id(variable), (variable, {}))[1]["shared"] = []
-        groups: dict[str, list[keras.Variable]] = {}
-        for variable, kinds in members.values():
-            if len(kinds) > 1:
-                raise ContractError(
-                    f"variable {variable.path!r} must belong to one kind of group, "
-                    f"received {sorted(kinds)}"
-                )
-            kind, modalities = next(iter(kinds.items()))
-            name = "/".join([kind, "+".join(modalities)] if modalities else [kind])
-            groups.setdefault(name, []).append(variable)
-        return groups
-
-
 class FusionNetwork(keras.Model):
     """A network with one branch per modality and fusion modules between them.
 
@@ -148,6 +90,20 @@ class FusionNetwork(keras.Model):
         self.trainers: WeakSet[keras.Model] = WeakSet()
         self.feature_channels: dict[str, int] = {}
         self.classes: int | None = None
+
+    @property
+    def unimodal_kind(self) -> Literal["branch", "slice"]:
+        """What `Outputs.unimodal` are, by which scores are named.
+
+        "slice": each modality's part in a sum of logits, made by an encoder that sees it alone.
+        "branch": logits of branches, which may hear the others.
+        """
+        return "slice" if {"slice", "encode"} <= self.offers else "branch"
+
+    @property
+    def accuracy_names(self) -> list[str]:
+        """Names of the accuracies of `Outputs.unimodal`, in the order of the branches."""
+        return [f"{self.unimodal_kind}_accuracy/{m}" for m in self.modalities]
 
     def __call__(
         self, inputs: Mapping[str, Any], controls: Controls = NORMAL, **options: Any

@@ -53,6 +53,9 @@ class _Assembly:
         self._steps: list[dict[str, Any]] = []
         self._epochs: list[dict[str, Any]] = []
         self._scores: dict[tuple[str, str, str], float] = {}
+        self._headlines: dict[str, None] = {}
+        self._meanings: dict[str, str] = {}
+        self._tables: dict[str, Any] = {}
         self._warnings: list[str] = []
         self._reached = 0
         self._resumed = False
@@ -73,6 +76,9 @@ class _Assembly:
         return {
             **{f"run/{name}": value for name, value in self.run.items()},
             "run/warnings": tuple(self._warnings),
+            "run/headlines": json.dumps([*self._headlines]),
+            "run/meanings": json.dumps(self._meanings),
+            "run/tables": json.dumps(self._tables),
             **self._columns("step", self._steps),
             **self._columns("epoch", self._epochs),
             **_metrics("train", self._epochs),
@@ -138,7 +144,7 @@ class _Assembly:
             self._epochs = [epoch for epoch in self._epochs if epoch["step"] <= first]
         if self._resumed:
             # Weights that learnt further are no longer those that were scored.
-            self._scores, self.arrays, self._resumed = {}, {}, False
+            self._scores, self.arrays, self._tables, self._resumed = {}, {}, {}, False
         self._steps.append(steps)
         self._reached = first + count
 
@@ -153,6 +159,18 @@ class _Assembly:
         split, weights = str(event["split"]), str(event["weights"])
         for name, value in _numbers(event["values"]).items():
             self._scores[split, weights, name] = value
+        self._headlines |= dict.fromkeys(_names(event.get("headlines") or []))
+        self._meanings |= {str(k): str(v) for k, v in (event.get("meanings") or {}).items()}
+
+    def _on_table(self, event: Mapping[str, Any]) -> None:
+        names = ("split", "weights", "name", "description")
+        told: dict[str, Any] = {name: str(event[name]) for name in names}
+        told["axes"] = {str(axis): _names(labels) for axis, labels in event["axes"].items()}
+        values = np.asarray(event["values"], np.float64)
+        if values.shape != tuple(map(len, told["axes"].values())):
+            raise ValueError(f"values of shape {values.shape} do not fit the axes")
+        name = "/".join(("table", *(told[part] for part in names[:3])))
+        self.arrays[name], self._tables[name] = values, told
 
     def _on_array(self, event: Mapping[str, Any]) -> None:
         if not event["name"]:

@@ -16,7 +16,7 @@ from mmbal.files.locking import try_lock
 from mmbal.files.plain_json import to_json
 
 # After these events a power failure must not cost what was learnt so far.
-DURABLE_EVENTS = frozenset({"start", "epoch", "scores", "stop", "end"})
+DURABLE_EVENTS = frozenset({"start", "epoch", "scores", "table", "stop", "end"})
 
 
 class Journal:

@@ -93,6 +93,9 @@ class Record:
         warnings: in order.
         notes: what the dataset tells of itself, such as how many examples it left out.
         data: task, shape and dtype of each modality, number of examples and digest of each split.
+        headlines: names of the scores that short tables show; () where the run tells none.
+        meanings: score to what it is, in a line.
+        tables: name of an array to what it is a table of: split, weights, name, axes, description.
         initial_weights: digest of the weights before training, "" when unknown.
         data_order: digest of the order of the first epoch, "" when unknown.
         journal_bytes: bytes of the journal this record was built from.
@@ -121,6 +124,9 @@ class Record:
     warnings: tuple[str, ...]
     notes: Mapping[str, Any]
     data: Mapping[str, Any]
+    headlines: tuple[str, ...]
+    meanings: Mapping[str, str]
+    tables: Mapping[str, Mapping[str, Any]]
     initial_weights: str
     data_order: str
     journal_bytes: int

@@ -98,10 +98,11 @@ def record_of(contents: Contents) -> Record:
     run, epoch = groups["run"], groups["epoch"]
     if run["status"] not in get_args(RunStatus):
         raise ValueError(f"run/status is {run['status']!r}")
-    for name in ("result", "notes", "data"):
+    for name in ("result", "notes", "data", "meanings", "tables"):
         run[name] = json.loads(run[name])
         if not isinstance(run[name], dict):
             raise TypeError(f"run/{name} is no JSON object")
+    run["headlines"] = tuple(map(str, json.loads(run["headlines"])))
     if run["steps_per_epoch"] < 0:
         run["steps_per_epoch"] = None
     for name in ("train", "validation"):

@@ -31,6 +31,7 @@ class RunFolder:
         weights: those that validation selected.
         last_weights: those that training ended with.
         checkpoints: folder of what an unfinished run goes on from.
+        predictions: folder of what the network says of every example, where that is kept.
         sample: folder of the data that `mmbal run --sample` writes.
     """
 
@@ -42,6 +43,7 @@ class RunFolder:
         self.weights = self.path / "weights.weights.h5"
         self.last_weights = self.path / "last.weights.h5"
         self.checkpoints = self.path / "resume"
+        self.predictions = self.path / "predictions"
         self.sample = self.path / "sample"
 
     def status(self) -> Status:

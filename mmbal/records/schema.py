@@ -73,6 +73,10 @@ _RUN = (
     Field("run/notes", "text", (), "", "JSON object of what the dataset tells of itself", "{}"),
     Field("run/data", "text", (), "", "JSON object: task, shape and dtype of each modality, number "
           "of examples and digest of each split", "{}"),
+    Field("run/headlines", "text", (), "", "JSON list of the scores that short tables show", "[]"),
+    Field("run/meanings", "text", (), "", "JSON object: score to what it is, in a line", "{}"),
+    Field("run/tables", "text", (), "", "JSON object: array that is a table of an evaluation, to "
+          "split, weights, name, axes (names and labels) and description", "{}"),
     Field("run/initial_weights", "text", (), "", "SHA-256 of the weights before training", ""),
     Field("run/data_order", "text", (), "", "SHA-256 of the order of the first epoch", ""),
 )  # fmt: skip
@@ -100,7 +104,7 @@ _EPOCH = (
     Field("epoch/rebalancing_steps", "int64", ("epoch", "modality"), "steps",
           "re-balancing steps that isolated each branch"),
     Field("epoch/train_names", "text", ("train metric",), "",
-          "metric names, such as loss or accuracy/gray"),
+          "metric names, such as loss or branch_accuracy/gray"),
     Field("epoch/train", "float64", ("epoch", "train metric"), "by metric",
           "metrics on the training data: losses in nats, accuracies as fractions"),
     Field("epoch/validation_names", "text", ("validation metric",), "", "metric names"),
@@ -111,7 +115,8 @@ _SCORES = (
     Field("scores/split", "text", ("score",), "", "data scored: train, validation or test"),
     Field("scores/weights", "text", ("score",), "", "weights scored: selected or last"),
     Field("scores/name", "text", ("score",), "",
-          "such as accuracy, accuracy/gray, utilization/gray, d_util"),
+          "such as accuracy, branch_accuracy/gray, utilization/gray, d_util; with _se behind the "
+          "score, its standard error over examples"),
     Field("scores/value", "float64", ("score",), "by score",
           "accuracies and utilization rates as fractions, losses in nats"),
 )  # fmt: skip

@@ -1,21 +1,27 @@
 """Records of several seeds and settings -> one row per recipe, strategy and settings."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 
 import numpy as np
 
 from mmbal.config.tree import leaves
+from mmbal.errors import MmbalError, unknown
 from mmbal.keys import dotted
 from mmbal.records.record import Record
-from mmbal.report.outcome import final_d_speed, finished_steps, seconds
+from mmbal.report.outcome import final_d_speed, finished_steps, headlines, seconds
 
 # Sections of config.toml that decide what is measured; the others say where and how long.
 _DECISIVE = (
     "dataset", "architecture", "strategy", "optimizer", "schedule", "epochs", "batch_size",
     "precision", "select", "callbacks",
 )  # fmt: skip
+INCOMPARABLE = (
+    "d_speed and learning speeds under a strategy that isolates branches are not comparable with "
+    "those under another strategy"
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,7 @@ class Group:
         settings: what tells it from the other groups of the same recipe.
         runs: their folders.
         seeds: one per run.
-        statistics: metric name (accuracy, accuracy/gray, utilization/gray, d_util, d_speed,
-            seconds) to its statistic.
+        statistics: name of a score, d_speed or seconds to its statistic.
     """
 
     recipe: str
@@ -56,20 +61,34 @@ class Group:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Groups in the order of their first runs, and remarks for the reader, one line each."""
+    """Groups in the order of their first runs, and what the reader should know.
+
+    Args:
+        groups: of runs.
+        remarks: one line each.
+        meanings: score to what it is, in a line.
+    """
 
     groups: tuple[Group, ...]
     remarks: tuple[str, ...]
+    meanings: Mapping[str, str]
 
 
-def compare_records(records: Mapping[str, Record], weights: str = "selected") -> Comparison:
+def compare_records(
+    records: Mapping[str, Record], weights: str = "selected", wanted: Sequence[str] = ()
+) -> Comparison:
     """Group runs and summarise their test scores.
 
     Args:
         records: by run folder.
         weights: which weights' scores, selected or last. Learning speeds are always those
             after the last step.
+        wanted: patterns of further scores, such as "subset_*", beside the headlines.
+
+    Raises:
+        MmbalError: no run has a score of such a name.
     """
+    names = _chosen(records, weights, wanted)
     remarks, groups = [], []
     members: dict[tuple[str, tuple[tuple[str, str], ...]], list[str]] = {}
     for run, record in records.items():
@@ -90,9 +109,27 @@ def compare_records(records: Mapping[str, Record], weights: str = "selected") ->
                 f"{recipe}, {strategy}: a seed occurs more than once among {', '.join(runs)}, "
                 "so the deviation is no deviation over seeds"
             )
-        differing, statistics = _differing(dict(settings), kin), _statistics(group, weights)
+        differing = _differing(dict(settings), kin)
+        statistics = _statistics(group, weights, names)
         groups.append(Group(recipe, strategy, differing, tuple(runs), seeds, statistics))
-    return Comparison(tuple(groups), tuple(remarks))
+    if len(groups) > 1 and any(r.history.epochs.rebalancing_steps.any() for r in records.values()):
+        remarks.append(INCOMPARABLE)
+    meanings = {k: v for record in records.values() for k, v in record.meanings.items()}
+    shown = {name.split("/")[0] for name in names}
+    told = {score: meaning for score, meaning in meanings.items() if score in shown}
+    return Comparison(tuple(groups), tuple(remarks), told)
+
+
+def matching(patterns: Sequence[str], names: Collection[str]) -> list[str]:
+    """Return the names that fit patterns, in their order.
+
+    Raises:
+        MmbalError: none fits one of them.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise MmbalError(unknown("score", pattern, names))
+    return [name for name in names if any(fnmatchcase(name, each) for each in patterns)]
 
 
 def statistic(values: Sequence[float]) -> Statistic:
@@ -105,11 +142,19 @@ def statistic(values: Sequence[float]) -> Statistic:
     )
 
 
-def _statistics(records: Sequence[Record], weights: str) -> dict[str, Statistic]:
+def _chosen(records: Mapping[str, Record], weights: str, wanted: Sequence[str]) -> list[str]:
+    """Return the scores to compare: the headlines, and those that are asked for."""
+    named = dict.fromkeys(name for record in records.values() for name in headlines(record))
+    there = dict.fromkeys(
+        name for record in records.values() for name in record.scores.get(("test", weights), {})
+    )
+    return [*dict.fromkeys([*named, *matching(wanted, there)])]
+
+
+def _statistics(
+    records: Sequence[Record], weights: str, names: Sequence[str]
+) -> dict[str, Statistic]:
     scores = [record.scores["test", weights] for record in records]
-    modalities = records[0].modalities
-    names = ["accuracy", *(f"accuracy/{m}" for m in modalities)]
-    names += [*(f"utilization/{m}" for m in modalities), "d_util"]
     columns = {name: [values.get(name, np.nan) for values in scores] for name in names}
     speeds = [final_d_speed(record) for record in records]
     columns["d_speed"] = [np.nan if speed is None else speed for speed in speeds]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mmbal.errors import MmbalError
 from mmbal.files.atomic import replace_file
 from mmbal.records.record import Record
-from mmbal.report.outcome import by_modality, selected_epoch
+from mmbal.report.outcome import by_modality, error_name, headlines, selected_epoch
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,25 +97,29 @@ def _matplotlib() -> Any:
 
 
 def draw_curves(records: Mapping[str, Record]) -> "Figure":
-    """Return a figure of four panels per run: loss, accuracy, learning speed, utilization.
+    """Return a figure of panels per run: loss, accuracy, learning speed, utilization, scores.
 
-    One run fills a square of panels, several a row each.
+    One run fills rows of two panels, several a row each. Scores are there where evaluations have
+    some to show beside accuracy and utilization.
     """
     from matplotlib.figure import Figure
 
-    columns = 2 if len(records) == 1 else 4
-    rows = len(records) * 4 // columns
+    panels = [_draw_loss, _draw_accuracy, _draw_speed, _draw_utilization]
+    panels += [_draw_scores] if any(map(_further_scores, records.values())) else []
+    columns = 2 if len(records) == 1 else len(panels)
+    rows = len(records) * -(-len(panels) // columns)
     # Made without pyplot: no window system is asked for and no state is kept.
     figure = Figure(figsize=(5.2 * columns, 3.3 * rows + 0.4 * len(records)), layout="constrained")
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(records), 1)))
-    panels = (_draw_loss, _draw_accuracy, _draw_speed, _draw_utilization)
     for part, (name, record) in zip(parts, records.items(), strict=True):
         part.suptitle(
             _escape(f"{name}: {record.recipe}, {record.strategy}, seed {record.seed}"),
             x=0.01, ha="left", fontsize=11.5, color=_FUSED,
         )  # fmt: skip
-        axes = part.subplots(4 // columns, columns)
-        for axis, draw in zip(axes.flat, panels, strict=True):
+        axes = part.subplots(-(-len(panels) // columns), columns)
+        for axis in axes.flat[len(panels) :]:
+            axis.set_axis_off()
+        for axis, draw in zip(axes.flat, panels, strict=False):
             axis.grid(axis="y", color=_GRID, linewidth=0.8)
             axis.set_axisbelow(True)
             draw(axis, record)
@@ -138,7 +142,12 @@ def _draw_accuracy(axis: "Axes", record: Record) -> None:
     epochs = record.history.epochs
     axis.set(title="Validation accuracy", xlabel="epoch")
     marker = "o" if len(epochs.index) <= 20 else ""
-    branches = [(name, f"accuracy/{name}", colour) for name, colour in _colours(record)]
+    kinds = ("branch_accuracy", "slice_accuracy", "accuracy")
+    branches = [
+        (f"{name} ({kind.removesuffix('_accuracy')})", f"{kind}/{name}", colour)
+        for kind in kinds
+        for name, colour in _colours(record)
+    ]
     for label, score, colour in [("fused", "accuracy", _FUSED), *branches]:
         if score in epochs.validation:
             axis.plot(
@@ -186,6 +195,27 @@ def _draw_utilization(axis: "Axes", record: Record) -> None:
     if utilization:
         axis.axhline(0, color="#999999", linewidth=0.8)
     else:
+        _say_empty(axis)
+
+
+def _further_scores(record: Record) -> list[str]:
+    """Return the headline scores that no other panel shows."""
+    others = ("accuracy", "branch_accuracy/", "slice_accuracy/", "utilization/", "d_util")
+    return [name for name in headlines(record) if not name.startswith(others)]
+
+
+def _draw_scores(axis: "Axes", record: Record) -> None:
+    axis.set_title("Scores, test, with standard errors")
+    scores = record.scores.get(("test", "selected"), {})
+    names = [name for name in _further_scores(record) if np.isfinite(scores.get(name, np.nan))]
+    for place, name in enumerate(names):
+        error = scores.get(error_name(name), np.nan)
+        bars = axis.barh(place, scores[name], height=0.6, xerr=error, color=_COLOURS[0])
+        axis.bar_label(bars, fmt="%.3f", padding=3)
+    axis.set_yticks(range(len(names)), [_escape(name) for name in names])
+    axis.invert_yaxis()
+    axis.margins(x=0.15)
+    if not names:
         _say_empty(axis)
 
 

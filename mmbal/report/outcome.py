@@ -1,5 +1,6 @@
 """A record -> the object that `mmbal run --json` prints, also for a run without end."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from mmbal.records.record import Epochs, Record
 
+_COMMON = ("accuracy", "branch_accuracy", "slice_accuracy", "utilization", "d_util")
 _NAMES = ("recipe", "dataset", "architecture", "strategy", "seed")
 
 
@@ -30,16 +32,30 @@ def outcome(record: Record, run: str) -> dict[str, Any]:
         "status": record.status,
         "epochs": len(record.history.epochs.index),
         "steps": finished_steps(record),
-        "test": _accuracies(record, test),
-        "validation": _accuracies(record, validation),
-        "last": {"test": _accuracies(record, record.scores.get(("test", "last"), {}))},
+        "test": dict(test) or None,
+        "validation": dict(validation) or None,
+        "last": {"test": dict(record.scores.get(("test", "last"), {})) or None},
         "utilization": by_modality(record, test, "utilization"),
         "d_util": test.get("d_util"),
         "learning_speed": _by_branch(record, _newest(record, "learning_speed")),
         "d_speed": final_d_speed(record),
         "rebalancing_steps": _rebalancing_steps(record),
         "seconds": seconds(record),
+        "headlines": headlines(record),
+        "meanings": dict(record.meanings),
     }
+
+
+def headlines(record: Record) -> list[str]:
+    """Return the scores that short tables show; of a run that tells none, the common ones."""
+    scores = record.scores.get(("test", "selected"), {})
+    return [*record.headlines] or [name for name in scores if name.split("/")[0] in _COMMON]
+
+
+def error_name(name: str) -> str:
+    """Return under which name the standard error of a score is told."""
+    score = re.match("[^@/]*", name)
+    return name if score is None else f"{score[0]}_se{name[score.end() :]}"
 
 
 def finished_steps(record: Record) -> int:
@@ -81,16 +97,6 @@ def _newest(record: Record, name: str) -> Any:
         if len(values):
             return values[-1]
     return None
-
-
-def _accuracies(record: Record, scores: Mapping[str, float]) -> dict[str, Any] | None:
-    if not scores:
-        return None
-    return {
-        "accuracy": scores.get("accuracy"),
-        "accuracy_by_modality": by_modality(record, scores, "accuracy"),
-        "loss": scores.get("loss"),
-    }
 
 
 def _selected_validation(record: Record) -> dict[str, float]:

@@ -6,7 +6,8 @@ from typing import Any
 
 from mmbal.report.comparison import Comparison, Statistic
 
-_METRICS = ("accuracy", "utilization", "d_util", "d_speed", "seconds")
+_FIRST = ("accuracy", "branch_accuracy", "slice_accuracy")
+_LAST = ("utilization", "d_util", "d_speed", "seconds")
 
 
 def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -19,7 +20,7 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]
     defined = dict.fromkeys(
         name for group in groups for name, value in group.statistics.items() if value.count
     )
-    metrics = sorted(defined, key=lambda name: _METRICS.index(name.split("/")[0]))
+    metrics = sorted(defined, key=_place)
     settings = any(group.settings for group in groups)
     rows = []
     for group in groups:
@@ -32,6 +33,13 @@ def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]
             row.append(format_statistic(group.statistics.get(name), len(group.runs), digits))
         rows.append(row)
     return ["recipe", "strategy", *(["settings"] if settings else []), "n", *metrics], rows
+
+
+def _place(name: str) -> int:
+    """Return where a metric stands: scores of plugins between accuracies and utilizations."""
+    score = name.split("/", maxsplit=1)[0]
+    order = [*_FIRST, "", *_LAST]
+    return order.index(score if score in order else "")
 
 
 def format_statistic(statistic: Statistic | None, runs: int, digits: int = 3) -> str:
@@ -67,4 +75,5 @@ def comparison_object(comparison: Comparison, weights: str) -> dict[str, Any]:
             for group in comparison.groups
         ],
         "remarks": comparison.remarks,
+        "meanings": comparison.meanings,
     }

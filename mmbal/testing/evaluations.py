@@ -2,21 +2,20 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import keras
 import numpy as np
 
-from mmbal.errors import MmbalError
+from mmbal.errors import ContractError, MmbalError
 from mmbal.evaluation.context import Evaluation, EvaluationContext
-from mmbal.evaluation.names import ScoreName
-from mmbal.evaluation.probe import Probe
+from mmbal.evaluation.predictions import Predictor
+from mmbal.evaluation.results import Results
 from mmbal.experiment.batches import plain_batches
 from mmbal.laboratory.difference import difference
 from mmbal.laboratory.toys import NAMES, TOYS, toy_data
 from mmbal.testing import toy_run
-from mmbal.testing.rules import Inapplicable, Rulebook, require
+from mmbal.testing.rules import Broken, Inapplicable, Rulebook, require
 from mmbal.testing.subject import Subject, owned_by, random_states
 
 SAME = 1e-5
@@ -41,31 +40,40 @@ class EvaluationSubject(Subject):
                 return toy  # type: ignore[no-any-return]
         raise refusals[0]
 
-    def context(self, toy: toy_run.MakeNetwork, count: int = 2) -> EvaluationContext:
-        """Return what it sees of an untrained toy of so many modalities."""
+    def context(
+        self, toy: toy_run.MakeNetwork, count: int = 2, size: int = toy_run.BATCH
+    ) -> EvaluationContext:
+        """Return what it sees of an untrained toy of so many modalities, in batches of a size."""
         data = toy_data(NAMES[:count])
-        probe = Probe(toy_run.build(toy, data))
-        train, validation = (
-            plain_batches(each, toy_run.BATCH) for each in (data.train, data.validation)
-        )
+        predictor = Predictor(toy_run.build(toy, data), partial(plain_batches, batch_size=size))
         return EvaluationContext(
-            probe, train, train, validation, "train", toy_run.SEED, tuple(data.class_names)
+            predictor,
+            {"train": data.train, "validation": data.validation, "test": data.train},
+            "train",
+            toy_run.SEED,
+            tuple(data.class_names),
+            reads=self.build().reads,
         )
 
     def score(self, context: EvaluationContext, evaluation: Evaluation | None = None) -> Scores:
-        """Return its scores by name.
+        """Return its scores by name; of its tables the numbers in their order.
 
         Raises:
             Broken: names or values are not those of scores.
         """
-        scores: Scores = {}
-        for name, value in (evaluation or self.build())(context):
-            text = str(ScoreName.parse(name, context.modalities))
-            require(text not in scores, f"{text!r} is yielded twice")
-            number = isinstance(value, float | int | np.number)
-            legal = number and not math.isinf(value)
-            require(legal, f"{text!r} must be a finite number or NaN, received {value!r}")
-            scores[text] = float(value)
+        results = Results()
+        try:
+            results.add((evaluation or self.build())(context), context.modalities)
+        except ContractError as error:
+            raise Broken(str(error)) from error
+        tables = {
+            f"{name}[{place}]": float(value)
+            for name, table in results.tables.items()
+            for place, value in enumerate(np.ravel(table.values))
+        }
+        for name, value in (scores := results.values | tables).items():
+            legal = not math.isinf(value)
+            require(legal, f"{name!r} must be a finite number or NaN, received {value!r}")
         return scores
 
     @owned_by("scores")
@@ -88,8 +96,8 @@ def require_same(scores: Mapping[str, float], others: Mapping[str, float], when:
 
 @RULES.rule(
     why="records, tables and plots find scores by their names, and hold numbers alone",
-    fix="yield (name, float), each name once and as `score[@absence]/modality+modality`; NaN where "
-    "there is no number",
+    fix="yield `Score`, `Table` or (name, float), each name once and as "
+    "`score[@absence]/modality+modality`; NaN where there is no number",
 )
 def scores(subject: EvaluationSubject) -> None:
     """It yields scores: names of the grammar, each once, and finite numbers or NaN."""
@@ -117,13 +125,14 @@ def modalities(subject: EvaluationSubject) -> None:
 
 @RULES.rule(
     why="a notebook, or data without them, gives no validation examples and no names of classes",
-    fix="look whether `context.validation` is None and `context.class_names` empty, and raise an "
-    "MmbalError that says what is lacking",
+    fix="look at `context.has('validation')` and whether `context.class_names` is empty, and raise "
+    "an MmbalError that says what is lacking",
 )
 def optional_parts(subject: EvaluationSubject) -> None:
     """Without validation examples and names of classes it scores, or says what it lacks."""
     context, _ = subject.scored()
-    bare = EvaluationContext(context.probe, context.data, context.plain_train)
+    splits = {name: context.splits[name] for name in ("train", "test")}
+    bare = EvaluationContext(context.predictor, splits, reads=context.reads)
     try:
         subject.score(bare)
     except MmbalError as refusal:
@@ -132,13 +141,13 @@ def optional_parts(subject: EvaluationSubject) -> None:
 
 @RULES.rule(
     why="a run is scored several times, and goes on afterwards with the same network",
-    fix="call the network with `training=False`, assign to nothing of it, and draw from a "
-    "generator of `context.seed`",
+    fix="call the network with `training=False` if at all, assign to nothing of it, and draw from "
+    "a generator of `context.seed`",
 )
 def no_mutation(subject: EvaluationSubject) -> None:
     """It changes no variable, no setting of the network and no global random state."""
     context, _ = subject.scored()
-    network = context.probe.network
+    network = context.predictor.network
     states = random_states(), keras.config.dtype_policy().name
     before = [(v.path, v.trainable, v.numpy()) for v in network.variables]
     subject.score(context)
@@ -161,18 +170,18 @@ def repeatable(subject: EvaluationSubject) -> None:
     """Scored twice by the same evaluation, the same is the same."""
     context, found = subject.scored()
     evaluation = subject.build()
-    subject.score(context.another(context.data.take(1), "validation"), evaluation)
+    subject.score(context.another("validation"), evaluation)
     require_same(found, subject.score(context, evaluation), "after another split")
     require_same(found, subject.score(context, evaluation), "scored once more")
 
 
 @RULES.rule(
     why="the last batch is a smaller one, and the batch size is an option of the run, not of data",
-    fix="sum over examples and divide once, in place of a mean of means",
+    fix="take means over the examples of `context.predictions()`, not means of means",
 )
 def batches(subject: EvaluationSubject) -> None:
     """In batches of another size, the examples have the same scores."""
-    context, found = subject.scored()
+    _, found = subject.scored()
     for size in (3, 9):
-        others = subject.score(replace(context, data=plain_batches(toy_data().train, size)))
+        others = subject.score(subject.context(subject.toy, size=size))
         require_same(found, others, f"in batches of {size}")

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import keras
 import tensorflow as tf
 
-from mmbal.networks.network import OWN, VariableGroups, at_least_float32
+from mmbal.networks.groups import VariableGroups
+from mmbal.networks.network import OWN, at_least_float32
 
 
 class Effective(NamedTuple):

@@ -13,7 +13,7 @@ class OwnMetrics:
     """Follows the joint loss and the accuracy of every branch.
 
     Args:
-        modalities: in the order of the branches.
+        names: of the accuracies, in the order of the branches.
         given: the metrics of `compile`; Keras makes those that it got by name later.
 
     Attributes:
@@ -23,9 +23,9 @@ class OwnMetrics:
         compares: whether the labels allow accuracies.
     """
 
-    def __init__(self, modalities: Sequence[str], given: Sequence[Any]) -> None:
+    def __init__(self, names: Sequence[str], given: Sequence[Any]) -> None:
         self.loss = keras.metrics.Mean(name="loss")
-        self.accuracy = [LogitAccuracy(f"accuracy/{modality}") for modality in modalities]
+        self.accuracy = [LogitAccuracy(name) for name in names]
         made = [metric for metric in given if isinstance(metric, keras.metrics.Metric)]
         self.existing = [self.loss, *made, *self.accuracy]
         self.compares = True

@@ -46,8 +46,8 @@ class BalancedModel(KerasSurface):
     """Trains `network` with `strategy`, as any Keras model: compile, fit, evaluate, predict.
 
     Inputs are `{modality: tensor}`, labels class indices (or whatever the loss takes);
-    `predict` returns the fused logits, (batch, classes). Beside the metrics that were asked
-    for, the logs hold `accuracy/MODALITY`, `learning_speed/MODALITY` and `d_speed`.
+    `predict` returns the fused logits, (batch, classes). Beside the metrics that were asked for,
+    logs hold `branch_accuracy/m` (`slice_accuracy/m`), `learning_speed/m` and `d_speed`.
 
     Example:
         model = BalancedModel(network, Guided(tolerance=0.1))
@@ -139,7 +139,7 @@ class BalancedModel(KerasSurface):
         self.loss_given, self._branch_loss = loss, branch_loss(loss, self.replicas.count)
         self._compared = any(isinstance(metric, LogitAccuracy) for metric in metrics)
         with self.replicas.scope():
-            self._own = OwnMetrics(self.network.modalities, metrics)
+            self._own = OwnMetrics(self.network.accuracy_names, metrics)
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Return the fused logits, (batch, classes)."""

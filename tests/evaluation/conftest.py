@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from mmbal.data import Examples
+from mmbal.evaluation.context import EvaluationContext
+from mmbal.evaluation.predictions import Predictor
 from mmbal.networks.controls import NORMAL
-from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups
+from mmbal.networks.groups import VariableGroups
+from mmbal.networks.network import FusionNetwork, Outputs
 
 
 class Scripted(FusionNetwork):
@@ -56,11 +60,16 @@ def joint():
 
 
 @pytest.fixture
-def batches():
-    """Return a function from labels and logits per modality to batches of two."""
+def context():
+    """Return a function from a network, labels and logits per modality to what is evaluated."""
 
-    def make(labels, size=2, **inputs):
+    def make(network, labels, size=2, train=None, seed=0, reads=frozenset(), **inputs):
         arrays = {m: np.asarray(x, "float32") for m, x in inputs.items()}
-        return tf.data.Dataset.from_tensor_slices((arrays, np.asarray(labels))).batch(size)
+        test = Examples.from_arrays(arrays, np.asarray(labels, np.int64))
+        if train is not None:
+            arrays, labels = {m: x[:train] for m, x in arrays.items()}, labels[:train]
+        splits = {"test": test, "train": Examples.from_arrays(arrays, np.asarray(labels))}
+        predictor = Predictor(network, lambda examples: examples.dataset().batch(size))
+        return EvaluationContext(predictor, splits, seed=seed, reads=reads)
 
     return make

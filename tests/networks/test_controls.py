@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from mmbal.errors import ContractError
 from mmbal.networks.controls import NORMAL, Controls, blocked, participants
-from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups
+from mmbal.networks.groups import VariableGroups
+from mmbal.networks.network import FusionNetwork, Outputs
 
 A = tf.constant([[1.0, 2.0], [3.0, 4.0]])
 B = tf.constant([[5.0], [6.0]])

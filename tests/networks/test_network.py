@@ -7,12 +7,8 @@ import tensorflow as tf
 
 from mmbal.errors import ContractError
 from mmbal.networks.controls import NORMAL
-from mmbal.networks.network import (
-    FusionNetwork,
-    Outputs,
-    VariableGroups,
-    at_least_float32,
-)
+from mmbal.networks.groups import VariableGroups
+from mmbal.networks.network import FusionNetwork, Outputs, at_least_float32
 
 
 def variable(name, value=1.0, trainable=True):

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from mmbal.networks.controls import NORMAL
-from mmbal.networks.network import FusionNetwork, Outputs, VariableGroups
+from mmbal.networks.groups import VariableGroups
+from mmbal.networks.network import FusionNetwork, Outputs
 from mmbal.networks.shapes import before_saved_weights, build_from, saved_weights_follow
 
 

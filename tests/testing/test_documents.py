@@ -8,7 +8,8 @@ import pytest
 from mmbal import Component, Conformance, Recipe, Strategy
 from mmbal.capabilities import CAPABILITIES
 from mmbal.data import MultimodalDataset
-from mmbal.networks.network import Outputs, VariableGroups
+from mmbal.networks.groups import VariableGroups
+from mmbal.networks.network import Outputs
 from mmbal.registry.component import KINDS
 from mmbal.registry.discovery import HOOKS
 from mmbal.strategies.context import Context

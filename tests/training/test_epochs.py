@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from mmbal import BalancedModel, Strategy
 from mmbal.laboratory.toys import GatedBranches
-from mmbal.networks.network import VariableGroups
+from mmbal.networks.groups import VariableGroups
 from mmbal.strategies.strategy import EpochPlan
 from mmbal.strategies.surroundings import Surroundings
 from mmbal.training.epochs import FaultWatch

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mmbal.networks.network import VariableGroups
+from mmbal.networks.groups import VariableGroups
 from mmbal.training.learning_speed import LearningSpeed, imbalance
 
 NAN = float("nan")

@@ -8,7 +8,7 @@ import tensorflow as tf
 from mmbal import Component, Conformance
 from mmbal.laboratory.toys import GatedToy, LateToy
 from mmbal.networks.controls import NORMAL, participants
-from mmbal.networks.network import VariableGroups
+from mmbal.networks.groups import VariableGroups
 
 OFFERED = ("isolation", "slice", "head", "mask")
 

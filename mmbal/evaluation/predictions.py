@@ -1,0 +1,220 @@
+"""What a network says of every example of a split: one compiled pass, kept in arrays."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from mmbal.data import Examples
+from mmbal.networks.controls import NORMAL, Controls
+from mmbal.networks.network import FusionNetwork, at_least_float32, average
+from mmbal.replicas.sums import ONE_DEVICE, Replicas, global_rows
+
+Batches = Callable[[Examples], tf.data.Dataset]
+BATCH = 64
+"""Examples per pass where nobody says how many."""
+Means = dict[str, tuple[np.ndarray, ...]]
+"""Name of a fusion module to the mean summary of each modality, (channels,)."""
+
+
+class Store(Protocol):
+    """Where the arrays of a pass are made."""
+
+    def __call__(self, name: str, shape: tuple[int, ...], dtype: Any, /) -> np.ndarray:
+        """Return an array to be filled."""
+
+
+def in_memory(_: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return an array in memory; a `Store`."""
+    return np.empty(shape, dtype)
+
+
+def _batched(examples: Examples) -> tf.data.Dataset:
+    return examples.dataset().batch(BATCH)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What one pass over a split said; nothing trained, nothing was augmented.
+
+    Attributes:
+        ids: (example,) int64, places in the split, ascending.
+        labels: (example,) int64.
+        logits: (example, class), fused.
+        losses: (example,) joint loss, nats: cross-entropies summed over branches, or that of a
+            joint classifier.
+        unimodal: modality to (example, class), `Outputs.unimodal`.
+        conditional: modality to (example, class), the prediction whose utilization is measured.
+        slices: modality to (example, class) parts of `logits`; None where these are no sum.
+        heads: modality to (example, class) logits of a classifier of its own; None unless read.
+        features: modality to (example, channels), mean over space and time; None unless read.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    logits: np.ndarray
+    losses: np.ndarray
+    unimodal: Mapping[str, np.ndarray]
+    conditional: Mapping[str, np.ndarray]
+    slices: Mapping[str, np.ndarray] | None = None
+    heads: Mapping[str, np.ndarray] | None = None
+    features: Mapping[str, np.ndarray] | None = None
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Predictions":
+        """Return predictions of arrays by name, such as "logits" and "unimodal/gray"."""
+        parts: dict[str, Any] = {}
+        for name, array in arrays.items():
+            part, _, modality = name.partition("/")
+            if modality:
+                parts.setdefault(part, {})[modality] = array
+            else:
+                parts[part] = array
+        parts.setdefault("conditional", parts["unimodal"])
+        return cls(**parts)
+
+
+class Predictor:
+    """Runs a network with its present weights over examples.
+
+    Compiled once per kind of pass, so that several splits and weights cost one tracing. Replicas
+    of this host share every batch.
+
+    Args:
+        network: in inference mode.
+        batches: from examples to batches of `({modality: tensor}, label)` in their order.
+        replicas: that share a batch; None for one device.
+    """
+
+    def __init__(
+        self,
+        network: FusionNetwork,
+        batches: Batches = _batched,
+        replicas: Replicas | None = None,
+    ) -> None:
+        self.network = network
+        self._batches = batches
+        self._replicas = replicas or Replicas(ONE_DEVICE)
+        self._vectors = False
+        self._compiled: dict[frozenset[str], Callable[..., Any]] = {}
+        self._sums = tf.function(self._sum_batch, reduce_retracing=True)
+
+    @property
+    def independent(self) -> bool:
+        """Whether the features of one pass give the logits of every subset of modalities."""
+        return self._vectors and {"encode", "mask"} <= self.network.offers
+
+    def predict(
+        self,
+        examples: Examples,
+        controls: Controls = NORMAL,
+        reads: frozenset[str] = frozenset(),
+        store: Store = in_memory,
+    ) -> Predictions:
+        """Return what the network says of all examples.
+
+        Args:
+            examples: in the order of the result.
+            controls: what is absent.
+            reads: which of "heads" and "features" are wanted beside logits.
+            store: makes the arrays.
+
+        Raises:
+            ValueError: there are no examples.
+        """
+        arrays: dict[str, np.ndarray] = {}
+        first = 0
+        for batch in self.passes(examples, controls, reads):
+            last = first + len(batch["labels"])
+            for name, rows in batch.items():
+                if name not in arrays:
+                    arrays[name] = store(name, (len(examples), *rows.shape[1:]), rows.dtype)
+                arrays[name][first:last] = rows
+            first = last
+        if not first:
+            raise ValueError("there are no examples to score")
+        ids = store("ids", (first,), np.dtype(np.int64))
+        ids[:] = np.arange(first)
+        return Predictions.of_arrays({"ids": ids, **arrays})
+
+    def passes(
+        self, examples: Examples, controls: Controls = NORMAL, reads: frozenset[str] = frozenset()
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """Yield what the network says of every batch, by name as `Predictions.of_arrays`."""
+        if reads not in self._compiled:
+            self._compiled[reads] = self._compile(reads)
+        keep = None if controls.keep is None else tf.convert_to_tensor(controls.keep)
+        fill = None if controls.fill is None else dict(controls.fill)
+        for inputs, labels in self._batches(examples):
+            said = self._compiled[reads](inputs, labels, keep, fill)
+            yield {name: tensor.numpy() for name, tensor in said.items()}
+
+    def means(self, examples: Examples) -> Means:
+        """Return the mean summaries over all examples: one (channels,) per modality."""
+        total: Any = None
+        for inputs, _ in self._batches(examples):
+            batch = self._sums(inputs)
+            total = batch if total is None else tf.nest.map_structure(tf.add, total, batch)
+        dtype = self.network.variable_dtype
+        return {
+            module: tuple((z / len(examples)).numpy().astype(dtype) for z in sums)
+            for module, sums in (total or {}).items()
+        }
+
+    def _compile(self, reads: frozenset[str]) -> Callable[..., Any]:
+        read = partial(self._read_batch, reads)
+        if self._replicas.count == 1 or self._replicas.workers > 1:
+            call: Callable[..., Any] = tf.function(read, reduce_retracing=True)
+            return call
+        return self._replicas.compiled(partial(self._share_batch, read))
+
+    def _share_batch(self, read: Any, inputs: Any, labels: Any, keep: Any, fill: Any) -> Any:
+        """Read the rows of this replica; return those of all."""
+        (inputs, labels), whole = self._replicas.share((inputs, labels))
+        said = read(inputs, labels, keep, fill)
+        return dict(zip(said, global_rows(list(said.values()), whole), strict=True))
+
+    def _read_batch(
+        self, reads: frozenset[str], inputs: Any, labels: tf.Tensor, keep: Any, fill: Any
+    ) -> dict[str, tf.Tensor]:
+        """Return the arrays of one batch by name."""
+        network = self.network
+        outputs = network(inputs, Controls(keep=keep, fill=fill), training=False)
+        self._vectors = all(z.shape.rank == 2 for z in outputs.features.values())
+        labels = tf.cast(labels, tf.int64)
+        losses = [
+            keras.losses.sparse_categorical_crossentropy(
+                labels, at_least_float32(logits), from_logits=True
+            )
+            for logits in outputs.supervised.values()
+        ]
+        parts = {"unimodal": outputs.unimodal, "slices": outputs.slices}
+        if outputs.conditional is not None:
+            parts["conditional"] = outputs.conditional
+        if "heads" in reads and "head" in network.offers:
+            parts["heads"] = network.logits_of(outputs.features, "head")
+        if "features" in reads:
+            parts["features"] = {m: _pooled(z) for m, z in outputs.features.items()}
+        named = {
+            f"{part}/{m}": at_least_float32(tensors[m])
+            for part, tensors in parts.items()
+            if tensors is not None
+            for m in network.modalities
+        }
+        logits = at_least_float32(outputs.logits)
+        return {"labels": labels, "logits": logits, "losses": tf.add_n(losses), **named}
+
+    def _sum_batch(self, inputs: dict[str, tf.Tensor]) -> Any:
+        squeezed = self.network(inputs, training=False).squeezed
+        return tf.nest.map_structure(
+            lambda z: tf.reduce_sum(tf.cast(z, tf.float64), axis=0), squeezed
+        )
+
+
+def _pooled(feature: tf.Tensor) -> tf.Tensor:
+    """Return (batch, channels): what a classifier sees of maps is their mean."""
+    return average(feature) if feature.shape.rank > 2 else feature
