@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 HEAVY = {
-    "h5py", "keras", "matplotlib", "numpy", "ray", "sklearn", "tensorflow", "tensorflow_datasets",
+    "h5py", "keras", "matplotlib", "numpy", "ray", "scipy", "sklearn", "tensorflow",
+    "tensorflow_datasets",
 }  # fmt: skip
 
 PROBE = """
@@ -31,6 +32,7 @@ cli.main(sys.argv[1:], prog_name="mmbal")
         ["plugins", "--json"],
         ["plugins", "show", "guided"],
         ["plugins", "show", "adam"],
+        ["plugins", "show", "linear-probe"],
         ["plugins", "new", "lazy", "--kind", "architecture"],
         ["plugins", "check", "--help"],
         ["plugins", "show", "colored-digits", "--kind", "recipe"],

@@ -55,6 +55,32 @@ _SCHEDULES = [
     )
     for name, (kind, summary, needed) in _RATES.items()
 ]
+_EVALUATIONS = [
+    Component(
+        "evaluation",
+        "classification",
+        "recall, F1, top-k accuracy, areas under curves and confusions, class by class",
+        "mmbal.evaluation.classification:Classification",
+        "mmbal.evaluation.options:ClassificationOptions",
+        source="scikit-learn, Pedregosa et al., JMLR 2011",
+    ),
+    Component(
+        "evaluation",
+        "linear-probe",
+        "what a linear classifier reads from the frozen features of each modality",
+        "mmbal.evaluation.linear_probe:LinearProbe",
+        "mmbal.evaluation.options:LinearProbeOptions",
+        source="Alain and Bengio, 2016, arXiv 1610.01644",
+    ),
+    Component(
+        "evaluation",
+        "subsets",
+        "scores of every subset of the modalities, and what each adds to the others",
+        "mmbal.evaluation.subsets:Subsets",
+        "mmbal.evaluation.options:SubsetsOptions",
+        source=f"{GREEDY}; Gat, Schwartz and Schwing, 2021, arXiv 2110.14375",
+    ),
+]
 _CALLBACKS = [
     Component(
         "callback",
@@ -107,6 +133,7 @@ def mmbal_components() -> list[Component]:
             "mmbal.evaluation.utilization:Utilization",
             source=GREEDY,
         ),
+        *_EVALUATIONS,
         *_OPTIMIZERS,
         *_SCHEDULES,
         *_CALLBACKS,

@@ -1,4 +1,7 @@
-"""A network whose every score can be worked by hand."""
+"""Networks and contexts whose every score can be worked by hand."""
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -35,6 +38,48 @@ class Scripted(FusionNetwork):
 def scripted():
     """Return a function from modalities to the network."""
     return lambda modalities="ab": Scripted(tuple(modalities))
+
+
+@dataclass
+class Given:
+    """A context that answers with arrays: by split, and subsets by (modalities, absence)."""
+
+    labels: dict
+    logits: object = None
+    unimodal: dict = field(default_factory=dict)
+    subsets: dict = field(default_factory=dict)
+    columns: dict = field(default_factory=dict)  # split -> modality -> (example, column)
+    modalities: tuple = ("a", "b")
+    classes: int = 2
+    unimodal_kind: str = "branch"
+    slices: object = None
+    class_names: tuple = ()
+    split: str = "test"
+    seed: int = 0
+
+    def predictions(self, split=None):
+        labels = np.asarray(self.labels[split or self.split])
+        if split not in (None, self.split):
+            return SimpleNamespace(labels=labels)
+        logits = None if self.logits is None else np.asarray(self.logits, "float32")
+        unimodal = {m: np.asarray(each, "float32") for m, each in self.unimodal.items()}
+        return SimpleNamespace(labels=labels, logits=logits, unimodal=unimodal, slices=self.slices)
+
+    def subset(self, split, modalities, absence):
+        assert split is None
+        return np.asarray(self.subsets[modalities, absence], "float32")
+
+    def features(self, split, modalities):
+        return np.concatenate([self.columns[split or self.split][m] for m in modalities], axis=1)
+
+    def has(self, split):
+        return split in self.labels
+
+
+@pytest.fixture
+def given():
+    """Return the context that answers with arrays."""
+    return Given
 
 
 class Joint(FusionNetwork):

@@ -60,7 +60,8 @@ def test_builtins_are_offered_by_mmbal() -> None:
 
     assert found.problems == []
     assert found.names("strategy") == ["vanilla"]
-    assert found.names("evaluation") == ["accuracy", "utilization"]
+    evaluations = ["accuracy", "classification", "linear-probe", "subsets", "utilization"]
+    assert found.names("evaluation") == evaluations
     owner = found.provenance(found.get("strategy", "vanilla"))
     assert owner.plugin == "builtin"
     assert owner.distribution.startswith("mmbal ")
