@@ -11,6 +11,7 @@ weights that validation selected, on the test digits, which nothing was tuned on
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -21,9 +22,9 @@ from mmbal.records.run_folder import RunFolder
 from mmbal.report.comparison import statistic
 
 BEGIN, END = "<!-- table of strategies -->", "<!-- end of the table -->"
-SCORES = ("accuracy", "accuracy/gray", "accuracy/color", "d_util")
+SCORES = ("accuracy", "/gray", "/color", "d_util")
 HEADER = (
-    "strategy", "architecture", "optimizer", "fused", "gray alone", "color alone", "d_util",
+    "strategy", "architecture", "optimizer", "fused", "gray, branch or slice", "color, branch or slice", "d_util",
     "step",
 )  # fmt: skip
 Key = tuple[str, str, str]
@@ -56,9 +57,15 @@ def rows_of(groups: dict[Key, dict[int, Record]], steps: dict[str, float]) -> li
     order = sorted(groups, key=lambda key: (key[1:], key[0] != "vanilla", key[0]))
     for key in order:
         scores = [record.scores["test", "selected"] for record in groups[key].values()]
-        cells = [spread([each[name] for each in scores], 3) for name in SCORES]
+        cells = [spread([_score(each, name) for each in scores], 3) for name in SCORES]
         rows.append((*key, *cells, f"{steps[' '.join(key)]:.2f}"))
     return rows
+
+
+def _score(scores: Mapping[str, float], name: str) -> float:
+    """Return a score; of a modality, that of its branch or slice."""
+    kinds = ("branch_accuracy", "slice_accuracy", "accuracy") if name.startswith("/") else ("",)
+    return next(scores[kind + name] for kind in kinds if kind + name in scores)
 
 
 def markdown(rows: list[tuple[str, ...]]) -> str:

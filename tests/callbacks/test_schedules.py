@@ -50,7 +50,7 @@ class TestPlateau:
     def test_absolute_changes(self):
         assert self.rates([10, 9.6, 9.4, 9.3, 9.2], min_delta=0.5) == [1, 1, 1, 1, 0.5]
 
-    @pytest.mark.parametrize("monitor", ["accuracy", "val_accuracy/a"])
+    @pytest.mark.parametrize("monitor", ["accuracy", "val_branch_accuracy/a"])
     def test_accuracies_are_to_grow(self, monitor):
         assert self.rates([0.1, 0.2, 0.15, 0.1], monitor) == [1, 1, 1, 0.5]
 
@@ -104,7 +104,7 @@ class TestStopWhenPerfect:
         assert self.end([1 - 1e-6] * 9) is None
 
     def test_any_accuracy(self):
-        assert self.end([1], "val_accuracy/a", epochs=1) == 0
+        assert self.end([1], "val_branch_accuracy/a", epochs=1) == 0
 
 
 CALLBACKS = {

@@ -20,15 +20,23 @@ RESULT: dict[str, Any] = {
     "seed": 0,
     "epochs": 2,
     "steps": 80,
-    "test": {"accuracy": 0.75, "accuracy_by_modality": {"gray": 0.5, "color": 0.25}, "loss": 1.5},
-    "validation": {"accuracy": 0.7, "accuracy_by_modality": {"gray": 0.4, "color": 0.2}},
+    "test": {
+        "accuracy": 0.75,
+        "accuracy_se": 0.0125,
+        "branch_accuracy/gray": 0.5,
+        "branch_accuracy/color": 0.25,
+        "loss": 1.5,
+    },
+    "validation": {"accuracy": 0.7, "branch_accuracy/gray": 0.4, "branch_accuracy/color": 0.2},
     "utilization": {"gray": 0.5, "color": float("nan")},
     "d_util": float("nan"),
     "learning_speed": {"gray": 0.25, "color": None},
     "d_speed": None,
     "rebalancing_steps": {"gray": 0, "color": 20},
     "seconds": 3.25,
-    "last": {"test": {"accuracy": 0.6, "accuracy_by_modality": {"gray": 0.3, "color": 0.1}}},
+    "headlines": ["accuracy", "branch_accuracy/gray", "branch_accuracy/color", "d_util"],
+    "meanings": {"branch_accuracy": "it hears the others"},
+    "last": {"test": {"accuracy": 0.6, "branch_accuracy/gray": 0.3, "branch_accuracy/color": 0.1}},
 }
 
 

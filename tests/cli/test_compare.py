@@ -32,7 +32,7 @@ def test_prints_a_row_per_strategy(runs: tuple[Path, ...]) -> None:
 
 def test_prints_markdown_of_the_chosen_weights(runs: tuple[Path, ...]) -> None:
     assert invoke(*runs, "--markdown", "--weights", "last").stdout == (
-        "| recipe | strategy | n | accuracy | accuracy/gray | d_speed | seconds |\n"
+        "| recipe | strategy | n | accuracy | branch_accuracy/gray | d_speed | seconds |\n"
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |\n"
         "| toy | guided | 2 | 0.650 ± 0.000 | 0.350 ± 0.000 | -0.200 ± 0.000 | 3.5 ± 0.0 |\n"
         "| toy | vanilla | 1 | 0.650 | 0.350 | -0.200 | 3.5 |\n"

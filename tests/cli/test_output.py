@@ -74,7 +74,7 @@ def test_tables_are_plain_where_the_encoding_is(
     assert status(["compare", RUN, "zweiter"], out, stream()) == 0
     header, row = out.buffer.getvalue().decode("ascii").splitlines()  # type: ignore[attr-defined]
     assert row.index("+- 0.000  0.400") == header.index("accuracy") + 6
-    assert row.index("0.400") == header.index("accuracy/gray")
+    assert row.index("0.400") == header.index("branch_accuracy/gray")
 
 
 @pytest.mark.parametrize("command", ARGUMENTS)

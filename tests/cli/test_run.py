@@ -110,11 +110,14 @@ def test_stderr_tells_progress_and_result(mmbal: Any, experiment: Any) -> None:
     assert "epoch 1/2  loss 1.0000  d_speed undefined" in lines
     assert "measuring utilization" in lines
     assert "warning: the speed is undefined" in lines
-    assert re.search(r"fused +0\.7500 +0\.7000 +0\.6000", done.stderr)
-    assert re.search(r"gray alone +0\.5000 +0\.4000 +0\.3000", done.stderr)
+    assert re.search(r"accuracy +0\.7500 ± 0\.0125 +0\.7000 +0\.6000", done.stderr)
+    assert re.search(r"branch_accuracy/gray +0\.5000 +0\.4000 +0\.3000", done.stderr)
     assert re.search(r"gray +0\.5000 +█{5}░{5} +0\.2500 +0 of 80 steps \(0%\)", done.stderr)
     assert re.search(r"color +undefined +undefined +20 of 80 steps \(25%\)", done.stderr)
     assert "d_util   undefined" in done.stderr
+    assert "branch_accuracy: it hears the others" in done.stderr
+    assert "±: standard error over the examples" in done.stderr
+    assert "learning speed: not comparable with another strategy's" in done.stderr
     assert "record: here" in lines
     assert "  mmbal report here" in lines
     assert "  mmbal run colored-digits --seed 1 --strategy vanilla" in lines

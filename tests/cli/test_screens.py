@@ -72,7 +72,7 @@ def test_a_comparison_goes_on_below_where_it_does_not_fit(
     runs = [write_run(f"run{i}", strategy=name) for i, name in enumerate(strategies)]
     shown = narrow("compare", *runs)
     assert max(map(len, shown.splitlines())) <= 80
-    assert {*strategies, "accuracy/gray", "utilization/color", "d_speed"} <= words_in(shown)
+    assert {*strategies, "branch_accuracy/gray", "utilization/color", "d_speed"} <= words_in(shown)
     first, second = shown.split("\n\n")
     assert [line.split()[0] for line in first.splitlines()] == [
         line.split()[0] for line in second.splitlines()

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tomlkit
+from mmbal.evaluation.probe import Probe
 
 from mmbal import BalancedModel, Strategy
 from mmbal.evaluation.context import EvaluationContext
-from mmbal.evaluation.probe import Probe
 from mmbal.evaluation.utilization import Utilization
 from mmbal.laboratory.toys import GatedBranches
 from mmbal.optimizers.keras_optimizers import keras_optimizer

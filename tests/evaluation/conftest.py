@@ -75,6 +75,9 @@ class Given:
     def has(self, split):
         return split in self.labels
 
+    def announce(self, wanted):
+        assert all(modalities and absence for modalities, absence in wanted)
+
 
 @pytest.fixture
 def given():

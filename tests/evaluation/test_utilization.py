@@ -44,7 +44,7 @@ def test_errors_are_those_of_paired_examples():
     full, deaf = (said(labels, a=rows < n, b=rows < 5) for n in (8, 6))
     made = SimpleNamespace(modalities=("a", "b"), predictions=lambda: full, blocked=lambda: deaf)
     errors = {score.name: score.error for score in Utilization()(made)}
-    assert errors["utilization/a"] == pytest.approx(np.sqrt(0.234375 / 10))
+    assert errors["utilization/a"] == pytest.approx(np.sqrt(0.234375 / 9))
     assert errors["utilization/b"] == 0
     assert errors["d_util"] == pytest.approx(errors["utilization/a"])
     assert errors["blocked_accuracy/a"] == pytest.approx(np.sqrt(0.6 * 0.4 / 10))

@@ -89,7 +89,7 @@ def test_every_strategy_trains_under_odd_names(component, odd, tmp_path):
         texts = (f"strategy={component.name}", f"architecture={able[0]}", "evaluations=[]")
         run(resolved(*texts), catalogue, tmp_path / "r")
     else:
-        assert {f"accuracy/{name}" for name in ODD[:2]} <= set(history)
+        assert {f"branch_accuracy/{name}" for name in ODD[:2]} <= set(history)
 
 
 @pytest.mark.deep
@@ -101,7 +101,7 @@ def test_every_file_and_command_of_a_run_keeps_odd_names(odd, tmp_path):
 
     result = run(resolved("strategy=guided", own), catalogue, folder)
 
-    assert set(result["test"]["accuracy_by_modality"]) == set(ODD)
+    assert {f"branch_accuracy/{name}" for name in ODD} <= set(result["test"])
     assert set(result["utilization"]) == set(ODD)
     assert evaluate(folder, catalogue, "test", "last")["accuracy"] >= 0
     for words in (["report", "--plot", str(tmp_path / "p.svg")], ["compare"]):

@@ -7,9 +7,12 @@ import numpy as np
 import pytest
 
 from mmbal.errors import DataFormatError, Interrupted, MmbalError
+from mmbal.evaluation.results import Results
 from mmbal.experiment import evaluate, run
 from mmbal.experiment.building import build_network
 from mmbal.experiment.scoring import Scorer, summary
+from mmbal.report.outcome import error_name
+from mmbal.strategies.strategy import Strategy
 
 
 @pytest.fixture
@@ -20,36 +23,38 @@ def scorer(toys):
         config = toys.resolve(**settings).config
         data = toys.load()
         network = build_network(config, toys.catalogue, data)
-        return Scorer(config, toys.catalogue, data, network)
+        return Scorer(config, toys.catalogue, data, network, Strategy())
 
     return make
 
 
 def test_scores_by_split_and_means_by_module(scorer):
-    scores, means = scorer().score("validation", "test")
+    scores, means = scorer().score("last", "validation", "test")
 
     assert list(scores) == ["validation", "test"]
-    assert {"accuracy", "accuracy/a", "accuracy/b", "loss", "d_util"} <= set(scores["test"])
+    assert {"accuracy", "branch_accuracy/a", "branch_accuracy/b", "loss", "d_util"} <= set(
+        scores["test"].values
+    )
     assert set(means) == {"squeeze_mean/gate_0/a", "squeeze_mean/gate_0/b"}
     assert all(mean.shape == (4,) for mean in means.values())
 
 
 def test_scores_are_worked_by_hand(toys, scorer):
     made = scorer(evaluations=["accuracy"])
-    network = made._probe.network
+    network = made._context.predictor.network
     (inputs, labels), *_ = toys.load().test.dataset().batch(100)
 
     outputs = network(inputs)
     expected = np.mean(np.argmax(outputs.logits, -1) == labels)
 
-    scores, _ = made.score("test")
-    assert scores["test"]["accuracy"] == pytest.approx(expected)
+    scores, _ = made.score("last", "test")
+    assert scores["test"].values["accuracy"] == pytest.approx(expected)
 
 
 def test_training_means_are_measured_once(toys, scorer):
     made = scorer()
     toys.log.clear()
-    made.score("validation", "test")
+    made.score("last", "validation", "test")
 
     assert toys.log.count("read train") == 1
     # One pass with normal gates, one with blocked ones.
@@ -59,21 +64,23 @@ def test_training_means_are_measured_once(toys, scorer):
 def test_what_is_not_asked_for_is_not_measured(toys, scorer):
     made = scorer(evaluations=["accuracy"])
     toys.log.clear()
-    scores, means = made.score("test")
+    scores, means = made.score("last", "test")
 
     assert toys.log == ["read test"]
-    assert set(scores["test"]) == {"accuracy", "accuracy/a", "accuracy/b", "loss"}
+    names = {"accuracy", "branch_accuracy/a", "branch_accuracy/b", "loss"}
+    assert set(scores["test"].values) == names | {error_name(name) for name in names}
+    assert scores["test"].headlines == ["accuracy", "branch_accuracy/a", "branch_accuracy/b"]
     assert not means
 
 
 def test_a_summary_keeps_modalities_in_order():
-    values = {"accuracy": 0.5, "accuracy/b": 0.25, "accuracy/a": 0.5, "loss": 1.0}
+    values = {"accuracy": 0.5, "branch_accuracy/b": 0.25, "branch_accuracy/a": 0.5, "loss": 1.0}
     test = {**values, "utilization/b": 0.5, "utilization/a": float("nan"), "d_util": float("nan")}
 
-    found = summary({"validation": values, "test": test}, ("a", "b"))
+    found = summary({"validation": Results(values), "test": Results(test)}, ("a", "b"))
 
     assert list(found) == ["validation", "test", "utilization", "d_util"]
-    assert list(found["test"]["accuracy_by_modality"].items()) == [("a", 0.5), ("b", 0.25)]
+    assert found["validation"] == values
     assert list(found["utilization"]) == ["a", "b"]
     assert np.isnan(found["utilization"]["a"])
     assert np.isnan(found["d_util"])
@@ -94,6 +101,7 @@ def test_numbers_are_those_of_the_run(toys, finished, split, weights):
 
     assert scores.pop("run") == str(folder)
     assert (scores.pop("split"), scores.pop("weights")) == (split, weights)
+    assert scores.pop("added") == []  # it was not told what to add
     told = {name: np.nan if value is None else value for name, value in event["values"].items()}
     assert scores == pytest.approx(told, nan_ok=True)
 

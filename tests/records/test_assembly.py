@@ -35,7 +35,7 @@ def test_takes_in_every_event(write_run: WriteRun, events: Events) -> None:
     np.testing.assert_array_equal(epochs.rebalancing_steps, [[0, 2], [1, 0]])
     np.testing.assert_array_equal(epochs.validation["accuracy"], [0.5, 0.75])
     assert record.scores["test", "selected"]["d_util"] == -0.5
-    assert np.isnan(record.scores["test", "last"]["accuracy/color"])
+    assert np.isnan(record.scores["test", "last"]["branch_accuracy/color"])
     np.testing.assert_array_equal(record.arrays["squeeze_mean"], [[1, np.nan], [3, 4]])
 
 
@@ -70,12 +70,12 @@ def test_a_finished_run_may_be_scored_again(write_run: WriteRun, events: Events)
 
 
 def test_metrics_may_come_and_go_between_epochs(write_run: WriteRun, events: Events) -> None:
-    del events[6]["validation"]["accuracy/gray"]
+    del events[6]["validation"]["branch_accuracy/gray"]
     events[6]["validation"]["loss"] = 1.0
 
     validation = assemble_events(write_run, events).history.epochs.validation
 
-    np.testing.assert_array_equal(validation["accuracy/gray"], [0.25, np.nan])
+    np.testing.assert_array_equal(validation["branch_accuracy/gray"], [0.25, np.nan])
     np.testing.assert_array_equal(validation["loss"], [np.nan, 1.0])
 
 

@@ -97,7 +97,7 @@ def test_last_weights_have_their_own_scores(read_run: ReadRun) -> None:
     (group,) = compare_records({"a": read_run("a", 0.5)}, "last").groups
 
     assert group.statistics["accuracy"].mean == 0.65
-    assert group.statistics["accuracy/color"].count == 0
+    assert group.statistics["branch_accuracy/color"].count == 0
     assert group.statistics["utilization/gray"].count == 0
 
 

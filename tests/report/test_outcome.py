@@ -12,7 +12,7 @@ def test_a_finished_run_has_everything_that_run_prints(write_run: WriteRun) -> N
     result = outcome(RunFolder(write_run()).open(), "runs/toy")
 
     assert result["test"] == {
-        "accuracy": 0.7, "accuracy_by_modality": {"gray": 0.4, "color": 0.6}, "loss": 1.1,
+        "accuracy": 0.7, "branch_accuracy/gray": 0.4, "branch_accuracy/color": 0.6, "loss": 1.1,
     }  # fmt: skip
     assert result["validation"]["loss"] == 1.0
     assert result["last"]["test"]["accuracy"] == 0.65

@@ -12,11 +12,11 @@ NAN = float("nan")
 def comparison() -> Comparison:
     first = {
         "accuracy": Statistic(0.5, 0.25, 2),
-        "accuracy/gray": Statistic(0.125, NAN, 1),
+        "branch_accuracy/gray": Statistic(0.125, NAN, 1),
         "d_util": Statistic(NAN, NAN, 0),
         "seconds": Statistic(12.25, 0.5, 2),
     }
-    second = {"accuracy": Statistic(0.75, NAN, 1), "accuracy/video": Statistic(0.5, NAN, 1)}
+    second = {"accuracy": Statistic(0.75, NAN, 1), "branch_accuracy/video": Statistic(0.5, NAN, 1)}
     return Comparison(
         (
             Group("toy", "guided", {"epochs": "3"}, ("a", "b"), (0, 1), first),
@@ -30,7 +30,7 @@ def test_rows_hold_mean_deviation_and_how_many_runs_define_them(comparison: Comp
     header, rows = comparison_rows(comparison)
 
     assert header == [
-        "recipe", "strategy", "settings", "n", "accuracy", "accuracy/gray", "accuracy/video",
+        "recipe", "strategy", "settings", "n", "accuracy", "branch_accuracy/gray", "branch_accuracy/video",
         "seconds",
     ]  # fmt: skip
     assert rows == [

@@ -169,7 +169,14 @@ class TestCalls:
         assert [call[1] for call in calls] == [0, 0, 1, 1]
         assert all(isinstance(call[-1], Context) for call in calls)
         logs = calls[-1][2]
-        wanted = {"loss", "accuracy", "accuracy/a", "val_loss", "val_accuracy/b", "d_speed"}
+        wanted = {
+            "loss",
+            "accuracy",
+            "branch_accuracy/a",
+            "val_loss",
+            "val_branch_accuracy/b",
+            "d_speed",
+        }
         assert wanted <= set(logs)
 
     def test_steps_per_epoch_is_unknown_where_the_data_have_no_length(self, train, make_data):

@@ -4,10 +4,15 @@ import io
 from mmbal.sweep.table import row, to_csv, varying
 
 RESULT = {
-    "test": {"accuracy": 0.5, "accuracy_by_modality": {"gray": 0.25, "color": 0.75}},
-    "utilization": {"gray": None, "color": 1.0},
+    "test": {
+        "accuracy": 0.5,
+        "branch_accuracy/gray": 0.25,
+        "branch_accuracy/color": 0.75,
+        "utilization/gray": None,
+        "utilization/color": 1.0,
+        "d_util": None,
+    },
     "rebalancing_steps": {"gray": 3, "color": 0},
-    "d_util": None,
     "d_speed": -0.5,
     "steps": 8,
     "seconds": 3.5,
@@ -30,7 +35,7 @@ def test_a_row_holds_scores_by_modality(trials_of):
     assert found == {
         "trial": "guided-seed0", "strategy": "guided", "seed": 0, "epochs": 2,
         "strategy.of_another": None, "status": "finished", "accuracy": 0.5,
-        "accuracy/gray": 0.25, "accuracy/color": 0.75,
+        "branch_accuracy/gray": 0.25, "branch_accuracy/color": 0.75,
         "utilization/gray": None, "utilization/color": 1.0,
         "d_util": None, "d_speed": -0.5, "rebalancing_steps/gray": 3,
         "rebalancing_steps/color": 0, "steps": 8, "seconds": 3.5,
@@ -47,7 +52,7 @@ def test_columns_have_one_order_whatever_the_rows(trials_of):
     ]
 
     assert to_csv(rows).partition("\n")[0] == (
-        "trial,strategy,seed,strategy.tolerance,status,accuracy,accuracy/gray,accuracy/color,"
+        "trial,strategy,seed,strategy.tolerance,status,accuracy,branch_accuracy/gray,branch_accuracy/color,"
         "utilization/gray,utilization/color,d_util,d_speed,rebalancing_steps/gray,"
         "rebalancing_steps/color,steps,seconds,folder,error"
     )
@@ -62,7 +67,11 @@ def test_csv_leaves_out_what_is_not_known(trials_of):
 
     first, second = csv.DictReader(io.StringIO(to_csv(rows)))
 
-    assert (first["accuracy/gray"], first["utilization/gray"], first["d_util"]) == ("0.25", "", "")
+    assert (first["branch_accuracy/gray"], first["utilization/gray"], first["d_util"]) == (
+        "0.25",
+        "",
+        "",
+    )
     assert first["list"] == "[1, 2]"
     assert (second["status"], second["accuracy"], second["list"]) == ("failed", "", "")
     assert second["error"] == 'it said "no", then\nstopped'

@@ -36,5 +36,5 @@ def test_they_are_listed_in_the_order_of_the_logs_without_those_that_keras_makes
     given = keras.metrics.SparseTopKCategoricalAccuracy(name="top")
     metrics = OwnMetrics("ab", ["mse", given])
     names = [metric.name for metric in metrics.existing]
-    assert names == ["loss", "top", "accuracy/a", "accuracy/b"]
+    assert names == ["loss", "top", "branch_accuracy/a", "branch_accuracy/b"]
     assert metrics.existing[1] is given

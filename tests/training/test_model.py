@@ -125,7 +125,9 @@ def test_any_number_of_modalities_trains(make_data, balanced, modalities, name):
     inputs, labels = make_data(modalities)
     logs = model.fit(inputs, labels, batch_size=5, verbose=0).history
     expected = {"loss", "accuracy", "d_speed"}
-    expected |= {f"accuracy/{m}" for m in modalities} | {f"learning_speed/{m}" for m in modalities}
+    expected |= {f"branch_accuracy/{m}" for m in modalities} | {
+        f"learning_speed/{m}" for m in modalities
+    }
     assert set(logs) == expected
     assert all(np.isfinite(values).all() for values in logs.values())
     steps = model.trace.read()
@@ -145,7 +147,7 @@ def test_numbers_of_one_step_by_hand(make_network, make_data, balanced):
     outputs = twin(inputs, training=True)
     losses = {m: CrossEntropy()(labels, logits) for m, logits in outputs.unimodal.items()}
     np.testing.assert_allclose(logs["loss"], [sum(map(float, losses.values()))], rtol=1e-6)
-    own = {f"accuracy/{m}": outputs.unimodal[m] for m in "ab"}
+    own = {f"branch_accuracy/{m}": outputs.unimodal[m] for m in "ab"}
     for name, logits in {"accuracy": outputs.logits, **own}.items():
         expected = np.mean(np.argmax(logits, axis=-1) == labels)
         np.testing.assert_allclose(logs[name], [expected], rtol=1e-6, err_msg=name)
@@ -268,7 +270,7 @@ class TestEvaluateAndPredict:
         inputs, labels = make_data()
         scores = model.evaluate(inputs, labels, batch_size=16, verbose=0, return_dict=True)
         outputs = model.network(inputs)
-        assert set(scores) == {"loss", "accuracy", "accuracy/a", "accuracy/b"}
+        assert set(scores) == {"loss", "accuracy", "branch_accuracy/a", "branch_accuracy/b"}
         right = np.mean(np.argmax(outputs.logits, axis=-1) == labels)
         np.testing.assert_allclose(scores["accuracy"], right, rtol=1e-6)
         # Batches of 16, 16 and 8: the mean over examples, not over batches.
@@ -297,7 +299,9 @@ class TestCallbacks:
             inputs, labels, validation_data=(inputs, labels), epochs=9, callbacks=[stop], verbose=0
         )
         assert len(history.history["val_accuracy"]) == 3  # the first and two without gain
-        assert {"val_loss", "val_accuracy/a", "val_accuracy/b"} <= set(history.history)
+        assert {"val_loss", "val_branch_accuracy/a", "val_branch_accuracy/b"} <= set(
+            history.history
+        )
         assert not {"val_d_speed", "val_learning_speed/a"} & set(history.history)
 
     def test_checkpoints_restore_weights_and_gate_means(
@@ -385,7 +389,7 @@ class TestLabelsAndWeights:
         outputs = whole(inputs)
         for m in "ab":
             expected = np.mean(np.argmax(outputs.unimodal[m], axis=-1) == labels)
-            np.testing.assert_allclose(logs[f"accuracy/{m}"], expected, rtol=1e-6)
+            np.testing.assert_allclose(logs[f"branch_accuracy/{m}"], expected, rtol=1e-6)
 
     def test_class_weights_equal_sample_weights(self, make_data, make_network, balanced):
         inputs, labels = make_data()
@@ -433,7 +437,7 @@ class TestFitAgain:
         steps = model.trace.read()
         assert len(steps.loss) == 40
         np.testing.assert_allclose(logs["loss"][-1], steps.loss[-5:].mean(), rtol=1e-5)
-        assert 0 < logs["accuracy/a"][-1] <= 1
+        assert 0 < logs["branch_accuracy/a"][-1] <= 1
         assert len({metric.name for metric in model.metrics}) == len(model.metrics)
         # Accumulated over both fits: one step cannot undo what twenty added up.
         assert abs(steps.speeds[20] - steps.speeds[19]).max() < 0.5

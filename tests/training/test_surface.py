@@ -123,7 +123,7 @@ def _(notebook):
     one, other = notebook.model(), notebook.fitted()
     for number in range(3):
         logs = one.train_on_batch(*notebook.batch(number), return_dict=True)
-    assert {"loss", "accuracy/a", "d_speed", "learning_speed/b"} <= set(logs)
+    assert {"loss", "branch_accuracy/a", "d_speed", "learning_speed/b"} <= set(logs)
     equal(one, other)
     assert isinstance(one.train_on_batch(*notebook.batch(0), class_weight=WEIGHT), list)
 
@@ -238,7 +238,7 @@ def _(notebook):
 def _(notebook):
     logs = notebook.fit(notebook.model(metrics=None))
     assert "accuracy" not in logs
-    assert {"loss", "accuracy/a", "accuracy/b"} <= set(logs)
+    assert {"loss", "branch_accuracy/a", "branch_accuracy/b"} <= set(logs)
 
 
 @shown_by("`loss_weights`")

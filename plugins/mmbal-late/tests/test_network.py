@@ -323,8 +323,8 @@ def test_utilization_is_how_much_the_fused_prediction_relies_on_the_others():
     # 1 (a tie says 0) and 3.
     assert scores == pytest.approx(
         {
-            "accuracy_blocked/a": 0.5,
-            "accuracy_blocked/b": 0.5,
+            "blocked_accuracy/a": 0.5,
+            "blocked_accuracy/b": 0.5,
             "utilization/a": 1 / 3,
             "utilization/b": 1 / 3,
             "d_util": 0,
