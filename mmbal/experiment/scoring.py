@@ -62,7 +62,7 @@ def evaluate(
     path = {"selected": folder.weights, "last": folder.last_weights}[weights]
     if not path.is_file():
         raise MmbalError(f"{run} has no {weights} weights: {path.name} is missing")
-    data = load_recorded(
+    config, data = load_recorded(
         open_dataset(catalogue, config.dataset),
         config,
         folder,

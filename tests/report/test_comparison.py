@@ -123,3 +123,21 @@ def test_what_differs_between_strategies_is_named_but_for_their_own_options(
     first, second = (group.settings for group in comparison.groups)
     assert first == {"architecture.name": "mmtm", "epochs": "3"}
     assert second == {"architecture.name": "late", "epochs": "9"}
+
+
+def test_runs_of_other_modalities_share_no_row(read_run: ReadRun) -> None:
+    both = {"modalities": ["gray", "color"]}
+    comparison = compare_records(
+        {
+            "old": read_run("old", 0.7, "", **both, seed=1),
+            "all": read_run("all", 0.7, "modalities = []\n", **both),
+            "rest": read_run(
+                "rest", 0.5, 'modalities = ["color", "c"]\n', modalities=["color", "c"]
+            ),
+        }
+    )
+
+    assert [(group.runs, group.settings) for group in comparison.groups] == [
+        (("old", "all"), {"modalities": "gray, color"}),
+        (("rest",), {"modalities": "color, c"}),
+    ]
