@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from inspect import Signature, get_annotations, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -71,6 +71,22 @@ class Options(BaseModel):
         for value in vars(self).values():
             if isinstance(value, Options):  # of a strategy that is part of a composition
                 value.check_use(modalities)
+
+    def without(self, modalities: Collection[str]) -> Self:
+        """Return these options without what they say of modalities that a run leaves out.
+
+        By default they say it in tables by modality (`dict[str, X]`, X being anything but Any,
+        which tables of foreign arguments hold) and in lists called `modalities`.
+        """
+        types, changed = type(self).model_fields, dict[str, Any]()
+        for name, value in vars(self).items():
+            if isinstance(value, Options):
+                changed[name] = value.without(modalities)
+            elif isinstance(value, Mapping) and not _holds_any(types[name].annotation):
+                changed[name] = {key: v for key, v in value.items() if key not in modalities}
+            elif name == "modalities" and isinstance(value, tuple):
+                changed[name] = tuple(each for each in value if each not in modalities)
+        return self.model_copy(update=changed)
 
 
 class NoOptions(Options):
@@ -240,6 +256,11 @@ def model_in(annotation: Any) -> type[BaseModel] | None:
         return annotation
     models = (model_in(part) for part in get_args(annotation))
     return next((model for model in models if model), None)
+
+
+def _holds_any(annotation: Any) -> bool:
+    """Return whether a type has Any within."""
+    return annotation is Any or any(map(_holds_any, get_args(annotation)))
 
 
 def _shown(value: Any) -> str:

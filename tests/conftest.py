@@ -35,7 +35,8 @@ def example_events(**changes: Any) -> list[dict[str, Any]]:
          "learning_speed": {"gray": [0.1, 0.2, 0.2, 0.2], "color": [0.5, 0.9, 0.9, 0.9]},
          "d_speed": [-0.4, -0.7, -0.7, -0.7]},
         {"event": "epoch", "epoch": 0, "step": 4, "train": {"loss": 1.9},
-         "validation": {"accuracy": 0.5, "branch_accuracy/gray": 0.25, "branch_accuracy/color": 0.5},
+         "validation": {
+             "accuracy": 0.5, "branch_accuracy/gray": 0.25, "branch_accuracy/color": 0.5},
          "learning_speed": {"gray": 0.2, "color": 0.9}, "d_speed": -0.7,
          "rebalancing_steps": {"gray": 0, "color": 2}, "seconds": 1.5, "selected": True},
         {"event": "warning", "text": "one thing"},
@@ -44,16 +45,19 @@ def example_events(**changes: Any) -> list[dict[str, Any]]:
         {"event": "steps", "epoch": 1, "first": 6, "loss": [1.4, 1.3], "isolated": [-1, 0],
          "learning_speed": {"gray": [0.4, 0.4], "color": [0.6, 0.6]}, "d_speed": [-0.2, -0.2]},
         {"event": "epoch", "epoch": 1, "step": 8, "train": {"loss": 1.45},
-         "validation": {"accuracy": 0.75, "branch_accuracy/gray": 0.5, "branch_accuracy/color": 0.5},
+         "validation": {
+             "accuracy": 0.75, "branch_accuracy/gray": 0.5, "branch_accuracy/color": 0.5},
          "learning_speed": {"gray": 0.4, "color": 0.6}, "d_speed": -0.2,
          "rebalancing_steps": {"gray": 1, "color": 0}, "seconds": 1.25, "selected": True},
         {"event": "scores", "split": "test", "weights": "selected", "values": {
             "accuracy": 0.7, "branch_accuracy/gray": 0.4, "branch_accuracy/color": 0.6, "loss": 1.1,
             "utilization/gray": 0.25, "utilization/color": 0.75, "d_util": -0.5}},
         {"event": "scores", "split": "test", "weights": "last", "values": {
-            "accuracy": 0.65, "branch_accuracy/gray": 0.35, "branch_accuracy/color": None, "loss": 1.2}},
+            "accuracy": 0.65, "branch_accuracy/gray": 0.35, "branch_accuracy/color": None,
+            "loss": 1.2}},
         {"event": "scores", "split": "validation", "weights": "selected", "values": {
-            "accuracy": 0.75, "branch_accuracy/gray": 0.5, "branch_accuracy/color": 0.5, "loss": 1.0}},
+            "accuracy": 0.75, "branch_accuracy/gray": 0.5, "branch_accuracy/color": 0.5,
+            "loss": 1.0}},
         {"event": "array", "name": "squeeze_mean/mmtm_0/gray", "values": [1.0, 2.5]},
         {"event": "array", "name": "squeeze_mean", "values": [[1.0, None], [3.0, 4.0]]},
         {"event": "end", "seconds": 3.5, "result": {"run": "runs/toy", "steps": 8}},

@@ -138,3 +138,32 @@ def test_what_is_missing_is_named_in_its_section() -> None:
         Needy()  # type: ignore[call-arg]
     key, message = explain(caught.value, Needy, {}, ("dataset",), "dataset 'x'")
     assert (key, message) == (("dataset",), "dataset 'x' needs dataset.size, which is not set")
+
+
+class Part(Options):
+    branches: dict[str, Inner] = Field(default={})
+    modalities: tuple[str, ...] = ()
+
+
+class Named(Options):
+    rates: float | dict[str, float] = 0.5
+    arguments: dict[str, Any] = Field(default={})
+    cuts: tuple[str, ...] = ()
+    part: Part = Part()
+
+
+def test_options_without_what_they_say_of_modalities() -> None:
+    branches = {"depth": Inner(rate=0.1), "rgb": Inner(rate=0.2)}
+    given = Named(
+        rates={"depth": 0.3, "rgb": 0.4},
+        arguments={"depth": 18},  # of something that knows no modalities
+        cuts=("depth",),
+        part=Part(branches=branches, modalities=("rgb", "depth")),
+    )
+
+    found = given.without({"depth", "flow"})
+
+    part = Part(branches={"rgb": Inner(rate=0.2)}, modalities=("rgb",))
+    assert found == Named(rates={"rgb": 0.4}, arguments={"depth": 18}, cuts=("depth",), part=part)
+    assert given.without(()) == given
+    assert Named().without({"depth"}) == Named()

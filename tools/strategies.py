@@ -24,8 +24,7 @@ from mmbal.report.comparison import statistic
 BEGIN, END = "<!-- table of strategies -->", "<!-- end of the table -->"
 SCORES = ("accuracy", "/gray", "/color", "d_util")
 HEADER = (
-    "strategy", "architecture", "optimizer", "fused", "gray, branch or slice", "color, branch or slice", "d_util",
-    "step",
+    "strategy", "architecture", "optimizer", "fused", "gray's part", "color's part", "d_util", "step",
 )  # fmt: skip
 Key = tuple[str, str, str]
 

@@ -1,12 +1,16 @@
 """What the shell completes: names of recipes, components and options."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import click
 from click.shell_completion import CompletionItem
 
 from mmbal.errors import MmbalError
 from mmbal.registry.component import Component, Recipe
+
+if TYPE_CHECKING:
+    from mmbal.config.resolution import Resolved
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -34,6 +38,23 @@ def names_of(*kinds: str) -> Complete:
 def keys(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete `--set` with the settings of the recipe that was already typed."""
     del parameter
+    resolved = _resolved(ctx)
+    origins = resolved.origins if resolved else ()
+    return [CompletionItem(f"{key}=") for key in origins if key.startswith(incomplete)]
+
+
+def modalities(
+    ctx: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Complete with the modalities that the options of the dataset tell."""
+    del parameter
+    resolved = _resolved(ctx)
+    names = resolved.config.dataset.options.modality_names() if resolved else None
+    return [CompletionItem(name) for name in names or () if name.startswith(incomplete)]
+
+
+def _resolved(ctx: click.Context) -> "Resolved | None":
+    """Return the configuration of what was already typed; None where it is not legal."""
     from mmbal.config.resolution import resolve
     from mmbal.registry.discovery import discover
 
@@ -43,8 +64,8 @@ def keys(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> lis
         if ctx.params.get(kind)
     ]
     try:
-        recipe = ctx.params.get("recipe") or ctx.params.get("named")
-        origins = resolve(discover(), recipe, None, chosen, complete=False).origins
+        # Behind an option that waits for its value, click has put no argument in its place yet.
+        recipe = ctx.params.get("recipe") or ctx.params.get("named") or next(iter(ctx.args), None)
+        return resolve(discover(), recipe, None, chosen, complete=False)
     except MmbalError:
-        return []
-    return [CompletionItem(f"{key}=") for key in origins if key.startswith(incomplete)]
+        return None

@@ -7,15 +7,15 @@ from typing import Any, TypeVar, cast
 
 import click
 
-from mmbal.cli.completion import names_of
+from mmbal.cli.completion import modalities, names_of
 from mmbal.paths import at_home
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # Options that are short for `--set key=value`, with their keys.
 KEYS = (
-    "dataset", "architecture", "strategy", "seed", "epochs", "batch_size", "data_dir",
-    "distribute", "logical_devices", "save_predictions",
+    "dataset", "architecture", "strategy", "modalities", "seed", "epochs", "batch_size",
+    "data_dir", "distribute", "logical_devices", "save_predictions",
 )  # fmt: skip
 
 
@@ -79,6 +79,14 @@ score_option = click.option(
     multiple=True,
     help="Show these scores too, such as 'subset_*' or '*_se/gray'. Repeatable.",
 )
+modalities_option = click.option(
+    "--modalities",
+    metavar="NAME",
+    multiple=True,
+    callback=lambda _, __, names: list(names) or None,
+    help="Train on this modality of the dataset alone, or on all that are named so. Repeatable.",
+    shell_complete=modalities,
+)
 config_option = click.option(
     "--config",
     "file",
@@ -114,3 +122,9 @@ def once(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]
 def flag(key: str) -> str:
     """Return the option that sets a key."""
     return f"--{key.replace('_', '-')}"
+
+
+def flags(key: str, value: object) -> list[str]:
+    """Return the words that set a key: of a list, one option for each of its values."""
+    values = value if isinstance(value, list) else [value]
+    return [word for each in values for word in (flag(key), str(each))]

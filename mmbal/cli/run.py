@@ -22,8 +22,9 @@ from mmbal.cli.options import (
     data_dir_option,
     dataset_option,
     epochs_option,
-    flag,
+    flags,
     json_option,
+    modalities_option,
     once,
     recipe_option,
 )
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     help="Such as vanilla: no balancing. Several work together: guided+modality-dropout.",
     shell_complete=names_of("strategy"),
 )
+@modalities_option
 @config_option
 @click.option(
     "--set",
@@ -212,7 +214,7 @@ def _overrides(options: Mapping[str, Any], assignments: Iterable[str]) -> "list[
     from mmbal.config.origin import Override
 
     given = [
-        Override(key, options[key], f"{flag(key)} {options[key]}")
+        Override(key, options[key], shlex.join(flags(key, options[key])))
         for key in KEYS
         if options[key] is not None
     ]
@@ -294,7 +296,7 @@ def _next(
         words += ["--sample"] if options["sample"] else []
         for key in KEYS:
             if key != "strategy" and options[key] is not None:
-                words += [flag(key)] if options[key] is True else [flag(key), str(options[key])]
+                words += flags(key, options[key])
         for text in assignments:
             # Options of the balancing strategy mean nothing to vanilla.
             if not text.startswith("strategy"):

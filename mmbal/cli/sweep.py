@@ -24,7 +24,9 @@ from mmbal.cli.options import (
     dataset_option,
     epochs_option,
     flag,
+    flags,
     json_option,
+    modalities_option,
     recipe_option,
 )
 from mmbal.cli.progress import SweepProgress
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from mmbal.sweep.plan import Trial
 
 _FAILED = 1
-_FIXED = ("dataset", "architecture", "epochs", "batch_size", "data_dir")
+_FIXED = ("dataset", "architecture", "modalities", "epochs", "batch_size", "data_dir")
 _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 
 
@@ -66,6 +68,13 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
     "listing",
     type=TypedPath(),
     help="A list of trials: .toml, .csv or .jsonl; each runs with every value given elsewhere.",
+)
+@modalities_option
+@click.option(
+    "--ablate",
+    is_flag=True,
+    help="Run each trial also on every single modality and on all but each. Where the dataset's "
+    "options do not tell their names, give all of them by --modalities.",
 )
 @config_option
 @epochs_option
@@ -151,7 +160,7 @@ def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | 
     from mmbal.sweep.plan import make_trials
 
     axes = [
-        fixed(key, given[key], f"{flag(key)} {given[key]}")
+        fixed(key, given[key], shlex.join(flags(key, given[key])))
         for key in _FIXED
         if given[key] is not None
     ]
@@ -162,9 +171,10 @@ def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | 
     axes += map(assignment_axis, given["assignments"])
     if given["seeds"] is not None:
         axes.append(seed_axis(given["seeds"]))
-    if not axes and given["recipe"] is None and given["file"] is None:
+    recipe, file, ablate = given["recipe"], given["file"], given["ablate"]
+    if not axes and not ablate and recipe is None and file is None:
         return None
-    return make_trials(catalogue, given["recipe"], given["file"], axes)
+    return make_trials(catalogue, recipe, file, axes, ablate=ablate)
 
 
 def _run(work: "Sweep", resources: "Resources") -> int:

@@ -11,6 +11,8 @@ from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.component import PLAIN, Recipe
 from mmbal.version import __version__
 
+_TUNED = ("schedule", "modalities")  # settings of a recipe that are for its own dataset alone
+
 
 @dataclass(frozen=True)
 class Basis:
@@ -120,7 +122,7 @@ def _lent(recipe: Recipe, origin: str, dataset: str) -> Basis:
         batch_size=plain.batch_size,
         optimizer={"name": name} if name else {},
         options={"architecture": recipe.options.get("architecture", {})},
-        settings={key: value for key, value in recipe.settings.items() if key != "schedule"},
+        settings={key: value for key, value in recipe.settings.items() if key not in _TUNED},
         sample={},
         needs={key: text for key, text in recipe.needs.items() if key.startswith("architecture.")},
     )
@@ -130,8 +132,7 @@ def _lent(recipe: Recipe, origin: str, dataset: str) -> Basis:
         "epochs": recipe.epochs,
         "batch_size": recipe.batch_size,
     }
-    if "schedule" in recipe.settings:
-        tuned["schedule"] = recipe.settings["schedule"]
+    tuned |= {key: value for key, value in recipe.settings.items() if key in _TUNED}
     return Basis(lent, origin, tuned)
 
 

@@ -17,7 +17,7 @@ from mmbal.config.origin import DEFAULT, Override
 from mmbal.config.settings import CONSTANT, Choice, RunConfig, RunSettings
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
-from mmbal.errors import ConfigError, MmbalError, unknown
+from mmbal.errors import ConfigError, MmbalError, refuse_unknown, unknown
 from mmbal.keys import Key, dotted, undotted
 from mmbal.options import Options, explain, model_in
 from mmbal.registry.catalogue import Catalogue
@@ -130,6 +130,9 @@ def _build(catalogue: Catalogue, settings: Settings, remarks: tuple[str, ...]) -
     plain = {name: value for name, value in settings.table().items() if name not in parts}
     run = _validated(RunSettings, plain, settings, (), "the run")
     config = RunConfig(**dict(run), **parts)
+    if config.modalities:
+        names, origin = config.dataset.options.modality_names(), settings.origin(("modalities",))
+        refuse_unknown("modality", config.modalities, names, origin)
     _refuse_misfit(catalogue, config, settings)
     _refuse_two_rates(config, settings)
     keys = [key for key, _ in leaves(config.tree())]

@@ -1,11 +1,11 @@
 """The resolved configuration of a run, typed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, SerializeAsAny
+from pydantic import Field, SerializeAsAny, field_validator
 
 from mmbal.config.layering import COMPONENTS, SETS
 from mmbal.config.tree import leaves
@@ -44,6 +44,9 @@ class RunSettings(Options):
     epochs: int = Field(ge=1, description="passes over the training data")
     batch_size: int = Field(ge=1, description="examples per step, over all devices")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of weights, order and strategy")
+    modalities: tuple[str, ...] = Field(
+        default=(), description="those of the dataset's to train on and to score; [] for all"
+    )
     precision: Literal["float32", "float64", "mixed_bfloat16", "mixed_float16"] = Field(
         default="float32",
         description="Keras dtype policy; on GPUs mixed_bfloat16 is the first to try, "
@@ -90,6 +93,13 @@ class RunSettings(Options):
         default=None, ge=1, description="steps between checkpoints, beside checkpoint_minutes"
     )
 
+    @field_validator("modalities")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "" in value or len(set(value)) != len(value):
+            raise ValueError(f"must be distinct, non-empty names, received {list(value)}")
+        return value
+
 
 FREE = frozenset(
     name for name, info in RunSettings.model_fields.items() if info.json_schema_extra == _FREE
@@ -114,10 +124,26 @@ class RunConfig(RunSettings):
         Raises:
             ConfigError: a modality or a file that they name is not there.
         """
-        modalities = self.dataset.options.modality_names()
+        names = self.dataset.options.modality_names()
+        used = self if names is None else self.without(self.left_out(names))
         for kind in COMPONENTS:
-            choice: Choice = getattr(self, kind)
-            choice.options.check_use(modalities)
+            choice: Choice = getattr(used, kind)
+            choice.options.check_use(names)
+
+    def left_out(self, names: Collection[str]) -> list[str]:
+        """Return those of a dataset's modalities that the run does without."""
+        return [name for name in names if self.modalities and name not in self.modalities]
+
+    def without(self, modalities: Collection[str]) -> Self:
+        """Return it without what options say of modalities; what is read stays the dataset's."""
+
+        def narrowed(choice: Choice) -> Choice:
+            return Choice(name=choice.name, options=choice.options.without(modalities))
+
+        kinds = [kind for kind in COMPONENTS if kind != "dataset"]
+        changed: dict[str, Any] = {kind: narrowed(getattr(self, kind)) for kind in kinds}
+        changed |= {section: tuple(map(narrowed, getattr(self, section))) for section in SETS}
+        return self.model_copy(update=changed)
 
     def tree(self) -> dict[str, Any]:
         """Return the nested tables that its TOML file holds: plain values, "none" for None."""

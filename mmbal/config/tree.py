@@ -29,6 +29,15 @@ def nest(values: Iterable[tuple[Key, Any]]) -> dict[str, Any]:
     return tree
 
 
+def lost(before: Mapping[str, Any], after: Mapping[str, Any], above: Key = ()) -> Iterator[Key]:
+    """Yield the keys of what nested tables held before and do not hold after, or not as it was."""
+    for name, value in before.items():
+        if isinstance(value, Mapping) and isinstance(after.get(name), Mapping):
+            yield from lost(value, after[name], (*above, name))
+        elif name not in after or after[name] != value:
+            yield (*above, name)
+
+
 def around(key: Key) -> Iterator[Key]:
     """Yield a key and those of the tables around it, from the inside out."""
     for length in range(len(key), 0, -1):

@@ -31,7 +31,7 @@ class PredictionFile:
 
     def __init__(self, path: Path | None, facts: Mapping[str, Any]) -> None:
         self.path = path
-        with attempting(f"write {path or 'predictions'}"):
+        with attempting(f"write {path or 'what a network says'}"):
             if path is None:
                 self._beside = Path(tempfile.mkdtemp(prefix="mmbal-"), "predictions.h5")
             else:

@@ -74,7 +74,7 @@ def evaluate(
             values |= event["values"]
     if not choices and not save_predictions:
         return {**told, **values, "added": []}
-    data = load_recorded(
+    config, data = load_recorded(
         open_dataset(catalogue, config.dataset),
         config,
         folder,

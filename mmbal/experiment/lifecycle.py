@@ -1,7 +1,9 @@
 """One run from configuration to record."""
 
 import warnings
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ from mmbal.config.provenance import provenance
 from mmbal.config.resolution import Resolved
 from mmbal.config.settings import RunConfig
 from mmbal.config.toml import read_file
+from mmbal.config.tree import lost
 from mmbal.config.writing import to_toml, with_provenance
+from mmbal.data import MultimodalDataset
 from mmbal.data.contents import check_contents
 from mmbal.errors import MmbalError
 from mmbal.experiment.building import Run, build_strategy, open_dataset
@@ -23,6 +27,7 @@ from mmbal.experiment.session import begin, complete, naming_a_lost_host
 from mmbal.experiment.warning_log import WarningLog
 from mmbal.files.atomic import replace_file
 from mmbal.files.text import read_text
+from mmbal.keys import dotted
 from mmbal.progress import Progress
 from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.records.run_folder import RunFolder
@@ -30,6 +35,7 @@ from mmbal.registry.catalogue import Catalogue
 from mmbal.replicas.devices import open_strategy
 from mmbal.replicas.keras_globals import set_keras_globals
 from mmbal.replicas.sums import Replicas
+from mmbal.strategies.strategy import Strategy
 
 
 def run(
@@ -93,12 +99,13 @@ def _start_devices(config: RunConfig, progress: Progress) -> Replicas:
 def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
     """Load the data, find the newest checkpoint, build the model, begin the journal."""
     config, folder = run.config, run.folder
-    strategy = build_strategy(config, run.catalogue)  # what it refuses is told before data are read
+    build_strategy(config, run.catalogue)  # what it refuses is told before data are read
     run.progress.stage("loading the dataset")
     source = open_dataset(run.catalogue, config.dataset)
     recorded = read_file(folder.config).provenance if resume and folder.config.is_file() else {}
     named = not resolved.origins["data_dir"].startswith(str(folder.config))
-    data = load_recorded(source, config, folder, recorded, named=named, strict=False)
+    used, data = load_recorded(source, config, folder, recorded, named=named, strict=False)
+    strategy = build_strategy(used, run.catalogue)
     table = provenance(run.catalogue, config, data.fingerprint)
     this, store = identity(config, table), Generations(folder.checkpoints)
     checkpoint = store.newest(run.progress.warn) if resume else None
@@ -106,14 +113,30 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
         refuse_other(checkpoint.facts["identity"], this, folder.path)
     _agree_on_start(run.replicas, checkpoint)
     if checkpoint is None:
-        for remark in check_contents(data, finite=config.on_nonfinite == "stop"):
+        remarks = [*_ignored(config, used), *_unbalanced(config, strategy, data)]
+        for remark in [*remarks, *check_contents(data, finite=config.on_nonfinite == "stop")]:
             warnings.warn(remark, stacklevel=2)
-    fitting = Fitting(run, data, strategy, store, checkpoint, this)
+    fitting = Fitting(replace(run, config=used), data, strategy, store, checkpoint, this)
     if run.journal is not None and checkpoint is None:
         table = whereabouts(config, folder) | table
         replace_file(folder.config, with_provenance(_written(resolved, folder), table).encode())
     begin(fitting, checkpoint)
     return fitting
+
+
+def _ignored(config: RunConfig, used: RunConfig) -> Iterator[str]:
+    """Yield a remark where a configuration says anything of modalities that are left out."""
+    if keys := [dotted(key) for key in lost(config.tree(), used.tree())]:
+        yield f"ignored, being of modalities that are left out: {', '.join(keys)}"
+
+
+def _unbalanced(config: RunConfig, strategy: Strategy, data: MultimodalDataset) -> Iterator[str]:
+    """Yield a remark where a strategy that balances has nothing to balance."""
+    if len(data.modalities) == 1 and type(strategy) is not Strategy:
+        yield (
+            f"strategy {config.strategy.name!r} does nothing: there is no other modality to "
+            f"balance {next(iter(data.modalities))!r} with, so training is plain"
+        )
 
 
 def _written(resolved: Resolved, folder: RunFolder) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from mmbal.config.settings import RunConfig
 from mmbal.data import DatasetSource, MultimodalDataset
+from mmbal.data.narrowing import narrow
 from mmbal.errors import MmbalError, counted
 from mmbal.experiment.identity import data_facts
 from mmbal.records.journal import read_journal
@@ -31,8 +32,11 @@ def load_recorded(
     *,
     named: bool,
     strict: bool = True,
-) -> MultimodalDataset:
+) -> tuple[RunConfig, MultimodalDataset]:
     """Load the data of a run from the first place that holds what was recorded.
+
+    They have the modalities that the run has, and its configuration comes back without what it
+    says of others.
 
     Args:
         source: of the dataset.
@@ -43,6 +47,7 @@ def load_recorded(
         strict: whether data other than those of the run are refused.
 
     Raises:
+        ConfigError: they have no modality of a name that the run has.
         MmbalError: there are no data, or others; the message says what differs.
     """
     places = [config.data_dir]
@@ -61,12 +66,17 @@ def load_recorded(
             continue
         wanted = provenance.get("dataset_fingerprint", data.fingerprint)
         if data.fingerprint == wanted:
-            return data
+            return _as_used(config, data)
         if other is None:
             other, problem = data, MmbalError(_difference(run, place, wanted, data))
     if other is None or strict:
         raise problem
-    return other
+    return _as_used(config, other)
+
+
+def _as_used(config: RunConfig, data: MultimodalDataset) -> tuple[RunConfig, MultimodalDataset]:
+    used = narrow(data, config.modalities)
+    return config.without(data.modalities.keys() - used.modalities), used
 
 
 def _difference(run: RunFolder, place: Path | None, wanted: str, data: MultimodalDataset) -> str:

@@ -12,13 +12,17 @@ from typing import Any
 
 from mmbal.config.origin import Override
 from mmbal.config.resolution import Resolved, resolve
+from mmbal.config.settings import Choice
 from mmbal.config.toml import read_file
 from mmbal.errors import ConfigError
+from mmbal.options import NoOptions
 from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.axes import Axis, canonical, points
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=+-]+")
 _LONGEST_NAME = 100
+_ABLATE = "--ablate"
+_VANILLA = Choice(name="vanilla", options=NoOptions())
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,12 @@ class Trial:
 
 
 def make_trials(
-    catalogue: Catalogue, recipe: str | None, file: Path | None, axes: Sequence[Axis]
+    catalogue: Catalogue,
+    recipe: str | None,
+    file: Path | None,
+    axes: Sequence[Axis],
+    *,
+    ablate: bool = False,
 ) -> list[Trial]:
     """Resolve and validate every trial; equal ones are one.
 
@@ -67,9 +76,11 @@ def make_trials(
         recipe: its name; None takes the one of the file.
         file: TOML under all axes.
         axes: what the trials set.
+        ablate: whether every single modality, and all but each, is tried beside all of them.
 
     Raises:
-        ConfigError: a key or value is not legal for one of the trials.
+        ConfigError: a key or value is not legal for one of the trials, or its modalities are
+            not known.
         MmbalError: a recipe or component is not installed.
     """
     base = read_file(file) if file else None
@@ -87,10 +98,38 @@ def make_trials(
             options = [_of_strategy(each, strategy.name) for each in own]
             resolved = resolve(catalogue, recipe, base, [*common, *options])
         varied = [each for each in [*common, *own] if each.key in varying]
-        trial = _named(resolved, varied)
-        trials.setdefault(trial.digest, trial)
+        for trial in _ablated(resolved, varied) if ablate else [_named(resolved, varied)]:
+            trials.setdefault(trial.digest, trial)
     _refuse_unused(axes, installed, parts)
     return list(trials.values())
+
+
+def _ablated(resolved: Resolved, varied: Sequence[Override]) -> list[Trial]:
+    """Return a trial and those of fewer modalities: one alone, all but one.
+
+    A single modality has nothing to balance: its trial is that of all strategies, vanilla.
+    """
+    config = resolved.config
+    names = config.modalities or config.dataset.options.modality_names()
+    if names is None:
+        raise ConfigError(
+            f"{_ABLATE}: the options of dataset {config.dataset.name!r} do not tell its "
+            "modalities; name all of them, each by --modalities NAME"
+        )
+    fewer: list[tuple[str, ...]] = [(name,) for name in names]
+    fewer += [tuple(other for other in names if other != name) for name in names]
+    trials = [_named(resolved, varied)]
+    for modalities in dict.fromkeys(fewer) if len(names) > 1 else ():
+        changes: dict[str, Any] = {"modalities": modalities}
+        origins, replaced = {**resolved.origins, "modalities": _ABLATE}, {"modalities"}
+        if len(modalities) == 1:
+            changes["strategy"], origins["strategy.name"] = _VANILLA, _ABLATE
+            replaced |= {"strategy", *config.strategy.parts}
+        smaller = replace(resolved, config=config.model_copy(update=changes), origins=origins)
+        named = [each for each in varied if each.key.partition(".")[0] not in replaced]
+        named.append(Override("modalities", "+".join(modalities), _ABLATE))
+        trials.append(_named(smaller, named))
+    return trials
 
 
 def _owner(override: Override, strategies: Collection[str]) -> str | None:

@@ -38,7 +38,7 @@ def row(
         "trial": trial.name,
         "strategy": trial.settings[_STRATEGY],
         "seed": trial.settings[_SEED],
-        **{key: trial.settings.get(key) for key in keys},
+        **{key: _setting(trial, key) for key in keys},
         "status": status,
         "accuracy": test.get("accuracy"),
         **test,
@@ -60,6 +60,12 @@ def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     writer.writeheader()
     writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
+
+
+def _setting(trial: Trial, key: str) -> Any:
+    if key == "modalities":
+        return ", ".join(trial.settings[key]) or "all"
+    return trial.settings.get(key)
 
 
 def _by_modality(name: str, values: Mapping[str, Any] | None) -> dict[str, Any]:

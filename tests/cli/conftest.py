@@ -80,14 +80,21 @@ class FakeExperiment(ModuleType):
         data_dir: Path | None,
         *,
         other_data: bool = False,
+        wanted: Sequence[str] = (),
+        overrides: Sequence[Any] = (),
+        save_predictions: bool = False,
+        progress: Any = None,
     ) -> dict[str, Any]:
-        self.calls.append((run, catalogue, split, weights, data_dir, other_data))
+        self.calls.append((run, catalogue, split, weights, data_dir, other_data, save_predictions))
+        self.wanted = wanted, [(key, value) for key, value, _ in overrides]
         return {
             "run": str(run),
             "split": split,
             "weights": weights,
             "accuracy": 0.5,
+            "accuracy_se": 0.125,
             "utilization/gray": float("nan"),
+            "added": [*wanted],
         }
 
 

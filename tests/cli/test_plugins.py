@@ -268,6 +268,9 @@ def test_help_and_version(mmbal: Any) -> None:
         (["plugins", "show"], "gui", ["guided"]),
         (["data", "check"], "colored-d", ["colored-digits"]),
         (["run", "--plugin", "colored-digits", "--set"], "strategy.win", ["strategy.window="]),
+        (["run", "colored-digits", "--modalities"], "", ["gray", "color"]),
+        (["sweep", "--dataset", "colored-digits", "--modalities"], "c", ["color"]),
+        (["run", "--plugin", "nothing", "--modalities"], "", []),
         (["run", "--plugin", "nothing", "--set"], "strategy.win", []),
     ],
 )

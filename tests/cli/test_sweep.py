@@ -339,3 +339,28 @@ def test_the_commands_of_the_guide_run(mmbal: Any, engines: FakeEngine, tmp_path
         done = mmbal(*(word for word in words if word != "--dry-run"))
         assert done.exit_code == 0, done.output
     assert len(engines.ran) == 6 + 3 + 4
+
+
+def test_ablation_runs_every_modality_alone_beside_all(mmbal: Any, engines: FakeEngine) -> None:
+    done = mmbal(*SWEEP, "--strategy", "guided,vanilla", "--ablate")
+
+    assert done.exit_code == 0, done.output
+    assert {(row["strategy"], row["modalities"]) for row in rows()} == {
+        ("guided", "all"), ("vanilla", "all"), ("vanilla", "color"), ("vanilla", "gray"),
+    }  # fmt: skip
+    assert len(engines.ran) == 4
+    assert mmbal("sweep", "--out", "s").exit_code == 0
+    assert len(engines.ran) == 4
+
+
+def test_modalities_of_all_trials(mmbal: Any, engines: FakeEngine) -> None:
+    assert mmbal(*SWEEP, "--modalities", "gray", "--dry-run").exit_code == 0
+    refused = mmbal(*SWEEP, "--modalities", "grey", "--dry-run")
+    assert refused.exit_code == 2
+    assert "error: --modalities grey: unknown modality 'grey'; did you mean" in refused.stderr
+    both = mmbal(*SWEEP, "--modalities", "gray", "--set", 'modalities=["color"]', "--dry-run")
+    assert "modalities is also set by --modalities gray" in both.stderr
+
+
+def test_ablation_of_nothing_is_refused(mmbal: Any, engines: FakeEngine) -> None:
+    assert "neither a recipe nor a dataset" in mmbal("sweep", "--out", "s", "--ablate").stderr

@@ -33,6 +33,9 @@ class ToyData(Options):
     split: Split = Split()
     shares: dict[str, float] = Field(default_factory=dict)
 
+    def modality_names(self) -> tuple[str, ...]:
+        return ("sight", "sound")
+
 
 class Guided(Options):
     tolerance: float = Field(default=0.02, ge=0, description="in nats")

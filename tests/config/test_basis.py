@@ -112,3 +112,14 @@ def test_options_of_what_was_not_chosen(toys: Catalogue, assignment: str, told: 
     given = [parse_assignment("strategy=vanilla"), parse_assignment(assignment)]
     with pytest.raises(ConfigError, match=told):
         resolve(toys, "toy", None, given)
+
+
+def test_modalities_of_a_recipe_are_of_its_own_dataset(toys: Catalogue) -> None:
+    recipe = Recipe(
+        "deaf", "", "toy", "net", "vanilla", 3, 8, {}, settings={"modalities": ["sight"]}
+    )
+    toys.add(recipe, Provenance("toys", "mmbal-toys 3.1"))
+    assert resolve(toys, "deaf").config.modalities == ("sight",)
+    done = resolve(toys, "deaf", None, [TO_OTHER])
+    assert done.config.modalities == ()
+    assert "modalities=['sight']" in done.remarks[0]

@@ -47,6 +47,13 @@ ASSIGNMENTS = [
     ("schedule=cosin", "unknown schedule 'cosin'; did you mean 'cosine'?"),
     ("schedule=step", "schedule 'step' needs schedule.every, which is not set"),
     ("schedule.final=0", "schedule 'constant': unknown option 'final'"),
+    ("modalities=sight", "modalities must be a list, received 'sight'"),
+    (
+        'modalities=["sight","sight"]',
+        "modalities: must be distinct, non-empty names, received ['si",
+    ),
+    ('modalities=[""]', "modalities: must be distinct, non-empty names, received ['']"),
+    ('modalities=["sigth"]', "unknown modality 'sigth'; did you mean 'sight'? (legal: sight, sou"),
     ("precision=half", "precision must be 'float32', 'float64', "),
 ]
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mmbal.config.tree import around, leaves, nest
+from mmbal.config.tree import around, leaves, lost, nest
 
 TREE: dict[str, Any] = {"a": 1, "b": {"c": [1], "d": {"e": None}}, "f": {}}
 LEAVES = [(("a",), 1), (("b", "c"), [1]), (("b", "d", "e"), None), (("f",), {})]
@@ -20,3 +20,10 @@ def test_nest_undoes_it() -> None:
 
 def test_tables_around_a_key_from_the_inside_out() -> None:
     assert list(around(("a", "b", "c"))) == [("a", "b", "c"), ("a", "b"), ("a",)]
+
+
+def test_what_a_tree_has_lost_by_the_outermost_key() -> None:
+    after = {"a": 2, "b": {"c": [1]}, "f": {}, "new": 3}
+    assert list(lost(TREE, after)) == [("a",), ("b", "d")]
+    assert list(lost(TREE, TREE)) == []
+    assert list(lost({"p": {"x": 1}}, {"p": 0.5})) == [("p",)]

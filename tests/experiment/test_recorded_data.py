@@ -69,7 +69,7 @@ def load(recorded, run="runs/r", data_dir=None, **options):
         config = config.model_copy(update={"data_dir": Path(data_dir)})
     source = Folder()
     named = data_dir is not None
-    data = load_recorded(source, config, RunFolder(run), provenance, named=named, **options)
+    _, data = load_recorded(source, config, RunFolder(run), provenance, named=named, **options)
     return len(data.train), source.loaded
 
 

@@ -233,7 +233,7 @@ def test_names_are_found_where_they_are_spelt() -> None:
 def test_no_other_module_spells_the_name_of_a_file_of_a_run() -> None:
     assert {
         "config.toml", "journal.jsonl", "record.h5", "weights.weights.h5", "last.weights.h5",
-        "resume", "sample",
+        "resume", "sample", "predictions",
     } == NAMES  # fmt: skip
     root = Path(mmbal.__file__).parent
     found = {path: spelt(path.read_text(encoding="utf-8")) for path in root.rglob("*.py")}

@@ -5,9 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mmbal.errors import MmbalError
 from mmbal.records.record import Record
 from mmbal.records.run_folder import RunFolder
-from mmbal.report.comparison import compare_records, statistic
+from mmbal.report.comparison import INCOMPARABLE, compare_records, matching, statistic
 
 ReadRun = Callable[..., Record]
 
@@ -51,7 +52,7 @@ def test_seeds_share_a_row_and_strategies_do_not(read_run: ReadRun) -> None:
     assert guided.statistics["d_util"].mean == -0.5
     assert guided.statistics["d_speed"].mean == pytest.approx(-0.2)
     assert (vanilla.strategy, vanilla.statistics["accuracy"].mean) == ("vanilla", 0.4)
-    assert comparison.remarks == ()
+    assert comparison.remarks == (INCOMPARABLE,)
 
 
 def test_settings_that_differ_make_and_name_groups(read_run: ReadRun) -> None:
@@ -123,3 +124,42 @@ def test_what_differs_between_strategies_is_named_but_for_their_own_options(
     first, second = (group.settings for group in comparison.groups)
     assert first == {"architecture.name": "mmtm", "epochs": "3"}
     assert second == {"architecture.name": "late", "epochs": "9"}
+
+
+def test_runs_of_other_modalities_share_no_row(read_run: ReadRun) -> None:
+    both = {"modalities": ["gray", "color"]}
+    comparison = compare_records(
+        {
+            "old": read_run("old", 0.7, "", **both, seed=1),
+            "all": read_run("all", 0.7, "modalities = []\n", **both),
+            "rest": read_run(
+                "rest", 0.5, 'modalities = ["color", "c"]\n', modalities=["color", "c"]
+            ),
+        }
+    )
+
+    assert [(group.runs, group.settings) for group in comparison.groups] == [
+        (("old", "all"), {"modalities": "gray, color"}),
+        (("rest",), {"modalities": "color, c"}),
+    ]
+
+
+def test_scores_of_any_component_are_compared_and_more_on_request(
+    write_run: Callable[..., Path], events: list[dict[str, Any]]
+) -> None:
+    events[7] |= {"headlines": ["accuracy", "ece"], "meanings": {"ece": "how far off", "x": "no"}}
+    events[7]["values"] |= {"ece": 0.25, "ece_se": 0.01, "nll/gray": 1.5}
+    record = RunFolder(write_run(events=events)).open()
+
+    shown = compare_records({"a": record})
+    (group,) = shown.groups
+    assert [*group.statistics] == ["accuracy", "ece", "d_speed", "seconds"]
+    assert shown.meanings == {"ece": "how far off"}
+    (group,) = compare_records({"a": record}, wanted=["nll/*"]).groups
+    assert group.statistics["nll/gray"].mean == 1.5
+
+
+def test_a_score_that_nobody_has_is_named_with_the_nearest() -> None:
+    assert matching(["a*", "b"], ["b", "ab", "aa"]) == ["b", "ab", "aa"]
+    with pytest.raises(MmbalError, match="unknown score 'acuracy'; did you mean 'accuracy'"):
+        matching(["acuracy"], ["accuracy", "loss"])

@@ -13,7 +13,9 @@ def test_a_finished_run_has_everything_that_run_prints(write_run: WriteRun) -> N
 
     assert result["test"] == {
         "accuracy": 0.7, "branch_accuracy/gray": 0.4, "branch_accuracy/color": 0.6, "loss": 1.1,
+        "utilization/gray": 0.25, "utilization/color": 0.75, "d_util": -0.5,
     }  # fmt: skip
+    assert result["headlines"][:2] == ["accuracy", "branch_accuracy/gray"]
     assert result["validation"]["loss"] == 1.0
     assert result["last"]["test"]["accuracy"] == 0.65
     assert result["utilization"] == {"gray": 0.25, "color": 0.75}

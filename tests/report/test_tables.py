@@ -23,6 +23,7 @@ def comparison() -> Comparison:
             Group("toy", "vanilla", {}, ("c",), (0,), second),
         ),
         ("a remark",),
+        {"accuracy": "of the fused prediction"},
     )
 
 
@@ -30,8 +31,8 @@ def test_rows_hold_mean_deviation_and_how_many_runs_define_them(comparison: Comp
     header, rows = comparison_rows(comparison)
 
     assert header == [
-        "recipe", "strategy", "settings", "n", "accuracy", "branch_accuracy/gray", "branch_accuracy/video",
-        "seconds",
+        "recipe", "strategy", "settings", "n", "accuracy", "branch_accuracy/gray",
+        "branch_accuracy/video", "seconds",
     ]  # fmt: skip
     assert rows == [
         ["toy", "guided", "epochs=3", "2", "0.500 ± 0.250", "0.125 (1 of 2)", "-", "12.2 ± 0.5"],
@@ -40,7 +41,7 @@ def test_rows_hold_mean_deviation_and_how_many_runs_define_them(comparison: Comp
 
 
 def test_the_settings_column_comes_only_when_needed(comparison: Comparison) -> None:
-    header, _ = comparison_rows(Comparison(comparison.groups[1:], ()))
+    header, _ = comparison_rows(Comparison(comparison.groups[1:], (), {}))
 
     assert "settings" not in header
 

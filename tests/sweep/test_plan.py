@@ -132,3 +132,60 @@ def test_differences_are_told_with_both_values(trials_of):
     assert one.differences(two) == ["epochs 1 instead of 2"]
     assert vanilla.differences(one)[0] == "strategy.name vanilla instead of guided"
     assert "strategy.tolerance unset instead of 0.115" in vanilla.differences(one)
+
+
+class TestAblation:
+    def test_two_modalities_alone_are_the_leave_one_outs(self, catalogue):
+        axes = [strategy_axis("guided,vanilla"), assignment_axis("guided.tolerance=0.1,0.2")]
+
+        found = make_trials(catalogue, "colored-digits", None, axes, ablate=True)
+
+        assert [(trial.name, trial.settings["modalities"]) for trial in found] == [
+            ("guided-seed0-tolerance=0.1", []),
+            ("vanilla-seed0-modalities=gray", ["gray"]),
+            ("vanilla-seed0-modalities=color", ["color"]),
+            ("guided-seed0-tolerance=0.2", []),
+            ("vanilla-seed0", []),
+        ]
+        assert found[1].resolved.origins["modalities"] == "--ablate"
+        assert found[1].resolved.config.strategy.name == "vanilla"
+
+    def test_three_are_tried_alone_and_in_pairs(self, catalogue):
+        axes = [assignment_axis("dataset.views=[0,3,6]")]
+
+        found = make_trials(catalogue, "modelnet40", None, axes, ablate=True)
+
+        assert [trial.settings["modalities"] for trial in found] == [
+            [], ["view_0"], ["view_3"], ["view_6"],
+            ["view_3", "view_6"], ["view_0", "view_6"], ["view_0", "view_3"],
+        ]  # fmt: skip
+        assert found[4].name == "guided-seed0-modalities=view_3+view_6"
+        assert found[4].settings["strategy.name"] == "guided"
+
+    def test_of_those_that_are_named(self, catalogue):
+        axes = [fixed("modalities", ["view_0", "view_6"], "m"),
+                assignment_axis("dataset.views=[0,3,6]")]  # fmt: skip
+
+        found = make_trials(catalogue, "modelnet40", None, axes, ablate=True)
+
+        assert [trial.settings["modalities"] for trial in found] == [
+            ["view_0", "view_6"], ["view_0"], ["view_6"],
+        ]  # fmt: skip
+
+    def test_a_single_modality_is_all_there_is(self, catalogue):
+        axes = [fixed("modalities", ["gray"], "m")]
+        assert names(make_trials(catalogue, "colored-digits", None, axes, ablate=True)) == [
+            "guided-seed0"
+        ]
+
+    def test_names_must_be_known(self, catalogue, monkeypatch):
+        options = catalogue.options_class("dataset", "colored-digits")
+        monkeypatch.setattr(options, "modality_names", lambda self: None)
+
+        with pytest.raises(ConfigError, match="--ablate: the options of dataset 'colored-digits' "):
+            make_trials(catalogue, "colored-digits", None, [], ablate=True)
+
+        axes = [fixed("modalities", ["left eye", "größe"], "m")]
+        found = make_trials(catalogue, "colored-digits", None, axes, ablate=True)
+        assert [trial.settings["modalities"] for trial in found[1:]] == [["left eye"], ["größe"]]
+        assert found[1].name == f"vanilla-seed0-modalities=left_eye-{found[1].digest[:8]}"

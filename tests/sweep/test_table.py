@@ -75,3 +75,13 @@ def test_csv_leaves_out_what_is_not_known(trials_of):
     assert first["list"] == "[1, 2]"
     assert (second["status"], second["accuracy"], second["list"]) == ("failed", "", "")
     assert second["error"] == 'it said "no", then\nstopped'
+
+
+def test_modalities_are_told_by_name(trials_of):
+    trials = trials_of('modalities=[],["gray"],["gray","color"]')
+
+    keys = varying(trials)
+
+    told = [row(trial, keys, "waiting", {}, "")["modalities"] for trial in trials]
+    assert keys == ["modalities"]
+    assert told == ["all", "gray", "gray, color"]

@@ -34,7 +34,7 @@ def test_the_loss_of_a_skipped_step_does_not_count_its_accuracies_do():
 
 def test_they_are_listed_in_the_order_of_the_logs_without_those_that_keras_makes_later():
     given = keras.metrics.SparseTopKCategoricalAccuracy(name="top")
-    metrics = OwnMetrics("ab", ["mse", given])
+    metrics = OwnMetrics(["branch_accuracy/a", "branch_accuracy/b"], ["mse", given])
     names = [metric.name for metric in metrics.existing]
     assert names == ["loss", "top", "branch_accuracy/a", "branch_accuracy/b"]
     assert metrics.existing[1] is given
