@@ -20,7 +20,10 @@ EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/pyproject.
 NAMES = [example.name.removeprefix("mmbal-") for example in EXAMPLES]
 
 
-WHAT = f"'{ROOT}[testing]' {' '.join(map(str, EXAMPLES))}"
+# What the examples ask for of ours, which is on no index here.
+OURS = ["mmbal-backbones", "mmbal-late"]
+FOLDERS = [*(ROOT / "plugins" / name for name in OURS), *EXAMPLES]
+WHAT = f"'{ROOT}[testing]' {' '.join(map(str, FOLDERS))}"
 # README's commands put it beside the interpreter, tox on the path.
 UV = shutil.which("uv", path=os.pathsep.join([sys.prefix + "/bin", os.environ["PATH"]])) or "uv"
 INSTALLERS = {
@@ -33,7 +36,7 @@ uv, pip = pytest.param("uv", marks=pytest.mark.deep), pytest.param("pip", marks=
 
 @pytest.fixture(scope="module")
 def clean(outside, request):
-    """Install mmbal and the examples, and nothing else."""
+    """Install mmbal, the examples and what they ask for, and nothing else."""
     name = request.param
     return outside(
         f"clean-{name}",
@@ -51,8 +54,8 @@ def test_only_the_examples_are_there(clean):
     listing = json.loads(clean("mmbal plugins --json"))
 
     assert listing["problems"] == []
-    assert [each["plugin"] for each in listing["plugins"]] == ["builtin", *NAMES]
-    assert [each["name"] for each in listing["recipes"]] == ["paired-digits"]
+    assert [each["plugin"] for each in listing["plugins"]] == ["builtin", *sorted([*NAMES, "late"])]
+    assert [each["name"] for each in listing["recipes"]] == ["contour", "paired-digits"]
 
 
 @by_pip

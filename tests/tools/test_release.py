@@ -220,7 +220,7 @@ def test_versions_alone_can_be_bumped(clone):
     assert done.returncode == 0, done.stderr
     changed = {line[3:] for line in git(clone, "status", "--porcelain").splitlines()}
     examples = sorted(clone.glob("examples/*/pyproject.toml"))
-    assert len(examples) == 3
+    assert len(examples) == 4
     assert changed == {str(path.relative_to(clone)) for path in examples} | {
         "mmbal/version.py", "pyproject.toml", f"plugins/{KEPT}/pyproject.toml",
     }  # fmt: skip

@@ -1,0 +1,1 @@
+"""Handwritten digits by their contours, images and moments."""
