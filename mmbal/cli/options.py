@@ -126,5 +126,7 @@ def flag(key: str) -> str:
 
 def flags(key: str, value: object) -> list[str]:
     """Return the words that set a key: of a list, one option for each of its values."""
+    if value is True:
+        return [flag(key)]
     values = value if isinstance(value, list) else [value]
     return [word for each in values for word in (flag(key), str(each))]

@@ -1,7 +1,7 @@
 """The command line with a door to TensorFlow that leads nowhere."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any

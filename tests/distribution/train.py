@@ -14,10 +14,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tomlkit
-from mmbal.evaluation.probe import Probe
 
 from mmbal import BalancedModel, Strategy
+from mmbal.data import Examples
 from mmbal.evaluation.context import EvaluationContext
+from mmbal.evaluation.predictions import Predictor
 from mmbal.evaluation.utilization import Utilization
 from mmbal.laboratory.toys import GatedBranches
 from mmbal.optimizers.keras_optimizers import keras_optimizer
@@ -343,10 +344,11 @@ def scores(model, inputs, labels):
     found = {"score/logits": model.predict(inputs, batch_size=5, verbose=0)}
     logs = model.evaluate(inputs, labels, batch_size=5, verbose=0, return_dict=True)
     found |= {f"score/{name}": np.array(value) for name, value in logs.items()}
-    data = tf.data.Dataset.from_tensor_slices((inputs, labels)).batch(7)
-    context = EvaluationContext(Probe(model.network), data, data)
-    found |= {f"score/{name}": np.array(value) for name, value in Utilization()(context)}
-    found["score/probed_loss"] = np.array(context.full.loss)
+    rows = Examples.from_arrays(inputs, labels)
+    predictor = Predictor(model.network, lambda each: each.dataset().batch(7), model.replicas)
+    context = EvaluationContext(predictor, {"test": rows, "train": rows})
+    found |= {f"score/{s.name}": np.array(s.value) for s in Utilization()(context)}
+    found["score/probed_loss"] = np.array(context.predictions().losses.mean())
     return found
 
 

@@ -14,7 +14,8 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
-from mmbal.evaluation import EvaluationContext, Probe, Utilization
+from mmbal.data import Examples
+from mmbal.evaluation import EvaluationContext, Predictor, Utilization
 from mmbal.networks import blocked
 from mmbal_guided import Guided
 from mmbal_mmtm import MMTMNetwork
@@ -133,30 +134,27 @@ def check_utilization(golden, network, precision, close):
             m: x.reshape(-1, 3, 8, 8).transpose(0, 2, 3, 1).astype(precision)
             for m, x in zip(MODALITIES, images, strict=True)
         }
-        return tf.data.Dataset.from_tensor_slices((inputs, labels.reshape(-1))).batch(16)
+        return Examples.from_arrays(inputs, labels.reshape(-1))
 
-    context = EvaluationContext(
-        probe=Probe(network),
-        data=dataset([golden["eval_x0"], golden["eval_x1"]], golden["eval_y"]),
-        plain_train=dataset([golden["x0"], golden["x1"]], golden["y"]),
-    )
+    test = dataset([golden["eval_x0"], golden["eval_x1"]], golden["eval_y"])
+    train = dataset([golden["x0"], golden["x1"]], golden["y"])
+    context = EvaluationContext(Predictor(network), {"test": test, "train": train})
     for number in (1, 2):
         for index in (0, 1):
             np.testing.assert_allclose(
-                context.squeeze_means[f"mmtm_{number - 1}"][index],
+                context.means[f"mmtm_{number - 1}"][index],
                 golden[f"squeeze_mean.mmtm{number}.{index}"],
                 **close,
             )
-    inputs = next(iter(context.data.batch(4)))[0]
-    inputs = {m: np.reshape(x, (-1, *x.shape[2:])) for m, x in inputs.items()}
+    inputs = dict(test.inputs)
     full = network(inputs)
-    alone = network(inputs, blocked(2, context.squeeze_means))
+    alone = network(inputs, blocked(2, context.means))
     for index, modality in enumerate(MODALITIES):
         for outputs, kind in ((full, "full"), (alone, "blocked")):
             np.testing.assert_allclose(
                 outputs.unimodal[modality], golden[f"eval_logits.{kind}.{index}"], **close
             )
-    scores = dict(Utilization()(context))
+    scores = {score.name: score.value for score in Utilization()(context)}
     for index, modality in enumerate(MODALITIES):
         expected = golden["utilization"][index]
         np.testing.assert_allclose(scores[f"utilization/{modality}"], expected, **close)

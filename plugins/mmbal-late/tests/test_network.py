@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel
+from mmbal.data import Examples
 from mmbal.errors import RequirementError
-from mmbal.evaluation import EvaluationContext, Probe, Utilization
+from mmbal.evaluation import EvaluationContext, Predictor, Utilization
 from mmbal.networks import Controls, LinearRule, blocked
 from mmbal_guided import Guided, Random
 from mmbal_late import LateConcat, LateSum
@@ -317,8 +318,9 @@ def test_utilization_is_how_much_the_fused_prediction_relies_on_the_others():
         "a": np.array([[2, 0], [0, 2], [0, 0], [0, 0]], "float32"),
         "b": np.array([[0, 0], [0, 0], [0, 2], [2, 0]], "float32"),
     }
-    data = tf.data.Dataset.from_tensor_slices((inputs, [0, 1, 1, 1])).batch(3)
-    scores = dict(Utilization()(EvaluationContext(Probe(network), data, data)))
+    rows = Examples.from_arrays(inputs, [0, 1, 1, 1])
+    context = EvaluationContext(Predictor(network), {"test": rows, "train": rows})
+    scores = {score.name: score.value for score in Utilization()(context)}
     # Together right on 3 of 4. a alone is right on two (a tie says 0), b alone on examples
     # 1 (a tie says 0) and 3.
     assert scores == pytest.approx(

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from mmbal import BalancedModel, ConfigError
-from mmbal.data import Modality
-from mmbal.evaluation import Probe
+from mmbal.data import Examples, Modality
+from mmbal.evaluation import Predictor
 from mmbal.networks import Controls, before_saved_weights, blocked
 from mmbal_guided import Guided
 from mmbal_mmtm.i3d import JOINED, mmtm_i3d
@@ -182,14 +182,14 @@ class TestTraining:
 
     def test_blocked_scores_ignore_the_other_stream(self, trained, eagerly):
         network = trained[0].network
-        probe = Probe(network)
-        data = tf.data.Dataset.from_tensors((batch(4), tf.range(4) % CLASSES))
-        means = probe.squeeze_means(data)
+        predictor = Predictor(network)
+        rows = Examples.from_arrays(batch(4), np.arange(4) % CLASSES)
+        means = predictor.means(rows)
         assert [[z.shape[0] for z in zs] for zs in means.values()][-1] == [1024, 1024]
 
-        scores = probe.scores(data, means)
+        said = predictor.predict(rows, blocked(2, means))
 
-        assert np.isfinite(scores.loss)
+        assert np.isfinite(said.losses).all()
         constants = tf.nest.map_structure(tf.constant, means)
         one, other = batch(1), batch(1, seed=1)
         logits = [
