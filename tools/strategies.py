@@ -24,7 +24,8 @@ from mmbal.report.comparison import statistic
 BEGIN, END = "<!-- table of strategies -->", "<!-- end of the table -->"
 SCORES = ("accuracy", "/gray", "/color", "d_util")
 HEADER = (
-    "strategy", "architecture", "optimizer", "fused", "gray's part", "color's part", "d_util", "step",
+    "strategy", "architecture", "optimizer", "fused", "gray's part", "color's part", "d_util",
+    "step",
 )  # fmt: skip
 Key = tuple[str, str, str]
 

@@ -46,9 +46,23 @@ def print_summary(
         *(Text(line) for line in _meanings(result, shown)),
     )
     console.print(Panel(body, title=title, title_align="left", expand=False))
+    for line in _verdict(result["run"]):
+        console.print(line, soft_wrap=True)
     console.print(f"record: {result['run']}", soft_wrap=True)
     for command in commands:
         console.print(f"  {command}", soft_wrap=True)
+
+
+def _verdict(run: str) -> list[str]:
+    """Return what follows from the scores of a run whose folder is there."""
+    from mmbal.records.run_folder import RunFolder
+    from mmbal.report.verdict import unimodal_runs, verdict
+
+    folder = RunFolder(run)
+    if not folder.record.is_file():
+        return []
+    record = folder.open()
+    return verdict(record, unimodal_runs(folder.path, record))
 
 
 def _scores(result: Mapping[str, Any], names: Sequence[str]) -> "Table":
