@@ -30,7 +30,7 @@ class Watched(Configurable):
         super().__init__(options, **settings)
         for name, value in self.options:  # called as in Keras
             setattr(self, name, value)
-        accuracy = self.monitor.removeprefix("val_").startswith("accuracy")
+        accuracy = self.monitor.partition("/")[0].endswith("accuracy")
         mode = self.options.mode
         self.mode = ("max" if accuracy else "min") if mode == "auto" else mode
         self.min_delta = 0  # `is_better` has it

@@ -26,7 +26,8 @@ _PIPE_WIDTH = 200
 def line_width(*, err: bool = False) -> int:
     """Return how many characters a line holds: of COLUMNS, else of the terminal, else many."""
     stream = sys.stderr if err else sys.stdout
-    if stream.isatty() or os.environ.get("COLUMNS", "").isdecimal():
+    seen = stream is not None and not stream.closed and stream.isatty()
+    if seen or os.environ.get("COLUMNS", "").isdecimal():
         return shutil.get_terminal_size().columns
     return _PIPE_WIDTH
 

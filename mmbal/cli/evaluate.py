@@ -10,7 +10,7 @@ import click
 
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, number, plain_table, print_json
-from mmbal.cli.options import TypedPath, score_option
+from mmbal.cli.options import TypedPath, save_predictions_option, score_option
 from mmbal.errors import MmbalError
 
 
@@ -53,11 +53,7 @@ from mmbal.errors import MmbalError
     is_flag=True,
     help="Score what is there, though it is not what the run was trained on; nothing is recorded.",
 )
-@click.option(
-    "--save-predictions",
-    is_flag=True,
-    help="Keep what the network says of every example, in RUN/predictions (HDF5).",
-)
+@save_predictions_option
 @score_option
 @click.option("--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object.")
 def evaluate(
@@ -90,6 +86,7 @@ def evaluate(
 
         for run in runs:
             options |= {"wanted": names, "overrides": overrides, "progress": progress}
+            options["save_predictions"] = bool(options["save_predictions"])
             results.append(evaluate_run(run, catalogue, **options))
     if as_json:
         print_json(results[0] if len(results) == 1 else results)

@@ -87,6 +87,12 @@ modalities_option = click.option(
     help="Train on this modality of the dataset alone, or on all that are named so. Repeatable.",
     shell_complete=modalities,
 )
+save_predictions_option = click.option(
+    "--save-predictions",
+    is_flag=True,
+    default=None,
+    help="Keep what the network says of every example, in the run's folder (HDF5).",
+)
 config_option = click.option(
     "--config",
     "file",

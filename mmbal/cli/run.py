@@ -27,6 +27,7 @@ from mmbal.cli.options import (
     modalities_option,
     once,
     recipe_option,
+    save_predictions_option,
 )
 from mmbal.errors import MmbalError, attempting
 from mmbal.registry.component import PLAIN
@@ -88,12 +89,7 @@ if TYPE_CHECKING:
     help="Try the recipe out, at a reduced size, on files that the dataset writes into the run's "
     "folder.",
 )
-@click.option(
-    "--save-predictions",
-    is_flag=True,
-    default=None,
-    help="Keep what the network says of every example, in the run's folder (HDF5).",
-)
+@save_predictions_option
 @json_option
 @click.option("--print-config", is_flag=True, help="Print the resolved configuration and stop.")
 def run(

@@ -100,7 +100,7 @@ class Predictor:
         self._batches = batches
         self._replicas = replicas or Replicas(ONE_DEVICE)
         self._vectors = False
-        self._compiled: dict[frozenset[str], Callable[..., Any]] = {}
+        self._compiled: dict[tuple[frozenset[str], int], Callable[..., Any]] = {}
         self._sums = tf.function(self._sum_batch, reduce_retracing=True)
 
     @property
@@ -145,12 +145,14 @@ class Predictor:
         self, examples: Examples, controls: Controls = NORMAL, reads: frozenset[str] = frozenset()
     ) -> Iterator[dict[str, np.ndarray]]:
         """Yield what the network says of every batch, by name as `Predictions.of_arrays`."""
-        if reads not in self._compiled:
-            self._compiled[reads] = self._compile(reads)
+        # Ranks of masks apart: traced together, they would be of an unknown one.
+        key = reads, 0 if controls.keep is None else len(controls.keep.shape)
+        if key not in self._compiled:
+            self._compiled[key] = self._compile(reads)
         keep = None if controls.keep is None else tf.convert_to_tensor(controls.keep)
         fill = None if controls.fill is None else dict(controls.fill)
         for inputs, labels in self._batches(examples):
-            said = self._compiled[reads](inputs, labels, keep, fill)
+            said = self._compiled[key](inputs, labels, keep, fill)
             yield {name: tensor.numpy() for name, tensor in said.items()}
 
     def means(self, examples: Examples) -> Means:

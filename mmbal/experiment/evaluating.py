@@ -65,39 +65,33 @@ def evaluate(
     folder, progress = RunFolder(run), progress or Progress()
     file = read_file(folder.config)
     config = _resolved(catalogue, file, data_dir, wanted, overrides)
-    told = {"run": str(run), "split": split, "weights": weights}
-    recorded = [] if other_data or not wanted else [*_recorded(folder, split, weights)]
-    choices = [c for c in config.evaluations if not _is_in(c, recorded)]
-    values: dict[str, Any] = {}
+    recording = bool(wanted) and not other_data
+    recorded = [*_recorded(folder, split, weights)] if recording else []
+    choices = [choice for choice in config.evaluations if not _is_in(choice, recorded)]
+    told: dict[str, Any] = {"run": str(run), "split": split, "weights": weights}
     for event in recorded:
         if any(_is_in(choice, [event]) for choice in config.evaluations):
-            values |= event["values"]
+            told |= event["values"]
     if not choices and not save_predictions:
-        return {**told, **values, "added": []}
-    config, data = load_recorded(
-        open_dataset(catalogue, config.dataset),
-        config,
-        folder,
-        file.provenance,
-        named=data_dir is not None,
-        strict=not other_data,
-    )
+        return {**told, "added": []}
+    source = open_dataset(catalogue, config.dataset)
+    place = {"named": data_dir is not None, "strict": not other_data}
+    config, data = load_recorded(source, config, folder, file.provenance, **place)
     if other_data:
         check_contents(data, [split])
     for remark in _other_versions(catalogue, config, file.provenance):
         progress.warn(remark)
     kept = folder.predictions if save_predictions else None
     scorer = _scorer(folder, catalogue, config, data, weights, choices, progress, kept)
-    if not wanted or other_data:
+    if not recording:
         results, _ = scorer.score(weights, split)
-        return {**told, **values, **results[split].values, "added": []}
+        return {**told, **results[split].values, "added": []}
     with folder.claim(resume=True) as journal:
         results, _ = scorer.score(weights, split)
         for event in scorer.events(split, weights, results[split]):
             journal.write(event)
         folder.consolidate()
-    added = [choice.name for choice in choices]
-    return {**told, **values, **results[split].values, "added": added}
+    return {**told, **results[split].values, "added": [choice.name for choice in choices]}
 
 
 def _resolved(

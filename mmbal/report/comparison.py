@@ -112,12 +112,20 @@ def compare_records(
         differing = _differing(dict(settings), kin)
         statistics = _statistics(group, weights, names)
         groups.append(Group(recipe, strategy, differing, tuple(runs), seeds, statistics))
-    if len(groups) > 1 and any(r.history.epochs.rebalancing_steps.any() for r in records.values()):
-        remarks.append(INCOMPARABLE)
-    meanings = {k: v for record in records.values() for k, v in record.meanings.items()}
-    shown = {name.split("/")[0] for name in names}
-    told = {score: meaning for score, meaning in meanings.items() if score in shown}
-    return Comparison(tuple(groups), tuple(remarks), told)
+    remarks += _speeds(groups, records)
+    return Comparison(tuple(groups), tuple(remarks), _meanings(records, names))
+
+
+def _speeds(groups: Sequence[Group], records: Mapping[str, Record]) -> list[str]:
+    isolated = any(each.history.epochs.rebalancing_steps.any() for each in records.values())
+    return [INCOMPARABLE] if isolated and len(groups) > 1 else []
+
+
+def _meanings(records: Mapping[str, Record], names: Sequence[str]) -> dict[str, str]:
+    """Return what the scores are that are shown."""
+    shown = {name.split("/")[0].split("@")[0] for name in names}
+    told = {score: text for record in records.values() for score, text in record.meanings.items()}
+    return {score: meaning for score, meaning in told.items() if score in shown}
 
 
 def matching(patterns: Sequence[str], names: Collection[str]) -> list[str]:

@@ -61,7 +61,7 @@ def test_a_panel_whose_modalities_have_long_names(
 ) -> None:
     shown = narrow("report", write_run(strategy=LONG))
     assert max(len(line) for line in shown.splitlines() if line[:1] in "│╭╰") <= 80
-    labels = "accuracy validation fused utilization isolated modality d_util d_speed gray color"
+    labels = "accuracy validation utilization isolated modality d_util d_speed gray color"
     assert {*labels.split(), LONG} <= words_in(shown)
 
 

@@ -215,7 +215,8 @@ class TestTraining:
 
 
 class TestBfloat16:
-    @pytest.mark.parametrize("eager", [True, pytest.param(False, marks=pytest.mark.soak)])
+    @pytest.mark.soak  # minutes, where the processor has no such numbers
+    @pytest.mark.parametrize("eager", [True, False])
     def test_one_training_step(self, eager, policy):
         policy("mixed_bfloat16")
         keras.utils.set_random_seed(0)

@@ -9,10 +9,9 @@ from mmbal.evaluation import Evaluation
 
 def right(context):
     """Return per batch how many predictions are right, and how many there are."""
-    network = context.probe.network
-    for inputs, labels in context.data:
-        said = network(inputs, training=False).logits
-        yield int(np.sum(np.argmax(said, -1) == labels)), len(labels)
+    for said in context.predictor.passes(context.splits[context.split]):
+        labels = said["labels"]
+        yield int(np.sum(np.argmax(said["logits"], -1) == labels)), len(labels)
 
 
 class Sound(Evaluation):
@@ -75,7 +74,7 @@ class Moving(Sound):
 
     def __call__(self, context):
         yield from super().__call__(context)
-        for head in context.probe.network.heads:
+        for head in context.predictor.network.heads:
             head.kernel.assign(2 * head.kernel)
 
 
