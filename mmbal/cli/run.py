@@ -124,7 +124,9 @@ def run(
     for remark in resolved.remarks:
         click.echo(f"note: {remark}", err=True)
     if print_config:
-        _print_config(resolved)
+        from mmbal.config.writing import to_toml
+
+        click.echo(to_toml(resolved.config, resolved.origins), nl=False)
         return
     if not resume:  # what a run goes on with need not be there any more
         resolved.config.check_components()
@@ -137,12 +139,6 @@ def run(
     if result:  # a worker that is not the chief has none
         commands = _next(recipe, file, assignments, {**options, "sample": sample}, result)
         _print_result(result, commands, as_json=as_json)
-
-
-def _print_config(resolved: "Resolved") -> None:
-    from mmbal.config.writing import to_toml
-
-    click.echo(to_toml(resolved.config, resolved.origins), nl=False)
 
 
 def _print_result(result: Mapping[str, Any], commands: Sequence[str], *, as_json: bool) -> None:

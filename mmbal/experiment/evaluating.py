@@ -1,6 +1,7 @@
 """`mmbal evaluate`: the weights of a run that has been trained -> further scores in its record."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,7 @@ def evaluate(
     save_predictions: bool = False,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Return the scores of a run's weights on one split, by name.
-
-    Those of evaluations that are named go into the run's record, where they are not yet.
+    """Score a run's weights on one split; what evaluations that are named say is recorded.
 
     Args:
         run: folder of the run.
@@ -53,8 +52,7 @@ def evaluate(
         progress: told of long work.
 
     Returns:
-        "run", "split", "weights", the scores by name, and "added": the evaluations that the
-        record has now and had not.
+        "run", "split", "weights", scores by name, and "added": evaluations new in the record.
 
     Raises:
         MmbalError: the run has no such weights, or they do not fit its architecture; or the data
@@ -68,30 +66,48 @@ def evaluate(
     recording = bool(wanted) and not other_data
     recorded = [*_recorded(folder, split, weights)] if recording else []
     choices = [choice for choice in config.evaluations if not _is_in(choice, recorded)]
-    told: dict[str, Any] = {"run": str(run), "split": split, "weights": weights}
-    for event in recorded:
-        if any(_is_in(choice, [event]) for choice in config.evaluations):
-            told |= event["values"]
+    told = {"run": str(run), "split": split, "weights": weights, **_values(config, recorded)}
     if not choices and not save_predictions:
         return {**told, "added": []}
+    loaded = _loaded(catalogue, config, folder, file, data_dir, split, other_data)
+    kept = folder.predictions if save_predictions else None
+    scorer = _scorer(folder, catalogue, *loaded, weights, choices, progress, kept)
+    for remark in _other_versions(catalogue, config, file.provenance):
+        progress.warn(remark)
+    values = _score(scorer, folder if recording else None, weights, split)
+    return {**told, **values, "added": [each.name for each in choices] if recording else []}
+
+
+def _score(
+    scorer: Scorer, folder: RunFolder | None, weights: str, split: str
+) -> Mapping[str, float]:
+    """Return the scores of a split, and write them into the record of a run where there is one."""
+    with folder.claim(resume=True) if folder else nullcontext() as journal:
+        results, _ = scorer.score(weights, split)
+        if journal is not None:
+            for event in scorer.events(split, weights, results[split]):
+                journal.write(event)
+    if folder:
+        folder.consolidate()
+    return results[split].values
+
+
+def _loaded(
+    catalogue: Catalogue,
+    config: RunConfig,
+    folder: RunFolder,
+    file: TomlFile,
+    data_dir: Path | None,
+    split: str,
+    other_data: bool,
+) -> tuple[RunConfig, MultimodalDataset]:
+    """Return the configuration and the data of a run, or whatever data are to be scored."""
     source = open_dataset(catalogue, config.dataset)
     place = {"named": data_dir is not None, "strict": not other_data}
     config, data = load_recorded(source, config, folder, file.provenance, **place)
     if other_data:
         check_contents(data, [split])
-    for remark in _other_versions(catalogue, config, file.provenance):
-        progress.warn(remark)
-    kept = folder.predictions if save_predictions else None
-    scorer = _scorer(folder, catalogue, config, data, weights, choices, progress, kept)
-    if not recording:
-        results, _ = scorer.score(weights, split)
-        return {**told, **results[split].values, "added": []}
-    with folder.claim(resume=True) as journal:
-        results, _ = scorer.score(weights, split)
-        for event in scorer.events(split, weights, results[split]):
-            journal.write(event)
-        folder.consolidate()
-    return {**told, **results[split].values, "added": [choice.name for choice in choices]}
+    return config, data
 
 
 def _resolved(
@@ -127,6 +143,15 @@ def _recorded(folder: RunFolder, split: str, weights: str) -> Iterator[dict[str,
     for event in events[trained:]:
         if event["event"] == "scores" and (event["split"], event["weights"]) == (split, weights):
             yield event
+
+
+def _values(config: RunConfig, recorded: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the scores of the evaluations that are told already."""
+    values: dict[str, Any] = {}
+    for event in recorded:
+        if any(_is_in(choice, [event]) for choice in config.evaluations):
+            values |= event["values"]
+    return values
 
 
 def _is_in(choice: Choice, events: Sequence[Mapping[str, Any]]) -> bool:
