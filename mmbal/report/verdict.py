@@ -1,6 +1,7 @@
 """What follows from the scores of a run, in a sentence or two."""
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,8 @@ LEAST = 0.01
 """Differences of accuracies that are no more than this are none."""
 BESIDE = 200
 """Folders beside a run, the newest first, among which its unimodal runs are looked for."""
+NAMED = re.compile(r"^modalities = \[.*\w", re.MULTILINE)
+"""What the configuration of a run says that was given modalities, and only that."""
 
 
 def verdict(record: Record, alone: Mapping[str, Record]) -> list[str]:
@@ -48,12 +51,17 @@ def unimodal_runs(run: Path, record: Record) -> dict[str, Record]:
         run: folder, beside which others lie.
         record: its record.
     """
-    beside = [path for path in run.absolute().parent.iterdir() if RunFolder(path).record.is_file()]
-    beside.sort(key=lambda path: RunFolder(path).record.stat().st_mtime, reverse=True)
+    beside: list[tuple[float, RunFolder]] = []
+    for path in run.absolute().parent.iterdir():
+        with suppress(OSError):  # what is no run, or cannot be read, tells nothing
+            beside.append((RunFolder(path).record.stat().st_mtime, RunFolder(path)))
+    newest = sorted(beside, key=lambda each: each[0], reverse=True)[:BESIDE]
     found: dict[str, Record] = {}
-    for path in beside[:BESIDE]:
-        with suppress(MmbalError):
-            other = RunFolder(path).open()
+    for _, folder in newest:
+        with suppress(MmbalError, OSError):
+            if not NAMED.search(folder.config.read_text(encoding="utf-8", errors="replace")):
+                continue
+            other = folder.open()
             same = (other.fingerprint, other.seed, other.dataset, other.architecture) == (
                 record.fingerprint, record.seed, record.dataset, record.architecture,
             )  # fmt: skip

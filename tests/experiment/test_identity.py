@@ -51,7 +51,7 @@ def test_what_is_computed_belongs_to_it(toys):
 def test_the_fields_of_a_run_say_which_of_them_may_change():
     assert {
         "data_dir", "distribute", "logical_devices", "worker_wait", "checkpoint_minutes",
-        "checkpoint_steps",
+        "checkpoint_steps", "save_predictions",
     } == FREE  # fmt: skip
 
 

@@ -82,13 +82,14 @@ def test_unimodal_runs_lie_beside_with_the_same_data_and_seed(write_run, events)
         changes = {"modalities": ["gray"], **changes}
         start = {**events[0], **changes}
         only = [e for e in events[1:] if e["event"] in ("scores", "end")]
-        folder = write_run(name, [start, *only])
+        folder = write_run(name, [start, *only], config='modalities = ["gray"]\n')
         RunFolder(folder).open()
         return folder
 
     run = write_run("run")
     record = RunFolder(run).open()
     single("other-seed", seed=1)
+    write_run("no-record")
     single("other-data", fingerprint="beef")
     assert unimodal_runs(run, record) == {}
 
