@@ -24,8 +24,9 @@ LABELS = np.arange(24) % 3
 
 
 def branches(scores):
-    """Return the modalities whose branches have an accuracy."""
-    return [name.partition("/")[2] for name in scores if name.startswith("branch_accuracy/")]
+    """Return the modalities whose branches, or slices, have an accuracy."""
+    kinds = ("branch_accuracy/", "slice_accuracy/")
+    return [name.partition("/")[2] for name in scores if name.startswith(kinds)]
 
 
 class Named(DatasetSource):
