@@ -12,7 +12,7 @@ from mmbal.records.record_file import read_record
 KEYS = {
     "run", "recipe", "dataset", "architecture", "strategy", "seed", "epochs", "steps", "test",
     "validation", "utilization", "d_util", "learning_speed", "d_speed", "rebalancing_steps",
-    "seconds", "selected_epoch", "last",
+    "seconds", "selected_epoch", "last", "headlines", "meanings",
 }  # fmt: skip
 ERROR = 2
 
@@ -56,7 +56,7 @@ def test_report(script, first):
     shown = script("report", "first")
     told = json.loads(script("report", "first", "--json").stdout)
 
-    assert "gray alone" in shown.stdout
+    assert "branch_accuracy/gray" in shown.stdout
     assert f"{first['test']['accuracy']:.4f}" in shown.stdout
     assert told["status"] == "finished"
     for key in KEYS - {"last", "selected_epoch"}:
