@@ -11,7 +11,7 @@ import pytest
 EPOCHS = 8
 OFTEN = ("--epochs", EPOCHS, "--set", "checkpoint_steps=4", "--set", "log_every=3")
 DRAW = random.Random(1)
-BOUND = 60
+BOUND = 300
 """Seconds after which nobody may still wait for a worker that is gone."""
 
 
