@@ -41,7 +41,7 @@ def _deterministic():
 
 @pytest.mark.usefixtures("_deterministic")
 def test_two_threads_read_at_a_time_even_where_runs_are_deterministic():
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=120)
 
     def wait(index):
         both.wait()  # breaks unless somebody else comes as well

@@ -62,7 +62,7 @@ def stopped(mmbal):
         time.sleep(0.01)
         assert process.poll() is None, process.communicate()[1]
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 75, err
     return folder
 

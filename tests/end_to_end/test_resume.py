@@ -86,7 +86,7 @@ def stopped(mmbal, which, status, reason):
     process = start(mmbal, folder, EPOCHS)
     wait_until(process, lambda: len(list((folder / "resume").glob("0*.safetensors"))) == 2)
     process.send_signal(which)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == status
     assert out == ""
     assert "with a checkpoint" in err

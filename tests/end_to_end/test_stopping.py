@@ -16,7 +16,7 @@ def test_ctrl_c_before_training_is_one_line(script):
     try:
         assert process.stderr.readline() == "loading TensorFlow\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     finally:
         process.kill()
         process.communicate()

@@ -87,7 +87,7 @@ def test_a_failing_trial_stops_no_other_and_a_killed_worker_is_replaced(mmbal, e
         wait_until_trained(process, good, 1)
         (worker,) = writers_of(good / "journal.jsonl")
         os.kill(worker, signal.SIGKILL)
-        stdout, err = process.communicate(timeout=200)
+        stdout, err = process.communicate(timeout=300)
 
     assert process.returncode == 1, err
     assert stdout.count("\n") == 1
@@ -119,7 +119,7 @@ def test_a_killed_or_stopped_sweep_goes_on_and_leaves_what_is_finished(mmbal, en
     with running(mmbal, *how, "--out", out) as process:
         wait_until_trained(process, second, 1)
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=100)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 130, err
     assert err.endswith(f"to go on:  mmbal sweep --out {out} --engine {engine} --concurrent 1\n")
     assert "1 finished, 1 half-done" in err

@@ -126,7 +126,7 @@ def test_a_split_cpu(distribute, replicas):
         f"print(open_strategy({distribute!r}, 3).num_replicas_in_sync)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=300
     )
     assert done.stdout.split() == [str(replicas)], done.stderr
 
