@@ -22,7 +22,7 @@ def pages(root: Path) -> dict[str, str]:
     for package in sorted(root.glob("plugins/*/src/*")):
         if names := _exports(package):
             defined = _definitions(package)
-            objects = [defined[name] for name in names]
+            objects = [defined[name] for name in names if name in defined]  # constants are not
             found[f"reference/python/{package.name}.md"] = _page(package.name, objects)
     return found
 

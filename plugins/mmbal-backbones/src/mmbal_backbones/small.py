@@ -10,7 +10,7 @@ from mmbal_backbones.convolutions import convolution_stages
 
 STAGES = 3
 """Stages of every small encoder."""
-SHAPES: str = "(features,) vectors, (time, channels) series and (height, width, channels) images"
+SHAPES = "(features,) vectors, (time, channels) series and (height, width, channels) images"
 
 
 def small_stages(name: str, shape: tuple[int, ...], width: int = 32) -> Iterator[keras.Sequential]:
