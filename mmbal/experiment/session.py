@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from mmbal.errors import Interrupted, MmbalError, Preempted, first_line
+from mmbal.experiment.building import Run
 from mmbal.experiment.fitting import Fitting
 from mmbal.experiment.identity import data_facts
 from mmbal.experiment.observers import JournalWriter
@@ -80,9 +81,22 @@ def complete(fitting: Fitting) -> dict[str, Any]:
     if writer is not None:  # all is told: what fails from here on is no stop
         run.folder.consolidate()
         fitting.store.clear()
-    with naming_a_lost_host(run.replicas):
-        run.replicas.agree(0)
+    _part(run)
     return result
+
+
+def _part(run: Run) -> None:
+    """Leave together: the chief writes to the end, and its going ends the others.
+
+    Raises:
+        MmbalError: another host went before the run had come to its end.
+    """
+    try:
+        with naming_a_lost_host(run.replicas):
+            run.replicas.agree(0)
+    except MmbalError:
+        if run.folder.result() is None:  # else it had merely agreed and gone a moment earlier
+            raise
 
 
 def _score(fitting: Fitting, writer: JournalWriter) -> dict[str, Any]:
