@@ -1,13 +1,12 @@
 """Ways of simulating that modalities are absent, and what a late fusion then says."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Examples
-from mmbal.networks.network import FusionNetwork
 
 Absence = Literal["zero", "mean", "marginal"]
 ABSENCES: tuple[Absence, ...] = ("zero", "mean", "marginal")
@@ -48,7 +47,7 @@ def mixed(examples: Examples, strangers: Donors) -> Examples:
 
 
 def fused(
-    network: FusionNetwork,
+    fuse: Callable[..., tf.Tensor],
     features: Mapping[str, np.ndarray],
     present: Collection[str],
     absent: Mapping[str, np.ndarray] | Sequence[Donors] | None,
@@ -56,7 +55,7 @@ def fused(
     """Return the logits of encoders that see one modality each, without running them again.
 
     Args:
-        network: offers "encode" and "mask".
+        fuse: `FusionNetwork.fuse` of a network that offers "encode" and "mask".
         features: modality to (example, channels).
         present: modalities.
         absent: modality to the (channels,) features that stand in its place, or permutations, or
@@ -68,7 +67,6 @@ def fused(
     keep = tf.constant([float(m in present) for m in features]) if absent is None else None
     draws = absent if isinstance(absent, Sequence) else [{}]
     means = absent if isinstance(absent, Mapping) else {}
-    fuse = tf.function(lambda each: network.fuse(each, keep), reduce_retracing=True)
     count = len(next(iter(features.values())))
 
     def stand_in(modality: str, donor: Donors, rows: slice) -> np.ndarray:
@@ -81,7 +79,7 @@ def fused(
 
     parts = [
         [
-            fuse({m: tf.constant(stand_in(m, donor, rows)) for m in features}).numpy()
+            fuse({m: tf.constant(stand_in(m, donor, rows)) for m in features}, keep).numpy()
             for first in range(0, count, ROWS)
             for rows in [slice(first, first + ROWS)]
         ]

@@ -223,7 +223,7 @@ class EvaluationContext:
             absent: Mapping[str, np.ndarray] | Sequence[Donors] | None = None
             if absence != "zero":
                 absent = self._mean_features() if absence == "mean" else strangers
-            return fused(self.predictor.network, full.features, present, absent)
+            return fused(self.predictor.fuse, full.features, present, absent)
         if absence == "marginal":
             others = set(self.modalities) - set(present)
             mixtures = [mixed(examples, {m: rows[m] for m in others}) for rows in strangers]

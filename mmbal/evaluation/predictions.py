@@ -88,6 +88,9 @@ class Predictor:
         network: in inference mode.
         batches: from examples to batches of `({modality: tensor}, label)` in their order.
         replicas: that share a batch; None for one device.
+
+    Attributes:
+        fuse: `FusionNetwork.fuse` of the network, compiled.
     """
 
     def __init__(
@@ -101,6 +104,7 @@ class Predictor:
         self._replicas = replicas or Replicas(ONE_DEVICE)
         self._vectors = False
         self._compiled: dict[tuple[frozenset[str], int], Callable[..., Any]] = {}
+        self.fuse = tf.function(network.fuse, reduce_retracing=True)
         self._sums = tf.function(self._sum_batch, reduce_retracing=True)
 
     @property
