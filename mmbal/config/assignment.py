@@ -22,7 +22,7 @@ def parse_assignment(text: str, option: str = "--set") -> Override:
         raise ConfigError(f"{rule}: {text!r}")
     try:
         document = tomllib.loads(f"value = {value}")
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also of numbers too long for Python
         document = {}
     # More than one key: the text held a line break and went on with TOML of its own.
     if list(document) == ["value"]:

@@ -43,7 +43,7 @@ def read_file(path: Path) -> TomlFile:
     except ParseError as error:
         reason = str(error).rpartition(" at line ")[0]
         raise ConfigError(f"{path}:{error.line}: not valid TOML: {reason}") from error
-    except (TOMLKitError, RecursionError) as error:
+    except (TOMLKitError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}") from error
     provenance = values.pop("provenance", None)
     return TomlFile(path, values, _locate(text), provenance if isinstance(provenance, dict) else {})
@@ -62,7 +62,7 @@ def _locate(text: str) -> dict[Key, int]:
         statement += f"{line}\n"
         try:
             keys = [key for key, _ in leaves(tomllib.loads(statement))]
-        except tomllib.TOMLDecodeError:
+        except ValueError:
             continue
         # `[table]` and `[[table]]` are the only statements that begin with a bracket.
         if statement.lstrip().startswith("["):

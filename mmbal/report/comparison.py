@@ -174,7 +174,7 @@ def _settings(record: Record) -> dict[str, str]:
     """Return what decides a run apart from its seed, by dotted key."""
     try:
         config = tomllib.loads(record.config)
-    except tomllib.TOMLDecodeError:  # a record stays comparable without its configuration
+    except ValueError:  # a record stays comparable without its configuration
         config = {}
     known = {
         "dataset.name": record.dataset,

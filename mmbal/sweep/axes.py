@@ -156,7 +156,7 @@ def _jsonl(path: Path) -> Iterator[Point]:
         if line.strip():
             try:
                 row = json.loads(line, object_pairs_hook=_once)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ConfigError(f"{path}:{number}: not a line of JSON ({error})") from error
             yield _point(row, f"{path}:{number}")
 

@@ -115,6 +115,10 @@ def test_files_that_cannot_be_read(toys: Catalogue, tmp_path: Path) -> None:
     latin.write_bytes(b"data_dir = '\xe4'\n")
     with pytest.raises(MmbalError, match="latin.toml:1: no UTF-8 text"):
         resolve(toys, "toy", latin)
+    long = tmp_path / "long.toml"
+    long.write_text(f"epochs = {'9' * 5000}\n")
+    with pytest.raises(ConfigError, match="long.toml: not valid TOML: Exceeds the limit"):
+        resolve(toys, "toy", long)
 
 
 @pytest.mark.parametrize("schedule", ["schedule=cosine", "schedule.warmup_steps=3"])
@@ -162,7 +166,7 @@ def test_assignment_without_a_key(text: str) -> None:
         parse_assignment(text)
 
 
-@pytest.mark.parametrize("text", ["x=[1,", 'x="a', "x={a=1"])
+@pytest.mark.parametrize("text", ["x=[1,", 'x="a', "x={a=1", f"x=[{'9' * 5000}]"])
 def test_assignment_cut_short(text: str) -> None:
     with pytest.raises(ConfigError, match="no complete TOML value"):
         parse_assignment(text)
