@@ -32,6 +32,14 @@ def test_the_index_counts_and_not_the_header(video: Write) -> None:
     assert (facts.frames, facts.promised) == (37, 41)
 
 
+def test_a_list_that_says_it_is_empty_is_no_header(video: Write) -> None:
+    path = video(5)
+    data = bytearray(path.read_bytes())
+    data[16:20] = bytes(4)  # the length of the list of headers, which holds its kind at least
+    path.write_bytes(data)
+    assert probe(path) is not None
+
+
 def test_empty_frames_do_not_count(video: Write) -> None:
     path = video(37)
     data = bytearray(path.read_bytes())

@@ -109,7 +109,7 @@ def _chunks(
         end = at + 8 + length
         if kind in (b"LIST", b"RIFF"):
             kind += stream.read(4)
-            length -= 4
+            length = max(length - 4, 0)
         if kind in entered:
             end = at + 12
         if end <= size:
