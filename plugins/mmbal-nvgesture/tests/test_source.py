@@ -342,6 +342,12 @@ def test_other_lists(gestures: Make, sample: Path) -> None:
         gestures().load(sample, 0)
     with pytest.raises(ConfigError, match=r"yours\.lst: not found; test_list names it"):
         gestures(test_list="yours.lst").load(sample, 0)
+    (sample / "lists").mkdir()
+    (sample / "lists" / "test.lst").touch()
+    with pytest.raises(
+        ConfigError, match=r"lists: it is a folder.*; it holds test\.lst; test_list"
+    ):
+        gestures(test_list="lists").load(sample, 0)
 
 
 def test_links_on_disk_are_followed(gestures: Make, sample: Path, tmp_path: Path) -> None:

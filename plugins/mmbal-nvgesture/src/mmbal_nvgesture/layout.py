@@ -3,7 +3,7 @@
 import re
 from pathlib import Path, PurePosixPath
 
-from mmbal.errors import ConfigError, MmbalError
+from mmbal.errors import ConfigError, MmbalError, no_file
 from mmbal_media import absent, first_root
 
 ROOTS = ("", "nvGesture_v1", "nvGesture_v1.1/nvGesture_v1", "nvgesture", "nvGesture")
@@ -45,7 +45,9 @@ def find_list(root: Path, split: str, name: str | None) -> Path:
     if found is not None:
         return found
     if name is not None:
-        raise ConfigError(f"{root / name}: not found; {split}_list names it")
+        path = root / name
+        reason = no_file(path) if path.is_dir() else "not found"
+        raise ConfigError(f"{path}: {reason}; {split}_list names it")
     names = ", ".join(each.format(split=split) for each in LISTS)
     raise MmbalError(f"{root}: no list of the {split} clips (any of {names})")
 
