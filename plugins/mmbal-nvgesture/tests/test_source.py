@@ -345,7 +345,7 @@ def test_other_lists(gestures: Make, sample: Path) -> None:
     (sample / "lists").mkdir()
     (sample / "lists" / "test.lst").touch()
     with pytest.raises(
-        ConfigError, match=r"lists: it is a folder.*; it holds test\.lst; test_list"
+        ConfigError, match=r"lists: it is a folder.*; it holds test\.lst"
     ):
         gestures(test_list="lists").load(sample, 0)
 
