@@ -218,13 +218,14 @@ class EvaluationContext:
 
     def _predict_subset(self, split: str, present: tuple[str, ...], absence: str) -> np.ndarray:
         examples, full = self._examples(split), self.predictions(split)
-        strangers = donors(self.modalities, len(examples), self.seed)
+        drawn = absence == "marginal"
+        strangers = donors(self.modalities, len(examples), self.seed) if drawn else []
         if self.predictor.independent and full.features is not None:
             absent: Mapping[str, np.ndarray] | Sequence[Donors] | None = None
             if absence != "zero":
                 absent = self._mean_features() if absence == "mean" else strangers
             return fused(self.predictor.fuse, full.features, present, absent)
-        if absence == "marginal":
+        if drawn:
             others = set(self.modalities) - set(present)
             mixtures = [mixed(examples, {m: rows[m] for m in others}) for rows in strangers]
             return np.stack([self.predictor.predict(each).logits for each in mixtures])

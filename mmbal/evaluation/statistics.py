@@ -91,23 +91,6 @@ def _error(values: np.ndarray, lost: int) -> float:
     return float(np.std(values, ddof=lost)) / math.sqrt(len(values))
 
 
-def wilson(count: float, examples: int) -> tuple[float, float]:
-    """Return the bounds of the 95 % interval of a share, after Wilson; NaN without examples.
-
-    Source: Wilson, Journal of the American Statistical Association 22, 1927.
-
-    Args:
-        count: how many are right.
-        examples: of so many.
-    """
-    from scipy.stats import binomtest
-
-    if not examples:
-        return math.nan, math.nan
-    interval = binomtest(round(count), examples).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def mean_score(name: str, values: np.ndarray, *, headline: bool = False) -> Score:
     """Return the score that is the mean of values of examples, with its standard error.
 

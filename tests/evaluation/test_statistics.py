@@ -80,11 +80,6 @@ def test_a_difference_is_paired():
     assert math.isnan(statistics.paired_difference(every[:1], rest[:1])[1])
 
 
-def test_wilson():
-    assert statistics.wilson(80, 100) == pytest.approx((0.711171, 0.866633), rel=1e-5)
-    assert np.isnan(statistics.wilson(0, 0)).all()
-
-
 def test_frequencies_of_classes():
     found = statistics.constant_logits(np.array([0, 1, 1, 1]), 3)
     assert found == pytest.approx([math.log(0.25), math.log(0.75), -36.0437], rel=1e-5)
