@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mmbal.errors import MmbalError
+from mmbal.files.text import decode_text
 from mmbal.records.record import Record
 from mmbal.records.run_folder import RunFolder
 from mmbal.report.outcome import error_name, finished_steps
@@ -59,7 +60,7 @@ def unimodal_runs(run: Path, record: Record) -> dict[str, Record]:
     found: dict[str, Record] = {}
     for _, folder in newest:
         with suppress(MmbalError, OSError):
-            if not NAMED.search(folder.config.read_text(encoding="utf-8", errors="replace")):
+            if not NAMED.search(decode_text(folder.config.read_bytes(), folder.config, lenient=True)):
                 continue
             other = folder.open()
             same = (other.fingerprint, other.seed, other.dataset, other.architecture) == (
