@@ -60,7 +60,9 @@ def unimodal_runs(run: Path, record: Record) -> dict[str, Record]:
     found: dict[str, Record] = {}
     for _, folder in newest:
         with suppress(MmbalError, OSError):
-            if not NAMED.search(decode_text(folder.config.read_bytes(), folder.config, lenient=True)):
+            if not NAMED.search(
+                decode_text(folder.config.read_bytes(), folder.config, lenient=True)
+            ):
                 continue
             other = folder.open()
             same = (other.fingerprint, other.seed, other.dataset, other.architecture) == (

@@ -344,9 +344,7 @@ def test_other_lists(gestures: Make, sample: Path) -> None:
         gestures(test_list="yours.lst").load(sample, 0)
     (sample / "lists").mkdir()
     (sample / "lists" / "test.lst").touch()
-    with pytest.raises(
-        ConfigError, match=r"lists: it is a folder.*; it holds test\.lst"
-    ):
+    with pytest.raises(ConfigError, match=r"lists: it is a folder.*; it holds test\.lst"):
         gestures(test_list="lists").load(sample, 0)
 
 
