@@ -1,6 +1,5 @@
 """`mmbal compare`: did it help, against what, and how sure is that?"""
 
-import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -19,7 +18,6 @@ from mmbal.cli.trials import (
     axes_of,
     carry_out,
     engine_options,
-    engine_words,
     go_on,
     resources_of,
     show_plan,
@@ -184,10 +182,10 @@ def _train(
         stop = carry_out(work, resources)
     with work_done():
         finished = work.finished({trial.digest for trial in trials})
-        if finished:
-            _show(compare_runs(finished, **shown, baseline=baseline, ledger=True), form,
-                  shown["weights"])  # fmt: skip
-    go_on(ctx, work, stop, shlex.join(["mmbal", "sweep", "--out", str(out), *engine_words(given)]))
+        if finished and not stop:
+            comparison = compare_runs(finished, **shown, baseline=baseline, ledger=True)
+            _show(comparison, form, shown["weights"])
+    go_on(ctx, work, stop, "the same command again")
 
 
 def compare_runs(

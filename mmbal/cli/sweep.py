@@ -1,6 +1,7 @@
 """`mmbal sweep`: many runs in one folder, one table."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,12 +10,11 @@ import click
 from mmbal.cli.boundary import work_done
 from mmbal.cli.compare import compare_runs
 from mmbal.cli.console import console, print_json, print_table
-from mmbal.cli.options import TypedPath, json_option, recipe_option
+from mmbal.cli.options import TypedPath, flag, json_option, recipe_option
 from mmbal.cli.trials import (
     axes_of,
     carry_out,
     engine_options,
-    engine_words,
     go_on,
     resources_of,
     show_plan,
@@ -24,6 +24,8 @@ from mmbal.cli.trials import (
 
 if TYPE_CHECKING:
     from mmbal.sweep.folder import Sweep
+
+_ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 
 
 @click.command()
@@ -74,8 +76,7 @@ def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **g
         stop = carry_out(work, resources)
         with work_done():
             _show(work, as_json)
-    again = shlex.join(["mmbal", "sweep", "--out", str(out), *engine_words(given)])
-    go_on(ctx, work, stop, again)
+    go_on(ctx, work, stop, _again(out, given))
 
 
 def _show(work: "Sweep", as_json: bool) -> None:
@@ -98,3 +99,13 @@ def _show(work: "Sweep", as_json: bool) -> None:
                 "comparison": comparison_object(comparison, "selected"),
             }
         )
+
+
+def _again(out: Path, given: Mapping[str, Any]) -> str:
+    """Return the command that goes on."""
+    words = ["mmbal", "sweep", "--out", str(out)]
+    for name in _ENGINE:
+        value = given[name]
+        if value is not None:
+            words += [flag(name), f"{value:g}" if isinstance(value, float) else str(value)]
+    return shlex.join(words)

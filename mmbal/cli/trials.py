@@ -21,7 +21,6 @@ from mmbal.cli.options import (
     data_dir_option,
     dataset_option,
     epochs_option,
-    flag,
     flags,
     modalities_option,
 )
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 
 FAILED = 1
 _FIXED = ("dataset", "architecture", "modalities", "epochs", "batch_size", "data_dir")
-_ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 
 _VARIED = (
     dataset_option,
@@ -230,13 +228,3 @@ def go_on(ctx: click.Context, work: "Sweep", stop: int, command: str) -> None:
         purpose = "go on" if stop else "try again what failed"
         click.echo(f"to {purpose}:  {command}", err=True)
         ctx.exit(stop or FAILED)
-
-
-def engine_words(given: Mapping[str, Any]) -> list[str]:
-    """Return the words that ask for the same engine again."""
-    words = []
-    for name in _ENGINE:
-        value = given[name]
-        if value is not None:
-            words += [flag(name), f"{value:g}" if isinstance(value, float) else str(value)]
-    return words

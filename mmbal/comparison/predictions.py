@@ -13,6 +13,7 @@ from mmbal.evaluation.statistics import nll, right
 from mmbal.files.safe_hdf5 import open_sealed
 from mmbal.records.record import Record
 from mmbal.records.run_folder import RunFolder
+from mmbal.report.outcome import selected_epoch
 
 ENSEMBLE = "ensemble"
 COLDEST, HOTTEST = 0.05, 20.0
@@ -66,11 +67,10 @@ class Sayings:
         return self._known[run, split]
 
     def _read(self, run: str, record: Record, split: str) -> Said | None:
-        last = record.history.epochs.index
-        chosen = record.result.get("selected_epoch")
+        epochs = record.history.epochs
         # Where these are the same weights, only the last ones were scored.
-        same = chosen is None or (len(last) and chosen == last[-1])
-        for weights in dict.fromkeys([self.weights, *(["last"] if same else [])]):
+        same = selected_epoch(epochs) in (None, len(epochs.index) - 1)
+        for weights in (self.weights, *(["last"] if same else [])):
             path = RunFolder(run).predictions / f"{split}-{weights}.h5"
             if path.is_file():
                 with open_sealed(path) as file:
@@ -134,11 +134,7 @@ def ensemble(test: Sequence[Said], validation: Sequence[Said]) -> Said:
 
 
 def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return what to divide logits by for the least mean negative log-likelihood, .05 to 20.
-
-    Args:
-        logits: (example, class); those that are not finite do not count.
-        labels: (example,).
+    """Return what to divide (example, class) logits by for the least mean NLL, .05 to 20.
 
     Source: Guo et al., ICML 2017 (arXiv 1706.04599), section 4.2.
     """

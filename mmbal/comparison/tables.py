@@ -65,7 +65,8 @@ def ledger_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
     for arm in comparison.arms:
         cost = arm.ledger
         cells = [cost.parameters, cost.flops, ", ".join(cost.uncounted), cost.seconds]
-        rows.append([arm.label, *map(_cell, [*cells, cost.examples, cost.tried])])
+        seen = "-" if math.isnan(cost.examples) else f"{cost.examples:.0f}"
+        rows.append([arm.label, *map(_cell, cells), seen, _cell(cost.tried)])
     filled = [k for k in range(len(header)) if k == 0 or any(row[k] != "-" for row in rows)]
     return [header[k] for k in filled], [[row[k] for k in filled] for row in rows]
 

@@ -15,8 +15,8 @@ from mmbal.comparison.values import Verdict
 
 WORTH = 0.01
 """A difference of shares that is worth showing: one example in a hundred."""
-_MORE = re.compile(r"accuracy|f1|recall|precision|auroc|average_precision")
-_LESS = re.compile(r"loss|nll|brier|ece|violation|nonfinite")
+_MORE = re.compile("accuracy|f1|recall|precision|auroc")
+_LESS = re.compile("loss|nll|brier|ece|violation|nonfinite")
 NONE, ONE = "no difference shown", "one seed"
 
 
@@ -76,7 +76,7 @@ def judge_seeds(
         told += f"; p {p:.2g}" + (f", by Holm {holm:.2g}" if level < LEVEL else "")
         told += f"; flipped signs {flip:.2g}"
         told += f", the least that {count} seeds allow" if flip <= least * 1.001 else ""
-    elif _is_share(score):
+    elif _better(score) > 0:
         told += _outlook(differences, level)
     if not math.isnan(crossed):
         told += f"; on other examples, too, ±{crossed:.3f}"
@@ -137,13 +137,14 @@ def _outlook(differences: np.ndarray, level: float) -> str:
 
 def _word(score: str, mean: float) -> str:
     """Return what a difference that is shown means."""
-    name = re.split("[@/]", score)[0]
-    if _LESS.search(name):
-        return "helps" if mean < 0 else "hurts"
-    if _MORE.search(name):
-        return "helps" if mean > 0 else "hurts"
+    if better := _better(score):
+        return "helps" if better * mean > 0 else "hurts"
     return "higher" if mean > 0 else "lower"
 
 
-def _is_share(score: str) -> bool:
-    return bool(_MORE.search(re.split("[@/]", score)[0]))
+def _better(score: str) -> int:
+    """Return 1 for a share of which more is better, -1 for a loss, 0 where neither is known."""
+    name = re.split("[@/]", score)[0]
+    if name.endswith("_se"):
+        return 0
+    return -1 if _LESS.search(name) else int(bool(_MORE.search(name)))

@@ -15,6 +15,7 @@ FIVE = np.array([0.010, 0.004, 0.013, 0.008, 0.002])
         ("loss", 1, "hurts"),
         ("utilization/gray", 1, "higher"),
         ("d_util", -1, "lower"),
+        ("accuracy_se", 1, "higher"),
     ],
 )
 def test_the_word_knows_what_is_better(score, sign, word):
