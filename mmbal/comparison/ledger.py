@@ -54,8 +54,8 @@ def fill_in(
             ledger = _summed(ledger, [each.ledger for each in filled if each.control == "alone"])
         elif cost is not None and (one := cost(record)) is not None:
             flops = BACKWARD * one.forward * ledger.examples * (1 + one.extra_passes)
-            ledger = replace(ledger, parameters=one.parameters, flops=flops)
-            ledger = replace(ledger, uncounted=one.uncounted)
+            names = one.uncounted
+            ledger = replace(ledger, parameters=one.parameters, flops=flops, uncounted=names)
         if tried and arm.control != ENSEMBLE:
             alike = [s for s in tuned if all(s[k] == group.settings[k] for k in _SAME)]
             ledger = replace(ledger, tried=len(alike))
@@ -86,7 +86,8 @@ def _summed(ledger: Ledger, parts: Sequence[Ledger]) -> Ledger:
 
 def unequally_tuned(arms: Sequence[Arm]) -> list[str]:
     """Say so where not all arms had the same number of configurations to choose from."""
-    tried = {arm.label: arm.ledger.tried for arm in arms if arm.ledger.tried is not None}
+    fused = [arm for arm in arms if not arm.control]
+    tried = {arm.label: arm.ledger.tried for arm in fused if arm.ledger.tried is not None}
     if len({*tried.values()}) < 2:
         return []
     told = ", ".join(f"{label} {count}" for label, count in tried.items())
