@@ -36,7 +36,8 @@ PLAIN = "vanilla"
 FORMATS = ("text", "md", "csv", "json", "latex")
 _MAKING = (
     "recipe", "dataset", "architecture", "strategies", "seeds", "assignments", "modalities",
-    "file", "epochs", "batch_size", "data_dir", "out", "no_controls", "dry_run",
+    "file", "epochs", "batch_size", "data_dir", "evaluations", "out", "no_controls",
+    "dry_run",
 )  # fmt: skip
 
 
@@ -127,7 +128,13 @@ def _trains(runs: Sequence[Path], given: Mapping[str, Any]) -> bool:
     Raises:
         MmbalError: something is neither a run nor a recipe, or options contradict one another.
     """
-    options = {"strategies": "strategy", "assignments": "set", "file": "config", "recipe": "plugin"}
+    options = {
+        "strategies": "strategy",
+        "assignments": "set",
+        "file": "config",
+        "recipe": "plugin",
+        "evaluations": "evaluation",
+    }
     asked = [flag(options.get(key, key)) for key in _MAKING if given[key]]
     one = str(runs[0]) if runs else ""
     if len(runs) == 1 and not runs[0].exists() and runs[0].name == one:
@@ -199,14 +206,8 @@ def compare_runs(
 ) -> "Comparison":
     """Compare runs; what the reader should know goes to stderr.
 
-    Args:
-        runs: their folders or records.
-        weights: whose scores, selected or last.
-        wanted: patterns of further scores.
-        baseline: what arms are judged against; "" for plain training where there is any, None
-            for nothing.
-        ledger: whether operations are counted.
-        sweeps: folders in which arms were tuned.
+    `baseline` is "" for plain training where there is any, None for none; `ledger` counts
+    operations, and in `sweeps` arms were tuned.
     """
     records = open_records(runs)
     if runs and not records:

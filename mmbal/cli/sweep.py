@@ -40,8 +40,9 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 @click.option(
     "--ablate",
     is_flag=True,
-    help="Run each trial also on every single modality and on all but each. Where the dataset's "
-    "options do not tell their names, give all of them by --modalities.",
+    help="Run each trial also on every single modality and on all but each, and measure linear "
+    "probes, unless --set says which evaluations. Where the dataset's options do not tell the "
+    "names of modalities, give all of them by --modalities.",
 )
 @click.option(
     "--out",

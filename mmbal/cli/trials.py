@@ -21,6 +21,8 @@ from mmbal.cli.options import (
     data_dir_option,
     dataset_option,
     epochs_option,
+    evaluation_option,
+    evaluation_setting,
     flags,
     modalities_option,
 )
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 
 FAILED = 1
 _FIXED = ("dataset", "architecture", "modalities", "epochs", "batch_size", "data_dir")
+_PROBE = "linear-probe"
+"""What tells beside runs of single modalities how much of each the joint run has learned."""
 
 _VARIED = (
     dataset_option,
@@ -58,6 +62,7 @@ _VARIED = (
         shell_complete=keys,
     ),
     modalities_option,
+    evaluation_option,
     config_option,
     epochs_option,
     batch_size_option,
@@ -119,6 +124,7 @@ def axes_of(given: Mapping[str, Any]) -> "list[Axis]":
         for key in _FIXED
         if given[key] is not None
     ]
+    axes += [fixed(*each) for each in _evaluations(given)]
     if given.get("listing") is not None:
         axes.append(listed_axis(given["listing"]))
     if given["strategies"] is not None:
@@ -127,6 +133,15 @@ def axes_of(given: Mapping[str, Any]) -> "list[Axis]":
     if given["seeds"] is not None:
         axes.append(seed_axis(given["seeds"]))
     return axes
+
+
+def _evaluations(given: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return what adds evaluations to those of the recipe."""
+    added = [evaluation_setting(name) for name in dict.fromkeys(given["evaluations"])]
+    chosen = any(text.startswith("evaluations") for text in given["assignments"])
+    if given.get("ablate") and not chosen and _PROBE not in given["evaluations"]:
+        added.append(evaluation_setting(_PROBE, "--ablate"))
+    return added
 
 
 def trials_of(

@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from mmbal.evaluation.accuracy import Accuracy
     from mmbal.evaluation.classification import Classification
     from mmbal.evaluation.context import Evaluation, EvaluationContext
-    from mmbal.evaluation.linear_probe import Labelled, LinearProbe, fit_linear_probe
+    from mmbal.evaluation.linear_fit import Labelled, fit_linear_probe
+    from mmbal.evaluation.linear_probe import LinearProbe
     from mmbal.evaluation.names import ScoreName
     from mmbal.evaluation.predictions import Predictions, Predictor
     from mmbal.evaluation.results import Score, Table
@@ -39,7 +40,7 @@ __getattr__ = lazy_names(
         "Classification": "mmbal.evaluation.classification",
         "Evaluation": "mmbal.evaluation.context",
         "EvaluationContext": "mmbal.evaluation.context",
-        "Labelled": "mmbal.evaluation.linear_probe",
+        "Labelled": "mmbal.evaluation.linear_fit",
         "LinearProbe": "mmbal.evaluation.linear_probe",
         "Predictions": "mmbal.evaluation.predictions",
         "Predictor": "mmbal.evaluation.predictions",
@@ -48,6 +49,6 @@ __getattr__ = lazy_names(
         "Subsets": "mmbal.evaluation.subsets",
         "Table": "mmbal.evaluation.results",
         "Utilization": "mmbal.evaluation.utilization",
-        "fit_linear_probe": "mmbal.evaluation.linear_probe",
+        "fit_linear_probe": "mmbal.evaluation.linear_fit",
     },
 )

@@ -36,7 +36,7 @@ class EvaluationContext:
         split: name of the scored one.
         seed: of the run, for an evaluation's own random numbers.
         class_names: one per class, by label; () where they are unknown.
-        reads: what evaluations need beside logits, of `Evaluation.reads`.
+        reads: what evaluations need beside logits, of `Evaluation.needs`.
         progress: told of passes that are to come.
         folder: where predictions of the splits are kept, as SPLIT-WEIGHTS.h5; None keeps none.
         facts: attributes of such files; "weights" is a part of their names.
@@ -127,12 +127,15 @@ class EvaluationContext:
         key = ("subset", split, present, absence)
         return self._once(key, lambda: self._predict_subset(split, present, absence))
 
-    def features(self, split: str | None, modalities: Collection[str]) -> np.ndarray:
-        """Return features of modalities side by side, (example, channels), the others at means.
+    def features(
+        self, split: str | None, modalities: Collection[str], part: str = "features"
+    ) -> np.ndarray:
+        """Return features of modalities side by side, (example, columns), the others at means.
 
         Args:
             split: None for the scored one.
             modalities: whose.
+            part: of `Predictions`: features, grids or flats.
         """
         split = split or self.split
         present = tuple(m for m in self.modalities if m in self._known(modalities))
@@ -144,9 +147,10 @@ class EvaluationContext:
             controls = self._present(present, "mean")
             key = ("features", split, present)
             said = self._once(key, lambda: self._pass(split, controls))
-        if said.features is None:
-            raise MmbalError("features are not read: an evaluation says so by `reads`")
-        return np.concatenate([said.features[m] for m in present], axis=1)
+        found = getattr(said, part)
+        if found is None:
+            raise MmbalError(f"{part} are not read: an evaluation says so by `needs`")
+        return np.concatenate([found[m] for m in present], axis=1)
 
     def announce(self, wanted: Iterable[tuple[Collection[str], str]]) -> None:
         """Tell how many passes subsets of the scored split cost, before they are made.
@@ -245,9 +249,13 @@ class Evaluation(Configurable, ABC):
     """
 
     reads: ClassVar[frozenset[str]] = frozenset()
-    """What it needs of `Predictions` beside logits: "features", "heads"."""
+    """What it needs of `Predictions` beside logits: "features", "heads", "grids", "flats"."""
     meanings: ClassVar[Mapping[str, str]] = {}
     """Score to one line that tells what the number is, for where it is printed."""
+
+    def needs(self) -> frozenset[str]:
+        """Return `reads` and what follows from options."""
+        return self.reads
 
     @abstractmethod
     def __call__(self, context: EvaluationContext) -> Iterator[Yielded]:

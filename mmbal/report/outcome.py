@@ -54,15 +54,20 @@ def headlines(record: Record) -> list[str]:
     return [*record.headlines] or [name for name in scores if name.split("/")[0] in _COMMON]
 
 
-def matching(patterns: Sequence[str], names: Collection[str]) -> list[str]:
+def matching(patterns: Sequence[str], names: Collection[str], kind: str = "score") -> list[str]:
     """Return the names that fit patterns, in their order.
+
+    Args:
+        patterns: such as "subset_*".
+        names: what there is.
+        kind: of thing that is named.
 
     Raises:
         MmbalError: none fits one of them.
     """
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise MmbalError(unknown("score", pattern, names))
+            raise MmbalError(unknown(kind, pattern, names))
     return [name for name in names if any(fnmatchcase(name, each) for each in patterns)]
 
 

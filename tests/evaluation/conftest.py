@@ -69,7 +69,8 @@ class Given:
         assert split is None
         return np.asarray(self.subsets[modalities, absence], "float32")
 
-    def features(self, split, modalities):
+    def features(self, split, modalities, part="features"):
+        assert part == "features"
         return np.concatenate([self.columns[split or self.split][m] for m in modalities], axis=1)
 
     def has(self, split):
