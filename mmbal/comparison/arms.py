@@ -145,7 +145,7 @@ def arms_of(groups: Sequence[Group], weights: str, names: Sequence[str]) -> list
                 _differing(group.settings, kin),
                 runs,
                 tuple(group.members),
-                _statistics(records, weights, names),
+                _statistics(group, weights, names),
                 group.control,
                 Ledger(_mean(map(seconds, records)), _mean(map(_examples, records))),
             )
@@ -181,12 +181,11 @@ def _examples(record: Record) -> float:
     return float(train * len(record.history.epochs.index))
 
 
-def _statistics(
-    records: Sequence[Record], weights: str, names: Sequence[str]
-) -> dict[str, Statistic]:
+def _statistics(group: Group, weights: str, names: Sequence[str]) -> dict[str, Statistic]:
+    records = [record for _, record in group.members.values()]
     scores = [record.scores["test", weights] for record in records]
     columns = {name: [values.get(name, np.nan) for values in scores] for name in names}
-    speeds = [final_d_speed(record) for record in records]
+    speeds = [None if group.control else final_d_speed(record) for record in records]
     columns["d_speed"] = [np.nan if speed is None else speed for speed in speeds]
     columns["seconds"] = [seconds(record) for record in records]
     return {name: statistic(values) for name, values in columns.items()}

@@ -80,7 +80,9 @@ def _judged(
         elif k not in bases:
             families.setdefault((base, bool(group.control)), []).append(k)
     for (base, control), rivals in families.items():
-        pairs = {k: pair_up(groups[k], groups[base], sayings.remarks) for k in rivals}
+        pairs = {
+            k: pair_up(groups[k], arms[k].label, groups[base], sayings.remarks) for k in rivals
+        }
         family = Family(arms[base].label, [(arms[k].label, pairs[k]) for k in rivals])
         found = [judge(family, score, sayings) for score in scores[: 1 if control else None]]
         for k, *verdicts in zip(rivals, *found, strict=True):

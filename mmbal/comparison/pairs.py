@@ -39,7 +39,7 @@ def _differences(one: Group, other: Group) -> int:
     return sum(one.settings.get(key) != other.settings.get(key) for key in keys)
 
 
-def pair_up(group: Group, baseline: Group, remarks: list[str]) -> list[Pair]:
+def pair_up(group: Group, label: str, baseline: Group, remarks: list[str]) -> list[Pair]:
     """Return the pairs of seeds that both have; what is not paired is remarked."""
     pairs = []
     for seed in group.members:
@@ -57,7 +57,7 @@ def pair_up(group: Group, baseline: Group, remarks: list[str]) -> list[Pair]:
     lonely = sorted(group.members.keys() ^ baseline.members.keys())
     if lonely:
         seeds = ", ".join(map(str, lonely))
-        remarks.append(f"{group.strategy} and {baseline.strategy}: unpaired are seeds {seeds}")
+        remarks.append(f"{label} and its baseline: unpaired are seeds {seeds}")
     return pairs
 
 

@@ -73,8 +73,8 @@ def judge_seeds(
     if math.isnan(p):  # nothing to judge a spread by
         told = f"{word}: {mean:+.3f} in each of {count} seeds"
     elif shown:
-        told += f"; p {p:.2g}" + (f", by Holm {holm:.2g}" if level < LEVEL else "")
-        told += f"; flipped signs {flip:.2g}"
+        told += f"; p {p:.3g}" + (f", by Holm {holm:.3g}" if level < LEVEL else "")
+        told += f"; flipped signs {flip:.3g}"
         told += f", the least that {count} seeds allow" if flip <= least * 1.001 else ""
     elif _better(score) > 0:
         told += _outlook(differences, level)

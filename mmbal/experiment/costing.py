@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from mmbal.comparison.ledger import Cost
 from mmbal.config.resolution import resolve
@@ -20,7 +19,7 @@ from mmbal.registry.catalogue import Catalogue
 from mmbal.strategies.requirements import suited
 
 MOVING = re.compile(
-    "Const|Placeholder|Identity|IdentityN|NoOp|Cast|(Res|S)hape|"
+    "Const|ReadVariableOp|Placeholder|Identity|IdentityN|NoOp|Cast|(Res|S)hape|"
     "Squeeze|ExpandDims|(Un)?[Pp]ack|Concat(V2)?|(Strided)?Slice|Split(V)?|(Mirror)?Pad(V2)?|"
     "Transpose|Tile|Fill|Gather(V2|Nd)?|Range|(Zeros|Ones)Like|BroadcastTo|StopGradient|"
     "Select(V2)?"
@@ -62,8 +61,8 @@ def forward_operations(
     """Return the floating-point operations of one example, two per multiply-add.
 
     TensorFlow's profiler counts by formulas per type of operation. It sees neither into functions
-    that are called, which are laid open first, nor behind axes of unknown length, so that the
-    batch has one example.
+    that are called, which are therefore traced in place, nor behind axes of unknown length, so
+    that the batch has one example.
 
     Args:
         network: built.
@@ -72,15 +71,23 @@ def forward_operations(
     Returns:
         The number, and the types of operations that compute and were not counted.
     """
-    specs = {
-        name: tf.TensorSpec((1, *modality.shape), modality.dtype)
-        for name, modality in data.modalities.items()
-    }
-    call = tf.function(lambda inputs: network(inputs, training=False).logits, autograph=False)
-    graph = convert_variables_to_constants_v2(call.get_concrete_function(specs)).graph
-    builder = tf.compat.v1.profiler.ProfileOptionBuilder
-    options: Any = builder(builder.float_operation()).with_empty_output().build()
-    found = tf.compat.v1.profiler.profile(graph=graph, cmd="op", options=options)
+    in_place, logger = tf.config.functions_run_eagerly(), tf.get_logger()
+    level, graph = logger.level, tf.__internal__.FuncGraph("forward")
+    tf.config.run_functions_eagerly(True)
+    logger.setLevel("ERROR")  # of a formula that TensorFlow itself calls outdated
+    try:
+        with graph.as_default():
+            inputs = {
+                name: tf.compat.v1.placeholder(modality.dtype, (1, *modality.shape))
+                for name, modality in data.modalities.items()
+            }
+            network(inputs, training=False)
+        builder = tf.compat.v1.profiler.ProfileOptionBuilder
+        options: Any = builder(builder.float_operation()).with_empty_output().build()
+        found = tf.compat.v1.profiler.profile(graph=graph, cmd="op", options=options)
+    finally:
+        tf.config.run_functions_eagerly(in_place)
+        logger.setLevel(level)
     counted = {child.name for child in _all(found) if child.total_float_ops}
     types = {operation.type for operation in graph.get_operations()}
     return float(found.total_float_ops), tuple(

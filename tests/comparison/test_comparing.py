@@ -60,7 +60,7 @@ def test_other_data_under_one_seed_is_no_pair(arm: MakeArm) -> None:
     assert verdict.seeds == 1
     told = "\n".join(comparison.remarks)
     assert "both of seed 0, are not paired: their data or splits differ (data1 and data0)" in told
-    assert "guided and vanilla: unpaired are seeds 3, 4" in told
+    assert "guided and its baseline: unpaired are seeds 3, 4" in told
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ def test_what_is_shown_comes_with_both_p_values():
     verdict = judge_seeds("accuracy", FIVE)
 
     assert verdict.text == (
-        "helps: +0.007 (+0.002 to +0.013), 5 seeds; p 0.02; flipped signs 0.062, the least that 5 "
-        "seeds allow"
+        "helps: +0.007 (+0.002 to +0.013), 5 seeds; p 0.0205; flipped signs 0.0625, the least that "
+        "5 seeds allow"
     )
     assert (verdict.seeds, verdict.least) == (5, 0.0625)
     assert verdict.difference == pytest.approx(0.0074)
