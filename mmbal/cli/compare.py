@@ -212,13 +212,11 @@ def compare_runs(
     records = open_records(runs)
     if runs and not records:
         raise MmbalError("none of these runs can be compared")
-    from mmbal.comparison.comparing import compare_records
+    from mmbal.comparison.comparing import compare_records, usual_baseline
     from mmbal.registry.discovery import discover
 
     if baseline == "":
-        arms = {(record.strategy, record.modalities) for record in records.values()}
-        plain = any(strategy == PLAIN for strategy, _ in arms)
-        baseline = PLAIN if plain and len(arms) > 1 else None
+        baseline = usual_baseline(records)
     catalogue = discover()
     comparison = compare_records(
         records,

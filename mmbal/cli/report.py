@@ -1,7 +1,7 @@
 """`mmbal report`: what came out of runs, finished or not."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import click
 from mmbal.cli.console import console, print_json, print_table, typed
 from mmbal.cli.options import TypedPath, score_option
 from mmbal.cli.summary import print_summary
-from mmbal.errors import DataFormatError
+from mmbal.errors import DataFormatError, MmbalError, counted
 
 if TYPE_CHECKING:
     from mmbal.records.record import Record
@@ -28,6 +28,13 @@ if TYPE_CHECKING:
     type=TypedPath(dir_okay=False),
     help="Draw training curves and utilization; PNG, SVG or PDF by suffix.",
 )
+@click.option(
+    "--html",
+    "page",
+    metavar="FILE",
+    type=TypedPath(dir_okay=False),
+    help="Write a page of all RUNs: verdicts, figures, tables; one .html file, nothing else.",
+)
 @score_option
 @click.option(
     "--table",
@@ -41,13 +48,15 @@ def report(
     runs: tuple[Path, ...],
     as_json: bool,
     plot: Path | None,
+    page: Path | None,
     wanted: tuple[str, ...],
     tables: tuple[str, ...],
     schema: bool,
 ) -> None:
     """Show what came out of RUNs, finished or not.
 
-    A RUN is a folder that `mmbal run` wrote, or its record.h5.
+    A RUN is a folder that `mmbal run` wrote, or its record.h5; the folder of a sweep or a
+    comparison stands for its finished runs.
 
     A run that was killed or still runs is shown as far as it got.
     """
@@ -56,14 +65,18 @@ def report(
 
         click.echo(schema_markdown())
     if not runs:
-        if schema and plot is None:
+        if schema and plot is None and page is None:
             return
         raise click.UsageError("expected at least one RUN, or --schema alone")
     if plot is not None:
         from mmbal.report.curves import check_format
 
         check_format(plot)
-    records = open_records(runs)
+    if page is not None:
+        from mmbal.page.markup import check_suffix
+
+        check_suffix(page)
+    records = open_records([each for run in runs for each in _finished(run)])
     if as_json:
         from mmbal.report.outcome import outcome
 
@@ -78,6 +91,44 @@ def report(
 
         save_curves(records, plot)
         click.echo(f"wrote {plot}", err=True)
+    if page is not None:
+        _save_page(records, page)
+
+
+def _finished(path: Path) -> list[Path]:
+    """Return the finished runs of a sweep's folder; of any other the path itself.
+
+    Raises:
+        MmbalError: the sweep has finished none.
+    """
+    from mmbal.sweep.table import PLAN, TRIALS
+
+    if not (path / PLAN).is_file():
+        return [path]
+    from mmbal.records.run_folder import RunFolder
+
+    trials = sorted(each for each in (path / TRIALS).glob("*") if each.is_dir())
+    finished = []
+    for trial in trials:
+        try:
+            finished += [trial] if RunFolder(trial).status() == "finished" else []
+        except DataFormatError as error:
+            click.echo(f"left out: {error}", err=True)
+    if left := len(trials) - len(finished):
+        click.echo(f"left out: {counted(left, 'run')} of {path} not finished", err=True)
+    if not finished:
+        raise MmbalError(f"{path} holds no finished run yet")
+    return finished
+
+
+def _save_page(records: "Mapping[str, Record]", path: Path) -> None:
+    from mmbal.comparison.comparing import compare_records, usual_baseline
+    from mmbal.page.document import save_page
+    from mmbal.registry.discovery import discover
+
+    baseline = usual_baseline(records)
+    save_page(compare_records(records, baseline=baseline, catalogue=discover()), records, path)
+    click.echo(f"wrote {path}", err=True)
 
 
 def open_records(runs: Sequence[Path]) -> "dict[str, Record]":

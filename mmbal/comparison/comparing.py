@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from mmbal.comparison.arms import Group, arms_of, group_runs
+from mmbal.comparison.arms import PLAIN, Group, arms_of, group_runs
 from mmbal.comparison.ledger import Cost, fill_in, unequally_tuned
 from mmbal.comparison.pairs import choose_baseline, pair_up, pairing
 from mmbal.comparison.predictions import ENSEMBLE, Sayings
@@ -60,6 +60,12 @@ def compare_records(
     remarks += _speeds(arms, records)
     shared = {text for r in records.values() for text in r.warnings if text.startswith(OVERLAP)}
     return Comparison(tuple(arms), (*remarks, *sorted(shared)), _meanings(records, names))
+
+
+def usual_baseline(records: Mapping[str, Record]) -> str | None:
+    """Return plain training, where there is any and something to compare with it."""
+    arms = {(record.strategy, record.modalities) for record in records.values()}
+    return PLAIN if len(arms) > 1 and PLAIN in dict(arms) else None
 
 
 def _judged(

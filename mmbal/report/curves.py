@@ -4,8 +4,10 @@ import io
 import os
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 
 # Okabe and Ito's colours can be told apart by most colour-blind readers.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _FUSED, _GRID, _TEXT = "#222222", "#e4e4e4", "#555555"
 
 _STYLE: dict[Any, Any] = {
@@ -66,17 +68,31 @@ def save_curves(records: Mapping[str, Record], path: Path) -> None:
     Raises:
         MmbalError: matplotlib is absent, or the file cannot be written.
     """
-    mpl = _matplotlib()
     kind = path.suffix.lower().removeprefix(".")
     undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     image = io.BytesIO()
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of characters that no font has
-        mpl.rcdefaults()  # the settings of the user decide nothing
-        mpl.rcParams.update(_STYLE)
+    with house_style():
         figure = draw_curves(records)
         figure.savefig(image, format=kind, dpi=150, metadata=undated.get(kind))
     replace_file(path, image.getvalue())
+
+
+@contextmanager
+def house_style(settings: Mapping[str, Any] = MappingProxyType({})) -> Iterator[None]:
+    """Draw within as all figures are drawn, whatever matplotlib's user has set.
+
+    Args:
+        settings: of matplotlib, over those of the house.
+
+    Raises:
+        MmbalError: matplotlib is absent.
+    """
+    mpl = _matplotlib()
+    with mpl.rc_context(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of characters that no font has
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE | dict(settings))
+        yield
 
 
 def _matplotlib() -> Any:
@@ -210,7 +226,7 @@ def _draw_scores(axis: "Axes", record: Record) -> None:
     names = [name for name in _further_scores(record) if np.isfinite(scores.get(name, np.nan))]
     for place, name in enumerate(names):
         error = scores.get(error_name(name), np.nan)
-        bars = axis.barh(place, scores[name], height=0.6, xerr=error, color=_COLOURS[0])
+        bars = axis.barh(place, scores[name], height=0.6, xerr=error, color=COLOURS[0])
         axis.bar_label(bars, fmt="%.3f", padding=3)
     axis.set_yticks(range(len(names)), [_escape(name) for name in names])
     axis.invert_yaxis()
@@ -221,7 +237,7 @@ def _draw_scores(axis: "Axes", record: Record) -> None:
 
 def _colours(record: Record) -> Iterator[tuple[str, str]]:
     """Yield each branch and its colour."""
-    return zip(record.modalities, cycle(_COLOURS), strict=False)
+    return zip(record.modalities, cycle(COLOURS), strict=False)
 
 
 def _running_mean(values: npt.NDArray[np.float64], width: int) -> npt.NDArray[np.float64]:

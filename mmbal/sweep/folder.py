@@ -20,12 +20,12 @@ from mmbal.files.text import read_text
 from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.job import Outcome
 from mmbal.sweep.plan import Trial
-from mmbal.sweep.table import TRIALS, row, to_csv, varying
+from mmbal.sweep.table import PLAN, TRIALS, row, to_csv, varying
 
 if TYPE_CHECKING:
     from mmbal.records.run_folder import RunFolder
 
-PLAN, TABLE, ERRORS = "sweep.toml", "table.csv", "errors"
+TABLE, ERRORS = "table.csv", "errors"
 STATES = ("finished", "failed", "half-done", "waiting")
 
 _HEADER = "# Written by `mmbal sweep`; what a trial does stands in its own folder, in trials/.\n"

@@ -8,7 +8,7 @@ from typing import Any
 
 from mmbal.sweep.plan import Trial
 
-TRIALS = "trials"
+PLAN, TRIALS = "sweep.toml", "trials"
 _STRATEGY, _SEED = "strategy.name", "seed"
 
 

@@ -1,0 +1,162 @@
+"""Runs -> a page: what was found in words, figures with their tables, costs, how to repeat it."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+
+from mmbal.comparison.tables import comparison_rows, ledger_rows, pairing_text, verdict_rows
+from mmbal.comparison.values import Comparison
+from mmbal.files.atomic import replace_file
+from mmbal.page.figure import legend
+from mmbal.page.figures import accuracies, imbalance, speeds
+from mmbal.page.markup import Html, bullets, element, joined, table
+from mmbal.page.matrices import confusions, reliability, subsets
+from mmbal.page.shown import Shown
+from mmbal.records.record import Record
+from mmbal.report.outcome import finished_steps
+from mmbal.report.verdict import unimodal_runs, verdict
+from mmbal.version import __version__
+
+_NOTHING_ELSE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What a page may load."""
+
+
+def save_page(comparison: Comparison, records: Mapping[str, Record], path: Path) -> None:
+    """Write a comparison of runs as one HTML file, which fetches nothing and needs no script.
+
+    Args:
+        comparison: of the test scores of the selected weights.
+        records: of its runs, by folder.
+        path: the file.
+
+    Raises:
+        MmbalError: matplotlib is absent, or the file cannot be written.
+    """
+    shown = Shown(comparison, records)
+    replace_file(path, page(shown).encode("utf-8", "backslashreplace"))
+
+
+def page(shown: Shown) -> str:
+    """Return the whole document."""
+    recipes = ", ".join(dict.fromkeys(record.recipe for record in shown.records.values()))
+    parts = [part for part in sections(shown) if part[1]]
+    links = [
+        element("li", element("a", title, href=f"#part{number}"))
+        for number, (title, _) in enumerate(parts)
+    ]
+    body = [
+        element("h1", recipes),
+        element("p", _subtitle(shown), class_="dim"),
+        element("nav", element("ul", *links), aria_label="Parts of this page"),
+        *(
+            element("section", element("h2", title, id=f"part{number}"), part)
+            for number, (title, part) in enumerate(parts)
+        ),
+    ]
+    head = [
+        Html('<meta charset="utf-8">'),
+        Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Html(f'<meta http-equiv="Content-Security-Policy" content="{_NOTHING_ELSE}">'),
+        element("title", f"{recipes}: mmbal report"),
+        element("style", Html(files(__package__).joinpath("page.css").read_text("utf-8"))),
+    ]
+    whole = element(
+        "html", element("head", *head), element("body", element("main", *body)), lang="en"
+    )
+    return f"<!DOCTYPE html>\n{whole}\n"
+
+
+def _subtitle(shown: Shown) -> str:
+    first = next(iter(shown.records.values()))
+    sizes = [f"{n['examples']} {split}" for split, n in first.data.get("splits", {}).items()]
+    told = [
+        f"runs: {len(shown.records)}, arms: {len(shown.arms)}",
+        ", ".join([f"dataset {first.dataset}", *sizes]),
+        "test scores of the weights that were best on validation",
+        f"written by mmbal {__version__}",
+    ]
+    return "; ".join(told)
+
+
+def sections(shown: Shown) -> Iterator[tuple[str, Html]]:
+    """Yield the parts of the page: a heading, and what stands below it, maybe nothing."""
+    yield "Summary", _summary(shown)
+    kinds = accuracies, speeds, imbalance, subsets, confusions, reliability
+    for figure in filter(None, (kind(shown) for kind in kinds)):
+        parts = [
+            element("figcaption", figure.caption),
+            legend(shown, figure.arms) if figure.arms else Html(),
+            element("div", *figure.drawings, class_="drawings"),
+            element("div", figure.table, class_="tables"),
+        ]
+        yield figure.title, element("figure", *parts)
+    yield "All verdicts", _table("Verdicts on all scores", *verdict_rows(shown.comparison))
+    yield "All scores", _table("Mean ± deviation over seeds", *comparison_rows(shown.comparison))
+    yield "Costs", _table("A run on average", *ledger_rows(shown.comparison))
+    yield "Runs", _runs(shown)
+    yield "To repeat it", _repetition(shown)
+
+
+def _table(caption: str, header: list[str], rows: list[list[str]]) -> Html:
+    return table(caption, header, rows) if rows else Html()
+
+
+def _summary(shown: Shown) -> Html:
+    """Return the verdicts on accuracy in words, or of a single run what follows from it."""
+    parts = []
+    for arm in shown.arms:
+        if arm.pairing is not None and (said := arm.verdict("accuracy")) is not None:
+            word, _, rest = said.text.partition(":")
+            text = [element("strong", f"accuracy {word}"), f":{rest}" if rest else ""]
+            parts += [element("h3", arm.label), element("p", *text)]
+            parts += [element("p", pairing_text(arm), class_="dim")]
+        elif (accuracy := arm.statistics.get("accuracy")) is not None and accuracy.count:
+            told = f"accuracy {accuracy.mean:.3f}, runs: {accuracy.count}"
+            parts += [element("h3", arm.label), element("p", told)]
+    if len(shown.records) == 1:
+        ((run, record),) = shown.records.items()
+        parts.append(bullets(verdict(record, unimodal_runs(Path(run), record))))
+    if shown.comparison.remarks:
+        parts += [element("h3", "To keep in mind"), bullets(shown.comparison.remarks)]
+    told = [f"{score}: {meaning}" for score, meaning in shown.comparison.meanings.items()]
+    if told:
+        parts.append(element("details", element("summary", "What the scores are"), bullets(told)))
+    return joined(parts)
+
+
+def _runs(shown: Shown) -> Html:
+    header = ["run", "strategy", "modalities", "seed", "status", "epochs", "steps", "started"]
+    rows = [
+        [
+            run, record.strategy, ", ".join(record.modalities), str(record.seed), record.status,
+            f"{len(record.history.epochs.index)} of {record.epochs}", str(finished_steps(record)),
+            record.started,
+        ]
+        for run, record in shown.records.items()
+    ]  # fmt: skip
+    warnings = [
+        f"{run}: {text}" for run, record in shown.records.items() for text in record.warnings
+    ]
+    told = [element("h3", "Warnings"), bullets(warnings)] if warnings else []
+    return joined([table("Runs", header, rows), *told])
+
+
+def _repetition(shown: Shown) -> Html:
+    """Return the configuration of each arm's first run, and the command that repeats it."""
+    firsts = {run: arm.label for arm in shown.arms for run in list(shown.runs(arm))[:1]}
+    parts = [
+        element("p", "The configuration of the first run of every arm; others differ in the seed."),
+    ]
+    for run, label in (firsts or dict.fromkeys(shown.records, "")).items():
+        record = shown.records[run]
+        command = f"mmbal run --config {shlex.quote(str(Path(run, 'config.toml')))} --out NEW"
+        parts += [
+            element("h3", label or run),
+            element("pre", element("code", command)),
+            element("details", element("summary", f"config.toml, seed {record.seed}"),
+                    element("pre", record.config or "none")),
+        ]  # fmt: skip
+    runs = " ".join(shlex.quote(run) for run in shown.records)
+    again = f"mmbal report {runs} --html FILE.html"
+    return joined([*parts, element("h3", "This page"), element("pre", element("code", again))])

@@ -1,0 +1,68 @@
+"""Runs of two strategies, three seeds each, with all that a page can show, and a modality alone."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mmbal.comparison.comparing import compare_records
+from mmbal.page.shown import Shown
+from mmbal.records.run_folder import RunFolder
+
+ODD = "<b>&\"gray'$x_1$"
+"""A modality whose name is markup, a formula, and the end of an attribute."""
+CLASSES = ["<cat>", "dog & fox", "ox"]
+
+
+def renamed(value: Any) -> Any:
+    """Return events in which gray bears the odd name."""
+    if isinstance(value, dict):
+        return {renamed(key): renamed(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [renamed(each) for each in value]
+    return value.replace("gray", ODD) if isinstance(value, str) else value
+
+
+def tables() -> list[dict[str, Any]]:
+    """Return the events of tables that evaluations make."""
+    of = {"event": "table", "split": "test", "weights": "selected", "description": ""}
+    confusion = [[[3, 1, 0], [0, 4, 0], [2, 0, None]]]
+    classes = {"prediction": ["fused"], "class": CLASSES, "predicted": CLASSES}
+    bins = {
+        "bins": ["width", "mass"], "bin": ["1", "2"],
+        "of": ["examples", "confidence", "accuracy", "accuracy_low", "accuracy_high"],
+    }  # fmt: skip
+    curve = [[5, 0.4, 0.3, 0.1, 0.5], [5, 0.9, 0.7, 0.5, 0.9]]
+    absences = {"absence": ["zeros"], "modalities": ["(none)", "gray", "color", "gray+color"]}
+    return [
+        {**of, "name": "subset_accuracy", "axes": absences, "values": [[0.25, 0.5, 0.625, 0.75]]},
+        {**of, "name": "confusion_matrix", "axes": classes, "values": confusion},
+        {**of, "name": "reliability", "axes": bins, "values": [curve, curve]},
+    ]
+
+
+@pytest.fixture
+def runs(write_run: Callable[..., Path], events: list[dict[str, Any]]) -> list[Path]:
+    """Return folders: vanilla and guided of seeds 0 to 2, and color alone of seed 0."""
+    events[0]["classes"] = CLASSES
+    folders = []
+    for strategy, better in (("vanilla", 0.0), ("guided", 0.125)):
+        for seed in range(3):
+            told = deepcopy(events)
+            told[0] |= {"strategy": strategy, "seed": seed}
+            accuracy = 0.5 + better * (1 + seed / 10) + seed / 100
+            told[7]["values"] |= {"accuracy": accuracy, "accuracy_se": 0.02}
+            told = renamed([*told[:-1], *tables(), told[-1]])
+            folders.append(write_run(f"{strategy}-{seed}", told, config="a = '<&>'\n"))
+    start = {**events[0], "strategy": "vanilla", "modalities": ["color"]}
+    alone = [each for each in events[1:] if each["event"] not in ("steps", "epoch")]
+    return [*folders, write_run("color alone", [start, *alone], config="")]
+
+
+@pytest.fixture
+def shown(runs: list[Path]) -> Shown:
+    """Return what a page shows of them."""
+    records = {str(folder): RunFolder(folder).open() for folder in runs}
+    return Shown(compare_records(records, baseline="vanilla"), records)

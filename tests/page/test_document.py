@@ -1,0 +1,190 @@
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mmbal.cli.report import report
+from mmbal.comparison.comparing import compare_records
+from mmbal.errors import MmbalError
+from mmbal.page.document import page
+from mmbal.page.shown import Shown
+from mmbal.records.run_folder import RunFolder
+
+VOID = {"meta"}
+
+
+def invoke(*arguments: object) -> Result:
+    return CliRunner().invoke(report, [*map(str, arguments)], catch_exceptions=False)
+
+
+class Reader(HTMLParser):
+    """Reads a page strictly: whatever is opened is closed, in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: dict[str, list[str]] = {}
+        self.attributes: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open:
+            self.texts.setdefault(self.open[-1], []).append(data)
+
+
+def test_a_page_has_every_part_and_repeats(shown: Shown) -> None:
+    text = page(shown)
+    read = Reader(text)
+
+    assert text == page(shown)
+    assert read.texts["h2"] == [
+        "Summary", "Accuracies", "Learning speeds", "Imbalance: utilization and speed",
+        "Subsets of modalities", "Confusions", "Reliability", "All verdicts", "All scores", "Costs",
+        "Runs", "To repeat it",
+    ]  # fmt: skip
+    assert [tag for tag, _ in read.attributes].count("figure") == 6
+    assert read.texts["strong"][0] == "accuracy helps"
+    drawings = [a for tag, a in read.attributes if tag == "svg" and "aria-hidden" not in a]
+    assert drawings
+    assert all(a["role"] == "img" and a["aria-label"] for a in drawings)
+
+
+def test_a_page_fetches_nothing_and_needs_no_script(shown: Shown) -> None:
+    text = page(shown)
+    read = Reader(text)
+
+    assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in read.attributes}
+    places = [
+        v for _, a in read.attributes for k, v in a.items() if k in ("href", "xlink:href", "src")
+    ]
+    assert places
+    assert all(place and place.startswith("#") for place in places)
+    assert not re.search(r"@import|url\((?!#)", text)
+    names = [a["id"] for _, a in read.attributes if "id" in a]
+    assert names
+    assert len(names) == len({*names})
+
+
+def test_names_are_text_whatever_they_hold(shown: Shown) -> None:
+    text = page(shown)
+    read = Reader(text)
+
+    assert "b" not in {tag for tag, _ in read.attributes}
+    assert "<b>&\"gray'$x_1$ alone" not in text
+    assert "branch_accuracy/<b>&\"gray'$x_1$" in read.texts["td"]
+    assert "branch_accuracy/<b>&\"gray'$x_1$, test" in read.texts["text"]
+    assert "a = '<&>'\n" in read.texts["pre"]
+    assert "<cat>" in read.texts["th"]
+
+
+def test_numbers_stand_in_tables_and_on_points(shown: Shown) -> None:
+    read = Reader(page(shown))
+    titles, cells = read.texts["title"], read.texts["td"]
+
+    # 0.500, 0.510, 0.520: mean 0.51, t(2) = 4.303, 4.303 * 0.01 / sqrt(3) = 0.0248
+    assert "vanilla: 0.510, 0.485 to 0.535, runs: 3" in titles
+    # Of one run 1.96 standard errors; its accuracy is that of the last events, without an error.
+    assert cells[cells.index("0.510") :][:3] == ["0.510", "0.485", "0.535"]
+    assert "(none), zeros: 0.25" in titles
+    assert "<cat>, dog & fox: 0.25" in titles  # of 3 + 1 cats
+    assert "guided: confidence 0.900, accuracy 0.700" in titles
+    assert any(title.endswith("d_speed -0.200, d_util -0.500") for title in titles)
+    assert "guided, step 8: +0.400" in titles
+    assert "guided isolates color in 25.0%" in titles
+
+
+def test_a_single_run_and_one_without_scores(shown: Shown, runs: list[Path]) -> None:
+    run = str(runs[0])
+    read = Reader(
+        page(Shown(compare_records({run: shown.records[run]}), {run: shown.records[run]}))
+    )
+
+    assert any("mmbal sweep toy --ablate" in line for line in read.texts["li"])
+    assert "All verdicts" not in read.texts["h2"]
+    # 0.5 ± 1.96 * 0.02
+    assert "vanilla: 0.500, 0.461 to 0.539, runs: 1" in read.texts["title"]
+
+
+def test_fifty_runs_are_less_than_five_megabytes(
+    write_run: Callable[..., Path], events: list[dict[str, Any]]
+) -> None:
+    steps, records = 2000, {}
+    speeds = [step / 1000 for step in range(steps)]
+    events[1] |= {
+        "loss": speeds, "isolated": [step % 3 - 1 for step in range(steps)],
+        "learning_speed": {"gray": speeds, "color": speeds}, "d_speed": speeds,
+    }  # fmt: skip
+    classes = [f"class {number}" for number in range(30)]
+    confusion = {
+        "event": "table", "split": "test", "weights": "selected", "description": "",
+        "name": "confusion_matrix", "values": [[[1.5] * 30] * 30],
+        "axes": {"prediction": ["fused"], "class": classes, "predicted": classes},
+    }  # fmt: skip
+    told = [event for event in events if event["event"] not in ("steps", "epoch")]
+    told[1:1] = [events[1], confusion]
+    told[0]["classes"] = classes
+    for seed in range(5):
+        told[0]["seed"] = seed
+        for arm in range(10):
+            told[0]["strategy"] = f"strategy {arm}"
+            folder = write_run(f"{arm}-{seed}", told, config="x = 1\n" * 60)
+            records[str(folder)] = RunFolder(folder).open()
+
+    shown = Shown(compare_records(records, baseline="strategy 0"), records)
+    assert len(shown.arms) == 10
+    assert 500_000 < len(page(shown).encode()) < 5_000_000
+
+
+def test_report_writes_it_whole(runs: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    result = invoke(*runs, "--html", target)
+
+    assert result.stderr.endswith(f"wrote {target}\n")
+    assert Reader(target.read_text("utf-8")).texts["h1"] == ["toy"]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_comparison_stands_for_its_finished_runs(
+    runs: list[Path], events: list[dict[str, Any]], tmp_path: Path, write_run: Callable[..., Path]
+) -> None:
+    sweep = tmp_path / "sweep"
+    (sweep / "trials").mkdir(parents=True)
+    (sweep / "sweep.toml").write_text("cpus_per_trial = 1\n")
+    with pytest.raises(MmbalError, match="holds no finished run yet"):
+        invoke(sweep)
+    for folder in (*runs, write_run("half", events[:3])):
+        folder.rename(sweep / "trials" / folder.name)
+    result = invoke(sweep, "--html", tmp_path / "page.html")
+
+    assert f"left out: 1 run of {sweep} not finished\n" in result.stderr
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert "runs: 7, arms: 3" in text
+
+
+def test_other_files_are_refused_before_anything_is_read(tmp_path: Path) -> None:
+    with pytest.raises(MmbalError, match=r"the suffix must be one of \.html, \.htm"):
+        invoke(tmp_path / "absent", "--html", tmp_path / "page.pdf")
+    assert "is a directory" in invoke(tmp_path, "--html", tmp_path).stderr
+
+
+def test_where_it_cannot_be_written_nothing_is(runs: list[Path], tmp_path: Path) -> None:
+    with pytest.raises(MmbalError, match="cannot write"):
+        invoke(*runs[:1], "--html", tmp_path / "absent" / "page.html")
+    assert not (tmp_path / "absent").exists()
