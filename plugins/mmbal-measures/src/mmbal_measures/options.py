@@ -1,0 +1,1 @@
+"""Options of the measures; nothing heavy is imported here."""
