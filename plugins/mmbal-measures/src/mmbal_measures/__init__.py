@@ -2,6 +2,15 @@
 
 from mmbal import lazy_names
 
-__all__: list[str] = []
+__all__ = ["Calibration", "Gain", "PairwiseUtilization", "Perceptual", "Shapley"]
 
-__getattr__ = lazy_names(__name__, {})
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "Calibration": "mmbal_measures.calibration",
+        "Gain": "mmbal_measures.gain",
+        "PairwiseUtilization": "mmbal_measures.pairwise",
+        "Perceptual": "mmbal_measures.perceptual",
+        "Shapley": "mmbal_measures.shapley",
+    },
+)
