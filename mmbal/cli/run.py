@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -247,15 +248,14 @@ def _folder(
 
 def _make_new(base: Path) -> Path:
     """Make a folder that no other process has; the first name is that of `base`."""
-    folder, number = base, 1
+    others = (base.with_name(f"{base.name}-{number}") for number in count(2))
     with attempting(f"write into {base.parent}"):
         base.parent.mkdir(parents=True, exist_ok=True)
-        while True:
+        for folder in chain([base], others):
             with suppress(FileExistsError):
                 folder.mkdir()
-                return folder
-            number += 1
-            folder = base.with_name(f"{base.name}-{number}")
+                break
+    return folder
 
 
 def refuse_used(folder: Path, option: str, but: Collection[str] = ()) -> None:
