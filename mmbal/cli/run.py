@@ -167,11 +167,11 @@ def _resumed(
     from mmbal.records.run_folder import RunFolder
 
     own = RunFolder(out).config
-    if recipe is None and file is None:
-        if not own.is_file():
-            raise MmbalError(f"no run to resume in {out}: {own.name} is missing")
-        return None, own
-    return recipe, file
+    if recipe is not None or file is not None:
+        return recipe, file
+    if not own.is_file():
+        raise MmbalError(f"no run to resume in {out}: {own.name} is missing")
+    return None, own
 
 
 def _refuse_data(resolved: "Resolved", own: Path) -> None:
@@ -182,10 +182,8 @@ def _refuse_data(resolved: "Resolved", own: Path) -> None:
     """
     data_dir = resolved.config.data_dir
     if data_dir not in (None, own.absolute()):
-        origin = resolved.origins["data_dir"]
-        raise MmbalError(
-            f"--sample writes data of its own, but {origin} says where data are; leave out one"
-        )
+        said = f"{resolved.origins['data_dir']} says where data are"
+        raise MmbalError(f"--sample writes data of its own, but {said}; leave out one")
 
 
 def _train(
