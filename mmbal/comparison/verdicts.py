@@ -15,8 +15,10 @@ from mmbal.comparison.values import Verdict
 
 WORTH = 0.01
 """A difference of shares that is worth showing: one example in a hundred."""
-_MORE = re.compile("accuracy|f1|recall|precision|auroc")
-_LESS = re.compile("loss|nll|brier|ece|violation|nonfinite")
+_MORE = re.compile(r"(?!shapley)\w*accuracy|\w+_f1|roc_auc|average_precision")
+_LESS = re.compile(
+    r"loss|(?!shapley)\w*nll(_scaled)?|brier|ece_\w+(?<!floor)|violation|nonfinite\w*"
+)
 NONE, ONE = "no difference shown", "one seed"
 
 
@@ -145,6 +147,4 @@ def _word(score: str, mean: float) -> str:
 def _better(score: str) -> int:
     """Return 1 for a share of which more is better, -1 for a loss, 0 where neither is known."""
     name = re.split("[@/]", score)[0]
-    if name.endswith("_se"):
-        return 0
-    return -1 if _LESS.search(name) else int(bool(_MORE.search(name)))
+    return -1 if _LESS.fullmatch(name) else int(bool(_MORE.fullmatch(name)))

@@ -16,6 +16,10 @@ FIVE = np.array([0.010, 0.004, 0.013, 0.008, 0.002])
         ("utilization/gray", 1, "higher"),
         ("d_util", -1, "lower"),
         ("accuracy_se", 1, "higher"),
+        ("shapley_accuracy@zero/gray", 1, "higher"),
+        ("ece_mass_scaled", -1, "helps"),
+        ("ece_mass_floor", -1, "lower"),
+        ("top5_accuracy", 1, "helps"),
     ],
 )
 def test_the_word_knows_what_is_better(score, sign, word):

@@ -153,3 +153,4 @@ def test_test_examples_that_selection_has_seen_are_counted_by_content(make):
         "validation and test share 2 examples, equal in content: what is tested was selected by"
     ]
     assert check_contents(data, ["test"]) == []
+    assert check_contents(data, whole=False) == []
