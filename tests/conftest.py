@@ -85,6 +85,12 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture(scope="session")
+def make_events() -> Callable[..., list[dict[str, Any]]]:
+    """Return a function that makes the events of the example run."""
+    return example_events
+
+
 @pytest.fixture
 def events() -> list[dict[str, Any]]:
     """Return the events of the example run."""

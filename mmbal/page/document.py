@@ -119,9 +119,10 @@ def _summary(shown: Shown) -> Html:
         parts.append(bullets(verdict(record, unimodal_runs(Path(run), record))))
     if shown.comparison.remarks:
         parts += [element("h3", "To keep in mind"), bullets(shown.comparison.remarks)]
-    told = [f"{score}: {meaning}" for score, meaning in shown.comparison.meanings.items()]
-    if told:
-        parts.append(element("details", element("summary", "What the scores are"), bullets(told)))
+    if meanings := [f"{score}: {text}" for score, text in shown.comparison.meanings.items()]:
+        parts.append(
+            element("details", element("summary", "What the scores are"), bullets(meanings))
+        )
     return joined(parts)
 
 
@@ -145,9 +146,7 @@ def _runs(shown: Shown) -> Html:
 def _repetition(shown: Shown) -> Html:
     """Return the configuration of each arm's first run, and the command that repeats it."""
     firsts = {run: arm.label for arm in shown.arms for run in list(shown.runs(arm))[:1]}
-    parts = [
-        element("p", "The configuration of the first run of every arm; others differ in the seed."),
-    ]
+    parts = [element("p", "The first run of every arm; the others differ in nothing but the seed.")]
     for run, label in (firsts or dict.fromkeys(shown.records, "")).items():
         record = shown.records[run]
         command = f"mmbal run --config {shlex.quote(str(Path(run, 'config.toml')))} --out NEW"

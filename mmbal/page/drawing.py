@@ -72,7 +72,7 @@ def draw(
 
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         found = figure.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)
-        panel = Panel(found[:, 0])
+        panel = Panel([*found[:, 0]])
         panel.axes[0].set_title(legible(title, 60))
         paint(panel)
         figure.savefig(image, format="svg", dpi=100, metadata={"Date": None})
@@ -87,7 +87,8 @@ def legible(text: str, most: int = 48) -> str:
 
 def look(place: int) -> tuple[str, str, str]:
     """Return colour, line and mark of the arm at a place, which tell it apart without colours."""
-    return tuple(each[place % len(each)] for each in (COLOURS, LINES, MARKS))  # type: ignore[return-value]
+    turn = place + place // len(COLOURS)
+    return COLOURS[place % len(COLOURS)], LINES[turn % len(LINES)], MARKS[turn % len(MARKS)]
 
 
 def heat_map(

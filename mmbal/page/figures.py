@@ -1,7 +1,7 @@
 """The figures of a page: each yields its drawings, and the table that says the same."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -33,8 +33,9 @@ def interval(shown: Shown, arm: Arm, name: str) -> tuple[float, float]:
     return found.mean - reach, found.mean + reach
 
 
-def _spread(values: Sequence[float] | np.ndarray) -> str:
-    return format_statistic(statistic(values), len(values))
+def _spread(values: Iterable[float]) -> str:
+    found = statistic([*values])
+    return format_statistic(found, found.count)
 
 
 def accuracies(shown: Shown) -> Figure | None:
@@ -91,17 +92,16 @@ def speeds(shown: Shown) -> Figure | None:
     arms = [arm for arm in shown.arms if not arm.control]
     courses: dict[str, list[tuple[Arm, Course]]] = {}
     for arm in arms:
-        runs = shown.runs(arm)
-        for modality in next(iter(runs.values())).modalities:
-            if (found := course(runs, modality)) is not None:
-                courses.setdefault(modality, []).append((arm, found))
+        runs = [*shown.runs(arm).values()]
+        for modality in runs[0].modalities:
+            if (one := course(runs, modality)) is not None:
+                courses.setdefault(modality, []).append((arm, one))
     drawings, rows = [], []
     for modality, found in courses.items():
         windows = any(each.isolated.any() for _, each in found)
         paint = partial(_paint_speeds, shown, modality, found)
-        ratios = (4, 1) if windows else (1,)
-        title = f"Conditional learning speed, {modality}"
-        drawings.append(draw(title, paint, 3.8 if windows else 3.1, ratios))
+        shape: tuple[float, Sequence[int]] = (3.8, (4, 1)) if windows else (3.1, (1,))
+        drawings.append(draw(f"Conditional learning speed, {modality}", paint, *shape))
         for arm, each in found:
             places = np.linspace(0, len(each.steps) - 1, 5).round().astype(int)[1:]
             spread = [_spread(each.speeds[:, k]) for k in places]
@@ -113,12 +113,7 @@ def speeds(shown: Shown) -> Figure | None:
         "of steps that isolate the modality, which are the windows of re-balancing."
     )
     drawn = [arm for arm in arms if arm.label in {row[0] for row in rows}]
-    header = [
-        "arm",
-        "modality",
-        *(f"{share} % of steps" for share in (25, 50, 75, 100)),
-        "isolated",
-    ]
+    header = ["arm", "modality", *(f"at {k} %" for k in (25, 50, 75, 100)), "isolated"]
     told = table("Conditional learning speed (natural log)", header, rows)
     return Figure("Learning speeds", caption, drawings, told, drawn)
 
@@ -176,12 +171,12 @@ def imbalance(shown: Shown) -> Figure | None:
 
     rows = []
     for place, runs in points.items():
-        told = [_spread([each[k] for each in runs]) for k in (1, 2)]
-        rows.append([shown.arms[place].label, str(len(runs)), *told])
-    told = table("Imbalance", ["arm", "runs", "d_speed", "d_util"], rows)
+        _, *columns = zip(*runs, strict=True)
+        rows.append([shown.arms[place].label, str(len(runs)), *map(_spread, columns)])
+    found = table("Imbalance", ["arm", "runs", "d_speed", "d_util"], rows)
     drawing, arms = draw("d_util against d_speed", paint, 3.4), [shown.arms[k] for k in points]
     caption = (
         "One mark a run: imbalance of learning speeds after the last step, and of utilization on "
         "test. Speeds of strategies that isolate branches do not compare with those of others."
     )
-    return Figure("Imbalance: utilization and speed", caption, [drawing], told, arms)
+    return Figure("Imbalance: utilization and speed", caption, [drawing], found, arms)

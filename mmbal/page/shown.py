@@ -1,6 +1,6 @@
 """What a page shows: the arms of a comparison, and what their runs hold."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -88,32 +88,24 @@ class Course:
     isolated: np.ndarray
 
 
-def course(runs: Mapping[str, Record], modality: str) -> Course | None:
+def course(runs: Iterable[Record], modality: str) -> Course | None:
     """Return what became of a modality in runs; None where no run tells."""
-    curves = [c for r in runs.values() if modality in r.modalities and (c := _curve(r, modality))]
+    curves, isolated = [], []
+    for record in runs:
+        branch, steps = record.modalities.index(modality), record.history.steps
+        speed = steps.learning_speed[:, branch]
+        if (defined := np.isfinite(speed)).any():
+            curves.append((steps.index[defined] + 1, speed[defined]))
+            isolated.append((steps.index + 1, steps.isolated == branch))
     if not curves:
         return None
-    first, last = curves[0][0], min(steps[-1] for steps, _, _ in curves)
-    grid = first[first <= last] if first[0] <= last else np.array([last])
-    grid = grid[np.unique(np.linspace(0, len(grid) - 1, POINTS).round().astype(int))]
-    speeds = np.stack([np.interp(grid, steps, speed) for steps, speed, _ in curves])
+    last = min(steps[-1] for steps, _ in curves)
+    grid = np.unique(np.linspace(curves[0][0][0], last, POINTS).round().astype(int))
+    speeds = np.stack([np.interp(grid, *curve) for curve in curves])
     edges = np.linspace(0.5, last + 0.5, min(POINTS, int(last)) + 1)
-    shares = []
-    for steps, _, isolated in curves:
-        counts = np.histogram(steps, edges)[0]
-        shares.append(np.histogram(steps, edges, weights=isolated)[0] / np.maximum(counts, 1))
+    counts = [
+        [np.histogram(steps[which], edges)[0] for which in (shut, slice(None))]
+        for steps, shut in isolated
+    ]
+    shares = [shut / np.maximum(every, 1) for shut, every in counts]
     return Course(grid, speeds, edges, np.mean(shares, axis=0))
-
-
-def _curve(record: Record, modality: str) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Return steps taken, learning speeds, and whether a step isolated the modality."""
-    branch = record.modalities.index(modality)
-    steps, epochs = record.history.steps, record.history.epochs
-    taken, speed, isolated = steps.index + 1, steps.learning_speed, steps.isolated == branch
-    if not np.isfinite(speed).any():
-        taken, speed = epochs.step, epochs.learning_speed
-        isolated = np.zeros(len(taken))
-    defined = np.isfinite(speed[:, branch]) if speed.size else np.zeros(0, bool)
-    if not defined.any():
-        return None
-    return taken[defined], speed[defined, branch], isolated[defined]

@@ -1,13 +1,14 @@
 """Runs of two strategies, three seeds each, with all that a page can show, and a modality alone."""
 
+import json
 from collections.abc import Callable
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mmbal.comparison.comparing import compare_records
+from mmbal.page.document import page
 from mmbal.page.shown import Shown
 from mmbal.records.run_folder import RunFolder
 
@@ -43,26 +44,38 @@ def tables() -> list[dict[str, Any]]:
     ]
 
 
-@pytest.fixture
-def runs(write_run: Callable[..., Path], events: list[dict[str, Any]]) -> list[Path]:
+@pytest.fixture(scope="module")
+def runs(
+    make_events: Callable[..., list[dict[str, Any]]], tmp_path_factory: pytest.TempPathFactory
+) -> list[Path]:
     """Return folders: vanilla and guided of seeds 0 to 2, and color alone of seed 0."""
-    events[0]["classes"] = CLASSES
-    folders = []
+    told = {}
     for strategy, better in (("vanilla", 0.0), ("guided", 0.125)):
         for seed in range(3):
-            told = deepcopy(events)
-            told[0] |= {"strategy": strategy, "seed": seed}
+            events = make_events(strategy=strategy, seed=seed, classes=CLASSES)
             accuracy = 0.5 + better * (1 + seed / 10) + seed / 100
-            told[7]["values"] |= {"accuracy": accuracy, "accuracy_se": 0.02}
-            told = renamed([*told[:-1], *tables(), told[-1]])
-            folders.append(write_run(f"{strategy}-{seed}", told, config="a = '<&>'\n"))
-    start = {**events[0], "strategy": "vanilla", "modalities": ["color"]}
-    alone = [each for each in events[1:] if each["event"] not in ("steps", "epoch")]
-    return [*folders, write_run("color alone", [start, *alone], config="")]
+            events[7]["values"] |= {"accuracy": accuracy, "accuracy_se": 0.02}
+            told[f"{strategy}-{seed}"] = renamed([*events[:-1], *tables(), events[-1]])
+    events = make_events(strategy="vanilla", modalities=["color"], classes=CLASSES)
+    told["color alone"] = [each for each in events if each["event"] not in ("steps", "epoch")]
+    folders = []
+    for name, events in told.items():
+        folders.append(tmp_path_factory.mktemp("runs") / name)
+        folders[-1].mkdir()
+        text = "".join(json.dumps(event) + "\n" for event in events)
+        (folders[-1] / "journal.jsonl").write_text(text, encoding="utf-8")
+        (folders[-1] / "config.toml").write_text("a = '<&>'\n", encoding="utf-8")
+    return folders
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def shown(runs: list[Path]) -> Shown:
     """Return what a page shows of them."""
     records = {str(folder): RunFolder(folder).open() for folder in runs}
     return Shown(compare_records(records, baseline="vanilla"), records)
+
+
+@pytest.fixture(scope="module")
+def text(shown: Shown) -> str:
+    """Return the page."""
+    return page(shown)

@@ -10,9 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmbal.page.document import page
-from mmbal.page.shown import Shown
-
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTHS = (390, 1280)
 FRAME = """<!DOCTYPE html><style>body {{ margin: 0 }} iframe {{ border: 0 }}</style>
@@ -37,11 +34,11 @@ pytestmark = [
 
 
 @pytest.fixture
-def browse(shown: Shown, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def browse(text: str, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that opens the page, or one beside it, in the browser."""
     folder = tmp_path / "browser"
     folder.mkdir()
-    (folder / "page.html").write_text(page(shown), encoding="utf-8")
+    (folder / "page.html").write_text(text, encoding="utf-8")
 
     def open_page(name: str, *options: str) -> subprocess.CompletedProcess[str]:
         command = [
@@ -59,7 +56,7 @@ def browse(shown: Shown, tmp_path: Path) -> Callable[..., subprocess.CompletedPr
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_figure_is_there_and_nothing_is_fetched(
     browse: Callable[..., subprocess.CompletedProcess[str]],
-    shown: Shown,
+    text: str,
     tmp_path: Path,
     width: int,
 ) -> None:
@@ -68,7 +65,6 @@ def test_every_figure_is_there_and_nothing_is_fetched(
     done = browse("frame.html", "--dump-dom", f"--window-size={width},900")
     seen = json.loads(unescape(done.stdout.partition("<pre>")[2].partition("</pre>")[0]))
 
-    text = page(shown)
     assert seen["width"] <= width
     assert seen["figures"] == 6
     assert seen["drawings"] == text.count("<svg role=")

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -11,6 +12,7 @@ from mmbal.cli.report import report
 from mmbal.comparison.comparing import compare_records
 from mmbal.errors import MmbalError
 from mmbal.page.document import page
+from mmbal.page.matrices import confusions
 from mmbal.page.shown import Shown
 from mmbal.records.run_folder import RunFolder
 
@@ -49,11 +51,9 @@ class Reader(HTMLParser):
             self.texts.setdefault(self.open[-1], []).append(data)
 
 
-def test_a_page_has_every_part_and_repeats(shown: Shown) -> None:
-    text = page(shown)
+def test_a_page_has_every_part(text: str) -> None:
     read = Reader(text)
 
-    assert text == page(shown)
     assert read.texts["h2"] == [
         "Summary", "Accuracies", "Learning speeds", "Imbalance: utilization and speed",
         "Subsets of modalities", "Confusions", "Reliability", "All verdicts", "All scores", "Costs",
@@ -66,8 +66,7 @@ def test_a_page_has_every_part_and_repeats(shown: Shown) -> None:
     assert all(a["role"] == "img" and a["aria-label"] for a in drawings)
 
 
-def test_a_page_fetches_nothing_and_needs_no_script(shown: Shown) -> None:
-    text = page(shown)
+def test_a_page_fetches_nothing_and_needs_no_script(text: str) -> None:
     read = Reader(text)
 
     assert not {"script", "link", "img", "iframe"} & {tag for tag, _ in read.attributes}
@@ -82,8 +81,7 @@ def test_a_page_fetches_nothing_and_needs_no_script(shown: Shown) -> None:
     assert len(names) == len({*names})
 
 
-def test_names_are_text_whatever_they_hold(shown: Shown) -> None:
-    text = page(shown)
+def test_names_are_text_whatever_they_hold(text: str) -> None:
     read = Reader(text)
 
     assert "b" not in {tag for tag, _ in read.attributes}
@@ -94,8 +92,8 @@ def test_names_are_text_whatever_they_hold(shown: Shown) -> None:
     assert "<cat>" in read.texts["th"]
 
 
-def test_numbers_stand_in_tables_and_on_points(shown: Shown) -> None:
-    read = Reader(page(shown))
+def test_numbers_stand_in_tables_and_on_points(text: str) -> None:
+    read = Reader(text)
     titles, cells = read.texts["title"], read.texts["td"]
 
     # 0.500, 0.510, 0.520: mean 0.51, t(2) = 4.303, 4.303 * 0.01 / sqrt(3) = 0.0248
@@ -110,12 +108,15 @@ def test_numbers_stand_in_tables_and_on_points(shown: Shown) -> None:
     assert "guided isolates color in 25.0%" in titles
 
 
-def test_a_single_run_and_one_without_scores(shown: Shown, runs: list[Path]) -> None:
-    run = str(runs[0])
-    read = Reader(
-        page(Shown(compare_records({run: shown.records[run]}), {run: shown.records[run]}))
-    )
+def test_a_single_run_has_intervals_over_examples_and_repeats(
+    shown: Shown, runs: list[Path]
+) -> None:
+    only = {str(runs[0]): shown.records[str(runs[0])]}
+    one = Shown(compare_records(only), only)
+    text = page(one)
+    read = Reader(text)
 
+    assert text == page(one)
     assert any("mmbal sweep toy --ablate" in line for line in read.texts["li"])
     assert "All verdicts" not in read.texts["h2"]
     # 0.5 ± 1.96 * 0.02
@@ -125,7 +126,7 @@ def test_a_single_run_and_one_without_scores(shown: Shown, runs: list[Path]) -> 
 def test_fifty_runs_are_less_than_five_megabytes(
     write_run: Callable[..., Path], events: list[dict[str, Any]]
 ) -> None:
-    steps, records = 2000, {}
+    steps, records = 500, {}
     speeds = [step / 1000 for step in range(steps)]
     events[1] |= {
         "loss": speeds, "isolated": [step % 3 - 1 for step in range(steps)],
@@ -152,6 +153,48 @@ def test_fifty_runs_are_less_than_five_megabytes(
     assert 500_000 < len(page(shown).encode()) < 5_000_000
 
 
+def test_a_run_without_scores_is_told_of(
+    write_run: Callable[..., Path], events: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    target = tmp_path / "page.html"
+    invoke(write_run(events=events[:3]), "--html", target)
+    read = Reader(target.read_text("utf-8"))
+
+    assert read.texts["h2"] == ["Summary", "Runs", "To repeat it"]
+    assert any("no test scores" in line for line in read.texts["li"])
+
+
+@pytest.mark.parametrize(("classes", "rows"), [(13, 13), (31, 2)])
+def test_many_classes_are_an_image_and_the_commonest_confusions(
+    write_run: Callable[..., Path], events: list[dict[str, Any]], classes: int, rows: int
+) -> None:
+    names = [f"class {number}" for number in range(classes)]
+    counts = np.eye(classes)
+    counts[4, 7], counts[2, 3] = 9, 5
+    confusion = {
+        "event": "table", "split": "test", "weights": "selected", "description": "",
+        "name": "confusion_matrix", "values": [counts.tolist()],
+        "axes": {"prediction": ["fused"], "class": names, "predicted": names},
+    }  # fmt: skip
+    folder = write_run(events=[*events[:-1], confusion, events[-1]])
+    record = {str(folder): RunFolder(folder).open()}
+    figure = confusions(Shown(compare_records(record), record))
+
+    assert figure is not None
+    assert "data:image/png;base64," in figure.drawings[0]
+    assert figure.table.count("<tr>") == rows + 1
+    if rows == 2:
+        told = [
+            cell
+            for row in (["class 4", "class 7", "9"], ["class 2", "class 3", "5"])
+            for cell in row
+        ]
+        read = Reader(figure.table)
+        cells = re.findall(r'<t[hd](?: scope="row")?>([^<]*)<', figure.table)
+        assert cells == told
+        assert read.texts["caption"] == ["Confusions, guided"]
+
+
 def test_report_writes_it_whole(runs: list[Path], tmp_path: Path) -> None:
     target = tmp_path / "page.html"
     result = invoke(*runs, "--html", target)
@@ -170,7 +213,7 @@ def test_a_comparison_stands_for_its_finished_runs(
     with pytest.raises(MmbalError, match="holds no finished run yet"):
         invoke(sweep)
     for folder in (*runs, write_run("half", events[:3])):
-        folder.rename(sweep / "trials" / folder.name)
+        (sweep / "trials" / folder.name).symlink_to(folder)
     result = invoke(sweep, "--html", tmp_path / "page.html")
 
     assert f"left out: 1 run of {sweep} not finished\n" in result.stderr
