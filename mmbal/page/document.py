@@ -106,14 +106,16 @@ def _summary(shown: Shown) -> Html:
     """Return the verdicts on accuracy in words, or of a single run what follows from it."""
     parts = []
     for arm in shown.arms:
-        if arm.pairing is not None and (said := arm.verdict("accuracy")) is not None:
+        if (accuracy := arm.statistics.get("accuracy")) is None or not accuracy.count:
+            continue
+        parts.append(element("h3", arm.label))
+        if (said := arm.verdict("accuracy")) is not None:
             word, _, rest = said.text.partition(":")
-            text = [element("strong", f"accuracy {word}"), f":{rest}" if rest else ""]
-            parts += [element("h3", arm.label), element("p", *text)]
-            parts += [element("p", pairing_text(arm), class_="dim")]
-        elif (accuracy := arm.statistics.get("accuracy")) is not None and accuracy.count:
-            told = f"accuracy {accuracy.mean:.3f}, runs: {accuracy.count}"
-            parts += [element("h3", arm.label), element("p", told)]
+            text = f":{rest}" if rest else ""
+            parts.append(element("p", element("strong", f"accuracy {word}"), text))
+        told = [f"accuracy {accuracy.mean:.3f}, runs: {accuracy.count}"]
+        told += [pairing_text(arm)] if arm.pairing is not None else []
+        parts.append(element("p", "; ".join(told), class_="dim"))
     if len(shown.records) == 1:
         ((run, record),) = shown.records.items()
         parts.append(bullets(verdict(record, unimodal_runs(Path(run), record))))
@@ -148,8 +150,9 @@ def _repetition(shown: Shown) -> Html:
     firsts = {run: arm.label for arm in shown.arms for run in list(shown.runs(arm))[:1]}
     parts = [element("p", "The first run of every arm; the others differ in nothing but the seed.")]
     for run, label in (firsts or dict.fromkeys(shown.records, "")).items():
-        record = shown.records[run]
-        command = f"mmbal run --config {shlex.quote(str(Path(run, 'config.toml')))} --out NEW"
+        record, folder = shown.records[run], Path(run)
+        config = (folder.parent if folder.is_file() else folder) / "config.toml"
+        command = f"mmbal run --config {shlex.quote(str(config))} --out NEW"
         parts += [
             element("h3", label or run),
             element("pre", element("code", command)),
