@@ -37,6 +37,7 @@ class Verdict:
         flip, least: p of flipped signs, and the least that so many seeds allow.
         crossed: standard error over seeds and examples together; NaN where predictions of the
             same examples are not kept for every pair.
+        differences: of every pair, in the order of `Pairing.seeds` but for pairs that lack it.
     """
 
     score: str
@@ -51,6 +52,7 @@ class Verdict:
     flip: float = NAN
     least: float = NAN
     crossed: float = NAN
+    differences: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

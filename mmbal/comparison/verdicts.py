@@ -82,7 +82,8 @@ def judge_seeds(
         told += _outlook(differences, level)
     if not math.isnan(crossed):
         told += f"; on other examples, too, ±{crossed:.3f}"
-    return Verdict(score, word, told, count, mean, low, high, p, holm, flip, least, crossed)
+    numbers = (mean, low, high, p, holm, flip, least, crossed)
+    return Verdict(score, word, told, count, *numbers, tuple(differences.tolist()))
 
 
 def judge_one(
