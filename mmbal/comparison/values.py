@@ -27,8 +27,8 @@ class Verdict:
 
     Args:
         score: its name.
-        word: "helps" or "hurts" where more, or less, of the score is known to be better, else
-            "higher" or "lower"; "no difference shown"; "one seed".
+        word: "helps" or "hurts" (of a control, "better" or "worse") where it is known whether more
+            of the score is better, else "higher" or "lower"; "no difference shown"; "one seed".
         text: all of it in words.
         seeds: number of pairs.
         difference: mean of arm minus baseline.
