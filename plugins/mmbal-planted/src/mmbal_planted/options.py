@@ -80,7 +80,7 @@ class PlantedOptions(Options):
     rendered: dict[str, Rendered] = Field(
         default={}, description="modality to parity, frequency and nuisance of its own"
     )
-    train_examples: int = Field(default=4000, ge=1, description="examples to train on")
+    train_examples: int = Field(default=8000, ge=1, description="examples to train on")
     validation_examples: int = Field(default=1000, ge=1, description="drawn as those to train on")
     test_examples: int = Field(default=4000, ge=1, description="examples to test on")
     seed: int | None = Field(

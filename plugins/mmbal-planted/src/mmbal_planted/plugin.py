@@ -35,9 +35,9 @@ def mmbal_recipes() -> list[Recipe]:
             dataset="planted",
             architecture="mmtm-any",
             strategy="vanilla",
-            epochs=20,
-            batch_size=64,
-            optimizer={"name": "adam", "learning_rate": 1e-3},
+            epochs=5,
+            batch_size=128,
+            optimizer={"name": "adam", "learning_rate": 3e-3},
             source=SOURCE,
         ),
     ]
