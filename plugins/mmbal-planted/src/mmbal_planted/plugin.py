@@ -39,5 +39,7 @@ def mmbal_recipes() -> list[Recipe]:
             batch_size=128,
             optimizer={"name": "adam", "learning_rate": 3e-3},
             source=SOURCE,
+            expected="fused test accuracy 0.69 (seed 0); the Bayes rule 0.70",
+            time="15 seconds of one core",
         ),
     ]

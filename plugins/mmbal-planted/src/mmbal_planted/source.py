@@ -28,7 +28,7 @@ class Planted(DatasetSource):
     """Modalities, float32, that tell bits of the label: each its own, the same, or only together.
 
     Everything depends on the seed alone, and splits and modalities draw from streams of their
-    own: another rendering or another number of examples leaves the labels as they are.
+    own: another rendering or difficulty leaves the labels as they are.
     """
 
     options: PlantedOptions
