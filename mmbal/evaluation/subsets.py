@@ -1,6 +1,6 @@
 """What every subset of the modalities is good for, and what each modality adds to the others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import ClassVar
 
@@ -31,6 +31,8 @@ class Subsets(Evaluation):
     - `subset_accuracy@ABSENCE/a+b`, `subset_nll@ABSENCE/a+b`: v(S), and both as tables.
     - `gain@ABSENCE/m`: v(all) - v(all but m) in accuracy, what m adds to the rest;
       `gain_nats@ABSENCE/m` the same in NLL saved.
+    - `subset_accuracy@marginal_mixture/a+b`, `subset_nll@marginal_mixture/a+b`: of the mean
+      probability over the draws of `marginal`.
     - `best_single_margin@ABSENCE`: accuracy of all minus that of the best single modality.
     - `constant_accuracy`, `constant_nll`: v of no modality.
 
@@ -59,21 +61,20 @@ class Subsets(Evaluation):
             MmbalError: there are too many modalities.
         """
         subsets = subsets_of(context)
-        labels = context.predictions().labels
         context.announce((subset, each) for each in self.options.absences for subset in subsets)
-        constant = constant_logits(context.predictions("train").labels, context.classes)
-        constant = np.broadcast_to(constant, (len(labels), context.classes))
-        floor = right(constant, labels), nll(constant, labels)
+        floor = example_scores(context, (), "")
         yield mean_score("constant_accuracy", floor[0])
         yield mean_score("constant_nll", floor[1])
         rows: list[list[list[float]]] = []
         for absence in self.options.absences:
-            scored = {subset: _scores(context, subset, absence) for subset in subsets}
+            scored = {subset: example_scores(context, subset, absence) for subset in subsets}
             hits, losses = ({(): floor[i]} | {s: v[i] for s, v in scored.items()} for i in (0, 1))
             for subset in subsets:
                 of = f"@{absence}/{'+'.join(subset)}"
                 yield mean_score(f"subset_accuracy{of}", hits[subset])
                 yield mean_score(f"subset_nll{of}", losses[subset])
+            if absence == "marginal":
+                yield from _mixtures(context, subsets[:-1])
             yield from _gains(hits, losses, context.modalities, absence)
             rows.append([[float(v.mean()) for v in each.values()] for each in (hits, losses)])
         axes = {
@@ -104,16 +105,38 @@ def subsets_of(context: EvaluationContext) -> list[Subset]:
     return [subset for size in sizes for subset in combinations(names, size)]
 
 
-def _scores(
+def example_scores(
     context: EvaluationContext, subset: Subset, absence: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often a subset is right and its NLL, (example,) means over draws."""
+    """Return how often a subset is right and its NLL (nats), (example,) means over draws.
+
+    Args:
+        context: what is scored.
+        subset: those present; () is scored by the frequencies of classes in training.
+        absence: what stands for the others, as of `EvaluationContext.subset`.
+    """
     whole = context.predictions()
-    if len(subset) == len(context.modalities):  # nothing is absent
+    if not subset:
+        constant = constant_logits(context.predictions("train").labels, context.classes)
+        logits = np.broadcast_to(constant, (1, len(whole.labels), context.classes))
+    elif len(subset) == len(context.modalities):  # nothing is absent
         logits = whole.logits[None]
     else:
         logits = context.subset(None, subset, absence)
     return right(logits, whole.labels).mean(axis=0), nll(logits, whole.labels).mean(axis=0)
+
+
+def _mixtures(context: EvaluationContext, subsets: Sequence[Subset]) -> Iterator[Score]:
+    """Yield the scores of the mean probability over draws of what is absent."""
+    from scipy.special import log_softmax, logsumexp
+
+    labels = context.predictions().labels
+    for subset in subsets:
+        logs = log_softmax(context.subset(None, subset, "marginal").astype(np.float64), axis=-1)
+        mean = logsumexp(logs, axis=0) - np.log(len(logs))
+        of = f"@marginal_mixture/{'+'.join(subset)}"
+        yield mean_score(f"subset_accuracy{of}", right(mean, labels))
+        yield mean_score(f"subset_nll{of}", nll(mean, labels))
 
 
 def _gains(hits: PerExample, losses: PerExample, names: Subset, absence: str) -> Iterator[Score]:

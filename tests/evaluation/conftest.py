@@ -56,6 +56,7 @@ class Given:
     class_names: tuple = ()
     split: str = "test"
     seed: int = 0
+    kept: dict = field(default_factory=dict)
 
     def predictions(self, split=None):
         labels = np.asarray(self.labels[split or self.split])
@@ -69,11 +70,17 @@ class Given:
         assert split is None
         return np.asarray(self.subsets[modalities, absence], "float32")
 
-    def features(self, split, modalities):
+    def features(self, split, modalities, part="features"):
+        assert part == "features"
         return np.concatenate([self.columns[split or self.split][m] for m in modalities], axis=1)
 
     def has(self, split):
         return split in self.labels
+
+    def once(self, key, measure):
+        if key not in self.kept:
+            self.kept[key] = measure()
+        return self.kept[key]
 
     def announce(self, wanted):
         assert all(modalities and absence for modalities, absence in wanted)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.evaluation import linear_probe
-from mmbal.evaluation.linear_probe import PENALTIES, Labelled, LinearProbe, fit_linear_probe
+from mmbal.evaluation import linear_fit, linear_probe
+from mmbal.evaluation.linear_fit import PENALTIES, Labelled, fit_linear_probe
+from mmbal.evaluation.linear_probe import LinearProbe, fitted_probe
 from mmbal.evaluation.statistics import nll, right, standard_error
 
 NAN = math.nan
@@ -56,7 +57,7 @@ def test_scale_and_place_of_columns_do_not_matter(drawn):
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_chunks_have_the_optimum_of_scikit_learn(drawn, classes, monkeypatch):
-    monkeypatch.setattr(linear_probe, "_CHUNK", 64 * 5)
+    monkeypatch.setattr(linear_fit, "_CHUNK", 64 * 5)
     train, test = (Labelled(each.features, each.labels % classes) for each in drawn)
 
     whole, parts = (fit_linear_probe(train, test, classes, memory=each) for each in (1, CHUNKS))
@@ -141,7 +142,7 @@ def test_a_fit_that_does_not_converge_says_so(drawn, memory, monkeypatch):
     train, test = drawn
     assert fit_linear_probe(train, test, 3, memory=memory).remarks == ()
 
-    monkeypatch.setattr(linear_probe, "_STEPS", 1)
+    monkeypatch.setattr(linear_fit, "_STEPS", 1)
     assert fit_linear_probe(train, test, 3, memory=memory).remarks == ("the fit did not converge",)
 
 
@@ -271,12 +272,39 @@ def test_refits(given, drawn, refits):
 
 
 def test_memory_is_an_option(given, monkeypatch):
-    monkeypatch.setattr(linear_probe, "_in_memory", None)
+    monkeypatch.setattr(linear_fit, "_in_memory", None)
     assert next(iter(LinearProbe(memory=CHUNKS)(context(given)))).value == 1
 
 
+@pytest.mark.parametrize("pool", ["mean", "grid", "flat"])
+def test_features_are_pooled_as_asked(given, pool):
+    part = {"mean": "features", "grid": "grids", "flat": "flats"}[pool]
+    several, read = context(given), set()
+
+    def features(split, modalities, part):
+        read.add(part)
+        return np.concatenate([several.columns["test"][m] for m in modalities], axis=1)
+
+    several.features = features
+    probe = LinearProbe(pool=pool)
+    assert next(iter(probe(several))).value == 1
+    assert read == {part}
+    assert probe.needs() == {"features", part}
+
+
+def test_a_probe_is_fitted_once_for_all_that_read_it(given, monkeypatch):
+    made = context(given)
+    scores = [*LinearProbe(of=["singles"])(made)]
+    fit = fitted_probe(made, ("a",))
+    monkeypatch.setattr(linear_probe, "fit_linear_probe", None)
+    assert fitted_probe(made, ("a",)) is fit
+    assert [*LinearProbe(of=["singles"])(made)] == scores
+
+
 def test_without_validation_it_says_so(given):
-    with pytest.raises(MmbalError, match="penalty on validation examples, and there are none"):
+    with pytest.raises(
+        MmbalError, match="chooses its penalty on validation examples, and there are none"
+    ):
         next(iter(LinearProbe()(context(given, splits=("train",)))))
 
 
@@ -284,6 +312,7 @@ def test_without_validation_it_says_so(given):
     ("options", "message"),
     [
         ({"of": ["single"]}, r"'singles', 'pairs' or 'all'.*did you mean 'singles'\?"),
+        ({"pool": "max"}, "'mean', 'grid' or 'flat'"),
         ({"refits": -1}, "refits must be greater than or equal to 0, received -1"),
         ({"memory": 0}, "memory must be greater than 0, received 0"),
     ],
