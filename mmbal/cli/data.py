@@ -57,15 +57,15 @@ def check(
     # What libraries print must not end up beside the JSON object.
     with redirect_stdout(sys.stderr):
         source = _source(name, assignments)
-        problems, facts = source.check(directory), source.facts()
+        problems, known = source.check(directory), source.known()
     place = f" in {directory}" if directory else ""
     if as_json:
-        told = {"directory": directory, "facts": facts, "problems": problems}
+        told = {"directory": directory, "known": known, "problems": problems}
         print_json({"dataset": name, **told})
     else:
-        if facts:
-            rows = [[number(value) for value in row.values()] for row in facts]
-            print_table(console(), list(facts[0]), rows)
+        if known:
+            rows = [[number(value) for value in row.values()] for row in known]
+            print_table(console(), list(known[0]), rows)
         for problem in problems:
             click.echo(problem)
         if not problems:

@@ -210,7 +210,7 @@ class DatasetSource(Configurable, ABC):
         """Return every problem found in the files, one line each; none means sound."""
         raise MmbalError(self._offers_no("check"))
 
-    def facts(self) -> Sequence[Mapping[str, Any]]:
+    def known(self) -> Sequence[Mapping[str, Any]]:
         """Return a table of what is known beside the files, row by row, for `mmbal data check`."""
         return ()
 

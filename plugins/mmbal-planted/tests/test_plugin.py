@@ -27,5 +27,5 @@ def test_bits_are_typed_as_toml():
 
     source = open_dataset(catalogue, resolve(catalogue, "planted", None, given).config.dataset)
 
-    *_, left = source.facts()
+    *_, left = source.known()
     assert (left["modalities"], left["accuracy"]) == ("left", 0.75)

@@ -148,8 +148,8 @@ def test_a_shortcut_tells_all_in_training_and_nothing_in_the_test():
     assert all(abs(each[1] - 0.95) < 0.0104 for each in right.values())
 
 
-def test_facts_tell_both_distributions_where_they_differ():
-    none, a, _, both = Planted(configuration="shortcut").facts()
+def test_it_tells_both_distributions_where_they_differ():
+    none, a, _, both = Planted(configuration="shortcut").known()
 
     assert none["modalities"] == "(none)"
     assert list(a) == ["modalities", "accuracy", "nll", "train_accuracy", "train_nll"]

@@ -54,7 +54,7 @@ class Planted(DatasetSource):
             validation=parts["validation"],
             test=parts["test"],
             fingerprint=digest.hexdigest(),
-            notes={"data_seed": seed, "bayes": self.facts()},
+            notes={"data_seed": seed, "bayes": self.known()},
         )
 
     def draw(self, split: Split, examples: int, seed: int) -> tuple[Inputs, Bits, dict[str, Bits]]:
@@ -110,7 +110,7 @@ class Planted(DatasetSource):
         frequency, count = options.difficulty(modality).frequency, options.carriers(modality)
         return patterns(options.rendering, options.side(), frequency, count)
 
-    def facts(self) -> list[dict[str, Any]]:
+    def known(self) -> list[dict[str, Any]]:
         """Return the Bayes accuracy and NLL of every subset of the modalities, in the test.
 
         And those in training, where they are others.
