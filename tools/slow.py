@@ -4,10 +4,11 @@ The label is told to `a`, which errs now and then and is quick to learn, and to 
 errs and is slow. Where plain training stays far below what can be known at a fixed budget, and
 something else comes nearer, greed hurts.
 
-    uv run mmbal sweep planted --trials benchmarks/slow.toml --seeds 100-104 --epochs 6 \
-        --set dataset.configuration=own --set dataset.train_examples=2000,8000 \
+    uv run mmbal sweep planted --trials benchmarks/slow.toml --seeds 100-104 --epochs 8 \
+        --set dataset.configuration=own --set dataset.train_examples=4000,8000 \
         --set 'dataset.bits=[{kind = "redundant", flips = {a = 0.1, b = 0.0}}]' \
-        --set 'dataset.rendered={b = {parity = 2}},{b = {parity = 3}}' --out sweeps/slow
+        --set 'dataset.rendered={b = {nuisance=12, parity=3}},{b = {nuisance=12, parity=4}}' \
+        --out sweeps/slow
     uv run python tools/slow.py sweeps/slow
 
 The sweep goes on where it was stopped. `slow` marks what lies .05 below the Bayes rule under plain
