@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from mmbal.data import Examples
 from mmbal.evaluation.context import EvaluationContext
+from mmbal.evaluation.linear_fit import Labelled
 from mmbal.evaluation.predictions import Predictor
 from mmbal.networks.controls import NORMAL
 from mmbal.networks.groups import VariableGroups
@@ -56,6 +57,7 @@ class Given:
     class_names: tuple = ()
     split: str = "test"
     seed: int = 0
+    kept: dict = field(default_factory=dict)
 
     def predictions(self, split=None):
         labels = np.asarray(self.labels[split or self.split])
@@ -74,6 +76,11 @@ class Given:
 
     def has(self, split):
         return split in self.labels
+
+    def once(self, key, measure):
+        if key not in self.kept:
+            self.kept[key] = measure()
+        return self.kept[key]
 
     def announce(self, wanted):
         assert all(modalities and absence for modalities, absence in wanted)
@@ -121,3 +128,14 @@ def context():
         return EvaluationContext(predictor, splits, seed=seed, reads=reads)
 
     return make
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    """Return 400 examples for training and 200 others, five columns of different sizes."""
+    random = np.random.default_rng(0)
+    scale = np.array([1, 1, 1, 10, 0.1])
+    features = random.normal(size=(600, 5)) * scale
+    scores = features / scale @ random.normal(size=(5, 3))
+    labels = (scores + random.gumbel(size=(600, 3))).argmax(axis=1)
+    return Labelled(features[:400], labels[:400]), Labelled(features[400:], labels[400:])

@@ -10,10 +10,11 @@ from mmbal.evaluation import (
     Evaluation,
     EvaluationContext,
     Score,
+    conditional_rate,
     paired_difference,
     right,
 )
-from mmbal_measures.perceptual import examples_lost
+from mmbal_measures.perceptual import accuracy_lost, permuted
 from mmbal_measures.shapley import exact_weights
 from mmbal_measures.worth import all_are_cheap, all_but, worth
 
@@ -68,7 +69,7 @@ class Contrasts(Evaluation):
             "utilization": {m: _less_leaning(heard[m], deaf[m]) for m in names},
             "gain": {m: _gain(context, m) for m in names},
             "shapley": _shapley(context),
-            "perceptual": {m: examples_lost(context, m) for m in names},
+            "perceptual": {m: _perceptual(context, m) for m in names},
             "probe": probed,
             "blocked": deaf,
         }
@@ -81,11 +82,8 @@ class Contrasts(Evaluation):
 
 def _less_leaning(heard: np.ndarray, deaf: np.ndarray) -> np.ndarray:
     """Return what each example adds to minus the utilization, (example,) with that mean."""
-    accuracy, without = heard.mean(), deaf.mean()
-    if not accuracy:
-        return np.full_like(heard, np.nan)
-    influence = (without / accuracy * heard - deaf) / accuracy
-    return -(influence + (accuracy - without) / accuracy)  # type: ignore[no-any-return]
+    rate, influence = conditional_rate(heard, deaf)
+    return -(influence + rate)  # type: ignore[no-any-return]
 
 
 def _gain(context: EvaluationContext, modality: str) -> np.ndarray:
@@ -94,8 +92,14 @@ def _gain(context: EvaluationContext, modality: str) -> np.ndarray:
     return whole - worth(context, all_but(modality, names), "mean")[0]  # type: ignore[no-any-return]
 
 
+def _perceptual(context: EvaluationContext, modality: str) -> np.ndarray:
+    said, strangers = context.predictions(), [d[modality] for d in context.donors()]
+    received = right(permuted(context, modality), said.labels)
+    return accuracy_lost(right(said.logits, said.labels), received, strangers)[1]
+
+
 def _shapley(context: EvaluationContext) -> Rows:
-    """Return what each example adds to Shapley values in accuracy; nothing where these are drawn."""
+    """Return what each example adds to Shapley values in accuracy; {} where these are drawn."""
     if not all_are_cheap(context):
         return {}
     rows = sum(

@@ -188,7 +188,7 @@ def agreement(evidence: Evidence, name: str) -> Agreement:
 
 
 def tau_b(one: Mapping[Pair, int], other: Mapping[Pair, int]) -> float:
-    """Return Kendall's tau-b of two orders, pairs without an opinion being ties; NaN without any."""
+    """Return the tau-b of Kendall of two orders, pairs without an opinion being ties; NaN without any."""
     agreeing = sum(sign * other[pair] for pair, sign in one.items())
     voiced = sum(map(abs, one.values())) * sum(map(abs, other.values()))
     return agreeing / math.sqrt(voiced) if voiced else math.nan
@@ -204,9 +204,9 @@ def _told(
     told = []
     for pair, sides in voiced.items():
         camps = [
-            f"{_listed([NAMES.get(m, m) for m in measures])} name{'s' * (len(measures) == 1)} {named}"
-            for named, measures in sides.items()
-            if measures
+            f"{_listed([NAMES.get(m, m) for m in by])} name{'s' * (len(by) == 1)} {named}"
+            for named, by in sides.items()
+            if by
         ]
         over = f" of {' and '.join(pair)}" if len(voiced) > 1 else ""
         told.append(f"{', but '.join(camps)}{over}")
