@@ -98,6 +98,7 @@ def verdicts(evidence: Evidence) -> list[Verdict]:
 def _of_modality(evidence: Evidence, m: str) -> Iterator[Verdict]:
     probe, gain = evidence.measures["probe"][m], evidence.refit_gain[m]
     heard, others = evidence.measures["perceptual"][m], _listed(_all_but(m, evidence.modalities))
+    better_alone = m in evidence.harm and evidence.harm[m].sign < 0
     if m in evidence.held and evidence.held[m].sign < 0:
         alone = evidence.measures["alone"][m].value
         text = f"its encoder holds {probe.value:.3f}, a network of its own {alone:.3f}"
@@ -109,22 +110,30 @@ def _of_modality(evidence: Evidence, m: str) -> Iterator[Verdict]:
         )
         text += f", yet permuting it costs nothing ({heard}): the fusion does not listen"
         yield Verdict("unheard", m, f"{text}.")
-    elif evidence.above_chance[m].sign > 0 and gain.sign <= 0:
+    # What alone beats the fused prediction is under-used, whatever a probe of all would gain.
+    elif evidence.above_chance[m].sign > 0 and gain.sign <= 0 and not better_alone:
         text = f"{m} alone reads {probe.value:.3f}, but adds {gain} to {others}"
         yield Verdict("redundant", m, f"{text}: redundant, not under-used.")
 
 
 def _synergy(evidence: Evidence) -> Iterator[Verdict]:
-    singles = evidence.above_chance.values()
-    if evidence.fused_above_chance.sign > 0 and all(each.sign <= 0 for each in singles):
-        of_two = len(evidence.modalities) == 2
-        who, whose = ("neither", "both") if of_two else ("no modality", "several")
-        yield Verdict(
-            "synergy", "",
-            f"{who} alone beats chance ({evidence.chance.value:.3f}); together "
-            f"{evidence.fused.value:.3f}: the gain is joint and belongs to {whose}; the probe of a "
-            "single modality cannot see it.",
-        )  # fmt: skip
+    silent = [m for m in evidence.modalities if evidence.above_chance[m].sign <= 0]
+    chance, heard = f"({evidence.chance.value:.3f})", evidence.measures["perceptual"]
+    if len(silent) == len(evidence.modalities) and evidence.fused_above_chance.sign > 0:
+        who, whose = ("neither", "both") if len(silent) == 2 else ("no modality", "several")
+        text = (
+            f"{who} alone beats chance {chance}; together {evidence.fused.value:.3f}: the gain is "
+        )
+        text += f"joint and belongs to {whose}; the probe of a single modality cannot see it"
+        yield Verdict("synergy", "", f"{text}.")
+        return
+    for m in silent:
+        if heard[m].sign > 0:
+            text = (
+                f"{m} alone does not beat chance {chance}, yet permuting it costs {heard[m]}: what "
+            )
+            text += f"it tells, it tells together with {_listed(_all_but(m, evidence.modalities))}"
+            yield Verdict("synergy", m, f"{text}.")
 
 
 def _harmful(evidence: Evidence) -> Iterator[Verdict]:
@@ -188,7 +197,7 @@ def agreement(evidence: Evidence, name: str) -> Agreement:
 
 
 def tau_b(one: Mapping[Pair, int], other: Mapping[Pair, int]) -> float:
-    """Return the tau-b of Kendall of two orders, pairs without an opinion being ties; NaN without any."""
+    """Return Kendall's tau-b, where pairs without an opinion are ties; NaN without any opinion."""
     agreeing = sum(sign * other[pair] for pair, sign in one.items())
     voiced = sum(map(abs, one.values())) * sum(map(abs, other.values()))
     return agreeing / math.sqrt(voiced) if voiced else math.nan
