@@ -3,11 +3,11 @@ r"""Whether the card is right: planted data, whose situation is known, against w
     uv run python tools/planted_cards.py cards --seeds 0-9 --page docs/how-to/card.md
 
 Every configuration is trained with every architecture that can learn it, and so is each modality
-alone; `cards/cards.json` keeps what the card says of each, so that a command that is stopped goes on
-where it was. With `--page` the table stands between the two markers of the page.
+alone; `cards/cards.json` keeps what the card says of each, so that a command that is stopped goes
+on where it was. With `--page` the table stands between the two markers of the page.
 
-`PLANTED` was written down before the first run. A verdict of the card that is not planted is a miss,
-as is a planted one that the card does not name. Thresholds were looked at on seeds 10 to 19 alone.
+`PLANTED` was written down before the first run. A verdict of the card that is not planted is a
+miss, as is a planted one that the card does not name. Thresholds were looked at on seeds 10 to 19.
 """
 
 import json

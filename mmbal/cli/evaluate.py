@@ -118,28 +118,24 @@ def evaluate(
 def _show_card(
     runs: Sequence[Path], catalogue: "Catalogue", data_dir: Path | None, *, as_json: bool
 ) -> None:
-    """Have the plugin make the card; measures that it misses are taken and recorded."""
+    """Have a plugin make the card; measures that it misses are taken and recorded."""
     from mmbal.cli.progress import ConsoleProgress
     from mmbal.records import FinishedRun, Record, RunFolder
     from mmbal.report.verdict import unimodal_runs
 
-    make = catalogue.card()
     with ConsoleProgress(console(err=True)) as progress:
 
         def measure(run: Path, names: Sequence[str]) -> Record:
             from mmbal.experiment import evaluate as evaluate_run
 
-            how = {"wanted": names, "progress": progress}
-            evaluate_run(run, catalogue, "test", "selected", data_dir, **how)
+            evaluate_run(
+                run, catalogue, "test", "selected", data_dir, wanted=names, progress=progress
+            )
             return RunFolder(run).open()
 
-        card = make(
-            [
-                FinishedRun(
-                    run, record, unimodal_runs(Path(run), record), partial(measure, Path(run))
-                )
-                for run, record in open_records(runs).items()
-            ]
+        card = catalogue.card(
+            FinishedRun(run, record, unimodal_runs(Path(run), record), partial(measure, Path(run)))
+            for run, record in open_records(runs).items()
         )
     if as_json:
         print_json(card.values)

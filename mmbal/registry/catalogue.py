@@ -1,7 +1,7 @@
 """Everything installed, by kind and name."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -79,28 +79,23 @@ class Catalogue:
 
     def add_card(self, function: Callable[..., Any], provenance: Provenance) -> None:
         """Take in the hook `mmbal_card`; a second one becomes a problem instead."""
-        if self._card is None:
-            self._card = function, provenance
-            return
-        owner = self._card[1]
-        problem = f"mmbal_card is a hook of plugin {owner.plugin!r} of {owner.distribution}"
-        self.problems.append(provenance.fault(f"{problem} already, which stays"))
+        if self._card is not None:
+            owner = self._card[1]
+            problem = f"plugin {owner.plugin!r} of {owner.distribution} makes cards, and stays"
+            self.problems.append(provenance.fault(problem))
+        self._card = self._card or (function, provenance)
 
-    def card(self) -> Callable[[Sequence[Any]], Any]:
-        """Return the hook `mmbal_card`, as a function of finished runs.
+    def card(self, runs: Iterator[Any]) -> Any:
+        """Return what the hook `mmbal_card` makes of finished runs, which are not opened before.
 
         Raises:
             MmbalError: no plugin has it.
         """
         if self._card is None:
             raise MmbalError(f"no plugin makes cards: pip install mmbal-measures{self._broken}")
-        function, provenance = self._card
-
-        def make(runs: Sequence[Any]) -> Any:
-            with contained("hook mmbal_card fails with", provenance.fault):
-                return function(runs=runs)
-
-        return make
+        opened, (function, provenance) = [*runs], self._card
+        with contained("hook mmbal_card fails with", provenance.fault):
+            return function(runs=opened)
 
     def check_recipes(self) -> None:
         """Report recipes that name a component nobody offers (an option can replace it)."""

@@ -160,4 +160,4 @@ def test_card_that_fails_names_its_plugin(mmbal: Any, write_run: Any, with_card:
     assert done.exit_code == 2
     assert "plugin 'measures' of mmbal-measures 0.1: hook mmbal_card fails with" in done.stderr
     (problem,) = catalogue.problems
-    assert "mmbal_card is a hook of plugin 'measures' of mmbal-measures 0.1 already" in str(problem)
+    assert "plugin 'measures' of mmbal-measures 0.1 makes cards, and stays" in str(problem)

@@ -2,7 +2,9 @@
 
 import json
 import math
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +109,13 @@ def test_a_card_as_json(finished):
     assert values["verdict"] == "under-trained"
     assert values["agreement"]["used"]["alike"] is True
     assert values["probe_minus_alone"]["color"]["value"] == pytest.approx(-0.1)
+
+
+def test_its_keys_are_those_that_are_promised(finished):
+    page = Path(__file__).parents[3] / "docs" / "api-stability.md"
+    promise = page.read_text(encoding="utf-8").partition("`mmbal evaluate --card --json` has")[2]
+    keys = re.findall("`([^`]+)`", promise.partition(".")[0])
+    assert keys == [*make_card([finished()]).values]
 
 
 def test_without_runs_of_single_modalities_it_says_what_it_cannot_tell(finished):
