@@ -100,8 +100,8 @@ def fitted_probe(
         )
 
     def fit() -> LinearFit:
-        splits = (_of(context, modalities, split) for split in ("train", "validation"))
-        found = fit_linear_probe(*splits, context.classes, memory=memory)
+        train, validation = (_of(context, modalities, s) for s in ("train", "validation"))
+        found = fit_linear_probe(train, validation, context.classes, memory=memory)
         for remark in found.remarks:
             warnings.warn(f"linear probe of {'+'.join(modalities)}: {remark}", stacklevel=4)
         return found

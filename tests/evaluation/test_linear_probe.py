@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.evaluation import linear_fit
+from mmbal.evaluation import linear_fit, linear_probe
 from mmbal.evaluation.linear_probe import LinearProbe, fitted_probe
 
 SLICES = {
@@ -105,6 +105,15 @@ def test_refits(given, drawn, refits):
 def test_memory_is_an_option(given, monkeypatch):
     monkeypatch.setattr(linear_fit, "_in_memory", None)
     assert next(iter(LinearProbe(memory=1e-9)(context(given)))).value == 1
+
+
+def test_a_probe_is_fitted_once_for_all_that_read_it(given, monkeypatch):
+    made = context(given)
+    scores = [*LinearProbe(of=["singles"])(made)]
+    fit = fitted_probe(made, ("a",))
+    monkeypatch.setattr(linear_probe, "fit_linear_probe", None)
+    assert fitted_probe(made, ("a",)) is fit
+    assert [*LinearProbe(of=["singles"])(made)] == scores
 
 
 def test_without_validation_it_says_so(given):

@@ -14,7 +14,7 @@ from mmbal.evaluation import (
     paired_difference,
     right,
 )
-from mmbal_measures.perceptual import accuracy_lost, permuted
+from mmbal_measures.perceptual import accuracy_lost
 from mmbal_measures.shapley import exact_weights
 from mmbal_measures.worth import all_are_cheap, all_but, worth
 
@@ -65,6 +65,8 @@ class Contrasts(Evaluation):
         for m in names:
             yield Score(f"probe_above_chance/{m}", *paired_difference(probed[m], chance))
             yield Score(f"heard_above_chance/{m}", *paired_difference(heard[m], chance))
+        if len(names) == 1:
+            return
         measures = {
             "utilization": {m: _less_leaning(heard[m], deaf[m]) for m in names},
             "gain": {m: _gain(context, m) for m in names},
@@ -93,9 +95,10 @@ def _gain(context: EvaluationContext, modality: str) -> np.ndarray:
 
 
 def _perceptual(context: EvaluationContext, modality: str) -> np.ndarray:
-    said, strangers = context.predictions(), [d[modality] for d in context.donors()]
-    received = right(permuted(context, modality), said.labels)
-    return accuracy_lost(right(said.logits, said.labels), received, strangers)[1]
+    said, rest = context.predictions(), all_but(modality, context.modalities)
+    received = right(context.subset(None, rest, "marginal"), said.labels)
+    donors = [draw[modality] for draw in context.donors()]
+    return accuracy_lost(right(said.logits, said.labels), received, donors)[1]
 
 
 def _shapley(context: EvaluationContext) -> Rows:

@@ -11,7 +11,7 @@ from mmbal.evaluation import Absence, Distinct
 class ShapleyOptions(Options):
     """Of `shapley`."""
 
-    absences: Distinct[Absence | Literal["refit"]] = Field(
+    absences: Distinct[Literal["zero", "mean", "marginal", "refit"]] = Field(
         default=("mean",),
         description="what stands for absent modalities: zeros, their training means, (marginal) "
         "what other examples of the split have, or (refit) nothing: a linear classifier is fitted "

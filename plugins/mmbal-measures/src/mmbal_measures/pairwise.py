@@ -71,6 +71,7 @@ class PairwiseUtilization(Evaluation):
             return {}
         said = context.predictions()
         joint = all(np.array_equal(said.conditional[m], said.logits, equal_nan=True) for m in rest)
+        conditional: Mapping[str, np.ndarray]
         if len(rest) == 1:
             conditional = context.blocked().conditional
         elif joint:  # which subsets give by arithmetic, where encoders see one modality each

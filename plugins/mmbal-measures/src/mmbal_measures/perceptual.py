@@ -42,11 +42,16 @@ class Perceptual(Evaluation):
     def __call__(self, context: EvaluationContext) -> Iterator[Score]:
         """Score the split with each modality permuted."""
         names, said = context.modalities, context.predictions()
-        context.announce((all_but(m, names), "marginal") for m in names)
+        context.announce((rest, "marginal") for m in names if (rest := all_but(m, names)))
         hits, commonest = right(said.logits, said.labels), worth(context, (), "")[0]
+        strangers = context.donors()
         for modality in names:
-            received = right(permuted(context, modality), said.labels)
-            lost, influence = accuracy_lost(hits, received, [d[modality] for d in context.donors()])
+            donors = [draw[modality] for draw in strangers]
+            rest = all_but(modality, names)
+            # The only modality brings its prediction along.
+            logits = context.subset(None, rest, "marginal") if rest else said.logits[donors]
+            received = right(logits, said.labels)
+            lost, influence = accuracy_lost(hits, received, donors)
             model, task = float(hits.mean()), 1 - float(commonest.mean())
             # Both denominators are means over the same examples: to first order they move with P.
             ratios = {
@@ -60,14 +65,6 @@ class Perceptual(Evaluation):
                 yield Score(f"{name}/{modality}", ratio, error)
             draws = standard_error(received.mean(axis=1))
             yield Score(f"perceptual_draw_error/{modality}", draws)
-
-
-def permuted(context: EvaluationContext, modality: str) -> np.ndarray:
-    """Return the fused logits with a modality permuted, (draw, example, class)."""
-    if rest := all_but(modality, context.modalities):
-        return context.subset(None, rest, "marginal")
-    # The only modality brings its prediction along.
-    return context.predictions().logits[[donors[modality] for donors in context.donors()]]
 
 
 def accuracy_lost(

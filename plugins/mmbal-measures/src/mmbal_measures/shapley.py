@@ -75,7 +75,7 @@ class Shapley(Evaluation):
     ) -> Iterator[Score]:
         """Yield the values under one absence."""
         names, means = context.modalities, dict[Subset, np.ndarray]()
-        values = 0.0  # (measure, modality, example)
+        values: np.ndarray | float = 0.0  # (measure, modality, example)
         for subset, weight in weights.items():
             scored = worth(context, subset, absence)
             means[subset] = scored.mean(axis=1)
@@ -86,7 +86,7 @@ class Shapley(Evaluation):
             score = f"shapley_{measure}"
             for j, name in enumerate(names):
                 value, error = float(values[i, j].mean()), standard_error(values[i, j])
-                yield Score(f"{score}@{absence}/{name}", value, error, headline=True)
+                yield Score(f"{score}@{absence}/{name}", value, error, headline=not i)
                 if pairs:
                     spread = float(standard_error(drawn[:, i, j]))
                     yield Score(f"{score}_draw_error@{absence}/{name}", spread)
