@@ -44,13 +44,30 @@ def scores(gray=0.9, color=0.8, fused=0.95):
     return values | errors
 
 
+def events(seed):
+    """Return what a journal tells of a run of one step."""
+    told = dict.fromkeys(("recipe", "dataset", "architecture", "fingerprint"), "toy")
+    start = {"event": "start", **told, "strategy": "guided", "seed": seed, "epochs": 2}
+    start |= {"batch_size": 8, "modalities": NAMES, "classes": ["0", "1"]}
+    yield start
+    for epoch in (0, 1):
+        speeds = {m: s + 1 - epoch for m, s in zip(NAMES, (0.4, 0.6), strict=True)}
+        yield {"event": "epoch", "epoch": epoch, "step": epoch + 1, "learning_speed": speeds,
+               "rebalancing_steps": {}, "d_speed": 0, "seconds": 1, "selected": True}  # fmt: skip
+    yield {"event": "end", "seconds": 3.5, "result": {}}
+
+
 @pytest.fixture
-def finished(write_run):
+def finished(tmp_path):
     """Return a function that makes a finished run with all that a card reads."""
 
     def make(name="run", values=None, alone=(), seed=0, tolerance=0.5, **changes):
-        folder = write_run(name, config=CONFIG.format(seed, tolerance), seed=seed)
-        record = RunFolder(folder).open()
+        folder = RunFolder(tmp_path / name)
+        folder.path.mkdir()
+        lines = (json.dumps(event) + "\n" for event in events(seed))
+        folder.journal.write_text("".join(lines), encoding="utf-8")
+        folder.config.write_text(CONFIG.format(seed, tolerance), encoding="utf-8")
+        record = folder.open()
         splits = {"test": {"examples": 100}}
         told = {("test", "selected"): scores() if values is None else values}
         record = replace(record, scores=told, data={"splits": splits}, **changes)

@@ -11,6 +11,7 @@ from mmbal_measures import FunctionSpeed
 from mmbal_measures.function_meter import FunctionMeter, centred, speeds, squares
 from mmbal_mmtm import MMTMNetwork
 
+pytestmark = pytest.mark.filterwarnings("ignore:Even though the `tf.config:UserWarning")
 DRAW = np.random.default_rng(1)
 INPUTS = {m: DRAW.normal(size=(6, 3)).astype("float32") for m in "ab"}
 LABELS = np.array([0, 1, 0, 1, 1, 0])
@@ -182,10 +183,10 @@ def test_mapped_moves_of_a_real_network_are_the_same(gated):
     meter, moves = FunctionMeter(gated, INPUTS), random_moves(gated)
     before = squares(meter.changes(moves), "ab"), gated(INPUTS).logits.numpy()
     factors = {}
-    for module in gated.fusions:
+    for module in gated.fusion:
         factors |= {id(v): 2 for v in module.squeeze.trainable_variables}
         factors |= {id(e.kernel): 1 / 2 for e in module.excitations}
-    for stages in gated.stages.values():
+    for stages in gated.stages:
         _, norm, _, dense = stages[0].layers
         factors |= {id(norm.gamma): 3, id(norm.beta): 3, id(dense.kernel): 1 / 3}
     old = [v.numpy() for v in gated.trainable_variables]

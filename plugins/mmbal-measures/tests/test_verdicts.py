@@ -124,7 +124,10 @@ def test_redundant():
         alone=estimates({"gray": 0.9, "color": 0.5}),
     )
     assert kinds(better) == [("harmful", "gray")]
-    ignorant = replace(found, above_chance=estimates({"gray": 0.02, "color": 0.4}))
+    ignorant = changed(
+        replace(found, above_chance=estimates({"gray": 0.02, "color": 0.4})),
+        perceptual=estimates({"gray": 0.0, "color": 0.3}),
+    )
     assert kinds(ignorant) == [("none", "")]
 
 
@@ -139,7 +142,11 @@ def test_synergy():
     ]
     assert kinds(replace(found, fused_above_chance=Estimate(0.02, 0.01))) == [("none", "")]
     deaf = changed(
-        replace(found, above_chance=estimates({"gray": 0.021, "color": 0.02})),
+        replace(
+            found,
+            above_chance=estimates({"gray": 0.021, "color": 0.02}),
+            refit_gain=estimates({"gray": 0.3, "color": 0.0}),
+        ),
         perceptual=estimates({"gray": 0.3, "color": 0.02}),
     )
     assert kinds(deaf) == [("none", "")]
@@ -147,7 +154,7 @@ def test_synergy():
     assert [each.text for each in verdicts(heard)] == [
         (
             "color alone does not beat chance (0.500), yet permuting it costs 0.270 ± 0.010: what "
-            "it tells, it tells together with gray."
+            "it tells, it tells with gray."
         )
     ]
 

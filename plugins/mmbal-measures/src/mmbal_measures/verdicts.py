@@ -119,21 +119,18 @@ def _of_modality(evidence: Evidence, m: str) -> Iterator[Verdict]:
 def _synergy(evidence: Evidence) -> Iterator[Verdict]:
     silent = [m for m in evidence.modalities if evidence.above_chance[m].sign <= 0]
     chance, heard = f"({evidence.chance.value:.3f})", evidence.measures["perceptual"]
-    if len(silent) == len(evidence.modalities) and evidence.fused_above_chance.sign > 0:
+    if len(silent) < len(evidence.modalities):
+        for m in (m for m in silent if heard[m].sign > 0):
+            text = f"{m} alone does not beat chance {chance}, yet permuting it costs {heard[m]}: "
+            text += f"what it tells, it tells with {_listed(_all_but(m, evidence.modalities))}"
+            yield Verdict("synergy", m, f"{text}.")
+    elif evidence.fused_above_chance.sign > 0:
         who, whose = ("neither", "both") if len(silent) == 2 else ("no modality", "several")
         text = (
             f"{who} alone beats chance {chance}; together {evidence.fused.value:.3f}: the gain is "
         )
         text += f"joint and belongs to {whose}; the probe of a single modality cannot see it"
         yield Verdict("synergy", "", f"{text}.")
-        return
-    for m in silent:
-        if heard[m].sign > 0:
-            text = (
-                f"{m} alone does not beat chance {chance}, yet permuting it costs {heard[m]}: what "
-            )
-            text += f"it tells, it tells together with {_listed(_all_but(m, evidence.modalities))}"
-            yield Verdict("synergy", m, f"{text}.")
 
 
 def _harmful(evidence: Evidence) -> Iterator[Verdict]:
