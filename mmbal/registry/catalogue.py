@@ -1,7 +1,7 @@
 """Everything installed, by kind and name."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -85,17 +85,17 @@ class Catalogue:
             self.problems.append(provenance.fault(problem))
         self._card = self._card or (function, provenance)
 
-    def card(self, runs: Iterator[Any]) -> Any:
-        """Return what the hook `mmbal_card` makes of finished runs, which are not opened before.
+    def card(self, runs: Iterable[Any]) -> Any:
+        """Return what the hook `mmbal_card` makes of runs.
 
         Raises:
             MmbalError: no plugin has it.
         """
         if self._card is None:
             raise MmbalError(f"no plugin makes cards: pip install mmbal-measures{self._broken}")
-        opened, (function, provenance) = [*runs], self._card
+        function, provenance = self._card
         with contained("hook mmbal_card fails with", provenance.fault):
-            return function(runs=opened)
+            return function(runs=[*runs])
 
     def check_recipes(self) -> None:
         """Report recipes that name a component nobody offers (an option can replace it)."""

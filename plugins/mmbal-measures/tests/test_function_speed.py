@@ -1,4 +1,8 @@
-"""The callback in trainings: when it measures, what it tells, what it refuses, what it keeps."""
+"""The callback in trainings: when it measures, what it tells, what it refuses, what it keeps.
+
+That a run that is killed and resumed tells the same to the bit, and that weights are those without
+it, are rules of the conformance kit, which all our callbacks are held to.
+"""
 
 import json
 from types import SimpleNamespace
@@ -8,20 +12,13 @@ import numpy as np
 import pytest
 
 from mmbal import MmbalError
-from mmbal.testing import parametrize_with_rules
 from mmbal.training import BalancedModel
 from mmbal_measures import FunctionSpeed
 
 
-@parametrize_with_rules("callback", "function-speed")
-def test_it_keeps_the_rules(rule):
-    """Among them: killed and resumed, a run tells the same; and its weights are those without."""
-    rule()
-
-
 @pytest.fixture(scope="module")
-def network(make_network):
-    return make_network()
+def network(toy_steps):
+    return toy_steps.network("gated")
 
 
 def fit(network, inputs, labels, speed, epochs=1, rate=0.01):
@@ -30,10 +27,23 @@ def fit(network, inputs, labels, speed, epochs=1, rate=0.01):
     return model.fit(inputs, labels, 8, epochs, verbose=0, callbacks=[speed], shuffle=False).history
 
 
-def test_epochs_tell_speeds_moves_and_what_was_missed(network, make_data):
-    inputs, labels = make_data(examples=24)
-    told = fit(network, inputs, labels, FunctionSpeed(probe=inputs, every=2), epochs=2)
+@pytest.fixture(scope="module")
+def trained(network, toy_steps):
+    """Return a callback that measured every second step of two epochs, and what these told."""
+    inputs, labels = toy_steps.data(examples=24)
+    speed = FunctionSpeed(probe=inputs, every=2)
+    return speed, fit(network, inputs, labels, speed, epochs=2)
 
+
+def another(speed, inputs, every):
+    """Return a callback that need not trace anew."""
+    other = FunctionSpeed(probe=inputs, every=every)
+    other._meter = speed._meter
+    return other
+
+
+def test_epochs_tell_speeds_moves_and_what_was_missed(trained):
+    _, told = trained
     names = {
         f"function_{what}{se}/{m}" for what in ("speed", "move") for se in ("", "_se") for m in "ab"
     }
@@ -44,19 +54,19 @@ def test_epochs_tell_speeds_moves_and_what_was_missed(network, make_data):
     assert 0 < told["function_residual"][1] < 0.3
 
 
-def test_every_so_many_steps_stand_for_all(network, make_data):
-    inputs, labels = make_data(examples=8)
+def test_every_so_many_steps_stand_for_all(trained, network, toy_steps):
+    inputs, labels = toy_steps.data(examples=8)
     start = network.get_weights()
-    speeds = [FunctionSpeed(probe=inputs, every=every) for every in (1, 5)]
+    speeds = [another(trained[0], inputs, every) for every in (1, 5)]
     for speed in speeds:  # one step each
         network.set_weights(start)
         fit(network, inputs, labels, speed)
     assert speeds[1]._totals == pytest.approx(5 * speeds[0]._totals)
 
 
-def test_it_warns_where_the_first_order_does_not_tell(network, make_data):
-    inputs, labels = make_data(examples=8)
-    start, speed = network.get_weights(), FunctionSpeed(probe=inputs, every=1)
+def test_it_warns_where_the_first_order_does_not_tell(trained, network, toy_steps):
+    inputs, labels = toy_steps.data(examples=8)
+    start, speed = network.get_weights(), another(trained[0], inputs, 1)
     with pytest.warns(UserWarning, match=r"first order misses \d+% of the steps' moves"):
         fit(network, inputs, labels, speed, rate=30.0)
     network.set_weights(start)
@@ -64,11 +74,8 @@ def test_it_warns_where_the_first_order_does_not_tell(network, make_data):
     assert speed.state()["warned"]
 
 
-def test_state_survives_json_to_the_bit(network, make_data):
-    inputs, labels = make_data(examples=16)
-    speed = FunctionSpeed(probe=inputs, every=1)
-    fit(network, inputs, labels, speed)
-    other = FunctionSpeed(probe=inputs, every=1)
+def test_state_survives_json_to_the_bit(trained):
+    speed, other = trained[0], FunctionSpeed(every=2)
     other.restore(json.loads(json.dumps(speed.state())))
 
     assert np.array_equal(other._totals, speed._totals)
@@ -80,6 +87,7 @@ def test_state_survives_json_to_the_bit(network, make_data):
 
 def model_of(replicas=1, steps=1):
     return SimpleNamespace(
+        network=None,
         replicas=SimpleNamespace(count=replicas),
         steps_per_execution=steps,
         surroundings=SimpleNamespace(examples=None),
