@@ -85,7 +85,7 @@ class Contrasts(Evaluation):
 def _less_leaning(heard: np.ndarray, deaf: np.ndarray) -> np.ndarray:
     """Return what each example adds to minus the utilization, (example,) with that mean."""
     rate, influence = conditional_rate(heard, deaf)
-    return -(influence + rate)  # type: ignore[no-any-return]
+    return -(influence + rate)
 
 
 def _gain(context: EvaluationContext, modality: str) -> np.ndarray:
