@@ -53,8 +53,9 @@ ARCHITECTURES: Mapping[str, Sequence[str]] = {
     "late-mlp": ("synergy", "mixed"),
 }
 """Architecture to the configurations that it can learn."""
-BITS = {"unique": "ab", "mixed": "abc"}
-EPOCHS = {"synergy": 20, "mixed": 20}
+MODALITIES = {"mixed": "abc"}
+EPOCHS = {"synergy": 10, "mixed": 15}
+"""Where the recipe's are too few."""
 
 
 def card_of(
@@ -71,12 +72,13 @@ def card_of(
     """
     given = [f"dataset.configuration={configuration}", *settings]
     chosen = [part for each in given for part in ("--set", each)]
-    for modality in ("", *BITS.get(configuration, "ab")):
+    if configuration in EPOCHS:
+        chosen += ["--epochs", str(EPOCHS[configuration])]
+    for modality in ("", *MODALITIES.get(configuration, "ab")):
         run = folder / (modality or "all")
         alone = ["--modalities", modality] if modality else []
         _mmbal("run", "--plugin", "planted", "--architecture", architecture, "--seed", str(seed),
-               "--epochs", str(EPOCHS.get(configuration, 10)), *chosen, *alone, "--out", str(run),
-               "--json")  # fmt: skip
+               *chosen, *alone, "--out", str(run), "--json")  # fmt: skip
         keras.backend.clear_session()
     card = _mmbal("evaluate", str(folder / "all"), "--card", "--json")
     keras.backend.clear_session()
