@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+import shlex
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -87,6 +88,14 @@ modalities_option = click.option(
     help="Train on this modality of the dataset alone, or on all that are named so. Repeatable.",
     shell_complete=modalities,
 )
+evaluation_option = click.option(
+    "--evaluation",
+    "evaluations",
+    metavar="NAME",
+    multiple=True,
+    help="Measure this too, such as linear-probe or subsets. Repeatable.",
+    shell_complete=names_of("evaluation"),
+)
 save_predictions_option = click.option(
     "--save-predictions",
     is_flag=True,
@@ -136,3 +145,13 @@ def flags(key: str, value: object) -> list[str]:
         return [flag(key)]
     values = value if isinstance(value, list) else [value]
     return [word for each in values for word in (flag(key), str(each))]
+
+
+def evaluation_setting(name: str, option: str = "") -> tuple[str, Any, str]:
+    """Return the key, value and origin that add an evaluation to those of a recipe.
+
+    Args:
+        name: of the evaluation.
+        option: that asks for it, where it is not --evaluation.
+    """
+    return f"evaluations.{name}", {}, option or shlex.join(["--evaluation", name])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mmbal.cli.console import console, print_json
+from mmbal.cli.console import console, print_json, print_table, typed
 from mmbal.cli.options import TypedPath, score_option
 from mmbal.cli.summary import print_summary
 from mmbal.errors import NotBegunError
@@ -29,12 +29,20 @@ if TYPE_CHECKING:
     help="Draw training curves and utilization; PNG, SVG or PDF by suffix.",
 )
 @score_option
+@click.option(
+    "--table",
+    "tables",
+    metavar="GLOB",
+    multiple=True,
+    help="Show these tables of evaluations too, such as 'confusion*'. Repeatable.",
+)
 @click.option("--schema", is_flag=True, help="Describe record.h5, as Markdown.")
 def report(
     runs: tuple[Path, ...],
     as_json: bool,
     plot: Path | None,
     wanted: tuple[str, ...],
+    tables: tuple[str, ...],
     schema: bool,
 ) -> None:
     """Show what came out of RUNs, finished or not.
@@ -64,6 +72,7 @@ def report(
     else:
         for run, record in records.items():
             _show(run, record, wanted)
+            _show_tables(run, record, tables)
     if plot is not None:
         from mmbal.report.curves import save_curves
 
@@ -110,3 +119,21 @@ def _show(run: str, record: "Record", wanted: Sequence[str]) -> None:
         out.print(f"{state}; finished {progress}", soft_wrap=True)
     for warning in record.warnings:
         out.print(f"warning: {warning}", soft_wrap=True)
+
+
+def _show_tables(run: str, record: "Record", wanted: Sequence[str]) -> None:
+    """Print tables of evaluations that are asked for, or tell which there are."""
+    from mmbal.report.comparison import matching
+    from mmbal.report.tables import numbers_along_axes
+
+    names = [*dict.fromkeys(table["name"] for table in record.tables.values())]
+    out, shown = console(), matching(wanted, names, "table")
+    if names and not wanted:
+        out.print(f"tables: {', '.join(names)}", soft_wrap=True)
+        out.print(f"  mmbal report {typed(run)} --table NAME", soft_wrap=True)
+    for key, table in record.tables.items():
+        if table["name"] in shown:
+            of = f"{table['split']}, {table['weights']} weights"
+            title = ": ".join(filter(None, (table["name"], table["description"])))
+            out.print(f"\n{title} ({of})", soft_wrap=True)
+            print_table(out, *numbers_along_axes(table["axes"], record.arrays[key]))

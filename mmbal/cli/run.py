@@ -22,6 +22,8 @@ from mmbal.cli.options import (
     data_dir_option,
     dataset_option,
     epochs_option,
+    evaluation_option,
+    evaluation_setting,
     flags,
     json_option,
     modalities_option,
@@ -89,6 +91,7 @@ if TYPE_CHECKING:
     help="Try the recipe out, at a reduced size, on files that the dataset writes into the run's "
     "folder.",
 )
+@evaluation_option
 @save_predictions_option
 @json_option
 @click.option("--print-config", is_flag=True, help="Print the resolved configuration and stop.")
@@ -210,6 +213,7 @@ def _overrides(options: Mapping[str, Any], assignments: Iterable[str]) -> "list[
         for key in KEYS
         if options[key] is not None
     ]
+    given += [Override(*evaluation_setting(name)) for name in options["evaluations"]]
     return [*given, *map(parse_assignment, assignments)]
 
 

@@ -23,6 +23,8 @@ from mmbal.cli.options import (
     data_dir_option,
     dataset_option,
     epochs_option,
+    evaluation_option,
+    evaluation_setting,
     flag,
     flags,
     json_option,
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 
 _FAILED = 1
 _FIXED = ("dataset", "architecture", "modalities", "epochs", "batch_size", "data_dir")
+_PROBE = "linear-probe"
+"""What tells beside runs of single modalities how much of each the joint run has learned."""
 _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 
 
@@ -73,9 +77,11 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 @click.option(
     "--ablate",
     is_flag=True,
-    help="Run each trial also on every single modality and on all but each. Where the dataset's "
-    "options do not tell their names, give all of them by --modalities.",
+    help="Run each trial also on every single modality and on all but each, and measure linear "
+    "probes, unless --set says which evaluations. Where the dataset's options do not tell the "
+    "names of modalities, give all of them by --modalities.",
 )
+@evaluation_option
 @config_option
 @epochs_option
 @batch_size_option
@@ -164,6 +170,7 @@ def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | 
         for key in _FIXED
         if given[key] is not None
     ]
+    axes += [fixed(*each) for each in _evaluations(given)]
     if given["listing"] is not None:
         axes.append(listed_axis(given["listing"]))
     if given["strategies"] is not None:
@@ -175,6 +182,15 @@ def _trials(catalogue: "Catalogue", given: Mapping[str, Any]) -> "list[Trial] | 
     if not axes and not ablate and recipe is None and file is None:
         return None
     return make_trials(catalogue, recipe, file, axes, ablate=ablate)
+
+
+def _evaluations(given: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
+    """Return what adds evaluations to those of the recipe."""
+    added = [evaluation_setting(name) for name in dict.fromkeys(given["evaluations"])]
+    chosen = any(text.startswith("evaluations") for text in given["assignments"])
+    if given["ablate"] and not chosen and _PROBE not in given["evaluations"]:
+        added.append(evaluation_setting(_PROBE, "--ablate"))
+    return added
 
 
 def _run(work: "Sweep", resources: "Resources") -> int:

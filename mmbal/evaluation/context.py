@@ -36,7 +36,7 @@ class EvaluationContext:
         split: name of the scored one.
         seed: of the run, for an evaluation's own random numbers.
         class_names: one per class, by label; () where they are unknown.
-        reads: what evaluations need beside logits, of `Evaluation.reads`.
+        reads: what evaluations need beside logits, of `Evaluation.needs`.
         progress: told of passes that are to come.
         folder: where predictions of the splits are kept, as SPLIT-WEIGHTS.h5; None keeps none.
         facts: attributes of such files; "weights" is a part of their names.
@@ -150,12 +150,15 @@ class EvaluationContext:
         """
         return donors(self.modalities, len(self._examples(split or self.split)), self.seed)
 
-    def features(self, split: str | None, modalities: Collection[str]) -> np.ndarray:
-        """Return features of modalities side by side, (example, channels), the others at means.
+    def features(
+        self, split: str | None, modalities: Collection[str], part: str = "features"
+    ) -> np.ndarray:
+        """Return features of modalities side by side, (example, columns), the others at means.
 
         Args:
             split: None for the scored one.
             modalities: whose.
+            part: of `Predictions`: features, grids or flats.
         """
         split, present = split or self.split, self._known(modalities)
         if self.predictor.independent or present == self.modalities:
@@ -164,9 +167,10 @@ class EvaluationContext:
             said = self.blocked(split)
         else:
             said = self.hearing(split, present)
-        if said.features is None:
-            raise MmbalError("features are not read: an evaluation says so by `reads`")
-        return np.concatenate([said.features[m] for m in present], axis=1)
+        found = getattr(said, part)
+        if found is None:
+            raise MmbalError(f"{part} are not read: an evaluation says so by `needs`")
+        return np.concatenate([found[m] for m in present], axis=1)
 
     def once(self, key: Hashable, measure: Callable[[], Measured]) -> Measured:
         """Return what is measured, the first time, for all evaluations and splits of these weights.
@@ -274,9 +278,13 @@ class Evaluation(Configurable, ABC):
     """
 
     reads: ClassVar[frozenset[str]] = frozenset()
-    """What it needs of `Predictions` beside logits: "features", "heads"."""
+    """What it needs of `Predictions` beside logits: "features", "heads", "grids", "flats"."""
     meanings: ClassVar[Mapping[str, str]] = {}
     """Score to one line that tells what the number is, for where it is printed."""
+
+    def needs(self) -> frozenset[str]:
+        """Return `reads` and what follows from options."""
+        return self.reads
 
     @abstractmethod
     def __call__(self, context: EvaluationContext) -> Iterator[Yielded]:

@@ -1,4 +1,4 @@
-"""Multinomial regressions on frozen features, in memory or in chunks."""
+"""A linear classifier fitted to features: multinomial regression along a path of penalties."""
 
 import warnings
 from collections.abc import Iterator, Sequence

@@ -47,6 +47,14 @@ class LinearProbe(Evaluation):
         **{score: Subsets.meanings[score] for score in ("subset_accuracy", "subset_nll")},
     }
 
+    def needs(self) -> frozenset[str]:
+        """Return `reads` and the features as `pool` makes them."""
+        return self.reads | {self._part}
+
+    @property
+    def _part(self) -> str:
+        return {"mean": "features", "grid": "grids", "flat": "flats"}[self.options.pool]
+
     def __call__(self, context: EvaluationContext) -> Iterator[Score]:
         """Fit on training, choose on validation, score.
 
@@ -54,8 +62,9 @@ class LinearProbe(Evaluation):
             MmbalError: there are no validation examples.
         """
         for subset in self._subsets(context.modalities):
-            fit, scored = fitted_probe(context, subset, self.options.memory), _of(context, subset)
-            logits, name = fit.logits(scored.features), "+".join(subset)
+            fit = fitted_probe(context, subset, self._part, self.options.memory)
+            scored, name = _labelled(context, subset, self._part), "+".join(subset)
+            logits = fit.logits(scored.features)
             hits, losses = right(logits, scored.labels), nll(logits, scored.labels)
             yield mean_score(f"probe_accuracy/{name}", hits, headline=len(subset) == 1)
             yield mean_score(f"probe_nll/{name}", losses)
@@ -76,7 +85,9 @@ class LinearProbe(Evaluation):
 
     def _spread(self, fit: LinearFit, context: EvaluationContext, subset: tuple[str, ...]) -> float:
         """Return the standard deviation of accuracy over refits; NaN for a single one."""
-        train, validation, scored = (_of(context, subset, s) for s in ("train", "validation", None))
+        train, validation, scored = (
+            _labelled(context, subset, self._part, split) for split in ("train", "validation", None)
+        )
         random, count, shares = np.random.default_rng(context.seed), len(train.labels), []
         limits: dict[str, Any] = {"penalties": (fit.penalty,), "memory": self.options.memory}
         for _ in range(self.options.refits):
@@ -87,9 +98,18 @@ class LinearProbe(Evaluation):
 
 
 def fitted_probe(
-    context: EvaluationContext, modalities: Sequence[str], memory: float = 1.0
+    context: EvaluationContext,
+    modalities: Sequence[str],
+    part: str = "features",
+    memory: float = 1.0,
 ) -> LinearFit:
     """Return the linear probe of modalities, fitted once for all evaluations and splits.
+
+    Args:
+        context: whose training and validation examples it is fitted by.
+        modalities: whose features are read, side by side.
+        part: of `Predictions`, as of `EvaluationContext.features`.
+        memory: as of `fit_linear_probe`.
 
     Raises:
         MmbalError: there are no validation examples.
@@ -100,17 +120,19 @@ def fitted_probe(
         )
 
     def fit() -> LinearFit:
-        train, validation = (_of(context, modalities, s) for s in ("train", "validation"))
+        splits = ("train", "validation")
+        train, validation = (_labelled(context, modalities, part, split) for split in splits)
         found = fit_linear_probe(train, validation, context.classes, memory=memory)
         for remark in found.remarks:
             warnings.warn(f"linear probe of {'+'.join(modalities)}: {remark}", stacklevel=4)
         return found
 
-    return context.once(("probe", *modalities), fit)
+    return context.once(("probe", part, *modalities), fit)
 
 
-def _of(
-    context: EvaluationContext, modalities: Sequence[str], split: str | None = None
+def _labelled(
+    context: EvaluationContext, modalities: Sequence[str], part: str, split: str | None = None
 ) -> Labelled:
-    """Return the features of modalities in a split, None being the scored one."""
-    return Labelled(context.features(split, modalities), context.predictions(split).labels)
+    """Return features of modalities in a split, None being the scored one."""
+    features = context.features(split, modalities, part)
+    return Labelled(features, context.predictions(split).labels)

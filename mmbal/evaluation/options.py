@@ -46,6 +46,11 @@ class LinearProbeOptions(Options):
         default=("singles", "pairs", "all"),
         description="features that are probed: of single modalities, of pairs, of all together",
     )
+    pool: Literal["mean", "grid", "flat"] = Field(
+        default="mean",
+        description="of features that are maps: their mean over space and time, as the network's "
+        "own classifier; the means of both halves of each axis, joined; or every entry",
+    )
     refits: int = Field(
         default=0, ge=0, description="fits to resampled training examples; they show the spread"
     )

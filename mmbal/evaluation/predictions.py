@@ -1,5 +1,6 @@
 """What a network says of every example of a split: one compiled pass, kept in arrays."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from mmbal.data import Examples
+from mmbal.errors import MmbalError
 from mmbal.networks.controls import NORMAL, Controls
 from mmbal.networks.network import FusionNetwork, at_least_float32, average
 from mmbal.replicas.sums import ONE_DEVICE, Replicas, global_rows
@@ -17,6 +19,8 @@ from mmbal.replicas.sums import ONE_DEVICE, Replicas, global_rows
 Batches = Callable[[Examples], tf.data.Dataset]
 BATCH = 64
 """Examples per pass where nobody says how many."""
+MOST_ENTRIES = 8192
+"""Columns of features that are taken entry by entry."""
 Means = dict[str, tuple[np.ndarray, ...]]
 """Name of a fusion module to the mean summary of each modality, (channels,)."""
 
@@ -52,6 +56,8 @@ class Predictions:
         slices: modality to (example, class) parts of `logits`; None where these are no sum.
         heads: modality to (example, class) logits of a classifier of its own; None unless read.
         features: modality to (example, channels), mean over space and time; None unless read.
+        grids: modality to (example, columns), means over the halves of each axis; None unless read.
+        flats: modality to (example, columns), every entry of the features; None unless read.
     """
 
     ids: np.ndarray
@@ -63,6 +69,8 @@ class Predictions:
     slices: Mapping[str, np.ndarray] | None = None
     heads: Mapping[str, np.ndarray] | None = None
     features: Mapping[str, np.ndarray] | None = None
+    grids: Mapping[str, np.ndarray] | None = None
+    flats: Mapping[str, np.ndarray] | None = None
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Predictions":
@@ -81,8 +89,8 @@ class Predictions:
 class Predictor:
     """Runs a network with its present weights over examples.
 
-    Compiled once per kind of pass, so that several splits and weights cost one tracing. Replicas
-    of this host share every batch.
+    Compiled once per kind of pass, so that several splits and weights cost one tracing. Replicas,
+    of all hosts, share every batch: every host makes the same passes and has the whole result.
 
     Args:
         network: in inference mode.
@@ -124,7 +132,7 @@ class Predictor:
         Args:
             examples: in the order of the result.
             controls: what is absent.
-            reads: which of "heads" and "features" are wanted beside logits.
+            reads: which of "heads", "features", "grids", "flats" are wanted beside logits.
             store: makes the arrays.
 
         Raises:
@@ -173,7 +181,7 @@ class Predictor:
 
     def _compile(self, reads: frozenset[str]) -> Callable[..., Any]:
         read = partial(self._read_batch, reads)
-        if self._replicas.count == 1 or self._replicas.workers > 1:
+        if self._replicas.count == 1:
             call: Callable[..., Any] = tf.function(read, reduce_retracing=True)
             return call
         return self._replicas.compiled(partial(self._share_batch, read))
@@ -203,8 +211,9 @@ class Predictor:
             parts["conditional"] = outputs.conditional
         if "heads" in reads and "head" in network.offers:
             parts["heads"] = network.logits_of(outputs.features, "head")
-        if "features" in reads:
-            parts["features"] = {m: _pooled(z) for m, z in outputs.features.items()}
+        for part, pool in POOLS.items():
+            if part in reads:
+                parts[part] = {m: pool(z) for m, z in outputs.features.items()}
         named = {
             f"{part}/{m}": at_least_float32(tensors[m])
             for part, tensors in parts.items()
@@ -221,6 +230,32 @@ class Predictor:
         )
 
 
-def _pooled(feature: tf.Tensor) -> tf.Tensor:
+def _mean(feature: tf.Tensor) -> tf.Tensor:
     """Return (batch, channels): what a classifier sees of maps is their mean."""
     return average(feature) if feature.shape.rank > 2 else feature
+
+
+def _halves(feature: tf.Tensor) -> tf.Tensor:
+    """Return (batch, columns): the means over both halves of each axis of maps, joined."""
+    parts = [feature]
+    for axis in range(1, feature.shape.rank - 1):
+        length = feature.shape[axis]
+        if length > 1:
+            sizes = [length // 2, length - length // 2]
+            parts = [half for part in parts for half in tf.split(part, sizes, axis)]
+    return tf.concat([_mean(part) for part in parts], axis=-1)
+
+
+def _entries(feature: tf.Tensor) -> tf.Tensor:
+    """Return (batch, columns): every entry of maps."""
+    columns = math.prod(feature.shape[1:])
+    if columns > MOST_ENTRIES:
+        raise MmbalError(
+            f"features of shape {tuple(feature.shape[1:])} have {columns} entries; at most "
+            f"{MOST_ENTRIES} may be pooled as flat: choose mean or grid"
+        )
+    return tf.reshape(feature, (-1, columns))
+
+
+POOLS = {"features": _mean, "grids": _halves, "flats": _entries}
+"""Part of `Predictions` to how features become vectors."""

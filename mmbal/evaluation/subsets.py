@@ -1,6 +1,6 @@
 """What every subset of the modalities is good for, and what each modality adds to the others."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import ClassVar
 
@@ -31,6 +31,8 @@ class Subsets(Evaluation):
     - `subset_accuracy@ABSENCE/a+b`, `subset_nll@ABSENCE/a+b`: v(S), and both as tables.
     - `gain@ABSENCE/m`: v(all) - v(all but m) in accuracy, what m adds to the rest;
       `gain_nats@ABSENCE/m` the same in NLL saved.
+    - `subset_accuracy@marginal_mixture/a+b`, `subset_nll@marginal_mixture/a+b`: of the mean
+      probability over the draws of `marginal`.
     - `best_single_margin@ABSENCE`: accuracy of all minus that of the best single modality.
     - `constant_accuracy`, `constant_nll`: v of no modality.
 
@@ -71,6 +73,8 @@ class Subsets(Evaluation):
                 of = f"@{absence}/{'+'.join(subset)}"
                 yield mean_score(f"subset_accuracy{of}", hits[subset])
                 yield mean_score(f"subset_nll{of}", losses[subset])
+            if absence == "marginal":
+                yield from _mixtures(context, subsets[:-1])
             yield from _gains(hits, losses, context.modalities, absence)
             rows.append([[float(v.mean()) for v in each.values()] for each in (hits, losses)])
         axes = {
@@ -120,6 +124,19 @@ def example_scores(
     else:
         logits = context.subset(None, subset, absence)
     return right(logits, whole.labels).mean(axis=0), nll(logits, whole.labels).mean(axis=0)
+
+
+def _mixtures(context: EvaluationContext, subsets: Sequence[Subset]) -> Iterator[Score]:
+    """Yield the scores of the mean probability over draws of what is absent."""
+    from scipy.special import log_softmax, logsumexp
+
+    labels = context.predictions().labels
+    for subset in subsets:
+        logs = log_softmax(context.subset(None, subset, "marginal").astype(np.float64), axis=-1)
+        mean = logsumexp(logs, axis=0) - np.log(len(logs))
+        of = f"@marginal_mixture/{'+'.join(subset)}"
+        yield mean_score(f"subset_accuracy{of}", right(mean, labels))
+        yield mean_score(f"subset_nll{of}", nll(mean, labels))
 
 
 def _gains(hits: PerExample, losses: PerExample, names: Subset, absence: str) -> Iterator[Score]:

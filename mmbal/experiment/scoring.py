@@ -75,7 +75,7 @@ class Scorer:
         self._evaluations: list[Evaluation] = [
             catalogue.build("evaluation", choice.name, choice.options) for choice in self.choices
         ]
-        reads = frozenset().union(*(each.reads for each in self._evaluations))
+        reads = frozenset().union(*(each.needs() for each in self._evaluations))
         heads = "head" in strategy.requirements().architecture
         replicas = Replicas() if replica_count() > 1 else None
         self._context = EvaluationContext(

@@ -6,9 +6,11 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from mmbal.errors import Interrupted, MmbalError, Preempted, first_line
+from mmbal.evaluation.results import Results
 from mmbal.experiment.building import Run
 from mmbal.experiment.fitting import Fitting
 from mmbal.experiment.identity import data_facts
@@ -68,9 +70,10 @@ def complete(fitting: Fitting) -> dict[str, Any]:
     try:
         with naming_a_lost_host(run.replicas):
             fitting.fit()
-        if writer is not None:
             with run.replicas.scope():
-                result = _score(fitting, writer)
+                scored = _score(fitting)
+        if writer is not None:
+            result = _tell(fitting, writer, *scored)
             writer.journal.write({"event": "end", "seconds": result["seconds"], "result": result})
     except (KeyboardInterrupt, StopTraining):
         raise _stopped(fitting) from None
@@ -99,38 +102,59 @@ def _part(run: Run) -> None:
             raise
 
 
-def _score(fitting: Fitting, writer: JournalWriter) -> dict[str, Any]:
-    """Score last and selected weights; this is the only place that reads the test split."""
-    run, network, selection = fitting.run, fitting.model.network, writer.selection
-    strategy = fitting.model.strategy
-    kept = run.folder.predictions if run.config.save_predictions else None
+Scored = tuple[Scorer, dict[str, dict[str, Results]], dict[str, np.ndarray]]
+"""What scored, the results by weights and split, and the means by journal name."""
+
+
+def _score(fitting: Fitting) -> Scored:
+    """Score last and selected weights; this is the only place that reads the test split.
+
+    All hosts make the same passes, each batch shared by all of them.
+    """
+    run, network, writer = fitting.run, fitting.model.network, fitting.writer
+    kept = run.folder.predictions if run.config.save_predictions and writer else None
     scorer = Scorer(
-        run.config, run.catalogue, fitting.data, network, strategy, None, run.progress, kept
-    )
+        run.config, run.catalogue, fitting.data, network, fitting.model.strategy, None,
+        run.progress, kept,
+    )  # fmt: skip
     run.progress.stage("scoring the last weights")
     last, means = scorer.score("last", "validation", "test")
-    selected = last
-    if selection.epoch not in (None, writer.epoch):
+    results = {"selected": last, "last": last}
+    earlier = writer is not None and writer.selection.epoch not in (None, writer.epoch)
+    if run.replicas.any(earlier):
         run.progress.stage("scoring the selected weights")
         load_weights(network, run.folder.weights)
-        selected, means = scorer.score("selected", "validation", "test")
-    for weights, results in (("selected", selected), ("last", last)):
-        for split, each in results.items():
+        results["selected"], means = scorer.score("selected", "validation", "test")
+    return scorer, results, means
+
+
+def _tell(
+    fitting: Fitting,
+    writer: JournalWriter,
+    scorer: Scorer,
+    results: dict[str, dict[str, Results]],
+    means: dict[str, np.ndarray],
+) -> dict[str, Any]:
+    """Write scores into the journal; return what is told of the run."""
+    run, modalities = fitting.run, fitting.model.network.modalities
+    for weights, splits in results.items():
+        for split, each in splits.items():
             for event in scorer.events(split, weights, each):
                 writer.journal.write(event)
     for name, mean in means.items():
         writer.journal.write({"event": "array", "name": name, "values": mean})
+    selected, last = results["selected"], results["last"]
     return {
         "run": str(run.folder.path),
         **headline(run.config),
-        **summary(selected, network.modalities),
+        **summary(selected, modalities),
         "steps": writer.steps,
-        "selected_epoch": selection.epoch,
+        "selected_epoch": writer.selection.epoch,
         "learning_speed": writer.speeds,
         "d_speed": writer.imbalance,
         "rebalancing_steps": writer.rebalancing,
         "seconds": fitting.position.seconds,
-        "last": summary(last, network.modalities),
+        "last": summary(last, modalities),
         "headlines": selected["test"].headlines,
         "meanings": scorer.meanings,
     }

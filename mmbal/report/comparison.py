@@ -128,15 +128,20 @@ def _meanings(records: Mapping[str, Record], names: Sequence[str]) -> dict[str, 
     return {score: meaning for score, meaning in told.items() if score in shown}
 
 
-def matching(patterns: Sequence[str], names: Collection[str]) -> list[str]:
+def matching(patterns: Sequence[str], names: Collection[str], kind: str = "score") -> list[str]:
     """Return the names that fit patterns, in their order.
+
+    Args:
+        patterns: such as "subset_*".
+        names: what there is.
+        kind: of thing that is named.
 
     Raises:
         MmbalError: none fits one of them.
     """
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern) for name in names):
-            raise MmbalError(unknown("score", pattern, names))
+            raise MmbalError(unknown(kind, pattern, names))
     return [name for name in names if any(fnmatchcase(name, each) for each in patterns)]
 
 

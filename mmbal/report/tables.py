@@ -1,10 +1,14 @@
 """Comparisons as rows of text, and as Markdown for papers and READMEs."""
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 from mmbal.report.comparison import Comparison, Statistic
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _FIRST = ("accuracy", "branch_accuracy", "slice_accuracy")
 _LAST = ("utilization", "d_util", "d_speed", "seconds")
@@ -60,6 +64,31 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |"
         for row in (header, rule, *rows)
     )
+
+
+def numbers_along_axes(
+    axes: Mapping[str, Sequence[str]], values: "np.ndarray"
+) -> tuple[list[str], list[list[str]]]:
+    """Return a header and rows of text: a column per label of the last axis.
+
+    Args:
+        axes: name to labels.
+        values: as long along each axis as it has labels.
+    """
+    *outer, (last, labels) = axes.items()
+    places = product(*(each for _, each in outer))
+    rows = values.reshape(-1, len(labels)).tolist()
+    texts = [
+        [
+            *place,
+            *("-" if math.isnan(v) else f"{v:.0f}" if v.is_integer() else f"{v:.4f}" for v in row),
+        ]
+        for place, row in zip(places, rows, strict=True)
+    ]
+    corner = [name for name, _ in outer]
+    if corner:
+        corner[-1] = f"{corner[-1]}, {last}:"
+    return [*corner, *labels], texts
 
 
 def comparison_object(comparison: Comparison, weights: str) -> dict[str, Any]:

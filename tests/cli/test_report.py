@@ -94,3 +94,33 @@ assert not heavy, heavy
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stderr
+
+
+def test_tables_of_evaluations(write_run: WriteRun, events: list[dict[str, Any]]) -> None:
+    table = {
+        "event": "table", "split": "test", "weights": "selected", "name": "confusion",
+        "axes": {"class": ["cat", "dog"], "predicted": ["cat", "dog"]},
+        "values": [[3, 1], [0, None]], "description": "examples by class",
+    }  # fmt: skip
+    shares = {**table, "name": "shares", "axes": {"modality": ["a", "b"]}, "values": [0.25, 1]}
+    folder = write_run(events=[*events[:3], table, shares, *events[3:]])
+
+    lines = invoke(folder).stdout.splitlines()
+    assert "tables: confusion, shares" in lines
+    assert f"  mmbal report {folder} --table NAME" in lines
+    assert not any("examples by class" in line for line in lines)
+
+    lines = invoke(folder, "--table", "conf*").stdout.splitlines()
+    start = lines.index("confusion: examples by class (test, selected weights)")
+    assert [line.split() for line in lines[start + 1 :]] == [
+        ["class,", "predicted:", "cat", "dog"],
+        ["cat", "3", "1"],
+        ["dog", "0", "-"],
+    ]
+    lines = [line.split() for line in invoke(folder, "--table", "shares").stdout.splitlines()]
+    assert lines[-2:] == [["a", "b"], ["0.2500", "1"]]
+
+
+def test_an_unknown_table_names_those_that_are_there(write_run: WriteRun) -> None:
+    with pytest.raises(MmbalError, match="unknown table 'confusion'"):
+        invoke(write_run(), "--table", "confusion")

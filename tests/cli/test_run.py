@@ -172,6 +172,17 @@ def test_used_folder_is_refused(mmbal: Any, experiment: Any, tmp_path: Path) -> 
     assert not experiment.calls
 
 
+def test_evaluations_are_added_to_those_of_the_recipe(mmbal: Any) -> None:
+    done = mmbal(*RECIPE, "--evaluation", "linear-probe", "--evaluation", "subsets",
+                 "--set", "evaluations.linear-probe.pool=grid", "--print-config")  # fmt: skip
+    evaluations = tomlkit.parse(done.stdout).unwrap()["evaluations"]
+    assert [*evaluations] == ["accuracy", "utilization", "linear-probe", "subsets"]
+    assert evaluations["linear-probe"]["pool"] == "grid"
+    unknown = mmbal(*RECIPE, "--evaluation", "linear-prob")
+    assert unknown.exit_code == 2
+    assert "--evaluation linear-prob: unknown evaluation 'linear-prob'; did you" in unknown.stderr
+
+
 def test_print_config_repeats_the_run(mmbal: Any, experiment: Any, tmp_path: Path) -> None:
     done = mmbal(*RECIPE, "--set", "strategy.window=3", "--print-config")
     (tmp_path / "again.toml").write_text(done.stdout, encoding="utf-8")

@@ -353,6 +353,27 @@ def test_ablation_runs_every_modality_alone_beside_all(mmbal: Any, engines: Fake
     assert len(engines.ran) == 4
 
 
+@pytest.mark.parametrize(
+    ("arguments", "probed"),
+    [
+        (["--ablate"], True),
+        (["--ablate", "--set", 'evaluations=["accuracy"]'], False),
+        (["--ablate", "--set", "evaluations.linear-probe.pool=grid"], True),
+        (["--evaluation", "linear-probe"], True),
+        ([], False),
+    ],
+)
+def test_probes_go_with_an_ablation(
+    mmbal: Any, engines: FakeEngine, arguments: list[str], probed: bool
+) -> None:
+    done = mmbal(*SWEEP, *arguments)
+
+    assert done.exit_code == 0, done.output
+    for config in Path("s").glob("trials/*/config.toml"):
+        evaluations = tomllib.loads(config.read_text(encoding="utf-8"))["evaluations"]
+        assert ("linear-probe" in evaluations) == probed
+
+
 def test_modalities_of_all_trials(mmbal: Any, engines: FakeEngine) -> None:
     assert mmbal(*SWEEP, "--modalities", "gray", "--dry-run").exit_code == 0
     refused = mmbal(*SWEEP, "--modalities", "grey", "--dry-run")

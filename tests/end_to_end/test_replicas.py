@@ -6,6 +6,8 @@ import signal
 import socket
 import time
 
+import h5py
+import numpy as np
 import pytest
 
 EPOCHS = 8
@@ -88,6 +90,34 @@ def test_workers_that_are_killed_or_told_to_end_end_all_and_the_run_goes_on(
         assert f"mmbal run --resume --out {folder.name}" in text
     Workers(mmbal, folder, "--resume").run()
     same_end(folder, unbroken)
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(1800)
+def test_workers_score_together_what_one_device_scores(mmbal):
+    folder = mmbal.folder / "workers-scoring"
+    Workers(mmbal, folder, "--save-predictions", "--evaluation", "subsets").run()
+    said = read(folder)
+    before = json.loads(mmbal("report", folder.name, "--json").stdout)["test"]
+
+    mmbal("evaluate", folder.name, "--save-predictions", "--other-data", "--evaluation", "subsets")
+
+    alone = read(folder)
+    assert [*said["ids"]] == [*range(len(said["labels"]))]
+    for name in ("ids", "labels"):
+        np.testing.assert_array_equal(said[name], alone[name])
+    np.testing.assert_allclose(said["logits"], alone["logits"], rtol=1e-4, atol=1e-5)
+    told = mmbal("evaluate", folder.name, "--other-data", "--evaluation", "subsets", "--json")
+    scores = json.loads(told.stdout)
+    assert {name: scores[name] for name in before if "subset_nll" in name} == pytest.approx(
+        {name: value for name, value in before.items() if "subset_nll" in name}, rel=1e-4
+    )
+
+
+def read(folder):
+    """Return what was predicted of the test split by the selected weights."""
+    with h5py.File(folder / "predictions" / "test-selected.h5") as file:
+        return {name: file[name][:] for name in ("ids", "labels", "logits")}
 
 
 def ended(mmbal, folder, victim, which):

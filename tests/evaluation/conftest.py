@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from mmbal.data import Examples
 from mmbal.evaluation.context import EvaluationContext
-from mmbal.evaluation.linear_fit import Labelled
 from mmbal.evaluation.predictions import Predictor
 from mmbal.networks.controls import NORMAL
 from mmbal.networks.groups import VariableGroups
@@ -71,7 +70,8 @@ class Given:
         assert split is None
         return np.asarray(self.subsets[modalities, absence], "float32")
 
-    def features(self, split, modalities):
+    def features(self, split, modalities, part="features"):
+        assert part == "features"
         return np.concatenate([self.columns[split or self.split][m] for m in modalities], axis=1)
 
     def has(self, split):
@@ -128,14 +128,3 @@ def context():
         return EvaluationContext(predictor, splits, seed=seed, reads=reads)
 
     return make
-
-
-@pytest.fixture(scope="module")
-def drawn():
-    """Return 400 examples for training and 200 others, five columns of different sizes."""
-    random = np.random.default_rng(0)
-    scale = np.array([1, 1, 1, 10, 0.1])
-    features = random.normal(size=(600, 5)) * scale
-    scores = features / scale @ random.normal(size=(5, 3))
-    labels = (scores + random.gumbel(size=(600, 3))).argmax(axis=1)
-    return Labelled(features[:400], labels[:400]), Labelled(features[400:], labels[400:])

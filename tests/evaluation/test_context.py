@@ -62,6 +62,7 @@ def test_what_all_branches_hear_is_one_pass_for_subset_and_features(scripted, co
 def test_a_subset_after_all_branches_heard_it_needs_no_pass(scripted, context, monkeypatch):
     made = context(scripted("abc"), LABELS, a=A, b=B, c=[NO] * 5)
     heard = made.hearing(None, ("a", "c"))
+    made.predictions()
     monkeypatch.setattr(made.predictor, "predict", None)
     np.testing.assert_array_equal(made.subset(None, ("a", "c"), "mean"), [heard.logits])
 

@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from mmbal.data import Examples
+from mmbal.errors import MmbalError
 from mmbal.evaluation.prediction_file import PredictionFile
-from mmbal.evaluation.predictions import Predictor
+from mmbal.evaluation.predictions import POOLS, Predictor
 from mmbal.laboratory.toys import GatedBranches
 from mmbal.networks.controls import blocked
 
@@ -76,17 +77,44 @@ def test_features_are_read_where_they_are_wanted(scripted):
     np.testing.assert_array_equal(said.features["a"], A)
 
 
+@pytest.mark.parametrize(
+    ("shape", "columns"),
+    [
+        # Means over rows 0 and 1, 2 times columns 0 and 1 of 3x2 maps, and of one channel.
+        ((3, 2, 1), [0, 1, 3, 4]),
+        # A series of four with two channels: halves.
+        ((4, 2), [1, 2, 5, 6]),
+        ((1, 2), [0, 1]),
+        ((3,), [0, 1, 2]),
+    ],
+)
+def test_halves_of_maps(shape, columns):
+    x = np.arange(np.prod(shape), dtype="float32").reshape(1, *shape)
+    np.testing.assert_array_equal(POOLS["grids"](tf.constant(x)), [columns])
+    np.testing.assert_array_equal(POOLS["flats"](tf.constant(x)), x.reshape(1, -1))
+
+
+def test_maps_of_many_entries_are_not_flattened():
+    assert POOLS["flats"](tf.zeros((2, 64, 64, 2))).shape == (2, 8192)
+    with pytest.raises(MmbalError, match=r"shape \(64, 65, 2\) have 8320 entries; at most 8192"):
+        POOLS["flats"](tf.zeros((2, 64, 65, 2)))
+
+
 def test_features_of_maps_are_their_means():
     keras.utils.set_random_seed(0)
     branches = {m: [keras.layers.Conv2D(3, 2), keras.layers.GlobalAveragePooling2D()] for m in "ab"}
     network = GatedBranches(branches)
     x = np.random.default_rng(0).normal(size=(4, 5, 5, 1)).astype("float32")
     said = predictor(network).predict(
-        examples([0, 1, 2, 0], a=x, b=x), reads=frozenset({"features"})
+        examples([0, 1, 2, 0], a=x, b=x), reads=frozenset({"features", "grids", "flats"})
     )
     features = network({"a": x, "b": x}).features["a"]
     pooled = tf.reduce_mean(features, axis=[1, 2])
     np.testing.assert_allclose(said.features["a"], pooled, rtol=1e-5)
+    np.testing.assert_allclose(said.flats["a"], tf.reshape(features, (4, -1)), rtol=1e-5)
+    corner = tf.reduce_mean(features[:, :2, :2], axis=[1, 2])
+    np.testing.assert_allclose(said.grids["a"][:, :3], corner, rtol=1e-4, atol=1e-6)
+    assert said.grids["a"].shape == (4, 4 * 3)
 
 
 def test_a_network_without_fusion_modules_has_no_means(scripted, monkeypatch):

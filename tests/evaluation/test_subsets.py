@@ -148,6 +148,65 @@ def test_draws_are_scored_one_by_one(given):
     assert scores["best_single_margin@marginal"][:2] == ("best_single_margin@marginal", 0.25)
 
 
+def test_the_mean_probability_of_draws(given):
+    # Of the second example's draws one is sure and right, one unsure and wrong.
+    sure, unsure, right = [3.0, 0.0], [0.0, 1.0], [1.0, 0.0]
+    subsets = {
+        (("a",), "marginal"): [[right, sure], [right, unsure]],
+        (("b",), "marginal"): [[right, right], [right, [NAN, 0.0]]],
+    }
+    context = given({"test": [0, 0], "train": [0, 1]}, [right, right], subsets=subsets)
+
+    found = values(parted(Subsets(absences=("marginal",))(context))[0])
+
+    assert found["subset_accuracy@marginal/a"] == 0.75
+    assert found["subset_accuracy@marginal_mixture/a"] == 1
+    share = 1 / (1 + math.exp(-1)), (1 / (1 + math.exp(-3)) + 1 / (1 + math.e)) / 2
+    expected = -sum(map(math.log, share)) / 2
+    assert found["subset_nll@marginal_mixture/a"] == pytest.approx(expected)
+    assert found["subset_accuracy@marginal_mixture/b"] == 0.5
+    assert math.isnan(found["subset_nll@marginal_mixture/b"])
+    assert "subset_accuracy@marginal_mixture/a+b" not in found
+
+
+@pytest.mark.parametrize(
+    ("sign", "flips", "alone"),
+    [
+        pytest.param(lambda a, b: a + b, (0.1, 0.2), (0.9, 0.5), id="redundant"),
+        pytest.param(lambda a, b: a * b, (0.1, 0.1), (0.5, 0.5), id="exclusive or"),
+    ],
+)
+def test_strangers_contradict_what_modalities_share(given, sign, flips, alone):
+    """The Bayes rule of both bits, fed with those of others, falls below that of one alone."""
+    odds = [math.log((1 - flip) / flip) for flip in flips]
+    labels, seen = [], []
+    pairs = [*itertools.product((0, 1), repeat=2)]
+    for (label, bits), wrong in itertools.product(pairs, pairs):
+        own = (label, label) if alone[0] > 0.5 else (bits, bits ^ label)
+        share = math.prod(e if w else 1 - e for e, w in zip(flips, wrong, strict=True))
+        labels += [label] * round(100 * share)
+        seen += [[o ^ w for o, w in zip(own, wrong, strict=True)]] * round(100 * share)
+    seen = np.array(seen)
+
+    def logits(a, b):
+        told = [(2 * bit - 1) * odd for bit, odd in zip((a, b), odds, strict=True)]
+        # Of an exclusive or it is the sign alone that counts, and 0 1 is class 1.
+        return np.stack([np.zeros(len(seen)), np.ones(len(seen)) * sign(*told) * side], axis=1)
+
+    side = 1 if alone[0] > 0.5 else -1
+    subsets = {
+        (("a",), "marginal"): np.stack([logits(seen[:, 0], bit) for bit in (0, 1)]),
+        (("b",), "marginal"): np.stack([logits(bit, seen[:, 1]) for bit in (0, 1)]),
+    }
+    every = {"test": labels, "train": labels}
+    context = given(every, logits(*seen.T), subsets=subsets)
+
+    found = values(parted(Subsets(absences=("marginal",))(context))[0])
+
+    assert [found[f"subset_accuracy@marginal/{m}"] for m in "ab"] == pytest.approx(alone)
+    assert found["subset_accuracy@marginal/a+b"] == pytest.approx(0.9 if side > 0 else 0.82)
+
+
 def test_one_modality_adds_to_nothing(given):
     labels = {"test": [0, 1, 1, 1], "train": [0, 1, 1, 1]}
     logits = [[1.0, 0.0], [0.0, 1.0], [0.0, 1.0], [1.0, 0.0]]

@@ -171,6 +171,18 @@ class TestEncodersAlone:
         gradient = tape.gradient(logits, step.outputs.features["a"])
         assert np.abs(gradient).max() > 0
 
+    @pytest.mark.parametrize("shared", [True, False])
+    def test_features_of_the_training_pass_may_stand_for_those_of_inference(self, built, shared):
+        strategy, step = built(normalised, "ab")
+        strategy.options = strategy.options.model_copy(update={"shared": shared})
+        network, features = strategy.context.network, step.outputs.features
+        nothing = network.encode("b", tf.zeros([1, 5]))
+        mixed = {"a": features["a"], "b": tf.broadcast_to(nothing, features["b"].shape)}
+
+        logits = strategy._fused(step, [(0,)])[0]
+
+        assert np.allclose(logits, network.fuse(mixed), atol=1e-6) == shared
+
 
 class TestLosses:
     @pytest.fixture

@@ -70,6 +70,11 @@ CONFIGURATIONS = {
         Bit("same", {"a": 0.1, "b": 0.2}, 100),
         Bit("xor", {"b": 0.1, "c": 0.1}, 200),
     ],
+    "coarse": [  # the same with errors whose shares need few examples
+        Bit("same", {"a": 0.25}, 8),
+        Bit("same", {"a": 0.2, "b": 0.4}, 50),
+        Bit("xor", {"b": 0.25, "c": 0.25}, 32),
+    ],
 }
 
 

@@ -51,7 +51,12 @@ class Truth:
         return self.worth[tuple(m for m in self.names if m != modality)][measure]
 
 
-@pytest.fixture(scope="module", params=[*SHAPLEY])
+SLOW = pytest.param("mixed", marks=pytest.mark.deep)  # 400,000 examples have its shares
+
+
+@pytest.fixture(
+    scope="module", params=["redundant", "redundant-uneven", "unique", "synergy", "coarse", SLOW]
+)
 def truth(request, population):
     return Truth(request.param, *population(request.param))
 
@@ -68,7 +73,8 @@ def test_shapley(truth, scored):
         right = shapley_values({s: v[measure] - nothing for s, v in worth.items()}, count)
         answers = values(found, f"{score}@mean", truth.names)
         assert answers == pytest.approx(right, abs=EXACT)
-        assert answers == pytest.approx(SHAPLEY[truth.name][measure], abs=ROUNDED)
+        if truth.name in SHAPLEY:
+            assert right == pytest.approx(SHAPLEY[truth.name][measure], abs=ROUNDED)
         whole = found[f"{score}_whole@mean"].value
         assert whole == pytest.approx(truth.worth[truth.names][measure] - nothing, abs=EXACT)
         assert found[f"{score}_sum@mean"].value == pytest.approx(whole, abs=1e-12)
@@ -80,13 +86,15 @@ def test_gains_and_utilization(truth, scored):
         all_of_them = truth.worth[truth.names][measure]
         right = [all_of_them - truth.without(m, measure) for m in truth.names]
         assert values(found, score, truth.names) == pytest.approx(right, abs=EXACT)
-        assert right == pytest.approx(OTHERS[truth.name][measure], abs=ROUNDED)
+        if truth.name in OTHERS:
+            assert right == pytest.approx(OTHERS[truth.name][measure], abs=ROUNDED)
 
     found = scored(Utilization(), truth.context)
     accuracy = truth.worth[truth.names][0]
     right = [(accuracy - truth.worth[m,][0]) / accuracy for m in truth.names]
     assert values(found, "utilization", truth.names) == pytest.approx(right, abs=EXACT)
-    assert right == pytest.approx(OTHERS[truth.name][2], abs=ROUNDED)
+    if truth.name in OTHERS:
+        assert right == pytest.approx(OTHERS[truth.name][2], abs=ROUNDED)
 
 
 def test_pairwise_utilization(truth, scored):
@@ -115,18 +123,13 @@ def test_the_bayes_rule_is_calibrated(truth, scored):
 def test_perceptual(name, sample, scored):
     context = sample(name)
     found = scored(Perceptual(), context)
-    accuracy = 1 - 1 / context.classes
-    for score, right, whole in zip(
-        ("perceptual", "perceptual_model", "perceptual_task"),
-        PERCEPTUAL[name],
-        (1, found["perceptual/a"].value / found["perceptual_model/a"].value, accuracy),
-        strict=True,
+    for score, right in zip(
+        ("perceptual", "perceptual_model", "perceptual_task"), PERCEPTUAL[name], strict=True
     ):
         for modality, each in zip(context.modalities, right, strict=True):
             of = found[f"{score}/{modality}"]
-            draws = found[f"perceptual_draw_error/{modality}"].value / whole
-            assert 0 <= of.error < 0.04
-            assert abs(of.value - each) <= 4 * math.hypot(of.error, draws) + ROUNDED
+            assert of.error < 0.04
+            assert abs(of.value - each) <= 4 * of.error + ROUNDED
 
 
 def test_of_two_that_tell_the_same_whichever_is_heard_scores(sample, scored):

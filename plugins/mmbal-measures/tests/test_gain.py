@@ -36,7 +36,7 @@ def test_one_modality_is_compared_with_the_frequencies_of_classes(told, scored):
         [0, 0, 1, 1], np.zeros((4, 2)), modalities=("a",), train=[0, 0, 1, 1],
         validation=([0, 0, 1, 1], np.zeros((4, 2))),
     )  # fmt: skip
-    context.features = lambda split, modalities: features
+    context.features = lambda split, modalities, part=None: features
     context.once = lambda key, measure: measure()
     found = scored(Gain(), context)
     assert found["gain@refit/a"].value == 0.5

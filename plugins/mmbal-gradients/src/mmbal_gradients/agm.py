@@ -44,7 +44,7 @@ class AGM(Windowed):
     It fits the fused prediction, also in a network whose joint loss is another (such as one loss
     per branch). A step costs 2^modalities - 1 forward and backward passes. Where encoders see one
     modality each ("encode"), it costs their passes in training and in inference mode, and a single
-    one where no layer tells the two apart.
+    one where no layer tells the two apart, or with `shared`.
 
     Under Adam and its kin a factor that stays the same changes nothing for kernels that serve
     one modality alone, such as those before a late classifier. Changes of the factor are felt,
@@ -158,7 +158,8 @@ class AGM(Windowed):
         """Return the same where every encoder is run once, whatever the sets."""
         network, controls, names = self.context.network, step.controls, self.context.modalities
         inputs, shown = step.batch.inputs, step.outputs.features
-        if self._trains_otherwise or controls.transform is not None:
+        again = self._trains_otherwise and not self.options.shared
+        if again or controls.transform is not None:
             shown = {m: network.encode(m, inputs[m]) for m in names}
         nothing = {m: network.encode(m, tf.zeros_like(inputs[m][:1])) for m in names}
         found = []

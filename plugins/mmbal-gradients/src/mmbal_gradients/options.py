@@ -43,6 +43,12 @@ class AGMOptions(WindowOptions):
         "encoders is larger (the authors: 1 or 5); none never clips",
     )
     ends: int | None = Field(default=20, ge=0, description="last such epoch; none for no end")
+    shared: bool = Field(
+        default=False,
+        description="where encoders see one modality each, take their features in training for "
+        "all sets of modalities; the authors run them again in inference mode, which differs under "
+        "dropout or batch normalisation and costs a second pass",
+    )
 
 
 class MMParetoOptions(Options):

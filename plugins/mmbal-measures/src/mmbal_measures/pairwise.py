@@ -70,7 +70,8 @@ class PairwiseUtilization(Evaluation):
         if not rest:
             return {}
         said = context.predictions()
-        joint = all(np.array_equal(said.conditional[m], said.logits, equal_nan=True) for m in rest)
+        parts = said.conditional.values()
+        joint = all(np.array_equal(each, said.logits, equal_nan=True) for each in parts)
         conditional: Mapping[str, np.ndarray]
         if len(rest) == 1:
             conditional = context.blocked().conditional

@@ -23,9 +23,11 @@ class Perceptual(Evaluation):
 
     An example takes part as the one that receives another's input, and as the one that gives its
     own: standard errors are those of right_i - r_i (receiving) - r_i (giving) + mean A', r being
-    shares over permutations, and of ratios by first order. Examples whose answer hangs on m alone
-    score, whether or not others could answer for it: of two modalities that tell the same, the one
-    that is not heard has 0.
+    shares over permutations, and of ratios by first order. The scatter of permutations is in them,
+    so that they are a little wide, and nothing is to be added.
+
+    Examples whose answer hangs on m alone score, whether or not others could answer for it: of two
+    modalities that tell the same, the one that is not heard has 0.
 
     Source: Gat, Schwartz, Schwing, NeurIPS 2021 (arXiv 2110.14375); its code permutes within
     batches, ours within the split. The denominators are ours.
@@ -49,7 +51,9 @@ class Perceptual(Evaluation):
             donors = [draw[modality] for draw in strangers]
             rest = all_but(modality, names)
             # The only modality brings its prediction along.
-            logits = context.subset(None, rest, "marginal") if rest else said.logits[donors]
+            logits = (
+                context.subset(None, rest, "marginal") if rest else said.logits[np.stack(donors)]
+            )
             received = right(logits, said.labels)
             lost, influence = accuracy_lost(hits, received, donors)
             model, task = float(hits.mean()), 1 - float(commonest.mean())

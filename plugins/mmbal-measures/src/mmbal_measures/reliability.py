@@ -13,8 +13,8 @@ COLUMNS = ("examples", "confidence", "accuracy", "accuracy_low", "accuracy_high"
 
 def by_width(confidence: np.ndarray, bins: int) -> np.ndarray:
     """Return bins of equal width, (low, high]; 0 is in the first."""
-    upper = np.ceil(np.round(np.nan_to_num(confidence) * bins, 12))
-    return np.clip(upper.astype(int) - 1, 0, bins - 1)
+    upper: np.ndarray = np.ceil(np.round(np.nan_to_num(confidence) * bins, 12))
+    return upper.astype(int).clip(1, bins) - 1
 
 
 def by_mass(confidence: np.ndarray, bins: int) -> np.ndarray:
@@ -88,7 +88,7 @@ class Reliability:
         """
         chance = self.accuracy * (1 - self.accuracy) / np.maximum(self.counts - 1, 1)
         square = (self.accuracy - self.confidence) ** 2 - chance
-        return self._mean(np.where(self.counts == 1, 0, square))
+        return self._mean((self.counts > 1) * square)
 
     def curve(self) -> np.ndarray:
         """Return `COLUMNS` of every bin, (bin, column), with 95 % Wilson intervals."""

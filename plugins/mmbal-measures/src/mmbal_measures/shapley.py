@@ -75,7 +75,7 @@ class Shapley(Evaluation):
     ) -> Iterator[Score]:
         """Yield the values under one absence."""
         names, means = context.modalities, dict[Subset, np.ndarray]()
-        values: np.ndarray | float = 0.0  # (measure, modality, example)
+        values = np.zeros(())  # (measure, modality, example)
         for subset, weight in weights.items():
             scored = worth(context, subset, absence)
             means[subset] = scored.mean(axis=1)

@@ -48,7 +48,8 @@ def confidences(logits: np.ndarray) -> np.ndarray:
     Args:
         logits: (..., example, class).
     """
-    return probabilities(logits).max(axis=-1)
+    largest: np.ndarray = probabilities(logits).max(axis=-1)
+    return largest
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
@@ -56,13 +57,15 @@ def probabilities(logits: np.ndarray) -> np.ndarray:
     from scipy.special import softmax
 
     sound = finite(logits)[..., None]
-    return softmax(np.where(sound, logits, math.nan).astype(np.float64), axis=-1)
+    chances: np.ndarray = softmax(np.where(sound, logits, math.nan).astype(np.float64), axis=-1)
+    return chances
 
 
 def _rises(larger: np.ndarray, smaller: np.ndarray) -> np.ndarray:
     """Return the share of draws, (example,), in which the confidence of fewer is larger."""
     known = np.isfinite(larger) & np.isfinite(smaller)
-    return np.where(known, smaller > larger, math.nan).mean(axis=0)
+    share: np.ndarray = np.where(known, smaller > larger, math.nan).mean(axis=0)
+    return share
 
 
 def _subsets(names: Subset) -> list[Subset]:
