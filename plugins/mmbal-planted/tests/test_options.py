@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from mmbal import ConfigError
 from mmbal_planted import CONFIGURATIONS, Bit, Planted
-from mmbal_planted.options import PlantedOptions
+from mmbal_planted.options import Difficulty, PlantedOptions
 
 XOR = {"kind": "synergistic", "flips": {"left": 0.1, "right": 0.1}}
 
@@ -36,9 +36,9 @@ def test_modalities_may_be_told_nothing():
 def test_a_modality_may_be_harder_than_the_others():
     options = own(XOR, parity=2, nuisance=3, rendered={"left": {"parity": 1, "frequency": 4}})
 
-    assert options.rendering_of("left") == (1, 4, 3)
-    assert options.rendering_of("right") == (2, 0, 3)
-    assert [options.carriers(m) for m in ("left", "right")] == [4, 5]
+    assert options.difficulty("left") == Difficulty(parity=1, frequency=4)
+    assert options.difficulty("right") is options
+    assert [options.carriers(m) for m in ("left", "right")] == [1, 5]
 
 
 @pytest.mark.parametrize(

@@ -18,15 +18,29 @@ LEAST = 32
 MOST_BITS = MOST_MODALITIES = 8
 
 
-class Rendered(Options):
-    """How hard a modality is to read; what is not set is taken from the dataset's options."""
+class Difficulty(Options):
+    """How hard a modality is to learn; how much it tells is another matter."""
 
-    parity: int | None = Field(default=None, ge=1, description="as dataset.parity")
-    frequency: int | None = Field(default=None, ge=0, description="as dataset.frequency")
-    nuisance: int | None = Field(default=None, ge=0, description="as dataset.nuisance")
+    parity: int = Field(
+        default=1,
+        ge=1,
+        description="carriers of each bit, which is their parity: with 1 it is easy, with every "
+        "further one harder to learn, and never harder to know",
+    )
+    frequency: int = Field(
+        default=0,
+        ge=0,
+        description="whole waves, beside half a wave, of the slowest pattern; all are equally "
+        "strong",
+    )
+    nuisance: int = Field(
+        default=0,
+        ge=0,
+        description="carriers of random bits that have nothing to do with the label",
+    )
 
 
-class PlantedOptions(Options):
+class PlantedOptions(Difficulty):
     """Of planted."""
 
     configuration: Literal[
@@ -60,25 +74,9 @@ class PlantedOptions(Options):
         description="columns of a vector, samples of a series, or pixels of an image's sides; "
         "none: 32, 32 and 28",
     )
-    parity: int = Field(
-        default=1,
-        ge=1,
-        description="carriers of each bit, which is their parity: with 1 it is easy, with every "
-        "further one harder to learn, and never harder to know",
-    )
-    frequency: int = Field(
-        default=0,
-        ge=0,
-        description="whole waves, beside half a wave, of the slowest pattern; all are equally "
-        "strong",
-    )
-    nuisance: int = Field(
-        default=0,
-        ge=0,
-        description="carriers of random bits that have nothing to do with the label",
-    )
-    rendered: dict[str, Rendered] = Field(
-        default={}, description="modality to parity, frequency and nuisance of its own"
+    rendered: dict[str, Difficulty] = Field(
+        default={},
+        description="modality to parity, frequency and nuisance of its own, in place of these",
     )
     train_examples: int = Field(default=8000, ge=1, description="examples to train on")
     validation_examples: int = Field(default=1000, ge=1, description="drawn as those to train on")
@@ -98,14 +96,9 @@ class PlantedOptions(Options):
         """Return the modalities in their order."""
         return self.modalities or self._told()
 
-    def rendering_of(self, modality: str) -> tuple[int, int, int]:
+    def difficulty(self, modality: str) -> Difficulty:
         """Return parity, frequency and nuisance carriers of a modality."""
-        own = self.rendered.get(modality, Rendered())
-        return (
-            self.parity if own.parity is None else own.parity,
-            self.frequency if own.frequency is None else own.frequency,
-            self.nuisance if own.nuisance is None else own.nuisance,
-        )
+        return self.rendered.get(modality, self)
 
     def side(self) -> int:
         """Return columns, samples, or pixels of a side."""
@@ -113,8 +106,8 @@ class PlantedOptions(Options):
 
     def carriers(self, modality: str) -> int:
         """Return how many carriers a modality has."""
-        parity, _, nuisance = self.rendering_of(modality)
-        return parity * sum(modality in bit.flips for bit in self.label_bits()) + nuisance
+        own, bits = self.difficulty(modality), self.label_bits()
+        return own.parity * sum(modality in bit.flips for bit in bits) + own.nuisance
 
     def _told(self) -> tuple[str, ...]:
         """Return the modalities that are told something, as the bits name them."""
@@ -150,7 +143,7 @@ class PlantedOptions(Options):
         # Odd numbers of half waves along an axis, of which those below the frequency are out.
         odd = self.side() // 2
         for name in self.modality_names():
-            slower = min(self.rendering_of(name)[1], odd)
+            slower = min(self.difficulty(name).frequency, odd)
             room = (odd + 1) ** axes - (slower + 1) ** axes
             if self.carriers(name) > room:
                 raise ValueError(

@@ -76,7 +76,7 @@ class Planted(DatasetSource):
         inputs = {}
         for place, (name, bits) in enumerate(told.items()):
             own = np.random.default_rng([*stream, 1 + place])  # a 0 would change nothing
-            heard, parity = self._heard(name), self.options.rendering_of(name)[0]
+            heard, parity = self._heard(name), self.options.difficulty(name).parity
             inputs[name] = render(bits[:, heard], parity, self.patterns(name), own)
         return inputs, labels, told
 
@@ -91,7 +91,7 @@ class Planted(DatasetSource):
         """
         told = {}
         for name, values in inputs.items():
-            heard, parity = self._heard(name), self.options.rendering_of(name)[0]
+            heard, parity = self._heard(name), self.options.difficulty(name).parity
             shape = (len(values), len(self.options.label_bits()))
             told[name] = np.full(shape, UNTOLD, np.int64)
             told[name][:, heard] = read(values, len(heard), parity, self.patterns(name))
@@ -107,8 +107,7 @@ class Planted(DatasetSource):
     def patterns(self, modality: str) -> NDArray[np.float32]:
         """Return the patterns of a modality's carriers, (carrier, *shape)."""
         options = self.options
-        _, frequency, _ = options.rendering_of(modality)
-        count = options.carriers(modality)
+        frequency, count = options.difficulty(modality).frequency, options.carriers(modality)
         return patterns(options.rendering, options.side(), frequency, count)
 
     def facts(self) -> list[dict[str, Any]]:
