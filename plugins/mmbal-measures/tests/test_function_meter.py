@@ -129,16 +129,13 @@ def test_a_step_by_signs(eager, scale, expected):
 
 
 def test_twenty_steps(eager):
-    runs = [
-        trained(Toy(scale), steps=20, rates=rates)
-        for scale, rates in ((1, ()), (SCALE, COMPENSATED), (SCALE, ()))
-    ]
-    (logits, moved, logs), (same, same_moved, shifted), (other, other_moved, _) = runs
+    """Rates that make up for the scale keep function and moves, while the paper's speed shifts."""
+    logits, moved, logs = trained(Toy(), steps=20)
+    same, same_moved, shifted = trained(Toy(SCALE), steps=20, rates=COMPENSATED)
+
     assert np.allclose(same, logits, atol=1e-3)
     assert same_moved == pytest.approx(moved, rel=1e-3)
     assert shifted["learning_speed/a"] - logs["learning_speed/a"] > 5
-    assert abs(other_moved / moved - 1).min() > 0.1
-    assert not np.allclose(other, logits, atol=1e-2)
 
 
 @pytest.fixture(scope="module")
