@@ -217,11 +217,20 @@ def test_measures_without_opinions():
 
 
 def test_the_papers_speed_moves_with_the_scale_of_weights():
-    found = agreement(contrasts(paper_speed=1, function_speed=-1), "speed")
+    numbers = contrasts(paper_speed=1, function_speed=-1)
+    found = agreement(replace(numbers, seeds=(0, 1)), "speed")
     assert found.text == (
         "speed: the paper's speed names gray, but function speed names color; the paper's changes "
         "with the scale of weights."
     )
+
+
+def test_speeds_of_a_single_run_have_no_error():
+    found = agreement(
+        evidence(contrasts={"paper_speed": {("gray", "color"): Estimate(1.0)}}), "speed"
+    )
+    assert found.alike is None
+    assert found.text == "speed: no opinion, as errors of speeds are over seeds."
 
 
 def test_classes_that_differ_answer_different_questions():
