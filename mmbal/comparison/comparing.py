@@ -8,7 +8,7 @@ from mmbal.comparison.ledger import Cost, fill_in, unequally_tuned
 from mmbal.comparison.pairs import choose_baseline, pair_up, pairing
 from mmbal.comparison.predictions import ENSEMBLE, Sayings
 from mmbal.comparison.values import Arm, Comparison
-from mmbal.comparison.verdicts import Family, judge
+from mmbal.comparison.verdicts import CONTROLS, STRATEGIES, Family, judge
 from mmbal.data.contents import OVERLAP
 from mmbal.errors import unknown
 from mmbal.records.record import Record
@@ -89,7 +89,8 @@ def _judged(
         pairs = {
             k: pair_up(groups[k], arms[k].label, groups[base], sayings.remarks) for k in rivals
         }
-        family = Family(arms[base].label, [(arms[k].label, pairs[k]) for k in rivals])
+        members = [(arms[k].label, pairs[k]) for k in rivals]
+        family = Family(arms[base].label, members, CONTROLS if control else STRATEGIES)
         found = [judge(family, score, sayings) for score in scores[: 1 if control else None]]
         for k, *verdicts in zip(rivals, *found, strict=True):
             judged[k] = replace(

@@ -150,7 +150,7 @@ def latex(comparison: Comparison) -> str:
         cells = [_escaped(cell) for cell in row]
         for column in range(first + 1, len(header)):
             verdict = arm.verdict(header[column])
-            if verdict is not None and verdict.word == "helps":
+            if verdict is not None and verdict.word in ("helps", "better"):
                 cells[column] = rf"\textbf{{{cells[column]}}}"
         lines.append(" & ".join(cells))
     columns = "l" * first + "r" * (len(header) - first)

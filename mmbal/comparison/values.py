@@ -27,8 +27,8 @@ class Verdict:
 
     Args:
         score: its name.
-        word: "helps" or "hurts" where more, or less, of the score is known to be better, else
-            "higher" or "lower"; "no difference shown"; "one seed".
+        word: "helps" or "hurts" (of a control, "better" or "worse") where it is known whether more
+            of the score is better, else "higher" or "lower"; "no difference shown"; "one seed".
         text: all of it in words.
         seeds: number of pairs.
         difference: mean of arm minus baseline.
@@ -37,6 +37,7 @@ class Verdict:
         flip, least: p of flipped signs, and the least that so many seeds allow.
         crossed: standard error over seeds and examples together; NaN where predictions of the
             same examples are not kept for every pair.
+        differences: of every pair, in the order of `Pairing.seeds` but for pairs that lack it.
     """
 
     score: str
@@ -51,6 +52,7 @@ class Verdict:
     flip: float = NAN
     least: float = NAN
     crossed: float = NAN
+    differences: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

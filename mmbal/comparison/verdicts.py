@@ -20,6 +20,7 @@ _LESS = re.compile(
     r"loss|(?!shapley)\w*nll(_scaled)?|brier|ece_\w+(?<!floor)|violation|nonfinite\w*"
 )
 NONE, ONE = "no difference shown", "one seed"
+STRATEGIES, CONTROLS = ("helps", "hurts"), ("better", "worse")
 
 
 class Family(NamedTuple):
@@ -28,10 +29,12 @@ class Family(NamedTuple):
     Attributes:
         label: what the baseline is called.
         members: label of each arm, and its pairs.
+        words: for what is shown to be better, and worse.
     """
 
     label: str
     members: Sequence[tuple[str, Sequence[Pair]]]
+    words: tuple[str, str] = STRATEGIES
 
 
 def judge(family: Family, score: str, sayings: Sayings) -> list[Verdict | None]:
@@ -45,7 +48,8 @@ def judge(family: Family, score: str, sayings: Sayings) -> list[Verdict | None]:
     for k, (differences, pairs) in enumerate(found):
         if len(differences) > 1:
             crossed = _crossed(pairs, sayings) if score == "accuracy" else math.nan
-            verdicts.append(judge_seeds(score, differences, level, side.get(k, math.nan), crossed))
+            beside = side.get(k, math.nan)
+            verdicts.append(judge_seeds(score, differences, level, beside, crossed, family.words))
         elif len(differences) == 1:
             names = family.members[k][0], family.label
             verdicts.append(judge_one(score, float(differences[0]), pairs[0], names, sayings))
@@ -60,6 +64,7 @@ def judge_seeds(
     level: float = LEVEL,
     holm: float = math.nan,
     crossed: float = math.nan,
+    words: tuple[str, str] = STRATEGIES,
 ) -> Verdict:
     """Return what (seed,) differences of two or more seeds say: Student's interval decides.
 
@@ -70,7 +75,7 @@ def judge_seeds(
     flip, least = statistics.sign_flip(differences), statistics.least_flip(count)
     p = statistics.t_test(differences)
     shown = not math.isnan(p) and (low > 0 or high < 0)
-    word = _word(score, mean) if shown else NONE
+    word = _word(score, mean, words) if shown else NONE
     told = f"{word}: {mean:+.3f} ({low:+.3f} to {high:+.3f}), {count} seeds"
     if math.isnan(p):  # nothing to judge a spread by
         told = f"{word}: {mean:+.3f} in each of {count} seeds"
@@ -82,7 +87,8 @@ def judge_seeds(
         told += _outlook(differences, level)
     if not math.isnan(crossed):
         told += f"; on other examples, too, ±{crossed:.3f}"
-    return Verdict(score, word, told, count, mean, low, high, p, holm, flip, least, crossed)
+    numbers = (mean, low, high, p, holm, flip, least, crossed)
+    return Verdict(score, word, told, count, *numbers, tuple(differences.tolist()))
 
 
 def judge_one(
@@ -137,10 +143,10 @@ def _outlook(differences: np.ndarray, level: float) -> str:
     return f"; about {needed - count} more would show a difference of {WORTH}"
 
 
-def _word(score: str, mean: float) -> str:
+def _word(score: str, mean: float, words: tuple[str, str]) -> str:
     """Return what a difference that is shown means."""
     if better := _better(score):
-        return "helps" if better * mean > 0 else "hurts"
+        return words[better * mean < 0]
     return "higher" if mean > 0 else "lower"
 
 

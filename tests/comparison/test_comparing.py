@@ -90,13 +90,16 @@ def test_a_baseline_that_is_not_there_is_named_with_the_nearest(arm: MakeArm) ->
 
 
 def test_controls_that_are_absent_are_named(arm: MakeArm) -> None:
-    gray = arm("vanilla", BASE[:2], modalities=["gray"])
-    comparison = against_vanilla(arm("vanilla", BASE[:2]), gray)
+    both, gray = arm("vanilla", BASE[:3]), arm("vanilla", BASE[:2], modalities=["gray"])
+    comparison = against_vanilla(both, gray)
 
     alone = comparison.arms[1]
     assert (alone.control, alone.label) == ("alone", "gray alone")
     assert (comparison.arms[0].label, comparison.arms[0].settings) == ("vanilla", {})
     assert [verdict.score for verdict in alone.verdicts] == ["accuracy"]
+    worse = arm("vanilla", (0.2, 0.31, 0.25), modalities=["color"])
+    (_, control) = against_vanilla(both, worse).arms
+    assert [verdict.word for verdict in control.verdicts] == ["worse"]
     (told,) = [text for text in comparison.remarks if "control" in text]
     assert told.startswith("no control arms color alone: ")
 

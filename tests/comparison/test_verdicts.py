@@ -34,6 +34,7 @@ def test_what_is_shown_comes_with_both_p_values():
         "5 seeds allow"
     )
     assert (verdict.seeds, verdict.least) == (5, 0.0625)
+    assert verdict.differences == tuple(FIVE)
     assert verdict.difference == pytest.approx(0.0074)
 
 

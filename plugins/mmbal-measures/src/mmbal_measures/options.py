@@ -37,3 +37,12 @@ class CalibrationOptions(Options):
         default=("mean",),
         description="what stands for a modality whose absence must not raise the confidence",
     )
+
+
+class FunctionSpeedOptions(Options):
+    """Of `function-speed`."""
+
+    every: int = Field(default=10, ge=1, description="steps from one that is measured to the next")
+    examples: int = Field(
+        default=256, ge=1, description="training examples on whose logits moves are measured"
+    )

@@ -1,6 +1,13 @@
 """What this distribution offers."""
 
-from mmbal import Component, hookimpl
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mmbal import Component, Conformance, hookimpl
+
+if TYPE_CHECKING:
+    from mmbal.records import FinishedRun
+    from mmbal_measures.card import Card
 
 EVALUATIONS = (
     Component(
@@ -40,10 +47,32 @@ EVALUATIONS = (
         "mmbal_measures.options:CalibrationOptions",
         source="Guo et al., ICML 2017, arXiv 1706.04599; Ma et al., ICML 2023, arXiv 2306.01265",
     ),
+    Component(
+        "evaluation",
+        "contrasts",
+        "how modalities differ by each measure, with errors of paired examples, for the card",
+        "mmbal_measures.contrasts:Contrasts",
+    ),
+)
+FUNCTION_SPEED = Component(
+    "callback",
+    "function-speed",
+    "how far branches and fusion move what the network says, whatever the scale of weights",
+    "mmbal_measures.function_speed:FunctionSpeed",
+    "mmbal_measures.options:FunctionSpeedOptions",
+    conformance=Conformance({"every": 1}, identity={"every": 1}),
 )
 
 
 @hookimpl
 def mmbal_components() -> list[Component]:
     """Return the measures."""
-    return [*EVALUATIONS]
+    return [*EVALUATIONS, FUNCTION_SPEED]
+
+
+@hookimpl
+def mmbal_card(runs: "Sequence[FinishedRun]") -> "Card":
+    """Return the card of finished runs."""
+    from mmbal_measures.card import make_card
+
+    return make_card(runs)
