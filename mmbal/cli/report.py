@@ -126,8 +126,9 @@ def _save_page(records: "Mapping[str, Record]", path: Path) -> None:
     from mmbal.page.document import save_page
     from mmbal.registry.discovery import discover
 
-    baseline = usual_baseline(records)
-    save_page(compare_records(records, baseline=baseline, catalogue=discover()), records, path)
+    baseline, catalogue = usual_baseline(records), discover()
+    comparison = compare_records(records, baseline=baseline, catalogue=catalogue)
+    save_page(comparison, records, path, catalogue)
     click.echo(f"wrote {path}", err=True)
 
 

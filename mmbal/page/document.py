@@ -8,12 +8,14 @@ from pathlib import Path
 from mmbal.comparison.tables import comparison_rows, ledger_rows, pairing_text, verdict_rows
 from mmbal.comparison.values import Comparison
 from mmbal.files.atomic import replace_file
+from mmbal.page.cards import cards
 from mmbal.page.figure import legend
 from mmbal.page.figures import accuracies, imbalance, speeds
 from mmbal.page.markup import Html, bullets, element, joined, table
 from mmbal.page.matrices import confusions, reliability, subsets
 from mmbal.page.shown import Shown
 from mmbal.records.record import Record
+from mmbal.registry.catalogue import Catalogue
 from mmbal.report.outcome import finished_steps
 from mmbal.report.verdict import unimodal_runs, verdict
 from mmbal.version import __version__
@@ -22,25 +24,28 @@ _NOTHING_ELSE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What a page may load."""
 
 
-def save_page(comparison: Comparison, records: Mapping[str, Record], path: Path) -> None:
+def save_page(
+    comparison: Comparison, records: Mapping[str, Record], path: Path, catalogue: Catalogue
+) -> None:
     """Write a comparison of runs as one HTML file, which fetches nothing and needs no script.
 
     Args:
         comparison: of the test scores of the selected weights.
         records: of its runs, by folder.
         path: the file.
+        catalogue: tells who makes cards.
 
     Raises:
         MmbalError: matplotlib is absent, or the file cannot be written.
     """
     shown = Shown(comparison, records)
-    replace_file(path, page(shown).encode("utf-8", "backslashreplace"))
+    replace_file(path, page(shown, catalogue).encode("utf-8", "backslashreplace"))
 
 
-def page(shown: Shown) -> str:
+def page(shown: Shown, catalogue: Catalogue) -> str:
     """Return the whole document."""
     recipes = ", ".join(dict.fromkeys(record.recipe for record in shown.records.values()))
-    parts = [part for part in sections(shown) if part[1]]
+    parts = [part for part in sections(shown, catalogue) if part[1]]
     links = [
         element("li", element("a", title, href=f"#part{number}"))
         for number, (title, _) in enumerate(parts)
@@ -79,7 +84,7 @@ def _subtitle(shown: Shown) -> str:
     return "; ".join(told)
 
 
-def sections(shown: Shown) -> Iterator[tuple[str, Html]]:
+def sections(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, Html]]:
     """Yield the parts of the page: a heading, and what stands below it, maybe nothing."""
     yield "Summary", _summary(shown)
     kinds = accuracies, speeds, imbalance, subsets, confusions, reliability
@@ -91,6 +96,8 @@ def sections(shown: Shown) -> Iterator[tuple[str, Html]]:
             element("div", figure.table, class_="tables"),
         ]
         yield figure.title, element("figure", *parts)
+    told = (element("h3", arm) + element("pre", card) for arm, card in cards(shown, catalogue))
+    yield "Cards", Html("".join(told))
     yield "All verdicts", _table("Verdicts on all scores", *verdict_rows(shown.comparison))
     yield "All scores", _table("Mean ± deviation over seeds", *comparison_rows(shown.comparison))
     yield "Costs", _table("A run on average", *ledger_rows(shown.comparison))

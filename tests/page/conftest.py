@@ -11,6 +11,7 @@ from mmbal.comparison.comparing import compare_records
 from mmbal.page.document import page
 from mmbal.page.shown import Shown
 from mmbal.records.run_folder import RunFolder
+from mmbal.registry.catalogue import Catalogue
 
 ODD = "<b>&\"gray'$x_1$"
 """A modality whose name is markup, a formula, and the end of an attribute."""
@@ -78,4 +79,4 @@ def shown(runs: list[Path]) -> Shown:
 @pytest.fixture(scope="module")
 def text(shown: Shown) -> str:
     """Return the page."""
-    return page(shown)
+    return page(shown, Catalogue())

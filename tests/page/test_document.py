@@ -15,6 +15,7 @@ from mmbal.page.document import page
 from mmbal.page.matrices import confusions
 from mmbal.page.shown import Shown
 from mmbal.records.run_folder import RunFolder
+from mmbal.registry.catalogue import Catalogue
 
 VOID = {"meta"}
 
@@ -113,10 +114,10 @@ def test_a_single_run_has_intervals_over_examples_and_repeats(
 ) -> None:
     only = {str(runs[0]): shown.records[str(runs[0])]}
     one = Shown(compare_records(only), only)
-    text = page(one)
+    text = page(one, Catalogue())
     read = Reader(text)
 
-    assert text == page(one)
+    assert text == page(one, Catalogue())
     assert any("mmbal sweep toy --ablate" in line for line in read.texts["li"])
     assert "All verdicts" not in read.texts["h2"]
     # 0.5 ± 1.96 * 0.02
@@ -150,7 +151,7 @@ def test_fifty_runs_are_less_than_five_megabytes(
 
     shown = Shown(compare_records(records, baseline="strategy 0"), records)
     assert len(shown.arms) == 10
-    assert 500_000 < len(page(shown).encode()) < 5_000_000
+    assert 500_000 < len(page(shown, Catalogue()).encode()) < 5_000_000
 
 
 def test_a_run_without_scores_is_told_of(

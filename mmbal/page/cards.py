@@ -1,0 +1,52 @@
+"""What a plugin tells of the modalities of each arm, by what records hold: `mmbal_card`."""
+
+import io
+from collections.abc import Iterator, Sequence
+
+from mmbal.errors import MmbalError, PluginError
+from mmbal.page.shown import Shown
+from mmbal.records.record import FinishedRun, Record
+from mmbal.registry.catalogue import Catalogue
+
+WIDTH = 100
+
+
+def cards(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
+    """Yield label and card of each arm that has one; a page measures nothing.
+
+    Raises:
+        PluginError: a plugin fails.
+    """
+    from rich.console import Console
+
+    for arm in shown.arms:
+        if arm.control:
+            continue
+        runs = [
+            FinishedRun(run, record, _alone(shown, record), _refuse)
+            for run, record in shown.runs(arm).items()
+        ]
+        text = io.StringIO()
+        try:
+            card = catalogue.card(runs)
+        except PluginError:
+            raise
+        except MmbalError:  # no plugin makes cards, or none of such runs
+            continue
+        Console(file=text, width=WIDTH, color_system=None).print(card)
+        yield arm.label, "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+
+
+def _refuse(names: Sequence[str]) -> Record:
+    raise MmbalError(f"not measured: {', '.join(names)}")
+
+
+def _alone(shown: Shown, record: Record) -> dict[str, Record]:
+    """Return modality to the record of a run of it alone among those shown, of the same data."""
+    return {
+        each.modalities[0]: each
+        for each in shown.records.values()
+        if len(each.modalities) == 1
+        and (each.fingerprint, each.seed, each.dataset, each.architecture)
+        == (record.fingerprint, record.seed, record.dataset, record.architecture)
+    }
