@@ -96,7 +96,10 @@ def sections(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, Html]]:
             element("div", figure.table, class_="tables"),
         ]
         yield figure.title, element("figure", *parts)
-    told = (element("h3", arm) + element("pre", card) for arm, card in cards(shown, catalogue))
+    told = (
+        element("h3", arm) + element("pre", card, class_="card")
+        for arm, card in cards(shown, catalogue)
+    )
     yield "Cards", Html("".join(told))
     yield "All verdicts", _table("Verdicts on all scores", *verdict_rows(shown.comparison))
     yield "All scores", _table("Mean ± deviation over seeds", *comparison_rows(shown.comparison))

@@ -114,7 +114,7 @@ def speeds(shown: Shown) -> Figure | None:
     )
     drawn = [arm for arm in arms if arm.label in {row[0] for row in rows}]
     header = ["arm", "modality", *(f"at {k} %" for k in (25, 50, 75, 100)), "isolated"]
-    told = table("Conditional learning speed (natural log)", header, rows)
+    told = table("Conditional learning speed (natural log) after shares of the steps", header, rows)
     return Figure("Learning speeds", caption, drawings, told, drawn)
 
 

@@ -34,7 +34,7 @@ def test_arms_have_cards_of_what_is_recorded(shown: Shown, catalogue: Catalogue)
 def test_they_stand_in_the_page(shown: Shown, catalogue: Catalogue) -> None:
     text = page(shown, catalogue)
 
-    assert "<pre>&lt;card&gt; of 3 guided; alone color 0</pre>" in text
+    assert ">&lt;card&gt; of 3 guided; alone color 0</pre>" in text
     assert ">Cards</h2>" in text
 
 
