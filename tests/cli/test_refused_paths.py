@@ -26,6 +26,8 @@ ELSEWHERE = {
     "plugins check --data-dir", "data prepare directory", "data check directory",
     "compare --data-dir",
 }  # fmt: skip
+DRAWN = {"report --plot": ".png", "report --html": ".html"}
+"""What is written, and how it must end."""
 MAKING = ["colored-digits", "--strategy", "vanilla", "--out", "süß"]
 """What `mmbal compare` is given where it makes runs."""
 
@@ -56,8 +58,7 @@ def words_with(case: str, path: str) -> list[str]:
         words[words.index(option) + 1] = path
     else:
         words += [option, path]
-    if case == "report --plot":
-        words[-1] += ".png"
+    words[-1] += DRAWN.get(case, "")
     if name == "sweep":
         words.remove("--dry-run")
     return [*name.split(), *words]
@@ -111,7 +112,7 @@ def check_one_line(words: Sequence[str], path: str, reasons: Sequence[str]) -> N
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("case", sorted(CASES.keys() - ELSEWHERE))
 def test_a_path_that_cannot_be_used_is_one_line(place: None, case: str, bad: str) -> None:
-    if case == "report --plot" and bad in ("dangling", "in a loop"):
+    if case in DRAWN and bad in ("dangling", "in a loop"):
         pytest.skip("the link is replaced by the figure")
     path, reason = BAD[bad]
     # Of a run, it is enough that there is none.
@@ -121,7 +122,7 @@ def test_a_path_that_cannot_be_used_is_one_line(place: None, case: str, bad: str
 
 @pytest.mark.parametrize("case", sorted(CASES.keys() - ELSEWHERE))
 def test_a_folder_that_is_closed_is_one_line(closed: None, case: str) -> None:
-    name = {"report --plot": "a", "sweep --trials": "a.csv"}.get(case, "a.toml")
+    name = {**dict.fromkeys(DRAWN, "a"), "sweep --trials": "a.csv"}.get(case, "a.toml")
     path = f"closed/{name if '--' in case else 'run'}"
     check_one_line(words_with(case, path), path, ["Permission denied", "not readable"])
 
