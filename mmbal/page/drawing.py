@@ -67,7 +67,7 @@ def draw(
     """
     image = io.BytesIO()
     # Names inside are made from it: those of two drawings on a page must differ.
-    with house_style(_STYLE | {"svg.hashsalt": title}):
+    with house_style(_STYLE | {"svg.hashsalt": ascii(title)}):
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(WIDTH, height), layout="constrained")

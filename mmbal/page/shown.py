@@ -64,11 +64,10 @@ class Shown:
 def _table(
     record: Record, name: str, along: tuple[str, ...]
 ) -> tuple[Mapping[str, list[str]], np.ndarray] | None:
-    for weights in ("selected", "last"):
-        for key, table in record.tables.items():
-            of = table["name"], table["split"], table["weights"], (*table["axes"],)
-            if of == (name, "test", weights, along):
-                return table["axes"], record.arrays[key]
+    for key, table in record.tables.items():
+        of = table["name"], table["split"], table["weights"], (*table["axes"],)
+        if of == (name, "test", "selected", along):
+            return table["axes"], record.arrays[key]
     return None
 
 
@@ -90,22 +89,21 @@ class Course:
 
 def course(runs: Iterable[Record], modality: str) -> Course | None:
     """Return what became of a modality in runs; None where no run tells."""
-    curves, isolated = [], []
+    curves, windows = [], []
     for record in runs:
         branch, steps = record.modalities.index(modality), record.history.steps
         speed = steps.learning_speed[:, branch]
         if (defined := np.isfinite(speed)).any():
             curves.append((steps.index[defined] + 1, speed[defined]))
-            isolated.append((steps.index + 1, steps.isolated == branch))
+            windows.append((steps.index + 1, steps.isolated == branch))
     if not curves:
         return None
-    last = min(steps[-1] for steps, _ in curves)
+    last = min(taken[-1] for taken, _ in curves)
     grid = np.unique(np.linspace(curves[0][0][0], last, POINTS).round().astype(int))
     speeds = np.stack([np.interp(grid, *curve) for curve in curves])
     edges = np.linspace(0.5, last + 0.5, min(POINTS, int(last)) + 1)
-    counts = [
-        [np.histogram(steps[which], edges)[0] for which in (shut, slice(None))]
-        for steps, shut in isolated
+    shares = [
+        np.histogram(taken[isolated], edges)[0] / np.maximum(np.histogram(taken, edges)[0], 1)
+        for taken, isolated in windows
     ]
-    shares = [shut / np.maximum(every, 1) for shut, every in counts]
     return Course(grid, speeds, edges, np.mean(shares, axis=0))
