@@ -145,8 +145,7 @@ def _show_card(
 
 def _show(result: Mapping[str, Any], names: Sequence[str], wanted: Sequence[str]) -> None:
     """Print the scores of a run, and what its record has now that it had not."""
-    from mmbal.report.comparison import matching
-    from mmbal.report.outcome import error_name
+    from mmbal.report.outcome import error_name, matching
 
     told = ("run", "split", "weights", "added")
     scores = {name: value for name, value in result.items() if name not in told}
