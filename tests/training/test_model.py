@@ -121,8 +121,8 @@ STRATEGIES = {
 @pytest.mark.parametrize("name", STRATEGIES)
 @pytest.mark.parametrize("modalities", ["a", "ab", "abc", "abcd"])
 def test_any_number_of_modalities_trains(make_data, balanced, modalities, name):
-    model = balanced(STRATEGIES[name](), modalities)
-    inputs, labels = make_data(modalities)
+    model = balanced(STRATEGIES[name](), modalities, run_eagerly=True)
+    inputs, labels = make_data(modalities, examples=12)
     logs = model.fit(inputs, labels, batch_size=5, verbose=0).history
     expected = {"loss", "accuracy", "d_speed"}
     expected |= {f"branch_accuracy/{m}" for m in modalities} | {
@@ -131,8 +131,8 @@ def test_any_number_of_modalities_trains(make_data, balanced, modalities, name):
     assert set(logs) == expected
     assert all(np.isfinite(values).all() for values in logs.values())
     steps = model.trace.read()
-    assert len(steps.loss) == 8
-    assert steps.speeds.shape == (8, len(modalities))
+    assert len(steps.loss) == 3
+    assert steps.speeds.shape == (3, len(modalities))
     isolated = set(steps.isolated.tolist())
     assert isolated <= {-1, *range(len(modalities))}
     # One modality has nobody to be isolated from.
