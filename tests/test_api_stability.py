@@ -138,6 +138,16 @@ def test_keys_of_the_listing(tmp_path):
     assert listed("`mmbal plugins --json` has") == list(listing)
 
 
+def test_keys_of_a_comparison(write_run):
+    from click.testing import CliRunner
+
+    told = mmbal_json(CliRunner().invoke(cli, ["compare", str(write_run()), "--json"]).stdout)
+
+    keys = listed("`mmbal compare --json` has")
+    assert keys[: len(told)] == list(told)
+    assert set(keys[len(told) :]) == set(told["groups"][0])
+
+
 def mmbal_json(text):
     import json
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import click
 import tomlkit
 
+from mmbal.comparison.arms import statistic
 from mmbal.records.record import Record
 from mmbal.records.run_folder import RunFolder
-from mmbal.report.comparison import statistic
 
 BEGIN, END = "<!-- table of strategies -->", "<!-- end of the table -->"
 SCORES = ("accuracy", "/gray", "/color", "d_util")

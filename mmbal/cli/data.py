@@ -10,7 +10,7 @@ import click
 
 from mmbal.cli.boundary import USER_ERROR, Commands
 from mmbal.cli.completion import names_of
-from mmbal.cli.console import print_json
+from mmbal.cli.console import console, number, print_json, print_table
 from mmbal.cli.options import TypedPath
 from mmbal.cli.run import refuse_used
 from mmbal.errors import counted
@@ -53,14 +53,19 @@ def check(
     directory: Path | None,
     as_json: bool,
 ) -> None:
-    """List every problem in the files of dataset NAME in DIRECTORY."""
+    """List every problem in the files of dataset NAME in DIRECTORY, and what is known of it."""
     # What libraries print must not end up beside the JSON object.
     with redirect_stdout(sys.stderr):
-        problems = _source(name, assignments).check(directory)
+        source = _source(name, assignments)
+        problems, known = source.check(directory), source.known()
     place = f" in {directory}" if directory else ""
     if as_json:
-        print_json({"dataset": name, "directory": directory, "problems": problems})
+        told = {"directory": directory, "known": known, "problems": problems}
+        print_json({"dataset": name, **told})
     else:
+        if known:
+            rows = [[number(value) for value in row.values()] for row in known]
+            print_table(console(), list(known[0]), rows)
         for problem in problems:
             click.echo(problem)
         if not problems:

@@ -3,15 +3,23 @@
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, number, plain_table, print_json
 from mmbal.cli.options import TypedPath, save_predictions_option, score_option
+from mmbal.cli.report import open_records
 from mmbal.errors import MmbalError
+
+if TYPE_CHECKING:
+    from mmbal.registry.catalogue import Catalogue
+
+ALONE = {"split": "test", "weights": "selected", "other_data": False, "save_predictions": None}
+"""Options that --card leaves as they are."""
 
 
 @click.command()
@@ -53,6 +61,12 @@ from mmbal.errors import MmbalError
     is_flag=True,
     help="Score what is there, though it is not what the run was trained on; nothing is recorded.",
 )
+@click.option(
+    "--card",
+    is_flag=True,
+    help="What the measures say of each modality, side by side and in words; one card of RUNs "
+    "that differ in their seeds alone.",
+)
 @save_predictions_option
 @score_option
 @click.option("--json", "as_json", is_flag=True, help="Last line of stdout: one JSON object.")
@@ -62,6 +76,7 @@ def evaluate(
     names: tuple[str, ...],
     assignments: tuple[str, ...],
     wanted: tuple[str, ...],
+    card: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -79,6 +94,11 @@ def evaluate(
         if not config.is_file():
             raise MmbalError(f"{run} is no run: it holds no {config.name}")
     catalogue = discover()
+    if card:
+        if names or assignments or wanted or {**options, **ALONE} != options:
+            raise click.UsageError("--card goes with RUN, --data-dir and --json alone")
+        _show_card(runs, catalogue, options["data_dir"], as_json=as_json)
+        return
     overrides = [*map(parse_assignment, assignments)]
     results = []
     with ConsoleProgress(console(err=True)) as progress, redirect_stdout(sys.stderr):
@@ -95,10 +115,37 @@ def evaluate(
         _show(result, names, wanted)
 
 
+def _show_card(
+    runs: Sequence[Path], catalogue: "Catalogue", data_dir: Path | None, *, as_json: bool
+) -> None:
+    """Have a plugin make the card; measures that it misses are taken and recorded."""
+    from mmbal.cli.progress import ConsoleProgress
+    from mmbal.records import FinishedRun, Record, RunFolder
+    from mmbal.report.verdict import unimodal_runs
+
+    with ConsoleProgress(console(err=True)) as progress:
+
+        def measure(run: Path, names: Sequence[str]) -> Record:
+            from mmbal.experiment import evaluate as evaluate_run
+
+            evaluate_run(
+                run, catalogue, "test", "selected", data_dir, wanted=names, progress=progress
+            )
+            return RunFolder(run).open()
+
+        card = catalogue.card(
+            FinishedRun(run, record, unimodal_runs(Path(run), record), partial(measure, Path(run)))
+            for run, record in open_records(runs).items()
+        )
+    if as_json:
+        print_json(card.values)
+    else:
+        console().print(card)
+
+
 def _show(result: Mapping[str, Any], names: Sequence[str], wanted: Sequence[str]) -> None:
     """Print the scores of a run, and what its record has now that it had not."""
-    from mmbal.report.comparison import matching
-    from mmbal.report.outcome import error_name
+    from mmbal.report.outcome import error_name, matching
 
     told = ("run", "split", "weights", "added")
     scores = {name: value for name, value in result.items() if name not in told}

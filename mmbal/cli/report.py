@@ -11,7 +11,7 @@ import click
 from mmbal.cli.console import console, print_json, print_table, typed
 from mmbal.cli.options import TypedPath, score_option
 from mmbal.cli.summary import print_summary
-from mmbal.errors import NotBegunError
+from mmbal.errors import DataFormatError
 
 if TYPE_CHECKING:
     from mmbal.records.record import Record
@@ -83,7 +83,8 @@ def report(
 def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
     """Open runs, each once however often it was named; what was rebuilt goes to stderr.
 
-    Of several, those that ended before they began are left out, and named on stderr.
+    Of several, those that are damaged, or ended before they began, are left out, and named on
+    stderr.
     """
     from mmbal.records.record_file import read_record
     from mmbal.records.run_folder import RunFolder
@@ -96,7 +97,7 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
     for run in once.values():
         try:
             records[str(run)] = read_record(run) if run.is_file() else RunFolder(run).open(tell)
-        except NotBegunError as error:
+        except DataFormatError as error:
             if len(once) == 1:
                 raise
             tell(f"left out: {error}")
@@ -104,8 +105,7 @@ def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
 
 
 def _show(run: str, record: "Record", wanted: Sequence[str]) -> None:
-    from mmbal.report.comparison import matching
-    from mmbal.report.outcome import outcome
+    from mmbal.report.outcome import matching, outcome
 
     result = outcome(record, run)
     out = console()
@@ -123,7 +123,7 @@ def _show(run: str, record: "Record", wanted: Sequence[str]) -> None:
 
 def _show_tables(run: str, record: "Record", wanted: Sequence[str]) -> None:
     """Print tables of evaluations that are asked for, or tell which there are."""
-    from mmbal.report.comparison import matching
+    from mmbal.report.outcome import matching
     from mmbal.report.tables import numbers_along_axes
 
     names = [*dict.fromkeys(table["name"] for table in record.tables.values())]

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,11 +167,11 @@ def _resumed(
     from mmbal.records.run_folder import RunFolder
 
     own = RunFolder(out).config
-    if recipe is None and file is None:
-        if not own.is_file():
-            raise MmbalError(f"no run to resume in {out}: {own.name} is missing")
-        return None, own
-    return recipe, file
+    if recipe is not None or file is not None:
+        return recipe, file
+    if not own.is_file():
+        raise MmbalError(f"no run to resume in {out}: {own.name} is missing")
+    return None, own
 
 
 def _refuse_data(resolved: "Resolved", own: Path) -> None:
@@ -181,10 +182,8 @@ def _refuse_data(resolved: "Resolved", own: Path) -> None:
     """
     data_dir = resolved.config.data_dir
     if data_dir not in (None, own.absolute()):
-        origin = resolved.origins["data_dir"]
-        raise MmbalError(
-            f"--sample writes data of its own, but {origin} says where data are; leave out one"
-        )
+        said = f"{resolved.origins['data_dir']} says where data are"
+        raise MmbalError(f"--sample writes data of its own, but {said}; leave out one")
 
 
 def _train(
@@ -247,15 +246,14 @@ def _folder(
 
 def _make_new(base: Path) -> Path:
     """Make a folder that no other process has; the first name is that of `base`."""
-    folder, number = base, 1
+    others = (base.with_name(f"{base.name}-{number}") for number in count(2))
     with attempting(f"write into {base.parent}"):
         base.parent.mkdir(parents=True, exist_ok=True)
-        while True:
+        for folder in chain([base], others):
             with suppress(FileExistsError):
                 folder.mkdir()
-                return folder
-            number += 1
-            folder = base.with_name(f"{base.name}-{number}")
+                break
+    return folder
 
 
 def refuse_used(folder: Path, option: str, but: Collection[str] = ()) -> None:

@@ -1,12 +1,13 @@
 """What a dataset holds, against what it declares: looked at before anything is trained."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
 from math import prod
 from typing import TYPE_CHECKING, NoReturn
 
 from mmbal.data.contract import Examples, MultimodalDataset
 from mmbal.data.python_reader import telling_bad_examples
-from mmbal.errors import DataFormatError, first_line
+from mmbal.errors import DataFormatError, counted, first_line
 from mmbal.progress import track
 
 if TYPE_CHECKING:
@@ -15,11 +16,18 @@ if TYPE_CHECKING:
     Part = tuple[int, Mapping[str, np.ndarray], np.ndarray]
 
 SPLITS = ("train", "validation", "test")
+OVERLAP = "validation and test share"
+"""How the remark begins that tells of examples in both, counted by content."""
+_TESTED = ("validation", "test")
 _VALUES = 1 << 20  # that are looked at together
 
 
 def check_contents(
-    data: MultimodalDataset, splits: Sequence[str] = SPLITS, *, finite: bool = True
+    data: MultimodalDataset,
+    splits: Sequence[str] = SPLITS,
+    *,
+    finite: bool = True,
+    whole: bool = True,
 ) -> list[str]:
     """Look at all labels, shapes and values, and return what is odd, one line each.
 
@@ -29,19 +37,41 @@ def check_contents(
         data: the dataset.
         splits: which to look at.
         finite: whether NaN and infinity are refused, not only told.
+        whole: whether no modality is left out: what is equal without it need not be the same.
 
     Raises:
         DataFormatError: a split is empty, an example is not as declared, has a label of no class,
             or holds NaN or infinity; names the example by index and id.
         MmbalError: an example cannot be read.
     """
-    return [remark for split in splits for remark in _Split(data, split).remarks(finite=finite)]
+    digesting = whole and set(_TESTED) <= {*splits}
+    parts = {split: _Split(data, split, digests=digesting) for split in splits}
+    remarks = [remark for part in parts.values() for remark in part.remarks(finite=finite)]
+    held, tested = (parts[name].digests if name in parts else [] for name in _TESTED)
+    if shared := sum(map({*held}.__contains__, tested)):
+        text = f"{OVERLAP} {counted(shared, 'example')}, equal in content"
+        remarks.append(f"{text}: what is tested was selected by")
+    return remarks
+
+
+def _digests(inputs: "Mapping[str, np.ndarray]") -> list[bytes]:
+    """Return what examples of equal inputs share: one digest for each."""
+    rows = zip(*(inputs[name] for name in sorted(inputs)), strict=True)
+    return [blake2b(b"".join(x.tobytes() for x in row), digest_size=16).digest() for row in rows]
 
 
 class _Split:
-    def __init__(self, data: MultimodalDataset, name: str) -> None:
+    """A split that is looked at.
+
+    Attributes:
+        digests: of the inputs of every example of validation and test, where they are wanted.
+    """
+
+    def __init__(self, data: MultimodalDataset, name: str, *, digests: bool) -> None:
         self._data, self._name = data, name
         self._examples: Examples = getattr(data, name)
+        self._digesting = digests and name in _TESTED
+        self.digests: list[bytes] = []
 
     def remarks(self, *, finite: bool) -> Iterator[str]:
         """Yield what is odd; raise for what is wrong."""
@@ -54,6 +84,7 @@ class _Split:
         for first, inputs, labels in self._parts():
             self._refuse_unknown(first, labels)
             classes.update(labels.tolist())
+            self.digests += _digests(inputs) if self._digesting else ()
             for modality, values in inputs.items():
                 extremes.setdefault(modality, set()).update((values.min(), values.max()))
                 strange += self._count_strange(first, modality, values, finite=finite)

@@ -210,6 +210,10 @@ class DatasetSource(Configurable, ABC):
         """Return every problem found in the files, one line each; none means sound."""
         raise MmbalError(self._offers_no("check"))
 
+    def known(self) -> Sequence[Mapping[str, Any]]:
+        """Return a table of what is known beside the files, row by row, for `mmbal data check`."""
+        return ()
+
     def sample(self, directory: Path, seed: int) -> list[Path]:
         """Write a tiny format-faithful set into an empty `directory`; return the files."""
         raise MmbalError(self._offers_no("sample"))

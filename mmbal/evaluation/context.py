@@ -86,7 +86,7 @@ class EvaluationContext:
             MmbalError: there is no such split, or nothing in it.
         """
         split = split or self.split
-        return self._once(("full", split), lambda: self._predict_split(split))
+        return self.once(("full", split), lambda: self._predict_split(split))
 
     def blocked(self, split: str | None = None) -> Predictions:
         """Return what branches say that hear the training means of the others.
@@ -94,12 +94,29 @@ class EvaluationContext:
         Source: Wu et al., ICML 2022 (arXiv 2202.05306), section 3.
         """
         split = split or self.split
-        return self._once(("blocked", split), lambda: self._predict_blocked(split))
+        return self.once(("blocked", split), lambda: self._predict_blocked(split))
+
+    def hearing(self, split: str | None, modalities: Collection[str]) -> Predictions:
+        """Return what is said where all branches hear some modalities alone.
+
+        The others stand at their training means.
+
+        Args:
+            split: None for the scored one.
+            modalities: those heard, at least one.
+        """
+        split, present = split or self.split, self._known(modalities)
+        if present == self.modalities:
+            return self.predictions(split)
+        return self.once(
+            ("hearing", split, present),
+            lambda: self._pass(split, self._present(present, "mean")),
+        )
 
     @property
     def means(self) -> Means:
         """Mean summaries over the training set: module to (channels,) per modality."""
-        return self._once("means", lambda: self.predictor.means(self._examples("train")))
+        return self.once("means", lambda: self.predictor.means(self._examples("train")))
 
     @property
     def has_means(self) -> bool:
@@ -118,14 +135,20 @@ class EvaluationContext:
         Raises:
             MmbalError: a name is unknown.
         """
-        split = split or self.split
-        present = tuple(m for m in self.modalities if m in self._known(modalities))
+        split, present = split or self.split, self._known(modalities)
         if absence not in ABSENCES:
             raise MmbalError(unknown("absence", absence, ABSENCES))
         if present == self.modalities:
             return self.predictions(split).logits[None]
         key = ("subset", split, present, absence)
-        return self._once(key, lambda: self._predict_subset(split, present, absence))
+        return self.once(key, lambda: self._predict_subset(split, present, absence))
+
+    def donors(self, split: str | None = None) -> list[Donors]:
+        """Return the seeded permutations of absence "marginal", one per draw.
+
+        Each is modality to the (example,) places of those whose inputs stand in each place.
+        """
+        return donors(self.modalities, len(self._examples(split or self.split)), self.seed)
 
     def features(
         self, split: str | None, modalities: Collection[str], part: str = "features"
@@ -137,20 +160,29 @@ class EvaluationContext:
             modalities: whose.
             part: of `Predictions`: features, grids or flats.
         """
-        split = split or self.split
-        present = tuple(m for m in self.modalities if m in self._known(modalities))
+        split, present = split or self.split, self._known(modalities)
         if self.predictor.independent or present == self.modalities:
             said = self.predictions(split)
         elif len(present) == 1:
             said = self.blocked(split)
         else:
-            controls = self._present(present, "mean")
-            key = ("features", split, present)
-            said = self._once(key, lambda: self._pass(split, controls))
+            said = self.hearing(split, present)
         found = getattr(said, part)
         if found is None:
             raise MmbalError(f"{part} are not read: an evaluation says so by `needs`")
         return np.concatenate([found[m] for m in present], axis=1)
+
+    def once(self, key: Hashable, measure: Callable[[], Measured]) -> Measured:
+        """Return what is measured, the first time, for all evaluations and splits of these weights.
+
+        Args:
+            key: of what it depends on, begun with a name of its own.
+            measure: what is returned and kept.
+        """
+        if key not in self._measured:
+            self._measured[key] = measure()
+        measured: Measured = self._measured[key]
+        return measured
 
     def announce(self, wanted: Iterable[tuple[Collection[str], str]]) -> None:
         """Tell how many passes subsets of the scored split cost, before they are made.
@@ -171,25 +203,20 @@ class EvaluationContext:
             text = f"{count} more passes over {rows} of {self.split}"
             self.progress.stage(f"{text} for subsets of modalities, about {seconds:.0f} s")
 
-    def _known(self, modalities: Collection[str]) -> Collection[str]:
+    def _known(self, modalities: Collection[str]) -> tuple[str, ...]:
+        """Return modalities in the order of the branches."""
         for modality in modalities:
             if modality not in self.modalities:
                 raise MmbalError(unknown("modality", modality, self.modalities))
         if not modalities:
             raise MmbalError(f"a subset needs a modality of {', '.join(self.modalities)}")
-        return modalities
+        return tuple(m for m in self.modalities if m in modalities)
 
     def _examples(self, split: str) -> Examples:
         if not self.has(split):
             there = [name for name in self.splits if self.has(name)]
             raise MmbalError(f"there are no {split} examples; splits with examples: {there}")
         return self.splits[split]
-
-    def _once(self, key: Hashable, measure: Callable[[], Measured]) -> Measured:
-        if key not in self._measured:
-            self._measured[key] = measure()
-        measured: Measured = self._measured[key]
-        return measured
 
     def _predict_split(self, split: str) -> Predictions:
         kept = None
@@ -223,7 +250,7 @@ class EvaluationContext:
     def _predict_subset(self, split: str, present: tuple[str, ...], absence: str) -> np.ndarray:
         examples, full = self._examples(split), self.predictions(split)
         drawn = absence == "marginal"
-        strangers = donors(self.modalities, len(examples), self.seed) if drawn else []
+        strangers = self.donors(split) if drawn else []
         if self.predictor.independent and full.features is not None:
             absent: Mapping[str, np.ndarray] | Sequence[Donors] | None = None
             if absence != "zero":
@@ -235,6 +262,8 @@ class EvaluationContext:
             return np.stack([self.predictor.predict(each).logits for each in mixtures])
         if absence == "mean" and len(present) == 1:
             return self.blocked(split).conditional[present[0]][None]
+        if absence == "mean" and ("hearing", split, present) in self._measured:
+            return self.hearing(split, present).logits[None]
         return self._pass(split, self._present(present, absence)).logits[None]
 
     def _mean_features(self) -> Mapping[str, np.ndarray]:

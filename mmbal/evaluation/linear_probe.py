@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, ClassVar
 
@@ -61,21 +61,9 @@ class LinearProbe(Evaluation):
         Raises:
             MmbalError: there are no validation examples.
         """
-        if not context.has("validation"):
-            raise MmbalError(
-                "linear-probe chooses its penalty on validation examples, and there are none"
-            )
         for subset in self._subsets(context.modalities):
-            train, validation, scored = (
-                Labelled(
-                    context.features(split, subset, self._part), context.predictions(split).labels
-                )
-                for split in ("train", "validation", None)
-            )
-            memory, name = self.options.memory, "+".join(subset)
-            fit = fit_linear_probe(train, validation, context.classes, memory=memory)
-            for remark in fit.remarks:
-                warnings.warn(f"linear probe of {name}: {remark}", stacklevel=2)
+            fit = fitted_probe(context, subset, self._part, self.options.memory)
+            scored, name = _labelled(context, subset, self._part), "+".join(subset)
             logits = fit.logits(scored.features)
             hits, losses = right(logits, scored.labels), nll(logits, scored.labels)
             yield mean_score(f"probe_accuracy/{name}", hits, headline=len(subset) == 1)
@@ -86,7 +74,7 @@ class LinearProbe(Evaluation):
             border = fit.penalty in (PENALTIES[0], PENALTIES[-1]) and len(fit.present) > 1
             yield Score(f"probe_at_border/{name}", float(border))
             if self.options.refits:
-                spread = self._spread(fit, train, validation, scored, context.seed)
+                spread = self._spread(fit, context, subset)
                 yield Score(f"probe_refit_deviation/{name}", spread)
 
     def _subsets(self, names: tuple[str, ...]) -> list[tuple[str, ...]]:
@@ -95,14 +83,56 @@ class LinearProbe(Evaluation):
         asked = sorted({sizes[each] for each in self.options.of})
         return [subset for size in asked for subset in combinations(names, size)]
 
-    def _spread(
-        self, fit: LinearFit, train: Labelled, validation: Labelled, scored: Labelled, seed: int
-    ) -> float:
+    def _spread(self, fit: LinearFit, context: EvaluationContext, subset: tuple[str, ...]) -> float:
         """Return the standard deviation of accuracy over refits; NaN for a single one."""
-        random, count, shares = np.random.default_rng(seed), len(train.labels), []
+        train, validation, scored = (
+            _labelled(context, subset, self._part, split) for split in ("train", "validation", None)
+        )
+        random, count, shares = np.random.default_rng(context.seed), len(train.labels), []
         limits: dict[str, Any] = {"penalties": (fit.penalty,), "memory": self.options.memory}
         for _ in range(self.options.refits):
             drawn = train.take(random.integers(count, size=count))
             logits = fit_linear_probe(drawn, validation, fit.classes, **limits).logits
             shares.append(right(logits(scored.features), scored.labels).mean())
         return float(np.std(shares, ddof=1)) if len(shares) > 1 else math.nan
+
+
+def fitted_probe(
+    context: EvaluationContext,
+    modalities: Sequence[str],
+    part: str = "features",
+    memory: float = 1.0,
+) -> LinearFit:
+    """Return the linear probe of modalities, fitted once for all evaluations and splits.
+
+    Args:
+        context: whose training and validation examples it is fitted by.
+        modalities: whose features are read, side by side.
+        part: of `Predictions`, as of `EvaluationContext.features`.
+        memory: as of `fit_linear_probe`.
+
+    Raises:
+        MmbalError: there are no validation examples.
+    """
+    if not context.has("validation"):
+        raise MmbalError(
+            "a linear probe chooses its penalty on validation examples, and there are none"
+        )
+
+    def fit() -> LinearFit:
+        splits = ("train", "validation")
+        train, validation = (_labelled(context, modalities, part, split) for split in splits)
+        found = fit_linear_probe(train, validation, context.classes, memory=memory)
+        for remark in found.remarks:
+            warnings.warn(f"linear probe of {'+'.join(modalities)}: {remark}", stacklevel=4)
+        return found
+
+    return context.once(("probe", part, *modalities), fit)
+
+
+def _labelled(
+    context: EvaluationContext, modalities: Sequence[str], part: str, split: str | None = None
+) -> Labelled:
+    """Return features of modalities in a split, None being the scored one."""
+    features = context.features(split, modalities, part)
+    return Labelled(features, context.predictions(split).labels)

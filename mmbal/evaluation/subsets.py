@@ -61,16 +61,13 @@ class Subsets(Evaluation):
             MmbalError: there are too many modalities.
         """
         subsets = subsets_of(context)
-        labels = context.predictions().labels
         context.announce((subset, each) for each in self.options.absences for subset in subsets)
-        constant = constant_logits(context.predictions("train").labels, context.classes)
-        constant = np.broadcast_to(constant, (len(labels), context.classes))
-        floor = right(constant, labels), nll(constant, labels)
+        floor = example_scores(context, (), "")
         yield mean_score("constant_accuracy", floor[0])
         yield mean_score("constant_nll", floor[1])
         rows: list[list[list[float]]] = []
         for absence in self.options.absences:
-            scored = {subset: _scores(context, subset, absence) for subset in subsets}
+            scored = {subset: example_scores(context, subset, absence) for subset in subsets}
             hits, losses = ({(): floor[i]} | {s: v[i] for s, v in scored.items()} for i in (0, 1))
             for subset in subsets:
                 of = f"@{absence}/{'+'.join(subset)}"
@@ -108,12 +105,21 @@ def subsets_of(context: EvaluationContext) -> list[Subset]:
     return [subset for size in sizes for subset in combinations(names, size)]
 
 
-def _scores(
+def example_scores(
     context: EvaluationContext, subset: Subset, absence: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return how often a subset is right and its NLL, (example,) means over draws."""
+    """Return how often a subset is right and its NLL (nats), (example,) means over draws.
+
+    Args:
+        context: what is scored.
+        subset: those present; () is scored by the frequencies of classes in training.
+        absence: what stands for the others, as of `EvaluationContext.subset`.
+    """
     whole = context.predictions()
-    if len(subset) == len(context.modalities):  # nothing is absent
+    if not subset:
+        constant = constant_logits(context.predictions("train").labels, context.classes)
+        logits = np.broadcast_to(constant, (1, len(whole.labels), context.classes))
+    elif len(subset) == len(context.modalities):  # nothing is absent
         logits = whole.logits[None]
     else:
         logits = context.subset(None, subset, absence)

@@ -38,7 +38,7 @@ class Utilization(Evaluation):
                 right(each.conditional[modality], said.labels) for each in (said, blocked)
             )
             yield Score(f"blocked_accuracy/{modality}", float(deaf.mean()), standard_error(deaf))
-            rate, influence = _rate(full, deaf)
+            rate, influence = conditional_rate(full, deaf)
             rates.append(rate if len(context.modalities) > 1 else math.nan)
             influences.append(influence)
         for modality, rate, influence in zip(context.modalities, rates, influences, strict=True):
@@ -61,8 +61,14 @@ def utilization_gap(rates: Sequence[float]) -> float:
     return max(rates) - min(rates)
 
 
-def _rate(full: np.ndarray, deaf: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the rate, and what each example adds to it: (example,), of mean 0."""
+def conditional_rate(full: np.ndarray, deaf: np.ndarray) -> tuple[float, np.ndarray]:
+    """Return (A - A') / A, and to first order what each example adds to it: (example,), of mean 0.
+
+    Args:
+        full: (example,), 1 where the prediction is right and 0 elsewhere; A is the mean, and the
+            rate is NaN where it is 0.
+        deaf: the same where something is not heard; A' is the mean.
+    """
     accuracy, without = float(full.mean()), float(deaf.mean())
     if not accuracy:
         return math.nan, np.zeros_like(full)

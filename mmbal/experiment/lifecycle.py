@@ -114,7 +114,8 @@ def _begin(run: Run, resolved: Resolved, *, resume: bool) -> Fitting:
     _agree_on_start(run.replicas, checkpoint)
     if checkpoint is None:
         remarks = [*_ignored(config, used), *_unbalanced(config, strategy, data)]
-        for remark in [*remarks, *check_contents(data, finite=config.on_nonfinite == "stop")]:
+        finite, whole = config.on_nonfinite == "stop", not config.modalities
+        for remark in [*remarks, *check_contents(data, finite=finite, whole=whole)]:
             warnings.warn(remark, stacklevel=2)
     fitting = Fitting(replace(run, config=used), data, strategy, store, checkpoint, this)
     if run.journal is not None and checkpoint is None:

@@ -1,6 +1,6 @@
 """A run as plain values and NumPy arrays. Undefined numbers are NaN."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -130,3 +130,21 @@ class Record:
     initial_weights: str
     data_order: str
     journal_bytes: int
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run, finished or not, as the hook `mmbal_card` gets it.
+
+    Args:
+        path: its folder.
+        record: as it stands.
+        alone: modality to the record of a run of it alone beside, of the same data and seed.
+        measure: applies evaluations by name to the selected weights on the test split, keeps in
+            the record what that does not hold yet, and returns it.
+    """
+
+    path: str
+    record: Record
+    alone: Mapping[str, Record]
+    measure: Callable[[Sequence[str]], Record]

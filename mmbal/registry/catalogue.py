@@ -1,6 +1,7 @@
 """Everything installed, by kind and name."""
 
 import re
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -54,6 +55,7 @@ class Catalogue:
     problems: list[PluginError] = field(default_factory=list)
     plugins: list[Provenance] = field(default_factory=list)
     _offers: dict[tuple[str, str], tuple[Any, Provenance]] = field(default_factory=dict)
+    _card: tuple[Callable[..., Any], Provenance] | None = None
 
     def add(self, offer: Component | Recipe, provenance: Provenance) -> None:
         """Take in one offer; a name that is taken or not legal becomes a problem instead."""
@@ -74,6 +76,26 @@ class Catalogue:
             self._offers[kind, name] = offer, provenance
             return
         self.problems.append(provenance.fault(problem))
+
+    def add_card(self, function: Callable[..., Any], provenance: Provenance) -> None:
+        """Take in the hook `mmbal_card`; a second one becomes a problem instead."""
+        if self._card is not None:
+            owner = self._card[1]
+            problem = f"plugin {owner.plugin!r} of {owner.distribution} makes cards, and stays"
+            self.problems.append(provenance.fault(problem))
+        self._card = self._card or (function, provenance)
+
+    def card(self, runs: Iterable[Any]) -> Any:
+        """Return what the hook `mmbal_card` makes of runs.
+
+        Raises:
+            MmbalError: no plugin has it.
+        """
+        if self._card is None:
+            raise MmbalError(f"no plugin makes cards: pip install mmbal-measures{self._broken}")
+        function, provenance = self._card
+        with contained("hook mmbal_card fails with", provenance.fault):
+            return function(runs=[*runs])
 
     def check_recipes(self) -> None:
         """Report recipes that name a component nobody offers (an option can replace it)."""
@@ -161,10 +183,14 @@ class Catalogue:
 
     def _offer(self, kind: str, name: str) -> Any:
         if (kind, name) not in self._offers:
-            broken = sorted({problem.plugin for problem in self.problems})
-            note = f"; not everything of {', '.join(broken)} could be loaded, see `mmbal plugins`"
-            raise MmbalError(unknown(kind, name, self.names(kind)) + (note if broken else ""))
+            raise MmbalError(unknown(kind, name, self.names(kind)) + self._broken)
         return self._offers[kind, name][0]
+
+    @property
+    def _broken(self) -> str:
+        """What to say where something is missing, since plugins are broken."""
+        broken = ", ".join(sorted({problem.plugin for problem in self.problems}))
+        return f"; not everything of {broken} could be loaded, see `mmbal plugins`" * bool(broken)
 
     def _options_class(self, component: Component) -> "type[Options]":
         from mmbal.options import Options

@@ -17,10 +17,8 @@ from mmbal.registry.containment import contained
 from mmbal.registry.installation import installations
 from mmbal.version import __version__
 
-HOOKS: dict[str, type[Component] | type[Recipe]] = {
-    "mmbal_components": Component,
-    "mmbal_recipes": Recipe,
-}
+HOOKS: dict[str, Any] = {"mmbal_components": Component, "mmbal_recipes": Recipe, "mmbal_card": None}
+"""Hook to what it lists; None for one that is called by a command."""
 PATIENCE = 10
 """Seconds that a plugin may take before it is named."""
 
@@ -80,11 +78,14 @@ def _take_in(catalogue: Catalogue, module: Any, provenance: Provenance, place: s
     catalogue.plugins.append(provenance)
     for name, function in hooks.items():
         with _collected(catalogue, provenance, place):
+            if HOOKS[name] is None:
+                catalogue.add_card(function, provenance)
+                continue
             for offer in _call(name, function):
                 catalogue.add(offer, provenance)
 
 
-def _hooks(module: Any) -> dict[str, Callable[[], Any]]:
+def _hooks(module: Any) -> dict[str, Callable[..., Any]]:
     """Return the hooks of a module by name, which pluggy finds and checks."""
     manager = pluggy.PluginManager("mmbal")
     manager.add_hookspecs(hookspecs)

@@ -1,11 +1,13 @@
 """A record -> the object that `mmbal run --json` prints, also for a run without end."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
+from mmbal.errors import MmbalError, unknown
 from mmbal.records.record import Epochs, Record
 
 _COMMON = ("accuracy", "branch_accuracy", "slice_accuracy", "utilization", "d_util")
@@ -50,6 +52,23 @@ def headlines(record: Record) -> list[str]:
     """Return the scores that short tables show; of a run that tells none, the common ones."""
     scores = record.scores.get(("test", "selected"), {})
     return [*record.headlines] or [name for name in scores if name.split("/")[0] in _COMMON]
+
+
+def matching(patterns: Sequence[str], names: Collection[str], kind: str = "score") -> list[str]:
+    """Return the names that fit patterns, in their order.
+
+    Args:
+        patterns: such as "subset_*".
+        names: what there is.
+        kind: of thing that is named.
+
+    Raises:
+        MmbalError: none fits one of them.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in names):
+            raise MmbalError(unknown(kind, pattern, names))
+    return [name for name in names if any(fnmatchcase(name, each) for each in patterns)]
 
 
 def error_name(name: str) -> str:

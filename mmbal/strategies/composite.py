@@ -48,7 +48,7 @@ class Composite(Strategy):
         self._owners = _owners(parts)
 
     def requirements(self) -> Requirements:
-        """Return what any of the parts needs."""
+        """Return what any of the parts needs, and the passes of all."""
         needs = [part.requirements() for part in self._parts]
         return Requirements(
             architecture=frozenset().union(*(each.architecture for each in needs)),
@@ -58,6 +58,8 @@ class Composite(Strategy):
             ids=any(each.ids for each in needs),
             single_label=any(each.single_label for each in needs),
             owns=frozenset().union(*(each.owns for each in needs)),
+            extra_passes=sum(each.extra_passes for each in needs),
+            passes_per_subset=sum(each.passes_per_subset for each in needs),
         )
 
     def adapt(self, network: FusionNetwork) -> None:

@@ -32,6 +32,9 @@ class Requirements:
         owns: what no other strategy may decide beside this one, of "loss" (what it returns is
             not the joint loss plus terms), "presence" (which modalities an example shows), "rule"
             and "sampler". Overriding `combine_gradients` or `phases` owns those without saying so.
+        extra_passes: passes of training over the whole network, one forward and two back, that a
+            step makes beside the one of plain training, on average over a run and at most.
+        passes_per_subset: likewise, for each set of some of the modalities.
     """
 
     architecture: frozenset[str] = frozenset()
@@ -41,6 +44,12 @@ class Requirements:
     ids: bool = False
     single_label: bool = False
     owns: frozenset[str] = frozenset()
+    extra_passes: float = 0.0
+    passes_per_subset: float = 0.0
+
+    def passes_beside(self, modalities: int) -> float:
+        """Return the extra passes of training that a step makes with so many modalities."""
+        return self.extra_passes + self.passes_per_subset * ((1 << modalities) - 2)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import os
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -136,6 +136,16 @@ class Sweep:
     def rows(self) -> list[dict[str, Any]]:
         """Return the table; see `mmbal.sweep.table.row`."""
         return list(self._rows.values())
+
+    def finished(self, among: Container[str] | None = None) -> list[Path]:
+        """Return the folders of finished trials.
+
+        Args:
+            among: digests of those that count; None for all.
+        """
+        done = [row["trial"] for row in self.rows if row["status"] == "finished"]
+        chosen = [name for name in done if among is None or self.trials[name].digest in among]
+        return [self.folder / TRIALS / name for name in chosen]
 
     @property
     def counts(self) -> dict[str, int]:

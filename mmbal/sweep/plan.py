@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mmbal.config.origin import Override
 from mmbal.config.resolution import Resolved, resolve
@@ -21,7 +21,8 @@ from mmbal.sweep.axes import Axis, canonical, points
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._=+-]+")
 _LONGEST_NAME = 100
-_ABLATE = "--ablate"
+Fewer = Literal["", "single", "ablate"]
+_ORIGIN = {"single": "a control arm (--no-controls leaves them out)", "ablate": "--ablate"}
 _VANILLA = Choice(name="vanilla", options=NoOptions())
 
 
@@ -64,7 +65,7 @@ def make_trials(
     file: Path | None,
     axes: Sequence[Axis],
     *,
-    ablate: bool = False,
+    fewer: Fewer = "",
 ) -> list[Trial]:
     """Resolve and validate every trial; equal ones are one.
 
@@ -76,7 +77,8 @@ def make_trials(
         recipe: its name; None takes the one of the file.
         file: TOML under all axes.
         axes: what the trials set.
-        ablate: whether every single modality, and all but each, is tried beside all of them.
+        fewer: which modalities are tried beside all of them: "single" for every one alone,
+            "ablate" for these and all but each.
 
     Raises:
         ConfigError: a key or value is not legal for one of the trials, or its modalities are
@@ -98,14 +100,14 @@ def make_trials(
             options = [_of_strategy(each, strategy.name) for each in own]
             resolved = resolve(catalogue, recipe, base, [*common, *options])
         varied = [each for each in [*common, *own] if each.key in varying]
-        for trial in _ablated(resolved, varied) if ablate else [_named(resolved, varied)]:
+        for trial in _ablated(resolved, varied, fewer) if fewer else [_named(resolved, varied)]:
             trials.setdefault(trial.digest, trial)
     _refuse_unused(axes, installed, parts)
     return list(trials.values())
 
 
-def _ablated(resolved: Resolved, varied: Sequence[Override]) -> list[Trial]:
-    """Return a trial and those of fewer modalities: one alone, all but one.
+def _ablated(resolved: Resolved, varied: Sequence[Override], which: Fewer) -> list[Trial]:
+    """Return a trial and those of fewer modalities: one alone, or all but one, too.
 
     A single modality has nothing to balance: its trial is that of all strategies, vanilla.
     """
@@ -113,21 +115,23 @@ def _ablated(resolved: Resolved, varied: Sequence[Override]) -> list[Trial]:
     names = config.modalities or config.dataset.options.modality_names()
     if names is None:
         raise ConfigError(
-            f"{_ABLATE}: the options of dataset {config.dataset.name!r} do not tell its "
+            f"{_ORIGIN[which]}: the options of dataset {config.dataset.name!r} do not tell its "
             "modalities; name all of them, each by --modalities NAME"
         )
     fewer: list[tuple[str, ...]] = [(name,) for name in names]
-    fewer += [tuple(other for other in names if other != name) for name in names]
+    if which == "ablate":
+        fewer += [tuple(other for other in names if other != name) for name in names]
+    origin = _ORIGIN[which]
     trials = [_named(resolved, varied)]
     for modalities in dict.fromkeys(fewer) if len(names) > 1 else ():
         changes: dict[str, Any] = {"modalities": modalities}
-        origins, replaced = {**resolved.origins, "modalities": _ABLATE}, {"modalities"}
+        origins, replaced = {**resolved.origins, "modalities": origin}, {"modalities"}
         if len(modalities) == 1:
-            changes["strategy"], origins["strategy.name"] = _VANILLA, _ABLATE
+            changes["strategy"], origins["strategy.name"] = _VANILLA, origin
             replaced |= {"strategy", *config.strategy.parts}
         smaller = replace(resolved, config=config.model_copy(update=changes), origins=origins)
         named = [each for each in varied if each.key.partition(".")[0] not in replaced]
-        named.append(Override("modalities", "+".join(modalities), _ABLATE))
+        named.append(Override("modalities", "+".join(modalities), origin))
         trials.append(_named(smaller, named))
     return trials
 

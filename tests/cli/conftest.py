@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from fake_engine import FakeEngine
 
 from mmbal.cli import cli
 from mmbal.progress import Progress
+from mmbal.sweep import engine, ray_engine
 
 RESULT: dict[str, Any] = {
     "recipe": "colored-digits",
@@ -96,6 +98,15 @@ class FakeExperiment(ModuleType):
             "utilization/gray": float("nan"),
             "added": [*wanted],
         }
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]) -> FakeEngine:
+    fake = FakeEngine(events)
+    monkeypatch.setattr(engine, "run_all", fake.run_all)
+    monkeypatch.setattr(ray_engine, "require_ray", lambda: None)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    return fake
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -36,6 +37,11 @@ def test_prints_markdown_of_the_chosen_weights(runs: tuple[Path, ...]) -> None:
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |\n"
         "| toy | guided | 2 | 0.650 ± 0.000 | 0.350 ± 0.000 | -0.200 ± 0.000 | 3.5 ± 0.0 |\n"
         "| toy | vanilla | 1 | 0.650 | 0.350 | -0.200 | 3.5 |\n"
+        "\n"
+        "| arm | score | verdict |\n"
+        "| --- | --- | --- |\n"
+        f"| guided | accuracy | one seed: +0.000 between two networks; example by example once "
+        f"they keep predictions: mmbal evaluate {runs[0]} {runs[2]} --save-predictions |\n"
     )
 
 
@@ -74,6 +80,8 @@ def test_what_cannot_be_compared_is_refused(tmp_path: Path, runs: tuple[Path, ..
     with pytest.raises(MmbalError, match=r"expected journal\.jsonl"):
         invoke(tmp_path)
     assert "exclude each other" in invoke(*runs, "--json", "--markdown").stderr
+    assert "exclude each other" in invoke(*runs, "--json", "--format", "csv").stderr
+    assert invoke(*runs, "--json", "--format", "json").exit_code == 0
 
 
 def test_a_run_that_never_began_is_left_out_of_several(
@@ -89,3 +97,139 @@ def test_a_run_that_never_began_is_left_out_of_several(
     assert "guided" in done.stdout
     with pytest.raises(MmbalError, match="no start event"):
         invoke(empty)
+
+
+def test_damaged_runs_among_good_ones_are_named(
+    runs: tuple[Path, ...], write_run: WriteRun
+) -> None:
+    damaged = write_run("damaged", seed=7)
+    (damaged / "journal.jsonl").write_text('{"event": "start"}\n{"event"', encoding="utf-8")
+
+    done = invoke(*runs, damaged)
+    assert done.exit_code == 0
+    assert f"left out: {damaged}/journal.jsonl:1: broken event 'start'" in done.stderr
+    with pytest.raises(MmbalError, match="none of these runs can be compared"):
+        invoke(damaged, write_run("other", events=[]))
+
+
+def test_formats(runs: tuple[Path, ...]) -> None:
+    assert invoke(*runs, "--format", "md").stdout == invoke(*runs, "--markdown").stdout
+    assert invoke(*runs, "--format", "csv").stdout.startswith("recipe,strategy,settings,control,n,")
+    assert invoke(*runs, "--format", "latex").stdout.startswith(r"\begin{tabular}")
+    assert json.loads(invoke(*runs, "--format", "json").stdout)["weights"] == "selected"
+
+
+def test_verdicts_stand_below_the_table_and_a_baseline_can_be_named(
+    runs: tuple[Path, ...],
+) -> None:
+    shown = invoke(*runs).stdout
+    assert "\nguided against vanilla, the same order, the same initial weights; paired by" in shown
+    other = invoke(*runs, "--baseline", "guided").stdout
+    assert "\nvanilla against guided, " in other
+    none = invoke(*runs, "--baseline", "guide")
+    assert "against" not in none.stdout
+    assert "unknown arm 'guide'; did you mean 'guided'" in none.stderr
+
+
+def test_runs_of_one_strategy_are_judged_against_nothing(runs: tuple[Path, ...]) -> None:
+    assert "against" not in invoke(*runs[:2]).stdout
+    assert "baseline" not in invoke(*runs[:2]).stderr
+
+
+def test_configurations_that_were_tried_are_counted(
+    runs: tuple[Path, ...], write_run: WriteRun, tmp_path: Path
+) -> None:
+    (tmp_path / "tuning").mkdir()
+    for number in range(2):
+        run = write_run(f"tried{number}", config=f"epochs = {number}")
+        (tmp_path / "tuning" / "trials").mkdir(exist_ok=True)
+        run.rename(tmp_path / "tuning" / "trials" / run.name)
+
+    done = invoke(*runs, "--tuned", tmp_path / "tuning")
+    rows = [line.split() for line in done.stdout.splitlines()[-3:]]
+    assert rows == [
+        ["arm", "seconds", "examples", "tried"], ["guided", "3.5", "64", "2"],
+        ["vanilla", "3.5", "64", "0"],
+    ]  # fmt: skip
+    assert "configurations tried: guided 2, vanilla 0" in done.stderr
+    with pytest.raises(MmbalError, match="cannot read --tuned .*: No such file"):
+        invoke(*runs, "--tuned", tmp_path / "nowhere")
+    with pytest.raises(MmbalError, match="no folder of a sweep: it lacks trials/"):
+        invoke(*runs, "--tuned", runs[0])
+
+
+TRAIN = ("compare", "colored-digits", "--strategy", "guided", "--seeds", "0-1", "--out", "s")
+
+
+def test_a_recipe_makes_what_is_missing_once(mmbal: Any, engines: Any) -> None:
+    done = mmbal(*TRAIN)
+
+    assert done.exit_code == 0, done.output
+    assert engines.ran == [
+        "guided-seed0", "guided-seed1", "vanilla-seed0", "vanilla-seed0-modalities=color",
+        "vanilla-seed0-modalities=gray", "vanilla-seed1", "vanilla-seed1-modalities=color",
+        "vanilla-seed1-modalities=gray",
+    ]  # fmt: skip
+    assert "to be made in s: guided-seed0, guided-seed1, vanilla-seed0, " in done.stderr
+    assert "expected time: told by the first run that ends" in done.stderr
+    assert "guided against vanilla" in done.stdout
+    assert "gray alone against vanilla" in done.stdout
+    assert "no ensemble of the single modalities" in done.stderr
+    config = Path("s/trials/guided-seed0/config.toml").read_text(encoding="utf-8")
+    assert "save_predictions = true" in config
+
+    engines.ran.clear()
+    again = mmbal("compare", "--plugin", *TRAIN[1:], "--no-controls", "--format", "json")
+    assert engines.ran == []
+    arms = json.loads(again.stdout)["groups"]
+    assert [(arm["strategy"], arm["n"]) for arm in arms] == [("guided", 2), ("vanilla", 2)]
+
+    more = mmbal(*TRAIN[:5], "0-2", *TRAIN[6:], "--concurrent", "2")
+    assert more.exit_code == 0
+    assert len(engines.ran) == 4
+
+
+def test_what_is_left_is_told_with_the_time_that_it_takes(mmbal: Any, engines: Any) -> None:
+    engines.stop_after = 2
+    done = mmbal(*TRAIN, "--no-controls")
+    assert done.exit_code == 130
+    assert done.stderr.endswith("to go on:  the same command again\n")
+
+    engines.stop_after = None
+    rest = mmbal(*TRAIN, "--no-controls", "--concurrent", "1")
+    assert rest.exit_code == 0
+    assert "expected time: 0 minutes, for 2 runs took 4 s on average and 1 go at once" in (
+        rest.stderr
+    )
+
+
+def test_a_plan_is_listed_and_nothing_is_written(mmbal: Any, engines: Any) -> None:
+    done = mmbal(*TRAIN, "--dry-run")
+
+    assert "vanilla-seed1-modalities=gray" in done.stdout
+    assert not Path("s").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["compare"], "expected RUN..., or a RECIPE to make runs of"),
+        (["compare", "colored-digits"], "with --strategy NAME,... and --out DIR"),
+        (["compare", "colored-digit"], "no folder of a run, and unknown recipe 'colored-digit';"),
+        (["compare", "run", "--seeds", "0-1"], "--seeds makes runs, and run is one already"),
+        (["compare", "run", "--plugin", "colored-digits"], "--plugin makes runs, and run is one"),
+        (["compare", "modelnet40", "--plugin", "colored-digits"], "two recipes are named"),
+        ([*TRAIN, "--seeds", "x"], "--seeds is given 2 times"),
+        ([*TRAIN[:5], "x", *TRAIN[6:]], "--seeds must be numbers"),
+        ([*TRAIN[:3], "guidde", *TRAIN[4:]], "unknown strategy 'guidde'; did you mean 'guided'"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(
+    mmbal: Any, engines: Any, write_run: WriteRun, words: list[str], message: str
+) -> None:
+    write_run("run")
+    done = mmbal(*words)
+
+    assert done.exit_code == 2
+    assert message in done.stderr
+    assert not Path("s").exists()

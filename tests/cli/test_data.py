@@ -16,6 +16,7 @@ from mmbal.registry.component import Component
 
 class ToyOptions(Options):
     strict: bool = False
+    known: bool = False
 
 
 class Toy(DatasetSource):
@@ -28,6 +29,9 @@ class Toy(DatasetSource):
     def check(self, data_dir: Path | None) -> list[str]:
         print("a library talks")
         return ["a.png is cut short", "b.png is missing"] if self.options.strict else []
+
+    def known(self) -> list[dict[str, Any]]:
+        return [{"of": "a", "best": 0.5}, {"of": "a+b", "best": 1.0}] if self.options.known else []
 
     def sample(self, directory: Path, seed: int) -> list[Path]:
         file = directory / "a.txt"
@@ -71,7 +75,17 @@ def test_check_as_json(mmbal: Any) -> None:
 
     assert done.exit_code == 2
     problems = ["a.png is cut short", "b.png is missing"]
-    assert json.loads(done.stdout) == {"dataset": "toy", "directory": None, "problems": problems}
+    told = {"directory": None, "known": [], "problems": problems}
+    assert json.loads(done.stdout) == {"dataset": "toy", **told}
+
+
+def test_check_tells_what_is_known(mmbal: Any) -> None:
+    done = mmbal("data", "check", "toy", "--set", "known=true")
+
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines == [["of", "best"], ["a", "0.5000"], ["a+b", "1.0000"], ["toy:", "sound"]]
+    as_json = mmbal("data", "check", "toy", "--set", "known=true", "--json")
+    assert json.loads(as_json.stdout)["known"][1] == {"of": "a+b", "best": 1}
 
 
 def test_sample_writes_into_a_new_folder(mmbal: Any, tmp_path: Path) -> None:

@@ -39,8 +39,8 @@ def place(
 ) -> None:
     """Stand in a folder with runs whose names hold characters of many scripts."""
     monkeypatch.chdir(tmp_path)
-    for name in (RUN, "zweiter"):
-        write_run().rename(name)
+    for seed, name in enumerate((RUN, "zweiter")):
+        write_run(seed=seed).rename(name)
     Path("ordner ü").mkdir()
 
 

@@ -71,7 +71,7 @@ def test_compatibility_is_listed(mmbal: Any) -> None:
 
     unmet = mmbal("plugins").stdout.partition("not every strategy trains every architecture")[2]
     [guided] = [line for line in unmet.splitlines() if line.startswith("  guided, random ")]
-    assert guided.endswith("needs isolation: not with late-concat, late-sum")
+    assert guided.endswith("needs isolation: not with late-concat, late-mlp, late-sum")
 
 
 def test_show_component(mmbal: Any) -> None:

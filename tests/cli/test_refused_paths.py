@@ -24,7 +24,10 @@ BAD = {
 ELSEWHERE = {
     "run --out", "run --data-dir", "sweep --data-dir", "evaluate --data-dir",
     "plugins check --data-dir", "data prepare directory", "data check directory",
+    "compare --data-dir",
 }  # fmt: skip
+MAKING = ["colored-digits", "--strategy", "vanilla", "--out", "süß"]
+"""What `mmbal compare` is given where it makes runs."""
 
 
 def parameters() -> Iterator[tuple[str, click.Parameter]]:
@@ -46,7 +49,7 @@ CASES = {called(*case): case for case in parameters()}
 def words_with(case: str, path: str) -> list[str]:
     """Return a command line on which one path is another."""
     name, parameter = CASES[case]
-    words = list(ARGUMENTS[name])
+    words = list(MAKING if case in ("compare --out", "compare --config") else ARGUMENTS[name])
     if isinstance(parameter, click.Argument):
         words[-1 if name != "compare" else 0] = path
     elif (option := parameter.opts[0]) in words:

@@ -81,9 +81,23 @@ def test_a_comparison_goes_on_below_where_it_does_not_fit(
     assert "adaptive-margin" in second
 
 
+def test_verdicts_are_folded_between_words(
+    narrow: Callable[..., str], write_run: Callable[..., Path]
+) -> None:
+    runs = [
+        write_run(f"{name}{seed}", strategy=name, seed=seed)
+        for name in (LONG, "vanilla")
+        for seed in (0, 1)
+    ]
+    shown = narrow("compare", *runs)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert f"{LONG} against vanilla" in shown
+    assert {"branch_accuracy/gray", "utilization/color"} <= words_in(shown)
+
+
 def test_a_pipe_is_not_folded(write_run: Callable[..., Path]) -> None:
     runs = [write_run(f"run{i}", strategy=name) for i, name in enumerate([LONG, "vanilla"])]
     done = CliRunner().invoke(cli, ["compare", *map(str, runs)])
-    header, *rows = done.stdout.splitlines()
+    header, *rows = done.stdout.partition("\n\n")[0].splitlines()
     assert header.split()[:3] == ["recipe", "strategy", "n"]
     assert [row.split()[1] for row in rows] == [LONG, "vanilla"]

@@ -11,60 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fake_engine import FakeEngine
 from rich.console import Console
 
 from mmbal.cli.progress import SweepProgress
 from mmbal.errors import MmbalError
-from mmbal.sweep import engine, ray_engine
-from mmbal.sweep.job import Outcome
+from mmbal.sweep import ray_engine
 
 SWEEP = ("sweep", "--plugin", "colored-digits", "--out", "s")
-
-
-class FakeEngine:
-    """Finishes trials by writing example runs; some fail, or Ctrl-C comes instead."""
-
-    def __init__(self, events: list[dict[str, Any]]) -> None:
-        self.events = events
-        self.resources: Any = None
-        self.ran: list[str] = []
-        self.failing: tuple[str, ...] = ()
-        self.stop_after: int | None = None
-        self.signal = signal.SIGINT
-        self.error: MmbalError | None = None
-
-    def run_all(self, trials: Any, resources: Any, tell: Any, notice: Any) -> None:
-        self.resources = resources
-        if self.error:
-            raise self.error
-        print("(raylet) something")
-        for number, trial in enumerate(trials):
-            if number == self.stop_after:
-                raise KeyboardInterrupt(self.signal)
-            self.ran.append(trial.name)
-            if trial.name in self.failing:
-                tell(trial.name, Outcome("failed", error="it has no data"))
-            else:
-                self.finish(trial)
-                tell(trial.name, Outcome("finished"))
-
-    def finish(self, trial: Path) -> None:
-        """Write a finished run."""
-        config = tomllib.loads((trial / "config.toml").read_text())
-        result = {"test": {"accuracy": 0.7}, "seconds": 3.5}
-        names = {"strategy": config["strategy"]["name"], "seed": config["seed"]}
-        whole = [self.events[0] | names, *self.events[1:-1], self.events[-1] | {"result": result}]
-        lines = [json.dumps(event) + "\n" for event in whole]
-        (trial / "journal.jsonl").write_text("".join(lines))
-
-
-@pytest.fixture
-def engines(monkeypatch: pytest.MonkeyPatch, events: list[dict[str, Any]]) -> FakeEngine:
-    fake = FakeEngine(events)
-    monkeypatch.setattr(engine, "run_all", fake.run_all)
-    monkeypatch.setattr(ray_engine, "require_ray", lambda: None)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    return fake
 
 
 def rows(folder: str = "s") -> list[dict[str, str]]:

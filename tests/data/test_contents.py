@@ -15,8 +15,8 @@ MODALITIES = {"gray": Modality((2, 2)), "left eye": Modality((3,))}
 IDS = [f"{index}.png" for index in range(COUNT)]
 
 
-def arrays():
-    generator = np.random.default_rng(0)
+def arrays(seed=0):
+    generator = np.random.default_rng(seed)
     inputs = {
         name: generator.normal(size=(COUNT, *modality.shape)).astype("float32")
         for name, modality in MODALITIES.items()
@@ -31,7 +31,8 @@ def read_only(inputs, labels, ids=None):
 
 
 def dataset(split, faulty):
-    splits = {name: Examples.from_arrays(*arrays()) for name in SPLITS} | {split: faulty}
+    drawn = {name: Examples.from_arrays(*arrays(seed)) for seed, name in enumerate(SPLITS, 1)}
+    splits = drawn | {split: faulty}
     return MultimodalDataset(MODALITIES, CLASSES, fingerprint="ab", **splits)
 
 
@@ -141,3 +142,15 @@ def test_constant_data_and_a_single_class_are_remarks(make, split):
         f"{split}: every value of modality 'gray' is 0",
         f"{split}: every example is of class 'y'",
     ]
+
+
+def test_test_examples_that_selection_has_seen_are_counted_by_content(make):
+    inputs, labels = arrays(2)  # those of validation
+    inputs["gray"][:4] += 1
+    data = dataset("test", make(inputs, labels))
+
+    assert check_contents(data) == [
+        "validation and test share 2 examples, equal in content: what is tested was selected by"
+    ]
+    assert check_contents(data, ["test"]) == []
+    assert check_contents(data, whole=False) == []

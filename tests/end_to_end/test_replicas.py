@@ -98,7 +98,7 @@ def test_workers_score_together_what_one_device_scores(mmbal):
     folder = mmbal.folder / "workers-scoring"
     Workers(mmbal, folder, "--save-predictions", "--evaluation", "subsets").run()
     said = read(folder)
-    before = json.loads(mmbal("report", folder.name, "--json"))["test"]
+    before = json.loads(mmbal("report", folder.name, "--json").stdout)["test"]
 
     mmbal("evaluate", folder.name, "--save-predictions", "--other-data", "--evaluation", "subsets")
 
@@ -107,9 +107,8 @@ def test_workers_score_together_what_one_device_scores(mmbal):
     for name in ("ids", "labels"):
         np.testing.assert_array_equal(said[name], alone[name])
     np.testing.assert_allclose(said["logits"], alone["logits"], rtol=1e-4, atol=1e-5)
-    scores = json.loads(
-        mmbal("evaluate", folder.name, "--other-data", "--evaluation", "subsets", "--json")
-    )
+    told = mmbal("evaluate", folder.name, "--other-data", "--evaluation", "subsets", "--json")
+    scores = json.loads(told.stdout)
     assert {name: scores[name] for name in before if "subset_nll" in name} == pytest.approx(
         {name: value for name, value in before.items() if "subset_nll" in name}, rel=1e-4
     )

@@ -56,6 +56,7 @@ class Given:
     class_names: tuple = ()
     split: str = "test"
     seed: int = 0
+    kept: dict = field(default_factory=dict)
 
     def predictions(self, split=None):
         labels = np.asarray(self.labels[split or self.split])
@@ -75,6 +76,11 @@ class Given:
 
     def has(self, split):
         return split in self.labels
+
+    def once(self, key, measure):
+        if key not in self.kept:
+            self.kept[key] = measure()
+        return self.kept[key]
 
     def announce(self, wanted):
         assert all(modalities and absence for modalities, absence in wanted)

@@ -45,6 +45,45 @@ def test_another_split_shares_what_was_measured(made):
     assert (made.split, other.split) == ("test", "train")
 
 
+def test_what_all_branches_hear_is_one_pass_for_subset_and_features(scripted, context):
+    inputs = {"a": A, "b": B, "c": [NO] * 5}
+    made = context(scripted("abc"), LABELS, reads=frozenset({"features"}), **inputs)
+    before = made.subset(None, ("a", "b"), "mean")
+    heard = made.hearing(None, ("b", "a"))
+    # c at its mean is as it always is.
+    np.testing.assert_allclose(heard.unimodal["c"], np.add(A, B) + NO)
+    np.testing.assert_allclose(before, [heard.logits])
+    assert made.features(None, ("a", "b")).shape == (5, 4)
+    assert made.hearing("test", ("a", "b")) is heard
+    assert made.subset(None, ("a", "b"), "mean") is before
+    assert made.hearing(None, "abc") is made.predictions()
+
+
+def test_a_subset_after_all_branches_heard_it_needs_no_pass(scripted, context, monkeypatch):
+    made = context(scripted("abc"), LABELS, a=A, b=B, c=[NO] * 5)
+    heard = made.hearing(None, ("a", "c"))
+    made.predictions()
+    monkeypatch.setattr(made.predictor, "predict", None)
+    np.testing.assert_array_equal(made.subset(None, ("a", "c"), "mean"), [heard.logits])
+
+
+def test_donors_are_those_of_marginal_absence(made):
+    donors = made.donors()
+    assert len(donors) == 10
+    marginal = made.subset(None, ("a",), "marginal")
+    for draw, logits in zip(donors, marginal, strict=True):
+        assert sorted(draw["b"]) == [0, 1, 2, 3, 4]
+        np.testing.assert_allclose(logits, np.add(A, np.array(B)[draw["b"]]))
+    assert len(made.donors("train")[0]["a"]) == 2
+
+
+def test_evaluations_share_what_is_measured_once(made):
+    taken = []
+    assert made.once(("mine", 1), lambda: taken.append(1) or "first") == "first"
+    assert made.another("train").once(("mine", 1), lambda: taken.append(2)) == "first"
+    assert taken == [1]
+
+
 def test_what_is_not_there_is_named(made):
     with pytest.raises(MmbalError, match=r"no validation examples; .*'test', 'train'"):
         made.predictions("validation")

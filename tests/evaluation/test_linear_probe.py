@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mmbal.errors import MmbalError
-from mmbal.evaluation import linear_fit
+from mmbal.evaluation import linear_fit, linear_probe
 from mmbal.evaluation.linear_fit import PENALTIES, Labelled, fit_linear_probe
-from mmbal.evaluation.linear_probe import LinearProbe
+from mmbal.evaluation.linear_probe import LinearProbe, fitted_probe
 from mmbal.evaluation.statistics import nll, right, standard_error
 
 NAN = math.nan
@@ -292,8 +292,19 @@ def test_features_are_pooled_as_asked(given, pool):
     assert probe.needs() == {"features", part}
 
 
+def test_a_probe_is_fitted_once_for_all_that_read_it(given, monkeypatch):
+    made = context(given)
+    scores = [*LinearProbe(of=["singles"])(made)]
+    fit = fitted_probe(made, ("a",))
+    monkeypatch.setattr(linear_probe, "fit_linear_probe", None)
+    assert fitted_probe(made, ("a",)) is fit
+    assert [*LinearProbe(of=["singles"])(made)] == scores
+
+
 def test_without_validation_it_says_so(given):
-    with pytest.raises(MmbalError, match="penalty on validation examples, and there are none"):
+    with pytest.raises(
+        MmbalError, match="chooses its penalty on validation examples, and there are none"
+    ):
         next(iter(LinearProbe()(context(given, splits=("train",)))))
 
 

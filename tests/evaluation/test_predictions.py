@@ -111,7 +111,7 @@ def test_features_of_maps_are_their_means():
     features = network({"a": x, "b": x}).features["a"]
     pooled = tf.reduce_mean(features, axis=[1, 2])
     np.testing.assert_allclose(said.features["a"], pooled, rtol=1e-5)
-    np.testing.assert_allclose(said.flats["b"], tf.reshape(features, (4, -1)), rtol=1e-5)
+    np.testing.assert_allclose(said.flats["a"], tf.reshape(features, (4, -1)), rtol=1e-5)
     corner = tf.reduce_mean(features[:, :2, :2], axis=[1, 2])
     np.testing.assert_allclose(said.grids["a"][:, :3], corner, rtol=1e-4, atol=1e-6)
     assert said.grids["a"].shape == (4, 4 * 3)

@@ -2,8 +2,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from mmbal.errors import MmbalError
 from mmbal.records.run_folder import RunFolder
-from mmbal.report.outcome import outcome
+from mmbal.report.outcome import matching, outcome
 
 WriteRun = Callable[..., Path]
 
@@ -43,3 +46,9 @@ def test_a_run_that_only_started_is_no_error(
     result = outcome(RunFolder(write_run(events=events[:1])).open(), "runs/toy")
 
     assert (result["epochs"], result["steps"], result["d_speed"]) == (0, 0, None)
+
+
+def test_a_score_that_nobody_has_is_named_with_the_nearest() -> None:
+    assert matching(["a*", "b"], ["b", "ab", "aa"]) == ["b", "ab", "aa"]
+    with pytest.raises(MmbalError, match="unknown score 'acuracy'; did you mean 'accuracy'"):
+        matching(["acuracy"], ["accuracy", "loss"])

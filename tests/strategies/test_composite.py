@@ -73,12 +73,22 @@ def both(one, other):
 
 
 def test_requirements_are_those_of_all():
-    one = Telling(needs=Requirements(frozenset({"slice"}), examples=True))
-    other = Telling(needs=Requirements(frozenset({"head"}), single_label=True))
-
-    assert both(one, other).requirements() == Requirements(
-        frozenset({"slice", "head"}), examples=True, single_label=True
+    one = Telling(needs=Requirements(frozenset({"slice"}), examples=True, extra_passes=0.5))
+    other = Telling(
+        needs=Requirements(
+            frozenset({"head"}), single_label=True, extra_passes=2, passes_per_subset=1
+        )
     )
+
+    needed = both(one, other).requirements()
+    assert needed == Requirements(
+        frozenset({"slice", "head"}),
+        examples=True,
+        single_label=True,
+        extra_passes=2.5,
+        passes_per_subset=1,
+    )
+    assert [needed.passes_beside(modalities) for modalities in (2, 3)] == [4.5, 8.5]
 
 
 def test_forward_plans_are_put_together():

@@ -3,9 +3,11 @@
 import pytest
 import tensorflow as tf
 
+from mmbal.config.resolution import choose
 from mmbal.data import Examples
 from mmbal.errors import RequirementError
 from mmbal.experiment.sampler import Sampler
+from mmbal.registry.discovery import discover
 from mmbal.strategies.requirements import (
     RUN_ONLY,
     checked,
@@ -100,3 +102,20 @@ def test_a_plan_that_isolates_nothing_needs_no_gates():
 def test_a_plan_that_would_be_ignored_is_refused():
     with pytest.raises(RequirementError, match="strategy Wants isolates a branch, which network"):
         checked(Forward(isolate=tf.constant([True, False])), Wants(), Plain())
+
+
+def test_strategies_tell_the_passes_that_they_add():
+    catalogue = discover()
+    names = catalogue.names("strategy")
+    added = {
+        name: choose_strategy(catalogue, name).requirements().passes_beside(2) for name in names
+    }
+
+    assert {name: passes for name, passes in added.items() if passes} == pytest.approx(
+        # every subset; rehearsals; encoders gone back through twice; a forward pass of a tenth
+        {"agm": 2, "gradient-blending": 2, "mmpareto": 2 / 3, "pmr": 0.1 / 3}
+    )
+
+
+def choose_strategy(catalogue, name):
+    return catalogue.build("strategy", name, choose(catalogue, "strategy", name).options)

@@ -138,7 +138,7 @@ class TestAblation:
     def test_two_modalities_alone_are_the_leave_one_outs(self, catalogue):
         axes = [strategy_axis("guided,vanilla"), assignment_axis("guided.tolerance=0.1,0.2")]
 
-        found = make_trials(catalogue, "colored-digits", None, axes, ablate=True)
+        found = make_trials(catalogue, "colored-digits", None, axes, fewer="ablate")
 
         assert [(trial.name, trial.settings["modalities"]) for trial in found] == [
             ("guided-seed0-tolerance=0.1", []),
@@ -153,7 +153,7 @@ class TestAblation:
     def test_three_are_tried_alone_and_in_pairs(self, catalogue):
         axes = [assignment_axis("dataset.views=[0,3,6]")]
 
-        found = make_trials(catalogue, "modelnet40", None, axes, ablate=True)
+        found = make_trials(catalogue, "modelnet40", None, axes, fewer="ablate")
 
         assert [trial.settings["modalities"] for trial in found] == [
             [], ["view_0"], ["view_3"], ["view_6"],
@@ -162,11 +162,21 @@ class TestAblation:
         assert found[4].name == "guided-seed0-modalities=view_3+view_6"
         assert found[4].settings["strategy.name"] == "guided"
 
+    def test_controls_are_each_alone(self, catalogue):
+        axes = [assignment_axis("dataset.views=[0,3,6]")]
+
+        found = make_trials(catalogue, "modelnet40", None, axes, fewer="single")
+
+        assert [trial.settings["modalities"] for trial in found] == [
+            [], ["view_0"], ["view_3"], ["view_6"],
+        ]  # fmt: skip
+        assert found[1].name == "vanilla-seed0-modalities=view_0"
+
     def test_of_those_that_are_named(self, catalogue):
         axes = [fixed("modalities", ["view_0", "view_6"], "m"),
                 assignment_axis("dataset.views=[0,3,6]")]  # fmt: skip
 
-        found = make_trials(catalogue, "modelnet40", None, axes, ablate=True)
+        found = make_trials(catalogue, "modelnet40", None, axes, fewer="ablate")
 
         assert [trial.settings["modalities"] for trial in found] == [
             ["view_0", "view_6"], ["view_0"], ["view_6"],
@@ -174,7 +184,7 @@ class TestAblation:
 
     def test_a_single_modality_is_all_there_is(self, catalogue):
         axes = [fixed("modalities", ["gray"], "m")]
-        assert names(make_trials(catalogue, "colored-digits", None, axes, ablate=True)) == [
+        assert names(make_trials(catalogue, "colored-digits", None, axes, fewer="ablate")) == [
             "guided-seed0"
         ]
 
@@ -182,10 +192,11 @@ class TestAblation:
         options = catalogue.options_class("dataset", "colored-digits")
         monkeypatch.setattr(options, "modality_names", lambda self: None)
 
-        with pytest.raises(ConfigError, match="--ablate: the options of dataset 'colored-digits' "):
-            make_trials(catalogue, "colored-digits", None, [], ablate=True)
+        for fewer, origin in (("ablate", "--ablate"), ("single", "a control arm .--no-controls")):
+            with pytest.raises(ConfigError, match=f"{origin}.*: the options of dataset 'colored-d"):
+                make_trials(catalogue, "colored-digits", None, [], fewer=fewer)
 
         axes = [fixed("modalities", ["left eye", "größe"], "m")]
-        found = make_trials(catalogue, "colored-digits", None, axes, ablate=True)
+        found = make_trials(catalogue, "colored-digits", None, axes, fewer="ablate")
         assert [trial.settings["modalities"] for trial in found[1:]] == [["left eye"], ["größe"]]
         assert found[1].name == f"vanilla-seed0-modalities=left_eye-{found[1].digest[:8]}"

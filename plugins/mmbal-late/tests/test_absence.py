@@ -8,7 +8,7 @@ import tensorflow as tf
 from mmbal.data import Examples
 from mmbal.evaluation import EvaluationContext, Predictor
 from mmbal.networks import Controls
-from mmbal_late import LateConcat, LateSum
+from mmbal_late import LateConcat, LateMLP, LateSum
 
 SUBSETS = [("a",), ("b",), ("c",), ("a", "c"), ("b", "c")]
 
@@ -19,7 +19,7 @@ def examples(seed):
     return Examples.from_arrays(arrays, np.arange(11) % 4)
 
 
-@pytest.fixture(scope="module", params=[LateConcat, LateSum])
+@pytest.fixture(scope="module", params=[LateConcat, LateSum, LateMLP])
 def network(request):
     keras.utils.set_random_seed(1)
     made = request.param({m: keras.layers.Dense(5, activation="relu") for m in "abc"}, 4)
@@ -64,7 +64,7 @@ def test_features_of_a_set_stand_side_by_side(network):
 def test_slices_are_not_identified_and_blocked_does_not_move(network):
     """What moves from one slice to another changes no prediction: only the slices."""
     if not isinstance(network, LateSum):
-        pytest.skip("slices of late-concat share their bias")
+        pytest.skip("slices of late-concat share their bias, late-mlp has none")
     before = context(network)
     sliced, blocked = before.predictions().slices["a"], before.blocked().conditional["a"]
     shift = np.array([2.25, 0, 0, 0], "float32")

@@ -57,8 +57,8 @@ class AGM(Windowed):
     options: AGMOptions
 
     def requirements(self) -> Requirements:
-        """Replace the joint loss by that of the fused prediction."""
-        return Requirements(single_label=True, owns=frozenset({"loss"}))
+        """Replace the joint loss by that of the fused prediction; run every set of modalities."""
+        return Requirements(single_label=True, owns=frozenset({"loss"}), passes_per_subset=1)
 
     def build(self, context: Context) -> None:
         """Create the running scores.

@@ -50,6 +50,7 @@ class GradientBlending(Strategy):
             rehearsals=True,
             single_label=True,
             owns=frozenset({"loss", "sampler"}),
+            extra_passes=2,  # the network rehearsed once, and once every modality alone
         )
 
     def build(self, context: Context) -> None:

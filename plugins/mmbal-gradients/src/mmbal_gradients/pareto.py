@@ -38,7 +38,8 @@ class MMPareto(Strategy):
 
     def requirements(self) -> Requirements:
         """Require a classifier for every modality; replace the joint loss."""
-        return Requirements(frozenset({"head"}), owns=frozenset({"loss"}))
+        # Encoders are gone back through twice: for the fused loss, and for their own.
+        return Requirements(frozenset({"head"}), owns=frozenset({"loss"}), extra_passes=2 / 3)
 
     def losses(self, step: Step, joint: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Return the loss of the fused prediction and one per modality."""

@@ -2,8 +2,13 @@
 
 from mmbal import lazy_names
 
-__all__ = ["LateConcat", "LateSum"]
+__all__ = ["LateConcat", "LateMLP", "LateSum"]
 
 __getattr__ = lazy_names(
-    __name__, {"LateConcat": "mmbal_late.concat", "LateSum": "mmbal_late.summed"}
+    __name__,
+    {
+        "LateConcat": "mmbal_late.concat",
+        "LateMLP": "mmbal_late.mlp",
+        "LateSum": "mmbal_late.summed",
+    },
 )

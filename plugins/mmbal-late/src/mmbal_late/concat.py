@@ -90,6 +90,9 @@ class JointClassifier(keras.layers.Layer):
 class LateConcat(LateNetwork):
     """Encoders and one linear classifier f = sum of z_m W_m + b.
 
+    A sum of one part per modality cannot express synergy, such as a label that is the parity of two
+    bits: `LateMLP` can.
+
     The logits of one modality are its slice of that classifier, z_m W_m + b / N. Beside it every
     modality has a classifier of its own ("head"), which only some strategies train.
 

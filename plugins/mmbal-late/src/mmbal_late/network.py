@@ -1,4 +1,4 @@
-"""Encoders side by side, and a prediction that is a sum of one part per modality."""
+"""Encoders side by side, and a prediction from what they say, such as a sum of their parts."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,10 @@ FUSION = "fusion"
 
 
 class LateNetwork(FusionNetwork):
-    """The fused logits are the sum of what each modality contributes.
+    """Encoders that know nothing of each other, and a classifier of their features.
+
+    The fused logits are the sum of what each modality contributes, unless a subclass has another
+    `join` and does not offer "slice".
 
     The features of a modality that is left out are zeros, or means. Where branches hear different
     modalities, each predicts from what it hears: from its own features and the means of the
@@ -51,20 +54,28 @@ class LateNetwork(FusionNetwork):
             logits = self.fuse_logits(predictions, controls.keep)
         else:
             (features,) = heard
-            parts = slices = self.parts(features)
-            logits = tf.add_n(list(parts.values()))
+            parts = self.parts(features)
+            slices = parts if "slice" in self.offers else None
+            logits = self.join(features) if slices is None else tf.add_n(list(parts.values()))
             predictions = dict.fromkeys(self.modalities, logits)
         joint = {"fused": logits}
         return Outputs(logits, parts, features, squeezed, joint, predictions, slices)
 
     def parts(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """Return what each modality adds to the fused logits, (batch, classes) each."""
+        """Return what each modality adds to the fused logits, (batch, classes) each.
+
+        Where these are no sum, the logits of each alone.
+        """
         raise NotImplementedError
+
+    def join(self, features: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Return the fused logits of the features of all modalities, (batch, classes)."""
+        return tf.add_n(list(self.parts(features).values()))
 
     def fuse(self, features: Mapping[str, tf.Tensor], keep: tf.Tensor | None = None) -> tf.Tensor:
         """Return the fused logits of features, (batch, classes); biases always count."""
         (kept,) = Controls(keep=keep).heard(FUSION, [features[m] for m in self.modalities])
-        return tf.add_n(list(self.parts(self._named(kept)).values()))
+        return self.join(self._named(kept))
 
     def encode(self, modality: str, inputs: tf.Tensor, training: bool = False) -> tf.Tensor:
         """Return the features of one modality, (batch, channels).

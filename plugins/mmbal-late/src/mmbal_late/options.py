@@ -20,7 +20,7 @@ class BranchOptions(Options):
 
 
 class LateOptions(Options):
-    """Of late-concat and late-sum."""
+    """Of late-concat and late-sum, whose sums cannot express synergy."""
 
     width: int = Field(
         default=32,
@@ -78,3 +78,11 @@ class LateOptions(Options):
                     f"{place} are of a backbone, and none is named: received {arguments}"
                 )
         return self
+
+
+class MLPOptions(LateOptions):
+    """Of late-mlp."""
+
+    hidden: int = Field(
+        default=64, ge=1, description="units of the hidden layer on the joined features"
+    )

@@ -25,4 +25,13 @@ def mmbal_components() -> list[Component]:
             offers=("slice", "head", "mask", "encode"),
             takes=(1, 2, 3),
         ),
+        Component(
+            kind="architecture",
+            name="late-mlp",
+            summary="encoders and a classifier with a hidden layer of their joined features",
+            factory="mmbal_late.mlp:late_mlp",
+            options="mmbal_late.options:MLPOptions",
+            offers=("head", "mask", "encode"),
+            takes=(1, 2, 3),
+        ),
     ]

@@ -15,7 +15,8 @@ from mmbal_late.options import LateOptions
 class LateSum(LateNetwork):
     """Every modality has an encoder and a classifier with a bias; the logits are summed.
 
-    A modality's logits are those of its classifier, as "slice" and as "head".
+    A modality's logits are those of its classifier, as "slice" and as "head". Such a sum cannot
+    express synergy: `LateMLP` can.
 
     Args:
         encoders: modality to a layer from its input to (batch, channels).

@@ -54,7 +54,8 @@ class PMR(Windowed):
 
     def requirements(self) -> Requirements:
         """Require the training examples, and a class of each."""
-        return Requirements(examples=True, single_label=True)
+        forward = self.options.share / 3  # a third of a pass of training, over that share
+        return Requirements(examples=True, single_label=True, extra_passes=forward)
 
     def build(self, context: Context) -> None:
         """Create the prototypes, of which none is known yet."""

@@ -5,25 +5,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mmbal.errors import MmbalError
+from mmbal.comparison.arms import settings_of, statistic
+from mmbal.comparison.comparing import INCOMPARABLE, compare_records
+from mmbal.config.resolution import resolve
+from mmbal.config.writing import to_toml
 from mmbal.records.record import Record
 from mmbal.records.run_folder import RunFolder
-from mmbal.report.comparison import INCOMPARABLE, compare_records, matching, statistic
+from mmbal.registry.discovery import discover
 
 ReadRun = Callable[..., Record]
-
-
-@pytest.fixture
-def read_run(write_run: Callable[..., Path], events: list[dict[str, Any]]) -> ReadRun:
-    """Return a function that makes the example's record with another seed, accuracy, …"""
-
-    def read(name: str, accuracy: float, config: str = "", **changes: Any) -> Record:
-        events[7]["values"]["accuracy"] = accuracy
-        return RunFolder(
-            write_run(name, [{**events[0], **changes}, *events[1:]], config=config)
-        ).open()
-
-    return read
 
 
 def test_statistics_are_those_of_a_sample() -> None:
@@ -45,17 +35,18 @@ def test_seeds_share_a_row_and_strategies_do_not(read_run: ReadRun) -> None:
         }
     )
 
-    guided, vanilla = comparison.groups
+    guided, vanilla = comparison.arms
     assert (guided.runs, guided.seeds, guided.settings) == (("a", "b"), (0, 1), {})
     assert guided.statistics["accuracy"].mean == pytest.approx(0.6)
     assert guided.statistics["accuracy"].deviation == pytest.approx(0.02**0.5)
     assert guided.statistics["d_util"].mean == -0.5
     assert guided.statistics["d_speed"].mean == pytest.approx(-0.2)
     assert (vanilla.strategy, vanilla.statistics["accuracy"].mean) == ("vanilla", 0.4)
+    assert (guided.ledger.seconds, guided.ledger.examples) == (3.5, 64)  # 2 epochs of 32
     assert comparison.remarks == (INCOMPARABLE,)
 
 
-def test_settings_that_differ_make_and_name_groups(read_run: ReadRun) -> None:
+def test_settings_that_differ_make_and_name_arms(read_run: ReadRun) -> None:
     config = 'seed = {}\ndata_dir = "{}"\nstrategy = {{name = "guided", tolerance = {}}}\n'
     comparison = compare_records(
         {
@@ -66,44 +57,55 @@ def test_settings_that_differ_make_and_name_groups(read_run: ReadRun) -> None:
         }
     )
 
-    assert [(group.runs, group.settings) for group in comparison.groups] == [
+    assert [(arm.runs, arm.settings) for arm in comparison.arms] == [
         (("a", "b"), {"strategy.tolerance": "0.5"}),
         (("c",), {"strategy.tolerance": "2.0"}),
         (("d",), {}),
     ]
+    assert comparison.arms[0].label == "guided (strategy.tolerance=0.5)"
 
 
-def test_runs_without_scores_and_repeated_seeds_are_remarked(
+def test_runs_without_scores_and_repeated_seeds_are_left_out_and_named(
     read_run: ReadRun, write_run: Callable[..., Path], events: list[dict[str, Any]]
 ) -> None:
     records = {
         "a": read_run("a", 0.5),
-        "b": read_run("b", 0.5),
+        "b": read_run("b", 0.9),
         "killed": RunFolder(write_run("killed", events[:3])).open(),
     }
     comparison = compare_records(records)
 
-    left_out, repeated = comparison.remarks
+    repeated, left_out = comparison.remarks
     assert left_out == (
         "killed is left out: no test scores of the selected weights (unfinished, 4 steps)"
     )
-    assert repeated == (
-        "toy, guided: a seed occurs more than once among a, b, "
-        "so the deviation is no deviation over seeds"
+    assert repeated == "b is left out: a is seed 0 of the same (toy, guided) already"
+    (arm,) = comparison.arms
+    assert (arm.runs, arm.statistics["accuracy"].mean) == (("a",), 0.5)
+
+
+def test_arms_that_would_be_called_alike_bear_their_folder(read_run: ReadRun) -> None:
+    comparison = compare_records(
+        {
+            "x/a": read_run("a", 0.5),
+            "x/b": read_run("b", 0.5, seed=1),
+            "y/c": read_run("c", 0.5, classes=["zero", "one", "three"]),
+        }
     )
-    assert len(comparison.groups) == 1
+
+    assert [arm.settings for arm in comparison.arms] == [{"folder": "x"}, {"folder": "y/c"}]
 
 
 def test_last_weights_have_their_own_scores(read_run: ReadRun) -> None:
-    (group,) = compare_records({"a": read_run("a", 0.5)}, "last").groups
+    (arm,) = compare_records({"a": read_run("a", 0.5)}, "last").arms
 
-    assert group.statistics["accuracy"].mean == 0.65
-    assert group.statistics["branch_accuracy/color"].count == 0
-    assert group.statistics["utilization/gray"].count == 0
+    assert arm.statistics["accuracy"].mean == 0.65
+    assert arm.statistics["branch_accuracy/color"].count == 0
+    assert arm.statistics["utilization/gray"].count == 0
 
 
 def test_a_broken_configuration_does_not_hide_a_run(read_run: ReadRun) -> None:
-    assert len(compare_records({"a": read_run("a", 0.5, config="= broken")}).groups) == 1
+    assert len(compare_records({"a": read_run("a", 0.5, config="= broken")}).arms) == 1
 
 
 def test_what_differs_between_strategies_is_named_but_for_their_own_options(
@@ -121,7 +123,7 @@ def test_what_differs_between_strategies_is_named_but_for_their_own_options(
         }
     )  # fmt: skip
 
-    first, second = (group.settings for group in comparison.groups)
+    first, second = (arm.settings for arm in comparison.arms)
     assert first == {"architecture.name": "mmtm", "epochs": "3"}
     assert second == {"architecture.name": "late", "epochs": "9"}
 
@@ -138,7 +140,7 @@ def test_runs_of_other_modalities_share_no_row(read_run: ReadRun) -> None:
         }
     )
 
-    assert [(group.runs, group.settings) for group in comparison.groups] == [
+    assert [(arm.runs, arm.settings) for arm in comparison.arms] == [
         (("old", "all"), {"modalities": "gray, color"}),
         (("rest",), {"modalities": "color, c"}),
     ]
@@ -152,14 +154,41 @@ def test_scores_of_any_component_are_compared_and_more_on_request(
     record = RunFolder(write_run(events=events)).open()
 
     shown = compare_records({"a": record})
-    (group,) = shown.groups
-    assert [*group.statistics] == ["accuracy", "ece", "d_speed", "seconds"]
+    (arm,) = shown.arms
+    assert [*arm.statistics] == ["accuracy", "ece", "d_speed", "seconds"]
     assert shown.meanings == {"ece": "how far off"}
-    (group,) = compare_records({"a": record}, wanted=["nll/*"]).groups
-    assert group.statistics["nll/gray"].mean == 1.5
+    (arm,) = compare_records({"a": record}, wanted=["nll/*"]).arms
+    assert arm.statistics["nll/gray"].mean == 1.5
 
 
-def test_a_score_that_nobody_has_is_named_with_the_nearest() -> None:
-    assert matching(["a*", "b"], ["b", "ab", "aa"]) == ["b", "ab", "aa"]
-    with pytest.raises(MmbalError, match="unknown score 'acuracy'; did you mean 'accuracy'"):
-        matching(["acuracy"], ["accuracy", "loss"])
+def test_an_option_that_a_run_was_made_without_has_its_default(read_run: ReadRun) -> None:
+    catalogue = discover()
+    resolved = resolve(catalogue, "colored-digits")
+    text = to_toml(resolved.config, resolved.origins)
+    kept = [line for line in text.splitlines() if not line.startswith("window =")]
+    assert len(kept) == len(text.splitlines()) - 1
+
+    new, old = read_run("new", 0.5, text), read_run("old", 0.5, "\n".join(kept))
+    assert settings_of(new, catalogue, set()) == settings_of(old, catalogue, set())
+    assert "strategy.window" not in settings_of(old, None, set())
+
+
+def test_what_is_said_of_modalities_that_are_left_out_is_no_difference(read_run: ReadRun) -> None:
+    catalogue = discover()
+    texts = []
+    for backbone in ("small", "resnet18"):
+        given = [
+            ("architecture", "late-concat", ""),
+            ("strategy", "vanilla", ""),
+            ("modalities", ["gray"], ""),
+            ("architecture.branches.color.backbone", backbone, ""),
+        ]
+        resolved = resolve(catalogue, "colored-digits", None, given)
+        texts.append(to_toml(resolved.config, resolved.origins))
+    small, large = (
+        settings_of(read_run(str(k), 0.5, text, modalities=["gray"]), catalogue, {"gray", "color"})
+        for k, text in enumerate(texts)
+    )
+
+    assert texts[0] != texts[1]
+    assert small == large
