@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from mmbal.replicas.sums import ONE_DEVICE, Replicas
@@ -48,6 +49,10 @@ class ReplicatedModel(keras.Model):
 
     def share(self, data: Any) -> tuple[Any, tf.Tensor]:
         """Return the rows of a batch that are this replica's, and whether they are all."""
+        # Keras hands a single batch to an eager step as it was given.
+        data = tf.nest.map_structure(
+            lambda x: tf.convert_to_tensor(x) if isinstance(x, np.ndarray) else x, data
+        )
         return self.replicas.share(data, self._shared_out)
 
     def evaluate(self, *args: Any, **options: Any) -> Any:

@@ -154,10 +154,10 @@ class Learner:
         """Return which groups this step updates: none if it is faulty."""
         if not self.guard.holds:
             return forward.active
-        return {
-            group: tf.logical_and(verdict.applies, forward.active.get(group, True))
-            for group in optimizer.groups
+        given = {
+            group: tf.logical_and(verdict.applies, own) for group, own in forward.active.items()
         }
+        return dict.fromkeys(optimizer.groups, verdict.applies) | given
 
     @property
     def _scale(self) -> tf.Tensor | None:

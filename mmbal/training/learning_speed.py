@@ -71,14 +71,14 @@ class LearningSpeed(tf.Module):
             variables: as they were before the optimizer's update; those that are watched but
                 missing here (frozen ones) are left out of every sum.
         """
-        squares = {
-            id(v): (_squared_norm(g), _squared_norm(tf.convert_to_tensor(v)))
+        halves = {
+            id(v): (_half_square(g), _half_square(tf.convert_to_tensor(v)))
             for g, v in zip(gradients, variables, strict=True)
         }
         nothing = (tf.zeros([], tf.float64),) * 2
-        pairs = [[squares.get(key, nothing) for key in atom] for atom in self._atoms]
+        pairs = [[halves.get(key, nothing) for key in atom] for atom in self._atoms]
         # One pair (squared gradient, squared weight) per group, both float64.
-        per_atom = tf.stack([[tf.add_n(x) for x in zip(*of, strict=True)] for of in pairs])
+        per_atom = 2 * tf.stack([[tf.add_n(x) for x in zip(*of, strict=True)] for of in pairs])
         branch, fusion = (
             tf.math.divide_no_nan(*tf.unstack(_sums(served, per_atom), axis=1))
             for served in (self._branch, self._fusion)
@@ -119,11 +119,11 @@ def imbalance(speeds: tf.Tensor) -> tf.Tensor:
     return tf.reduce_max(speeds) - tf.reduce_min(speeds)
 
 
-def _squared_norm(tensor: tf.Tensor | None) -> tf.Tensor:
+def _half_square(tensor: tf.Tensor | None) -> tf.Tensor:
+    """Return half the squared norm, float64: in one fused kernel, without a squared copy."""
     if tensor is None:  # the variable took no part in this step
         return tf.zeros([], tf.float64)
-    # l2_loss is half the squared norm in one fused kernel, without a squared copy.
-    return 2 * tf.cast(tf.nn.l2_loss(at_least_float32(tf.convert_to_tensor(tensor))), tf.float64)
+    return tf.cast(tf.nn.l2_loss(at_least_float32(tf.convert_to_tensor(tensor))), tf.float64)
 
 
 def _atoms_serving(

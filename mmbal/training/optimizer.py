@@ -10,6 +10,8 @@ import tensorflow as tf
 from mmbal.errors import ContractError, unknown
 from mmbal.keys import scope_name
 
+Updated = tuple[keras.optimizers.Optimizer, list[tf.Tensor], list[keras.Variable]]
+"""The optimizer of a group, its gradients and their variables."""
 EXCLUSION = "_exclude_from_weight_decay"
 """What `exclude_from_weight_decay` writes begins with this; `get_config` leaves it out."""
 
@@ -123,13 +125,18 @@ class GroupedOptimizer(keras.optimizers.Optimizer):
         """
         variables = trainable_variables or self._trainable_variables
         gradient = dict(zip(map(id, variables), self._clip(grads), strict=True))
+        # Groups with one and the same condition share it: each takes time to trace.
+        shared: dict[int, tuple[tf.Tensor | None, list[Updated]]] = {}
         for name, optimizer in self._optimizers.items():
             if only is not None and name not in only:
                 continue
             members = [v for v in self._groups[name] if gradient.get(id(v)) is not None]
             if members:
-                gradients = [gradient[id(v)] for v in members]
-                _apply_if((active or {}).get(name), optimizer, gradients, members)
+                condition = (active or {}).get(name)
+                _, updated = shared.setdefault(id(condition), (condition, []))
+                updated.append((optimizer, [gradient[id(v)] for v in members], members))
+        for condition, updated in shared.values():
+            _apply_if(condition, updated)
         self._iterations.assign_add(tf.cast(ends_step, self._iterations.dtype))
 
     def finalize_variable_values(self, var_list: Sequence[keras.Variable]) -> None:
@@ -180,21 +187,21 @@ def _of_global_gradients(kind: Any) -> Any:
     return type(kind.__name__, (kind,), {"_all_reduce_sum_gradients": _as_they_are})
 
 
-def _apply_if(
-    active: tf.Tensor | None,
-    optimizer: keras.optimizers.Optimizer,
-    gradients: list[tf.Tensor],
-    variables: list[keras.Variable],
-) -> None:
+def _apply_if(active: tf.Tensor | None, updated: Sequence[Updated]) -> None:
+    """Update groups of variables, unless a condition does not hold."""
+    gradients = [each for _, each, _ in updated]
+
+    def apply(given: Sequence[Sequence[tf.Tensor]]) -> None:
+        for (optimizer, _, variables), own in zip(updated, given, strict=True):
+            optimizer.apply(own, variables)
+
     if active is None:
-        optimizer.apply(gradients, variables)
+        apply(gradients)
         return
 
-    def on_all_replicas(
-        strategy: tf.distribute.Strategy, gradients: list[tf.Tensor], active: tf.Tensor
-    ) -> None:
+    def on_all_replicas(strategy: tf.distribute.Strategy, gradients: Any, active: Any) -> None:
         def update() -> tf.Tensor:
-            strategy.run(lambda given: optimizer.apply(given, variables), args=(gradients,))
+            strategy.run(apply, args=(gradients,))
             return tf.constant(True)
 
         first = strategy.experimental_local_results(active)[0]

@@ -18,7 +18,7 @@ TOGETHER = [{"one": 1, "three": 1}, {"two": 1}, {"workers": 2}]
 """Numbers of processes that run at the same time, of each layout."""
 TOLERANCE = {"float64": 1e-12, "float32": 1e-6}
 MADE_TO_DIFFER = "not_synchronised"
-MARKS = {"quick": (), "deep": pytest.mark.deep, "soak": pytest.mark.soak}
+MARKS = {"deep": pytest.mark.deep, "soak": pytest.mark.soak}
 
 
 def settings(depth, layout):
@@ -57,9 +57,6 @@ def trained(request, once, run_jobs):
         return [sys.executable, HERE / "train.py", json.dumps(wanted)]
 
     def train(folder):
-        if depth == "quick":  # one process
-            run_jobs(folder, {"both": (words("two", "one"), 1)})
-            return
         for together in TOGETHER:
             jobs = {layout: (words(layout), count) for layout, count in together.items()}
             run_jobs(folder, jobs, 1700)
@@ -108,7 +105,7 @@ def test_the_comparison_can_fail(trained, difference):
         assert found["unequal"].size  # moving means, each of its own rows
 
 
-@of_depths(("trained",), [("quick",), ("deep",), ("soak",)])
+@of_depths(("trained",), [("deep",), ("soak",)])
 def test_something_happens_in_what_is_compared(trained):
     (one,) = trained["one"]
     with np.load(one / "guided.npz") as guided:

@@ -1,6 +1,8 @@
 """When checkpoints are written, what is asked before, and what a run says of them."""
 
+import shutil
 from contextlib import suppress
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -216,14 +218,20 @@ class Told(Progress):
 SETTINGS = {"callbacks": {"stopper": {"at": 8}}, "checkpoint_steps": 2}
 
 
+@pytest.fixture(scope="module")
+def stopped(toys, tmp_path_factory):
+    """Return the folder of a run that was stopped with two checkpoints."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
+    with pytest.raises(Interrupted) as caught:
+        toys.run(folder, **SETTINGS)
+    assert caught.value.resumable
+    return folder
+
+
 class TestOfARun:
     @pytest.fixture
-    def folder(self, toys, tmp_path):
-        folder = tmp_path / "run"
-        with pytest.raises(Interrupted) as caught:
-            toys.run(folder, **SETTINGS)
-        assert caught.value.resumable
-        return folder
+    def folder(self, stopped, tmp_path):
+        return Path(shutil.copytree(stopped, tmp_path / "run"))
 
     def resume(self, toys, folder):
         told = Told()

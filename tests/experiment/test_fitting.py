@@ -108,6 +108,7 @@ class TestFaults:
             strategy="vanilla",
             on_nonfinite="skip",
             epochs=2,
+            evaluations=["accuracy"],
         )
 
         assert result["steps"] == 10
@@ -156,7 +157,8 @@ class TestExecution:
         enabled = framework.is_op_determinism_enabled()
         framework.disable_op_determinism()  # by other tests; Keras does not use XLA under it
         try:
-            toys.run(tmp_path / "run", jit_compile=True, deterministic=False)
+            settings = {"deterministic": False, "evaluations": ["accuracy"]}
+            toys.run(tmp_path / "run", jit_compile=True, **settings)
         finally:
             if enabled:
                 tf.config.experimental.enable_op_determinism()
@@ -170,7 +172,7 @@ class TestExecution:
     @pytest.mark.filterwarnings("always::UserWarning")
     def test_xla_that_is_not_used_is_told_as_well(self, toys, tmp_path):
         """Keras declines it where all operations have to be deterministic."""
-        toys.run(tmp_path / "run", jit_compile=True, epochs=1)
+        toys.run(tmp_path / "run", jit_compile=True, epochs=1, evaluations=["accuracy"])
 
         (warning,) = toys.journal(tmp_path / "run", "warning")
         assert "Proceeding with `jit_compile=False`" in warning["text"]

@@ -111,10 +111,10 @@ def test_every_difference_is_shown_once_in_order():
     assert shown == "b was 1, is 2; c was 1, is 'absent'; d was 'absent', is [3]"
 
 
-@pytest.fixture
-def stopped(toys, tmp_path):
-    """Return the folder of a run that was stopped with a checkpoint."""
-    folder = tmp_path / "run"
+@pytest.fixture(scope="module")
+def stopped(toys, tmp_path_factory):
+    """Return the folder of a run that was stopped with a checkpoint; what is refused keeps it."""
+    folder = tmp_path_factory.mktemp("stopped") / "run"
     with pytest.raises(Interrupted):
         toys.run(folder, callbacks={"stopper": {"at": 4}}, checkpoint_steps=2)
     return folder

@@ -156,7 +156,7 @@ def test_validation_scores_are_those_of_the_selected_epoch(toys, finished):
 def test_seed_decides_everything(toys, finished, tmp_path):
     folder, result = finished
     again = toys.run(tmp_path / "again")
-    toys.run(tmp_path / "other", seed=1)
+    toys.run(tmp_path / "other", seed=1, epochs=1, evaluations=["accuracy"])
 
     for key in KEYS - {"run", "seconds"}:
         np.testing.assert_equal(again[key], result[key])
@@ -167,7 +167,8 @@ def test_seed_decides_everything(toys, finished, tmp_path):
 
 
 def test_test_split_is_read_only_at_the_end(toys, tmp_path):
-    toys.run(tmp_path / "run", Told(toys.log), callbacks=["watcher"], strategy="vanilla")
+    settings = {"callbacks": ["watcher"], "strategy": "vanilla", "evaluations": ["accuracy"]}
+    toys.run(tmp_path / "run", Told(toys.log), **settings)
 
     log = toys.log
     # Contents are checked before the first epoch; then the test split waits for the end.
@@ -200,7 +201,7 @@ def test_augmentation_touches_training_only(toys, tmp_path):
 
 def test_strategy_may_choose_its_examples(toys, tmp_path):
     folder = tmp_path / "run"
-    result = toys.run(folder, strategy="picky", batch_size=2, epochs=3)
+    result = toys.run(folder, strategy="picky", batch_size=2, epochs=3, evaluations=["accuracy"])
 
     assert result["steps"] == 6  # three rows an epoch, two a step
     assert toys.journal(folder, "start")[0]["steps_per_epoch"] is None
@@ -210,7 +211,7 @@ def test_strategy_may_choose_its_examples(toys, tmp_path):
 @pytest.mark.parametrize("precision", ["float64", "mixed_bfloat16"])
 def test_precision(toys, tmp_path, precision):
     folder = tmp_path / "run"
-    result = toys.run(folder, precision=precision, epochs=1)
+    result = toys.run(folder, precision=precision, epochs=1, evaluations=["accuracy"])
 
     assert keras.config.dtype_policy().name == precision
     assert np.isfinite(result["test"]["loss"])
@@ -224,7 +225,7 @@ def test_precision(toys, tmp_path, precision):
 def test_interrupted_training_keeps_its_steps_and_weights(toys, tmp_path):
     folder = tmp_path / "run"
     with pytest.raises(Interrupted, match="after 7 steps") as caught:
-        toys.run(folder, callbacks={"stopper": {"at": 7}})
+        toys.run(folder, callbacks={"stopper": {"at": 7}}, evaluations=["accuracy"])
 
     assert caught.value.run == folder
     record = read_record(folder / "record.h5")
@@ -258,7 +259,8 @@ def test_warnings_reach_journal_and_display(toys, tmp_path, monkeypatch):
 
     folder = tmp_path / "run"
     monkeypatch.setattr("keras.callbacks.Callback.on_epoch_begin", load)
-    toys.run(folder, Told(toys.log), callbacks=["watcher"], epochs=1, strategy="vanilla")
+    settings = {"callbacks": ["watcher"], "strategy": "vanilla", "evaluations": ["accuracy"]}
+    toys.run(folder, Told(toys.log), epochs=1, **settings)
 
     assert {"event": "warning", "text": "something is odd"} in toys.journal(folder, "warning")
     assert "warn something is odd" in toys.log
@@ -278,7 +280,8 @@ def test_output_that_is_dropped_is_told_once(toys, tmp_path, monkeypatch):
     monkeypatch.setattr("keras.callbacks.Callback.on_epoch_begin", tell)
     monkeypatch.setattr(sys, "stderr", Gone())
     with lasting_streams():
-        toys.run(folder, callbacks=["watcher"], epochs=2, strategy="vanilla")
+        settings = {"callbacks": ["watcher"], "strategy": "vanilla", "evaluations": ["accuracy"]}
+        toys.run(folder, epochs=2, **settings)
 
     told = "output was dropped, as stderr cannot be written: Input/output error"
     assert [event["text"] for event in toys.journal(folder, "warning")] == [told]
@@ -296,7 +299,8 @@ def test_what_loading_tells_reaches_the_record(toys, tmp_path, monkeypatch):
 
     folder = tmp_path / "run"
     monkeypatch.setattr(source, "load", warn)
-    toys.run(folder, Told(toys.log), epochs=1, strategy="vanilla", seed=3)
+    settings = {"strategy": "vanilla", "evaluations": ["accuracy"]}
+    toys.run(folder, Told(toys.log), epochs=1, seed=3, **settings)
 
     start, warning, *_ = toys.journal(folder)
     assert start["notes"] == {"seed": 3, "left_out": ["x"]}

@@ -150,7 +150,10 @@ class TestRuns:
         assert [e["name"] for e in noted] == names
         assert all(len(e["values"]) == 1 and e["values"][0] != 0 for e in noted)
 
-    @pytest.mark.parametrize("epoch", [pytest.param(0, marks=pytest.mark.deep), 2])
+    @pytest.mark.parametrize(
+        "epoch",
+        [pytest.param(0, marks=pytest.mark.soak), pytest.param(2, marks=pytest.mark.deep)],
+    )
     def test_stopped_in_a_rehearsal_go_on_with_it_from_the_start(self, tried, tmp_path, epoch):
         folder = tmp_path / "run"
         HALT.add(epoch)
@@ -211,8 +214,15 @@ class Watching(Strategy):
 
 
 @pytest.fixture
-def bench(tmp_path):
-    """Return a model of a run, its rehearsals, and what is around them."""
+def bench(tmp_path, monkeypatch):
+    """Return a model of a run, its rehearsals in eager steps, and what is around them."""
+
+    def eager(*arguments, **options):
+        model = build_model(*arguments, **options)
+        model.run_eagerly = True
+        return model
+
+    monkeypatch.setattr("mmbal.experiment.rehearsal.build_model", eager)
     config = resolved().config
     data = open_dataset(catalogue(), config.dataset).load(None, 0)
     model = build_model(config, catalogue(), data, Strategy(), Surroundings())

@@ -25,7 +25,9 @@ OPTIONS = {
     "eager": {"run_eagerly": True},
     "XLA": {"jit_compile": True},
 }
-DEEP = ("XLA", "eager", "together")
+PAIRS = {("one device", "inside"), ("mirrored", "outside"), ("multiworker", "inside")}
+WHOLE = ("plain", "XLA")
+"""Options that meet every scope from inside and outside; others meet each scope and each side."""
 
 
 @pytest.fixture(scope="module")
@@ -75,12 +77,19 @@ def numbers(model, rows):
     ]
 
 
-@pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
-@pytest.mark.parametrize("scope", [name for name in SCOPES if name != "none"])
 @pytest.mark.parametrize(
-    "options",
-    [pytest.param(o, marks=[pytest.mark.deep] * (o in DEEP)) for o in OPTIONS],
-)
+    ("options", "scope", "inside"),
+    [
+        pytest.param(
+            options, scope, inside == "inside", id=f"{options}-{scope}-{inside}",
+            marks=[pytest.mark.deep] * (options != "plain" or (scope, inside) not in PAIRS),
+        )
+        for options in OPTIONS
+        for scope in SCOPES
+        for inside in ("inside", "outside")
+        if (scope, inside) in PAIRS or (scope != "none" and options in WHOLE)
+    ],
+)  # fmt: skip
 def test_numbers_are_those_of_no_strategy(trained, options, scope, inside):
     if options not in trained:
         trained[options] = train(SCOPES["none"]().scope(), options, inside=True)

@@ -16,10 +16,13 @@ from mmbal.testing.subject import unchanged
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # toys are too small to learn, and say so
 DATA = toy_data()
+NAMES = [each.name for each in discover().components("strategy")]
 DROPOUT = "modality-dropout"
+COMPOSED = {"guided", "mmcosine", "mmpareto", "ogm-ge", "opm"}
+"""Those of a quick test: by isolation, rule, loss and gradients, and one that is refused."""
 
 
-@pytest.fixture(params=[each.name for each in discover().components("strategy")])
+@pytest.fixture(params=NAMES)
 def name(request):
     """Return the name of a strategy."""
     with unchanged():
@@ -83,14 +86,7 @@ def assert_equal(model, *names):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6, err_msg=wanted.path)
 
 
-def test_fit_twice_is_a_run_of_two_epochs(name):
-    model = model_of(name)
-    for epoch in range(2):
-        train(model, epoch)
-    assert_equal(model, name)
-
-
-def test_prediction_before_fit_changes_nothing(name):
+def test_fit_twice_after_a_prediction_is_a_run_of_two_epochs(name):
     model = model_of(name)
     inputs, labels = examples()
     model.run_eagerly = False  # what is traced now is to be of use later
@@ -116,9 +112,16 @@ def test_weights_that_are_loaded_predict_as_those_that_were_saved(name, tmp_path
     np.testing.assert_allclose(model.predict(inputs, verbose=0), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(each, marks=[pytest.mark.deep] * (each not in COMPOSED))
+        for each in NAMES
+        if each != DROPOUT
+    ],
+    indirect=True,
+)
 def test_beside_modality_dropout_it_is_what_the_command_line_composes(name):
-    if name == DROPOUT:
-        pytest.skip("it is beside itself")
     try:
         model = model_of(name, DROPOUT)
     except RequirementError as refusal:

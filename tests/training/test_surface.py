@@ -40,9 +40,9 @@ class Notebook:
         self.network, self.folder = make_network, folder
 
     def model(self, optimizer=None, strategy=None, **options):
-        """Return a compiled model."""
+        """Return a compiled model; a graph costs more than the few steps of a case."""
         model = BalancedModel(self.network(), strategy)
-        model.compile(optimizer or Adam(1e-2), **options)
+        model.compile(optimizer or Adam(1e-2), **{"run_eagerly": True} | options)
         return model
 
     def fit(self, model, *watching, **options):
@@ -51,9 +51,9 @@ class Notebook:
             self.inputs, self.labels, **QUIET | options, callbacks=list(watching)
         ).history
 
-    def fitted(self, *watching, optimizer=None, strategy=None, **options):
-        """Return a model that was trained."""
-        model = self.model(optimizer, strategy)
+    def fitted(self, *watching, optimizer=None, strategy=None, eager=True, **options):
+        """Return a model that was trained, `eager` or in a graph, which holds what it traced."""
+        model = self.model(optimizer, strategy, run_eagerly=eager)
         self.fit(model, *watching, **options)
         return model
 
@@ -120,7 +120,7 @@ def test_every_case_has_its_row():
 
 @shown_by("`train_on_batch`")
 def _(notebook):
-    one, other = notebook.model(), notebook.fitted()
+    one, other = notebook.model(run_eagerly=False), notebook.fitted()
     for number in range(3):
         logs = one.train_on_batch(*notebook.batch(number), return_dict=True)
     assert {"loss", "branch_accuracy/a", "d_speed", "learning_speed/b"} <= set(logs)
@@ -150,7 +150,7 @@ def _(notebook):
 
 @shown_by("`fit` again")
 def _(notebook):
-    model = notebook.fitted()
+    model = notebook.fitted(eager=False)
     notebook.fit(model)
     equal(model, notebook.fitted(epochs=2))
 
@@ -251,21 +251,21 @@ falling = functools.partial(ExponentialDecay, 0.1, 3, 0.5)
 
 @shown_by("`LearningRateSchedule`")
 def _(notebook):
-    model = notebook.fitted(optimizer=SGD(falling()), epochs=2)
+    model = notebook.fitted(optimizer=SGD(falling()), epochs=2, eager=False)
     assert float(model.optimizer.learning_rate) == pytest.approx(0.1 * 0.5**2)
 
 
 @shown_by("`LearningRateScheduler`")
 def _(notebook):
     lower = callbacks.LearningRateScheduler(lambda epoch, rate: 0.0 if epoch else rate)
-    equal(notebook.fitted(lower, epochs=2), notebook.fitted())
+    equal(notebook.fitted(lower, epochs=2, eager=False), notebook.fitted())
 
 
 @shown_by("`ReduceLROnPlateau`")
 def _(notebook):
     # Nothing counts as better than this: the second epoch lowers the rate.
     lower = callbacks.ReduceLROnPlateau("loss", factor=0.0, patience=1, min_delta=1e9)
-    equal(notebook.fitted(lower, epochs=3), notebook.fitted(epochs=2))
+    equal(notebook.fitted(lower, epochs=3, eager=False), notebook.fitted(epochs=2))
 
 
 @shown_by("`LearningRateScheduler` beside a schedule")
@@ -292,7 +292,7 @@ def _(notebook):
 @shown_by("`SwapEMAWeights`")
 def _(notebook):
     averaging = functools.partial(SGD, 0.5, use_ema=True, ema_momentum=0.5)
-    model = notebook.model(averaging())
+    model = notebook.model(averaging(), run_eagerly=False)
     before = [v.numpy() for v in model.network.trainable_variables]
     data = {"validation_data": (notebook.inputs, notebook.labels), "batch_size": 24, "epochs": 2}
     logs = notebook.fit(model, callbacks.SwapEMAWeights(), **data)
@@ -323,7 +323,7 @@ def _(notebook):
     broken = notebook.model(strategy=guided())
     with pytest.raises(InterruptedError):
         notebook.fit(broken, kept, Breaks(), epochs=4)
-    model = notebook.model(strategy=guided())
+    model = notebook.model(strategy=guided(), run_eagerly=False)
     logs = notebook.fit(model, kept, epochs=4)
     assert len(logs["loss"]) == 2
     assert model.begun_epoch == 3
@@ -365,7 +365,7 @@ def _(notebook):
     path = notebook.folder / "c.weights.h5"
     once = notebook.fitted(strategy=Guided())
     once.save_weights(path)
-    twice = notebook.fitted(strategy=Guided(), epochs=2)
+    twice = notebook.fitted(strategy=Guided(), epochs=2, eager=False)
     twice.load_weights(path)
     assert (twice.begun_epoch, int(twice.trace.steps)) == (0, 3)
     equal(once, twice)

@@ -223,13 +223,6 @@ class TestBoth:
         heads = [each.joint.heads["a"].kernel.numpy() for each in both]
         np.testing.assert_array_equal(*heads)  # nobody trains them
 
-    def test_eager_is_as_graph(self, make, train, precision):
-        keras.config.set_floatx("float64")
-        precision("float64")
-        one, other = (train(make(), run_eagerly=eager)[0] for eager in (True, False))
-        for value, expected in zip(weights(one), weights(other), strict=True):
-            np.testing.assert_allclose(value, expected, rtol=0, atol=1e-9)
-
     def test_a_vector_of_zeros_does_no_harm(self, make, make_model, make_data):
         model, (inputs, labels) = make_model(make(), run_eagerly=True), make_data()
         model.network.encoders["a"].kernel.assign(np.zeros((3, 4)))

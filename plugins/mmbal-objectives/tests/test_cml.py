@@ -160,12 +160,6 @@ class TestTraining:
         np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_graphs_do_as_eager_steps(toy_steps):
-    eager, graph = (toy_steps.train(CML(), modalities="abc", eager=each) for each in (True, False))
-    for name, value in eager.items():
-        np.testing.assert_allclose(graph[name], value, rtol=0, atol=1e-6)
-
-
 def test_half_precision_stays_finite(toy_steps):
     ours = toy_steps.train(CML(), modalities="abc", precision="mixed_bfloat16")
     assert all(np.isfinite(value).all() for value in ours.values())
