@@ -1,4 +1,5 @@
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -177,6 +178,7 @@ def test_a_recipe_makes_what_is_missing_once(mmbal: Any, engines: Any) -> None:
     assert "no ensemble of the single modalities" in done.stderr
     config = Path("s/trials/guided-seed0/config.toml").read_text(encoding="utf-8")
     assert "save_predictions = true" in config
+    assert "linear-probe" in tomllib.loads(config)["evaluations"]
 
     engines.ran.clear()
     again = mmbal("compare", "--plugin", *TRAIN[1:], "--no-controls", "--format", "json")
