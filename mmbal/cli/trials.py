@@ -139,11 +139,9 @@ def _evaluations(given: Mapping[str, Any]) -> list[tuple[str, Any, str]]:
     """Return what adds evaluations to those of the recipe."""
     added = [evaluation_setting(name) for name in dict.fromkeys(given["evaluations"])]
     chosen = any(text.startswith("evaluations") for text in given["assignments"])
-    asking = (
-        "--ablate" if given.get("ablate") else "mmbal compare" if "no_controls" in given else ""
-    )
-    if asking and not chosen and _PROBE not in given["evaluations"]:
-        added.append(evaluation_setting(_PROBE, asking))
+    asking = {"--ablate": given.get("ablate"), "mmbal compare": "no_controls" in given}
+    if any(asking.values()) and not chosen and _PROBE not in given["evaluations"]:
+        added.append(evaluation_setting(_PROBE, next(name for name in asking if asking[name])))
     return added
 
 
