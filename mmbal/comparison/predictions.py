@@ -1,6 +1,5 @@
 """What networks said of every example, where runs kept it; the ensemble of single modalities."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -9,15 +8,14 @@ import numpy as np
 
 from mmbal.comparison.arms import Group
 from mmbal.errors import DataFormatError
-from mmbal.evaluation.statistics import nll, right
+from mmbal.evaluation.statistics import right
+from mmbal.evaluation.temperature import fit_temperature
 from mmbal.files.safe_hdf5 import open_sealed
 from mmbal.records.record import Record
 from mmbal.records.run_folder import RunFolder
 from mmbal.report.outcome import selected_epoch
 
 ENSEMBLE = "ensemble"
-COLDEST, HOTTEST = 0.05, 20.0
-"""Between which temperatures are looked for."""
 
 
 class Said(NamedTuple):
@@ -126,24 +124,8 @@ def ensemble(test: Sequence[Said], validation: Sequence[Said]) -> Said:
 
     pairs = zip(test, validation, strict=True)
     parts = [
-        softmax(said.logits.astype(np.float64) / temperature(held.logits, held.labels), axis=1)
+        softmax(said.logits.astype(np.float64) / fit_temperature(held.logits, held.labels), axis=1)
         for said, held in pairs
     ]
     tiny = np.finfo(np.float64).tiny
     return test[0]._replace(logits=np.log(np.maximum(np.mean(parts, axis=0), tiny)))
-
-
-def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return what to divide (example, class) logits by for the least mean NLL, .05 to 20.
-
-    Source: Guo et al., ICML 2017 (arXiv 1706.04599), section 4.2.
-    """
-    from scipy.optimize import minimize_scalar
-
-    found = minimize_scalar(
-        lambda log: np.nanmean(nll(logits / math.exp(log), labels)),
-        bounds=(math.log(COLDEST), math.log(HOTTEST)),
-        method="bounded",
-        options={"xatol": 1e-8},
-    )
-    return math.exp(found.x)

@@ -23,9 +23,11 @@ if TYPE_CHECKING:
         standard_error,
     )
     from mmbal.evaluation.subsets import Subsets, example_scores
+    from mmbal.evaluation.temperature import TEMPERATURES, fit_temperature
     from mmbal.evaluation.utilization import Utilization, conditional_rate
 
 __all__ = [
+    "TEMPERATURES",
     "Absence",
     "Accuracy",
     "Classification",
@@ -45,6 +47,7 @@ __all__ = [
     "example_scores",
     "finite",
     "fit_linear_probe",
+    "fit_temperature",
     "fitted_probe",
     "mean_score",
     "nll",
@@ -69,12 +72,14 @@ __getattr__ = lazy_names(
         "Score": "mmbal.evaluation.results",
         "ScoreName": "mmbal.evaluation.names",
         "Subsets": "mmbal.evaluation.subsets",
+        "TEMPERATURES": "mmbal.evaluation.temperature",
         "Table": "mmbal.evaluation.results",
         "Utilization": "mmbal.evaluation.utilization",
         "conditional_rate": "mmbal.evaluation.utilization",
         "example_scores": "mmbal.evaluation.subsets",
         "finite": "mmbal.evaluation.statistics",
         "fit_linear_probe": "mmbal.evaluation.linear_fit",
+        "fit_temperature": "mmbal.evaluation.temperature",
         "fitted_probe": "mmbal.evaluation.linear_probe",
         "mean_score": "mmbal.evaluation.statistics",
         "nll": "mmbal.evaluation.statistics",

@@ -7,18 +7,19 @@ from typing import ClassVar
 import numpy as np
 
 from mmbal.evaluation import (
+    TEMPERATURES,
     Evaluation,
     EvaluationContext,
     Score,
     Table,
     finite,
+    fit_temperature,
     mean_score,
     nll,
     right,
 )
 from mmbal_measures.options import CalibrationOptions
 from mmbal_measures.reliability import BINNINGS, COLUMNS, Reliability, by_mass, classwise_error
-from mmbal_measures.temperature import COLDEST, HOTTEST, fit_temperature
 from mmbal_measures.violation import probabilities, violations
 
 
@@ -100,7 +101,7 @@ class Calibration(Evaluation):
             temperature = fit_temperature(held_out.logits, held_out.labels)
         known = not math.isnan(temperature)
         yield Score("temperature", temperature)
-        bound = float(temperature in (COLDEST, HOTTEST)) if known else math.nan
+        bound = float(temperature in TEMPERATURES) if known else math.nan
         yield Score("temperature_at_bound", bound)
         logits = said.logits.astype(np.float64) / temperature
         yield mean_score("nll_scaled", nll(logits, said.labels))

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from mmbal.evaluation import nll
-from mmbal_measures.temperature import COLDEST, HOTTEST, fit_temperature
+from mmbal.evaluation.temperature import COLDEST, HOTTEST, fit_temperature
 
 LOGITS = np.array([[2.0, 0, 0], [0, 3, 0], [0, 0, 1], [4, 0, 0], [0, 2, 0]])
 LABELS = np.array([0, 1, 2, 1, 0])

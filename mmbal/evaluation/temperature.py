@@ -4,9 +4,10 @@ import math
 
 import numpy as np
 
-from mmbal.evaluation import finite
+from mmbal.evaluation.statistics import finite
 
-COLDEST, HOTTEST = 0.05, 20.0
+TEMPERATURES = COLDEST, HOTTEST = 0.05, 20.0
+"""Between which they are looked for."""
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
