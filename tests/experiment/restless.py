@@ -20,9 +20,14 @@ class Noisy(DatasetSource):
         generator = np.random.default_rng(seed)
         labels = generator.integers(0, 3, EXAMPLES)
         inputs = {m: generator.normal(size=(EXAMPLES, w)) for m, w in (("a", 3), ("b", 2))}
-        rows = Examples.from_arrays({m: x.astype("float32") for m, x in inputs.items()}, labels)
+        train, validation, test = (
+            Examples.from_arrays({m: (x + i).astype("float32") for m, x in inputs.items()}, labels)
+            for i in range(3)
+        )
         modalities = {m: Modality(x.shape[1:]) for m, x in inputs.items()}
-        return MultimodalDataset(modalities, ("0", "1", "2"), rows, rows, rows, "noisy", _augment)
+        return MultimodalDataset(
+            modalities, ("0", "1", "2"), train, validation, test, "noisy", _augment
+        )
 
 
 def _augment(inputs, label, seed):

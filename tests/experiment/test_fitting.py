@@ -42,11 +42,13 @@ class Poisoned(DatasetSource):
         labels = generator.integers(0, 3, 24)
         inputs = {m: generator.normal(size=(24, w)) for m, w in (("a", 3), ("b", 2))}
         inputs = {m: x.astype("float32") for m, x in inputs.items()}
-        sound = Examples.from_arrays({m: x.copy() for m, x in inputs.items()}, labels)
+        sound, other = (
+            Examples.from_arrays({m: x + i for m, x in inputs.items()}, labels) for i in range(2)
+        )
         inputs["a"][BAD] = np.finfo("float32").max  # all is finite, and the first sum is not
         train = Examples.from_arrays(inputs, labels)
         modalities = {m: Modality(x.shape[1:]) for m, x in inputs.items()}
-        return MultimodalDataset(modalities, ("0", "1", "2"), train, sound, sound, "poisoned", None)
+        return MultimodalDataset(modalities, ("0", "1", "2"), train, sound, other, "poisoned", None)
 
 
 @pytest.fixture(scope="module")
