@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
@@ -192,14 +192,27 @@ def _with_nothing(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str
     """Replace "none" by None where a field may be None: TOML has no null."""
     replaced = dict(values)
     for name, field in model.model_fields.items():
-        value, inner = values.get(name), model_in(field.annotation)
+        if name not in values:
+            continue
         parts = get_args(field.annotation)
         legal = any("none" in get_args(part) for part in parts)  # in a Literal
-        if value == "none" and NoneType in parts and not legal:
+        if values[name] == "none" and NoneType in parts and not legal:
             replaced[name] = None
-        elif inner and isinstance(value, Mapping):
-            replaced[name] = _with_nothing(inner, value)
+        else:
+            replaced[name] = _with_nothing_inside(field.annotation, values[name])
     return replaced
+
+
+def _with_nothing_inside(annotation: Any, value: Any) -> Any:
+    """Do the same in models that a value holds, by name or in a list."""
+    model = model_in(annotation)
+    if model is not None and isinstance(value, list | tuple):
+        return [_with_nothing_inside(model, each) for each in value]
+    if model is None or not isinstance(value, Mapping):
+        return value
+    if any(get_origin(part) in (dict, Mapping) for part in (annotation, *get_args(annotation))):
+        return {name: _with_nothing_inside(model, each) for name, each in value.items()}
+    return _with_nothing(model, value)
 
 
 def _refuse_misfit(catalogue: Catalogue, config: RunConfig, settings: Settings) -> None:

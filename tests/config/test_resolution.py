@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import Field
 
 from mmbal.config.assignment import parse_assignment
-from mmbal.config.resolution import Resolved, choose, resolve
+from mmbal.config.resolution import Resolved, _with_nothing, choose, resolve
 from mmbal.errors import ConfigError, MmbalError
+from mmbal.options import Options
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.component import Component
 
@@ -162,6 +164,28 @@ def test_none_is_nothing_where_a_field_may_be_none(toys: Catalogue) -> None:
     assert options.folder is None
     strategy: Any = resolved(toys, "strategy.mode=none").config.strategy.options
     assert strategy.mode == "none"
+
+
+class Part(Options):
+    size: int | None = 1
+
+
+class Parts(Options):
+    by_name: dict[str, Part] = Field(default_factory=dict)
+    listed: tuple[Part, ...] = ()
+    one: Part | None = None
+
+
+def test_none_is_nothing_in_tables_of_tables_and_in_lists() -> None:
+    nothing = {"size": "none"}
+    assert _with_nothing(
+        Parts, {"by_name": {"size": nothing, "b": {"size": 2}}, "listed": [nothing], "one": nothing}
+    ) == {
+        "by_name": {"size": {"size": None}, "b": {"size": 2}},
+        "listed": [{"size": None}],
+        "one": {"size": None},
+    }
+    assert _with_nothing(Parts, {"one": "none", "listed": 3}) == {"one": None, "listed": 3}
 
 
 def test_recipe_may_come_from_the_file(toys: Catalogue, tmp_path: Path) -> None:
