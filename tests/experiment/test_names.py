@@ -32,11 +32,10 @@ class Odd(DatasetSource):
     """Vectors under odd names."""
 
     def load(self, data_dir, seed):
-        rows = Examples.from_arrays(dict.fromkeys(ODD, DATA), LABELS, [f"é {i}" for i in range(24)])
+        ids = [f"é {i}" for i in range(24)]
+        splits = (Examples.from_arrays(dict.fromkeys(ODD, DATA + i), LABELS, ids) for i in range(3))
         modalities = dict.fromkeys(ODD, Modality((4,)))
-        return MultimodalDataset(
-            modalities, ("un chat", "кот, [2]", "a/b+c"), rows, rows, rows, "f"
-        )
+        return MultimodalDataset(modalities, ("un chat", "кот, [2]", "a/b+c"), *splits, "f")
 
 
 def build(architecture, names, shape):

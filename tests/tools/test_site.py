@@ -45,8 +45,12 @@ def text_of(page: Path) -> str:
 
 def commands(command: click.Command, path: str):
     yield path, command
-    for name, each in getattr(command, "commands", {}).items():
-        yield from commands(each, f"{path} {name}")
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            each = command.get_command(context, name)
+            assert each is not None
+            yield from commands(each, f"{path} {name}")
 
 
 @pytest.mark.deep

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import catalogue
+import click
 import reference
 from links import outside_pages, relink
 from mathml import with_mathml
 from mkdocs.structure.files import File, Files
 
+from mmbal.cli import cli
 from mmbal.records.schema import schema_markdown
 from mmbal.registry.discovery import discover
 
@@ -35,8 +37,18 @@ def made_pages() -> dict[str, str]:
     }
 
 
+def load_commands(group: click.Group) -> None:
+    """Import the commands of a group, which it does when they are asked for, and those within."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            load_commands(command)
+
+
 def on_config(config: Any) -> Any:
     """Give the menus without entries one for each page that is made."""
+    load_commands(cli)  # those that a group has already hide the others from mkdocs-click
     readmes = [place for place in outside_pages(ROOT).values() if place.startswith("plugins/")]
     _fill(config.nav, {"Plugins": readmes, "Python": list(reference.pages(ROOT))})
     return config
