@@ -75,7 +75,8 @@ def fused(
             return of_one[rows]
         if modality in donor:
             return of_one[donor[modality][rows]]
-        return np.broadcast_to(means[modality], of_one[rows].shape)
+        # Of the features' own type: another one would be another function to trace.
+        return np.broadcast_to(means[modality].astype(of_one.dtype), of_one[rows].shape)
 
     parts = [
         [
