@@ -15,6 +15,7 @@ from mmbal.page.markup import Html, bullets, element, joined, table
 from mmbal.page.matrices import confusions, reliability, subsets
 from mmbal.page.shown import Shown
 from mmbal.records.record import Record
+from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.report.outcome import finished_steps
 from mmbal.report.verdict import unimodal_runs, verdict
@@ -161,12 +162,12 @@ def _repetition(shown: Shown) -> Html:
     parts = [element("p", "The first run of every arm; the others differ in nothing but the seed.")]
     for run, label in (firsts or dict.fromkeys(shown.records, "")).items():
         record, folder = shown.records[run], Path(run)
-        config = (folder.parent if folder.is_file() else folder) / "config.toml"
+        config = RunFolder(folder.parent if folder.is_file() else folder).config
         command = f"mmbal run --config {shlex.quote(str(config))} --out NEW"
         parts += [
             element("h3", label or run),
             element("pre", element("code", command)),
-            element("details", element("summary", f"config.toml, seed {record.seed}"),
+            element("details", element("summary", f"{config.name}, seed {record.seed}"),
                     element("pre", record.config or "none")),
         ]  # fmt: skip
     runs = " ".join(shlex.quote(run) for run in shown.records)

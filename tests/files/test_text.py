@@ -129,7 +129,8 @@ def test_a_line_of_json_may_hold_other_separators(tmp_path):
 OWN = {
     "mmbal/files/text.py", "mmbal/records/record_file.py", "mmbal/records/journal.py",
     "mmbal/scaffold/rendering.py", "mmbal/sweep/processes.py", "mmbal/laboratory/training.py",
-    "mmbal/environment.py", "mmbal/registry/installation.py", "mmbal/experiment/recorded_data.py",
+    "mmbal/environment.py", "mmbal/page/document.py", "mmbal/page/drawing.py",
+    "mmbal/registry/installation.py", "mmbal/experiment/recorded_data.py",
     "plugins/mmbal-late/src/mmbal_late/concat.py",
 }  # fmt: skip
 
