@@ -14,7 +14,7 @@ from mmbal.data import Examples
 from mmbal.errors import MmbalError, counted, unknown
 from mmbal.evaluation.absence import ABSENCES, DRAWS, Donors, donors, fused, mixed
 from mmbal.evaluation.prediction_file import PredictionFile
-from mmbal.evaluation.predictions import Means, Predictions, Predictor, in_memory
+from mmbal.evaluation.predictions import MOST_ENTRIES, Means, Predictions, Predictor, in_memory
 from mmbal.evaluation.results import Yielded
 from mmbal.networks.controls import NORMAL, Controls, blocked
 from mmbal.options import Configurable
@@ -226,6 +226,8 @@ class EvaluationContext:
         began = time.perf_counter()
         logits = (3 * len(self.modalities) + 1) * (network.classes or 1)
         width = logits + sum(network.feature_channels.values())
+        if self.reads & {"grids", "flats"}:  # as wide as they may be
+            width += MOST_ENTRIES * len(self.modalities)
         if kept is None and 4 * width * len(examples) < LARGE:
             said = self._pass(split, NORMAL)
         else:

@@ -12,9 +12,16 @@ import numpy as np
 
 from mmbal.errors import attempting
 
-AXES = {"ids": "example", "labels": "example", "losses": "example", "features": "example, channel"}
+AXES = {
+    "ids": "example", "labels": "example", "losses": "example", "features": "example, channel",
+    "grids": "example, column", "flats": "example, column",
+}  # fmt: skip
 """Axes of what is not (example, class)."""
-UNITS = {"ids": "place in the split", "labels": "class index", "losses": "nats"}
+UNITS = {
+    "ids": "place in the split", "labels": "class index", "losses": "nats",
+    **dict.fromkeys(("features", "grids", "flats"), "activation"),
+}  # fmt: skip
+"""Units of what is no logits."""
 
 
 class PredictionFile:

@@ -159,7 +159,7 @@ def test_a_file_holds_the_same_and_says_whose_it_is(scripted, tmp_path):
     path = tmp_path / "predictions" / "test-last.h5"
     file = PredictionFile(path, {"weights": "last", "split": "test"})
     made, rows = predictor(scripted()), examples(a=A, b=B)
-    said = made.predict(rows, reads=frozenset({"features"}), store=file)
+    said = made.predict(rows, reads=frozenset({"features", "grids", "flats"}), store=file)
     file.close()
 
     assert isinstance(said.logits, np.memmap)
@@ -169,6 +169,9 @@ def test_a_file_holds_the_same_and_says_whose_it_is(scripted, tmp_path):
         np.testing.assert_array_equal(found["ids"][:], range(5))
         assert (found.attrs["weights"], found["logits"].attrs["axes"]) == ("last", "example, class")
         assert found["losses"].attrs["units"] == "nats"
+        for part, axes in (("features", "channel"), ("grids", "column"), ("flats", "column")):
+            attributes = found[f"{part}/a"].attrs
+            assert (attributes["axes"], attributes["units"]) == (f"example, {axes}", "activation")
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
