@@ -9,7 +9,7 @@ import tensorflow as tf
 from mmbal.data import Examples
 from mmbal.errors import MmbalError
 from mmbal.evaluation.prediction_file import PredictionFile
-from mmbal.evaluation.predictions import POOLS, Predictor
+from mmbal.evaluation.predictions import MOST_ENTRIES, POOLS, Predictor
 from mmbal.laboratory.toys import GatedBranches
 from mmbal.networks.controls import blocked
 
@@ -181,3 +181,11 @@ def test_a_file_that_nobody_is_to_see_leaves_its_arrays(scripted):
     file.close()
 
     np.testing.assert_array_equal(said.logits, SUMS)
+
+
+@pytest.mark.parametrize(("part", "kind"), [("features", np.ndarray), ("grids", np.memmap)])
+def test_pooled_maps_count_where_memory_is_short(scripted, context, monkeypatch, part, kind):
+    monkeypatch.setattr("mmbal.evaluation.context.LARGE", 4 * len(LABELS) * MOST_ENTRIES)
+    said = context(scripted(), LABELS, reads=frozenset({part}), a=A, b=B).predictions()
+    assert type(said.logits) is kind
+    np.testing.assert_array_equal(getattr(said, part)["a"], A)
