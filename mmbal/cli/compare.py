@@ -36,7 +36,7 @@ PLAIN = "vanilla"
 FORMATS = ("text", "md", "csv", "json", "latex")
 _MAKING = (
     "recipe", "dataset", "architecture", "strategies", "seeds", "assignments", "modalities",
-    "file", "epochs", "batch_size", "data_dir", "evaluations", "out", "no_controls",
+    "file", "epochs", "batch_size", "data_dir", "evaluations", "out", "no_controls", "late",
     "dry_run",
 )  # fmt: skip
 
@@ -81,6 +81,11 @@ _MAKING = (
     "--no-controls",
     is_flag=True,
     help="Train no modality by itself, and so tell of no ensemble of these.",
+)
+@click.option(
+    "--late",
+    is_flag=True,
+    help="Train late fusion of the same encoders, plainly, as a control, too.",
 )
 @engine_options
 @click.pass_context

@@ -154,7 +154,8 @@ def trials_of(
     recipe, file = given["recipe"], given["file"]
     if not axes and not fewer and recipe is None and file is None:
         return None
-    return make_trials(catalogue, recipe, file, axes, fewer=fewer)
+    late = given.get("late", False)
+    return make_trials(catalogue, recipe, file, axes, fewer=fewer, late=late)
 
 
 def resources_of(given: Mapping[str, Any]) -> "Resources":

@@ -28,7 +28,7 @@ class Shown:
     @cached_property
     def arms(self) -> tuple[Arm, ...]:
         """The arms in the order of the page: baselines, what is judged against them, controls."""
-        order = {"": 0, "alone": 2, "ensemble": 3}
+        order = {"": 0, "alone": 2, "ensemble": 3, "late": 4}
         return tuple(
             sorted(self.comparison.arms, key=lambda a: order[a.control] or a.pairing is not None)
         )

@@ -191,6 +191,15 @@ def test_a_recipe_makes_what_is_missing_once(mmbal: Any, engines: Any) -> None:
     assert len(engines.ran) == 4
 
 
+def test_late_fusion_is_a_control_on_request(mmbal: Any, engines: Any) -> None:
+    done = mmbal(*TRAIN[:5], "0", *TRAIN[6:], "--no-controls", "--late")
+
+    assert engines.ran == [
+        "guided-seed0", "vanilla-seed0", "vanilla-seed0-architecture=late-concat",
+    ]  # fmt: skip
+    assert "\nlate fusion against vanilla, " in done.stdout
+
+
 def test_what_is_left_is_told_with_the_time_that_it_takes(mmbal: Any, engines: Any) -> None:
     engines.stop_after = 2
     done = mmbal(*TRAIN, "--no-controls")
