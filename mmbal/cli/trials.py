@@ -3,9 +3,10 @@
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -186,7 +187,7 @@ def announce(work: "Sweep", resources: "Resources") -> None:
     click.echo(f"to be made in {work.folder}: {', '.join(missing)}", err=True)
     told = [row["seconds"] for row in work.rows if row["seconds"]]
     if not told:
-        click.echo("expected time: told by the first run that ends", err=True)
+        click.echo("expected time: told as soon as some steps are timed", err=True)
         return
     from mmbal.sweep.processes import slots
 
@@ -206,7 +207,7 @@ def carry_out(work: "Sweep", resources: "Resources") -> int:
     resources = replace(resources, threads=work.threads)
     progress = SweepProgress(console(err=True), len(work.trials), work.counts)
     # What Ray prints must not end up in the table.
-    with progress, redirect_stdout(sys.stderr):
+    with progress, _forecast(work, progress.notice), redirect_stdout(sys.stderr):
         try:
             if work.pending:
                 run_all(
@@ -218,6 +219,28 @@ def carry_out(work: "Sweep", resources: "Resources") -> int:
         except KeyboardInterrupt as stop:
             return PREEMPTED if {*stop.args} & {signal.SIGTERM, signal.SIGHUP} else INTERRUPTED
     return 0
+
+
+@contextmanager
+def _forecast(work: "Sweep", notice: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile tell how long it takes, once that can be told."""
+    from mmbal.sweep.forecast import Forecast
+
+    forecast, over = Forecast(work.pending), Event()
+
+    def watch() -> None:
+        while not over.wait(1):
+            if told := forecast.look():
+                notice(told)
+                return
+
+    watching = Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def show_plan(work: "Sweep", as_json: bool) -> None:

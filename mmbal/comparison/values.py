@@ -64,12 +64,14 @@ class Pairing:
         seeds: of the pairs.
         order: whether the first epoch showed the same examples in turn; None: not recorded.
         weights: whether training began with the same weights; None: not recorded.
+        epochs: that arm and baseline were trained for, means over the pairs.
     """
 
     baseline: str
     seeds: tuple[int, ...]
     order: bool | None
     weights: bool | None
+    epochs: tuple[float, float] = (NAN, NAN)
 
 
 @dataclass(frozen=True)

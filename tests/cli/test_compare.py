@@ -172,7 +172,7 @@ def test_a_recipe_makes_what_is_missing_once(mmbal: Any, engines: Any) -> None:
         "vanilla-seed1-modalities=gray",
     ]  # fmt: skip
     assert "to be made in s: guided-seed0, guided-seed1, vanilla-seed0, " in done.stderr
-    assert "expected time: told by the first run that ends" in done.stderr
+    assert "expected time: told as soon as some steps are timed" in done.stderr
     assert "guided against vanilla" in done.stdout
     assert "gray alone against vanilla" in done.stdout
     assert "no ensemble of the single modalities" in done.stderr
