@@ -15,7 +15,6 @@ from mmbal.cli.boundary import INTERRUPTED, PREEMPTED
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, literal, print_json, print_table
 from mmbal.cli.options import (
-    Command,
     architecture_option,
     batch_size_option,
     config_option,
@@ -42,7 +41,7 @@ _FIXED = ("dataset", "architecture", "modalities", "epochs", "batch_size", "data
 _PROBE = "linear-probe"
 """What tells beside runs of single modalities how much of each the joint run has learned."""
 
-_VARIED = (
+varied_options = (
     dataset_option,
     architecture_option,
     click.option(
@@ -69,7 +68,7 @@ _VARIED = (
     batch_size_option,
     data_dir_option,
 )
-_CARRIED_OUT = (
+engine_options = (
     click.option(
         "--engine",
         type=click.Choice(["processes", "ray"]),
@@ -98,22 +97,6 @@ _CARRIED_OUT = (
     ),
     click.option("--dry-run", is_flag=True, help="Check and list all trials, and stop."),
 )
-
-
-def varied_options(command: Command) -> Command:
-    """Let a command take what trials are of."""
-    return _with(command, _VARIED)
-
-
-def engine_options(command: Command) -> Command:
-    """Let a command take how trials are carried out."""
-    return _with(command, _CARRIED_OUT)
-
-
-def _with(command: Command, options: Any) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def axes_of(given: Mapping[str, Any]) -> "list[Axis]":

@@ -68,12 +68,20 @@ def save_curves(records: Mapping[str, Record], path: Path) -> None:
     Raises:
         MmbalError: matplotlib is absent, or the file cannot be written.
     """
+    with house_style():
+        save_figure(draw_curves(records), path)
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure in the format that the suffix of `path` tells.
+
+    Raises:
+        MmbalError: the file cannot be written.
+    """
     kind = path.suffix.lower().removeprefix(".")
     undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     image = io.BytesIO()
-    with house_style():
-        figure = draw_curves(records)
-        figure.savefig(image, format=kind, dpi=150, metadata=undated.get(kind))
+    figure.savefig(image, format=kind, dpi=150, metadata=undated.get(kind))
     replace_file(path, image.getvalue())
 
 
@@ -125,7 +133,7 @@ def draw_curves(records: Mapping[str, Record]) -> "Figure":
     columns = 2 if len(records) == 1 else len(panels)
     rows = len(records) * -(-len(panels) // columns)
     # Made without pyplot: no window system is asked for and no state is kept.
-    figure = Figure(figsize=(5.2 * columns, 3.3 * rows + 0.4 * len(records)), layout="constrained")
+    figure = Figure(figsize=(6 * columns, 3.3 * rows + 0.4 * len(records)), layout="constrained")
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(records), 1)))
     for part, (name, record) in zip(parts, records.items(), strict=True):
         part.suptitle(
@@ -253,7 +261,8 @@ def _legend(axis: "Axes", *, empty: bool) -> None:
     if empty:
         _say_empty(axis)
     else:
-        axis.legend(loc="best")
+        # Beside the curves, where it covers none.
+        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
 
 
 def _say_empty(axis: "Axes") -> None:
