@@ -14,13 +14,11 @@ from mmbal.cli.judging import (
     check_files,
     compare_runs,
     judging_options,
-    keep,
-    kept_in,
     plot_option,
     tell,
     write_files,
 )
-from mmbal.cli.options import TypedPath, flag, with_options
+from mmbal.cli.options import TypedPath, with_options
 from mmbal.cli.trials import (
     announce,
     axes_of,
@@ -106,14 +104,8 @@ def _trains(runs: Sequence[Path], given: Mapping[str, Any]) -> bool:
     Raises:
         MmbalError: something is neither a run nor a recipe, or options contradict one another.
     """
-    options = {
-        "strategies": "strategy",
-        "assignments": "set",
-        "file": "config",
-        "recipe": "plugin",
-        "evaluations": "evaluation",
-    }
-    asked = [flag(options.get(key, key)) for key in _MAKING if given[key]]
+    parameters = click.get_current_context().command.params
+    asked = [each.opts[0] for each in parameters if each.name in _MAKING and given[each.name]]
     one = str(runs[0]) if runs else ""
     if len(runs) == 1 and not runs[0].exists() and runs[0].name == one:
         from mmbal.registry.discovery import discover
@@ -142,6 +134,7 @@ def _train(
     plot: Path | None,
 ) -> None:
     """Make the runs that are missing, and compare all that are asked for."""
+    from mmbal.comparison.kept import kept_in
     from mmbal.config.origin import Override
     from mmbal.registry.discovery import discover
     from mmbal.sweep.folder import Sweep, check_folder, only_sweep
@@ -168,10 +161,11 @@ def _train(
     with work_done():
         finished = work.finished({trial.digest for trial in trials})
         if finished and not stop:
-            costs = kept_in(out).get("costs", {})
-            judged["baseline"] = baseline
-            shown = compare_runs(finished, **judged, ledger=True, costs=costs)
-            keep(out, shlex.join(["mmbal", *ctx.find_root().obj]), baseline, costs)
+            made = kept_in(out)
+            made.command = shlex.join(["mmbal", *ctx.find_root().obj])
+            made.baseline = judged["baseline"] = baseline
+            shown = compare_runs(finished, **judged, ledger=True, made=made)
+            made.save(out)
             _show(shown, form, plot)
     go_on(ctx, work, stop, "the same command again")
 

@@ -1,13 +1,12 @@
 """Runs that are there, opened and compared: for `compare`, `report` and `sweep`."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,14 +14,12 @@ from mmbal.cli.options import TypedPath, score_option
 from mmbal.errors import DataFormatError, MmbalError, attempting, counted
 
 if TYPE_CHECKING:
+    from mmbal.comparison.kept import Kept
     from mmbal.comparison.ledger import Cost
     from mmbal.comparison.values import Comparison
     from mmbal.page.shown import Shown
     from mmbal.records.record import Record
     from mmbal.registry.catalogue import Catalogue
-
-KEPT = "comparison.json"
-"""What a comparison's folder keeps beside its runs: command, baseline, costs of networks."""
 
 judging_options = (
     click.option(
@@ -121,36 +118,34 @@ def compare_runs(
     ledger: bool = False,
     tuned: Sequence[Path] = (),
     records: "Mapping[str, Record] | None" = None,
-    costs: "dict[str, Cost | None] | None" = None,
+    made: "Kept | None" = None,
 ) -> "Shown":
     """Compare runs.
 
     `baseline` is "" for that of a comparison, else plain training where there is any; `ledger`
-    counts operations of networks that are not in `costs`, which gets them; in the sweeps
+    counts operations of networks where that is not `made` yet by the comparison; in the sweeps
     `tuned` arms were; `records` are those of the runs, where they are open.
     """
     records = open_records(paths) if records is None else records
     if paths and not records:
         raise MmbalError("none of these runs can be compared")
     from mmbal.comparison.comparing import compare_records, usual_baseline
+    from mmbal.comparison.kept import Kept, kept_in
     from mmbal.page.shown import Shown
     from mmbal.registry.discovery import discover
 
-    costs, kept = {} if costs is None else costs, [*map(kept_in, paths)]
-    for told in kept:
-        costs |= told.get("costs", {})
-    known = kept[0] if len(kept) == 1 else {}
+    told = made or (kept_in(paths[0]) if len(paths) == 1 else Kept())
     catalogue = discover()
     comparison = compare_records(
         records,
         weights,
         wanted,
-        baseline=baseline or known.get("baseline") or usual_baseline(records),
+        baseline=baseline or told.baseline or usual_baseline(records),
         catalogue=catalogue,
-        cost=_counting(catalogue if ledger else None, costs),
+        cost=_counting(catalogue if ledger else None, made),
         tried=open_records([*_tried(tuned)]),
     )
-    return Shown(comparison, records, weights, known.get("command", ""))
+    return Shown(comparison, records, weights, told.command)
 
 
 def check_files(plot: Path | None, page: Path | None = None) -> None:
@@ -174,7 +169,7 @@ def write_files(shown: "Shown", plot: Path | None, page: Path | None = None) -> 
     if plot is not None and len(shown.records) == 1:
         from mmbal.report.curves import save_curves
 
-        save_curves(shown.records, plot)
+        save_curves(*next(iter(shown.records.items())), plot)
     elif plot is not None:
         from mmbal.page.plot import save_plot
 
@@ -196,37 +191,6 @@ def tell(comparison: "Comparison") -> None:
         click.echo(f"{score}: {meaning}", err=True)
 
 
-def kept_in(folder: Path) -> dict[str, Any]:
-    """Return what a comparison's folder keeps, costs by run folder; nothing of any other folder.
-
-    Raises:
-        DataFormatError: it is not what `mmbal compare` writes.
-    """
-    from mmbal.comparison.ledger import Cost
-    from mmbal.files.text import read_text
-    from mmbal.sweep.table import TRIALS
-
-    path = folder / KEPT
-    if not path.is_file():
-        return {}
-    try:
-        told = json.loads(read_text(path))
-        costs = {str(folder / TRIALS / run): Cost(*cost) for run, cost in told["costs"].items()}
-        return {"command": str(told["command"]), "baseline": told["baseline"], "costs": costs}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataFormatError(f"{path}: not what `mmbal compare` writes ({error!r})") from error
-
-
-def keep(folder: Path, command: str, baseline: str, costs: "Mapping[str, Cost | None]") -> None:
-    """Write what a comparison's folder keeps; see `kept_in`."""
-    from mmbal.files.atomic import replace_file
-    from mmbal.files.plain_json import to_json
-
-    by_name = {Path(run).name: cost for run, cost in costs.items() if cost is not None}
-    told = {"command": command, "baseline": baseline, "costs": by_name}
-    replace_file(folder / KEPT, to_json(told).encode())
-
-
 def _tried(sweeps: Sequence[Path]) -> Iterator[Path]:
     """Yield the runs of sweeps."""
     from mmbal.sweep.table import TRIALS
@@ -239,22 +203,24 @@ def _tried(sweeps: Sequence[Path]) -> Iterator[Path]:
 
 
 def _counting(
-    catalogue: "Catalogue | None", costs: "dict[str, Cost | None]"
+    catalogue: "Catalogue | None", made: "Kept | None"
 ) -> "Callable[[str, Record], Cost | None]":
-    """Return what tells the cost of a run: of those counted already, or where there is a catalogue.
+    """Return what tells the cost of a run: kept beside it, or where there is a catalogue counted.
 
-    Counting opens the heavy door.
+    What is counted goes to `made`. Counting opens the heavy door.
     """
+    from mmbal.comparison.kept import kept_in
 
     def count(run: str, record: "Record") -> "Cost | None":
-        if run not in costs and catalogue is not None:
+        name, costs = Path(run).name, (made or kept_in(Path(run).parent.parent)).costs
+        if name not in costs and catalogue is not None:
             with redirect_stdout(sys.stderr):
                 from mmbal.experiment import measure_cost
 
                 try:
-                    costs[run] = measure_cost(record, catalogue)
+                    costs[name] = measure_cost(record, catalogue)
                 except MmbalError as error:
                     click.echo(f"no operations of {record.strategy}: {error}", err=True)
-        return costs.get(run)
+        return costs.get(name)
 
     return count

@@ -39,7 +39,8 @@ def cards(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
 
 
 def _refuse(names: Sequence[str]) -> Record:
-    raise MmbalError(f"not measured: {', '.join(names)}")
+    missing = ", ".join(names)
+    raise MmbalError(f"not measured: {missing} (`mmbal evaluate RUN... --card` does)")
 
 
 def _alone(shown: Shown, record: Record) -> dict[str, Record]:
