@@ -209,10 +209,12 @@ def _counting(
 
     What is counted goes to `made`. Counting opens the heavy door.
     """
-    from mmbal.comparison.kept import kept_in
+    from mmbal.comparison.kept import Kept, kept_in
+    from mmbal.sweep.table import TRIALS
 
     def count(run: str, record: "Record") -> "Cost | None":
-        name, costs = Path(run).name, (made or kept_in(Path(run).parent.parent)).costs
+        place, name = Path(run).parent, Path(run).name
+        costs = (made or (kept_in(place.parent) if place.name == TRIALS else Kept())).costs
         if name not in costs and catalogue is not None:
             with redirect_stdout(sys.stderr):
                 from mmbal.experiment import measure_cost

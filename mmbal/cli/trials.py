@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mmbal.sweep.plan import Fewer, Trial
 
 FAILED = 1
+PAUSE = 1.0
+"""Seconds between two looks at the trials that run."""
 _FIXED = ("dataset", "architecture", "modalities", "epochs", "batch_size", "data_dir")
 _PROBE = "linear-probe"
 """What tells beside runs of single modalities how much of each the joint run has learned."""
@@ -190,7 +192,7 @@ def carry_out(work: "Sweep", resources: "Resources") -> int:
     resources = replace(resources, threads=work.threads)
     progress = SweepProgress(console(err=True), len(work.trials), work.counts)
     # What Ray prints must not end up in the table.
-    with progress, _forecast(work, progress.notice), redirect_stdout(sys.stderr):
+    with progress, forecast(work, progress.notice), redirect_stdout(sys.stderr):
         try:
             if work.pending:
                 run_all(
@@ -205,15 +207,15 @@ def carry_out(work: "Sweep", resources: "Resources") -> int:
 
 
 @contextmanager
-def _forecast(work: "Sweep", notice: Callable[[str], None]) -> Iterator[None]:
+def forecast(work: "Sweep", notice: Callable[[str], None]) -> Iterator[None]:
     """Meanwhile tell how long it takes, once that can be told."""
     from mmbal.sweep.forecast import Forecast
 
-    forecast, over = Forecast(work.pending), Event()
+    expected, over = Forecast(work.pending), Event()
 
     def watch() -> None:
-        while not over.wait(1):
-            if told := forecast.look():
+        while not over.wait(PAUSE):
+            if told := expected.look():
                 notice(told)
                 return
 

@@ -45,6 +45,11 @@ class Panel:
         artist.set_gid(name)
         self.titles[name] = text
 
+    def mark(self, axis: Any, point: tuple[float, float], look: "Look", text: str) -> None:
+        """Paint a point that tells a text."""
+        (dot,) = axis.plot(*point, look.mark, color=look.colour, markersize=4.5)
+        self.tell(dot, text)
+
 
 class Drawing(NamedTuple):
     """What is to be drawn.
@@ -106,10 +111,18 @@ def legible(text: str, most: int = 48) -> str:
     return clean if len(clean) <= most else f"{clean[: most - 1]}…"
 
 
-def look(place: int) -> tuple[str, str, str]:
-    """Return colour, line and mark of the arm at a place, which tell it apart without colours."""
+class Look(NamedTuple):
+    """Colour, line and mark of an arm, which tell it apart without colours."""
+
+    colour: str
+    line: str
+    mark: str
+
+
+def look(place: int) -> Look:
+    """Return the look of the arm at a place."""
     turn = place + place // len(COLOURS)
-    return COLOURS[place % len(COLOURS)], LINES[turn % len(LINES)], MARKS[turn % len(MARKS)]
+    return Look(COLOURS[place % len(COLOURS)], LINES[turn % len(LINES)], MARKS[turn % len(MARKS)])
 
 
 def heat_map(

@@ -1,10 +1,10 @@
 """What figures of a page are made of."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mmbal.comparison.values import Arm
-from mmbal.page.drawing import Drawing, Panel, look
+from mmbal.page.drawing import Drawing
 from mmbal.page.markup import Html, element
 from mmbal.page.shown import Shown
 
@@ -31,16 +31,9 @@ def legend(shown: Shown, arms: Sequence[Arm]) -> Html:
     """Return what the looks of arms mean, beside the drawings rather than on them."""
     items = []
     for arm in arms:
-        colour, line, _ = look(shown.arms.index(arm))
+        colour, line, _ = shown.look(arm)
         dashes = {"--": "6 3", ":": "2 2", "-.": "6 2 2 2"}.get(line, "none")
         path = element("path", d="M0 6H28", stroke=colour, stroke_dasharray=dashes)
         swatch = element("svg", path, viewBox="0 0 28 12", class_="swatch", aria_hidden="true")
         items.append(element("li", swatch, arm.label))
     return element("ul", *items, class_="legend")
-
-
-def mark(panel: Panel, axis: Any, point: tuple[float, float], place: int, text: str) -> None:
-    """Paint a point of the arm at a place, which tells a text."""
-    colour, _, shape = look(place)
-    (dot,) = axis.plot(*point, shape, color=colour, markersize=4.5)
-    panel.tell(dot, text)

@@ -10,8 +10,8 @@ from mmbal.comparison.arms import statistic
 from mmbal.comparison.statistics import LEVEL
 from mmbal.comparison.tables import format_statistic
 from mmbal.comparison.values import Arm
-from mmbal.page.drawing import Drawing, Panel, legible, look
-from mmbal.page.figure import Figure, mark
+from mmbal.page.drawing import Drawing, Panel, legible
+from mmbal.page.figure import Figure
 from mmbal.page.markup import table
 from mmbal.page.matrices import confusions, reliability, subsets
 from mmbal.page.shown import Course, Shown, epoch_course, speed_course
@@ -77,16 +77,15 @@ def _paint_intervals(shown: Shown, name: str, arms: Sequence[Arm], panel: Panel)
     axis = panel.axes[0]
     axis.grid(axis="x")
     for row, arm in enumerate(arms):
-        place = shown.arms.index(arm)
-        colour, _, _ = look(place)
+        look = shown.look(arm)
         low, high = interval(shown, arm, name)
         mean, count = arm.statistics[name].mean, arm.statistics[name].count
-        axis.plot([low, high], [row, row], color=colour, linewidth=2)
+        axis.plot([low, high], [row, row], color=look.colour, linewidth=2)
         for run, value in shown.scores(arm, name).items() if count > 1 else ():
-            (dot,) = axis.plot(value, row + 0.22, "o", color=colour, alpha=0.5, markersize=3)
+            (dot,) = axis.plot(value, row + 0.22, "o", color=look.colour, alpha=0.5, markersize=3)
             panel.tell(dot, f"{run}: {value:.3f}")
         told = "" if math.isnan(low) else f", {low:.3f} to {high:.3f}"
-        mark(panel, axis, (mean, row), place, f"{arm.label}: {mean:.3f}{told}, runs: {count}")
+        panel.mark(axis, (mean, row), look, f"{arm.label}: {mean:.3f}{told}, runs: {count}")
         axis.text(0, row - 0.3, legible(arm.label), transform=axis.get_yaxis_transform(),
                   va="center", fontsize=8)  # fmt: skip
     axis.set(yticks=[], ylim=(len(arms) - 0.5, -0.6))
@@ -155,18 +154,18 @@ def _paint_courses(
     above, *below = panel.axes
     above.grid(axis="y")
     for arm, each in found:
-        place = shown.arms.index(arm)
-        colour, line, _ = look(place)
+        look = shown.look(arm)
+        colour = look.colour
         mean = each.values.mean(axis=0)
         if len(each.values) > 1:
             deviation = each.values.std(axis=0, ddof=1)
             low, high = mean - deviation, mean + deviation
             above.fill_between(each.places, low, high, color=colour, alpha=0.18, linewidth=0)
-        (curve,) = above.plot(each.places, mean, line, color=colour)
+        (curve,) = above.plot(each.places, mean, look.line, color=colour)
         panel.tell(curve, arm.label)
         for k in np.unique(np.linspace(0, len(mean) - 1, 9).round().astype(int)):
             told = f"{arm.label}, {along} {each.places[k]}: {mean[k]:+.3f}"
-            mark(panel, above, (each.places[k], mean[k]), place, told)
+            panel.mark(above, (each.places[k], mean[k]), look, told)
         for axis in below:
             bars = axis.stairs(each.isolated, each.edges, fill=True, color=colour, alpha=0.45)
             panel.tell(bars, f"{arm.label}: isolated in {each.isolated.mean():.1%}")
@@ -178,13 +177,13 @@ def _paint_courses(
 
 def imbalance(shown: Shown) -> Figure | None:
     """Return imbalance of utilization against that of speed."""
-    points: dict[int, list[tuple[str, float, float]]] = {}
-    for place, arm in enumerate(shown.arms):
+    points: list[tuple[Arm, str, float, float]] = []
+    for arm in shown.arms:
         utilization = shown.scores(arm, "d_util")
         for run, record in shown.runs(arm).items():
             speed = final_d_speed(record)
             if run in utilization and speed is not None and math.isfinite(speed):
-                points.setdefault(place, []).append((run, speed, utilization[run]))
+                points.append((arm, run, speed, utilization[run]))
     if not points:
         return None
 
@@ -194,23 +193,22 @@ def imbalance(shown: Shown) -> Figure | None:
         axis.axhline(0, color=panel.faint, linewidth=1)
         axis.axvline(0, color=panel.faint, linewidth=1)
         axis.locator_params(nbins=6)
-        for place, runs in points.items():
-            for run, speed, used in runs:
-                name = f"{shown.arms[place].label}, {run}"
-                told = f"{name}: d_speed {speed:+.3f}, d_util {used:+.3f}"
-                mark(panel, axis, (speed, used), place, told)
+        for arm, run, speed, used in points:
+            told = f"{arm.label}, {run}: d_speed {speed:+.3f}, d_util {used:+.3f}"
+            panel.mark(axis, (speed, used), shown.look(arm), told)
 
+    arms = [arm for arm in shown.arms if any(arm is point[0] for point in points)]
     rows = []
-    for place, runs in points.items():
-        _, *columns = zip(*runs, strict=True)
-        rows.append([shown.arms[place].label, str(len(runs)), *map(_spread, columns)])
-    found = table("Imbalance", ["arm", "runs", "d_speed", "d_util"], rows)
-    drawing, arms = Drawing("d_util against d_speed", paint, 3.4), [shown.arms[k] for k in points]
+    for arm in arms:
+        found = [values for of, _, *values in points if of is arm]
+        rows.append([arm.label, str(len(found)), *map(_spread, zip(*found, strict=True))])
+    told = table("Imbalance", ["arm", "runs", "d_speed", "d_util"], rows)
+    drawing = Drawing("d_util against d_speed", paint, 3.4)
     caption = (
         "One mark a run: imbalance of learning speeds after the last step, and of utilization on "
         "test. Speeds of strategies that isolate branches do not compare with those of others."
     )
-    return Figure("Imbalance: utilization and speed", caption, [drawing], found, arms)
+    return Figure("Imbalance: utilization and speed", caption, [drawing], told, arms)
 
 
 FIGURES: tuple[Callable[[Shown], Figure | None], ...] = (

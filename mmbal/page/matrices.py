@@ -5,8 +5,8 @@ from functools import partial
 
 import numpy as np
 
-from mmbal.page.drawing import Drawing, Panel, heat_map, look
-from mmbal.page.figure import Figure, mark
+from mmbal.page.drawing import Drawing, Panel, heat_map
+from mmbal.page.figure import Figure
 from mmbal.page.markup import joined, table
 from mmbal.page.shown import Shown
 from mmbal.report.tables import numbers_along_axes
@@ -86,12 +86,11 @@ def reliability(shown: Shown) -> Figure | None:
         axis.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
         axis.plot([0, 1], [0, 1], color=panel.ink, linewidth=0.8)
         for arm, sure, right in curves:
-            place = shown.arms.index(arm)
-            colour, line, _ = look(place)
-            axis.plot(sure, right, line, color=colour)
+            look = shown.look(arm)
+            axis.plot(sure, right, look.line, color=look.colour)
             for a, b in zip(sure, right, strict=True):
                 told = f"{arm.label}: confidence {a:.3f}, accuracy {b:.3f}"
-                mark(panel, axis, (a, b), place, told)
+                panel.mark(axis, (a, b), look, told)
 
     told = table("Reliability by bin", ["arm", "bin", "confidence", "accuracy"], rows)
     drawing, arms = Drawing("Reliability", paint, 4.2), [arm for arm, _, _ in curves]

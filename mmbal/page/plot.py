@@ -8,7 +8,7 @@ import numpy as np
 
 from mmbal.comparison.values import Arm
 from mmbal.errors import MmbalError
-from mmbal.page.drawing import WIDTH, Drawing, fill, legible, look, style
+from mmbal.page.drawing import WIDTH, Drawing, fill, legible, style
 from mmbal.page.figures import FIGURES
 from mmbal.page.shown import Shown
 from mmbal.report.curves import house_style, save_figure
@@ -66,6 +66,6 @@ def _legend(part: Any, shown: Shown, arms: Sequence[Arm], columns: int) -> None:
     lines = []
     for arm in arms:
         names = "color", "linestyle", "marker"
-        looks: dict[str, Any] = dict(zip(names, look(shown.arms.index(arm)), strict=True))
+        looks: dict[str, Any] = dict(zip(names, shown.look(arm), strict=True))
         lines.append(Line2D([], [], **looks, label=legible(arm.label)))
     part.legend(handles=lines, loc="center left", ncols=columns)

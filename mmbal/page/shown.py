@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from mmbal.comparison.values import Arm, Comparison
+from mmbal.page.drawing import Look, look
 from mmbal.records.record import Record
 
 POINTS = 120
@@ -36,6 +37,10 @@ class Shown:
         return tuple(
             sorted(self.comparison.arms, key=lambda a: order[a.control] or a.pairing is not None)
         )
+
+    def look(self, arm: Arm) -> Look:
+        """Return how an arm is drawn, everywhere the same."""
+        return look(self.arms.index(arm))
 
     def runs(self, arm: Arm) -> dict[str, Record]:
         """Return the runs of an arm; an ensemble has none of its own."""
