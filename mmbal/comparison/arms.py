@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmbal.comparison.values import Arm, Ledger, Statistic
-from mmbal.config.resolution import late_fusion, resolve
+from mmbal.config.resolution import resolve
 from mmbal.config.settings import RunConfig
 from mmbal.config.toml import TomlFile
 from mmbal.config.tree import leaves
@@ -79,44 +79,37 @@ def group_runs(
                 f"{run} is left out: {first} is seed {record.seed} of the same "
                 f"({record.recipe}, {record.strategy}) already"
             )
-    several = {
-        m for group in groups.values() for m in group.modalities if len(group.modalities) > 1
-    }
     found = [*groups.values()]
-    balanced = {_architecture(group.settings) for group in found if group.strategy != PLAIN}
-    late = {_late(group, catalogue) for group in found if len(group.modalities) > 1} - balanced
+    fused = [group for group in found if len(group.modalities) > 1]
+    balanced = [group.settings.items() for group in found if group.strategy != PLAIN]
+    late = [
+        told
+        for group in fused
+        if (told := _late(group, catalogue)) and not any(told <= each for each in balanced)
+    ]
+    several = {modality for group in fused for modality in group.modalities}
     return [_as_control(group, several, late) for group in found], remarks
 
 
-def _as_control(group: Group, fused: set[str], late: set[frozenset[tuple[str, str]]]) -> Group:
+def _as_control(group: Group, fused: set[str], late: Sequence[set[tuple[str, str]]]) -> Group:
     """Mark what is trained plainly: a modality by itself that others are trained together with.
 
     Or late fusion of the encoders of another arm, which no strategy balances.
     """
-    if group.strategy != PLAIN:
-        return group
-    if len(group.modalities) == 1:
-        return replace(group, control="alone" if {*group.modalities} <= fused else "")
-    return replace(group, control="late" if _architecture(group.settings) in late else "")
+    control = ""
+    if group.strategy == PLAIN and len(group.modalities) == 1:
+        control = "alone" if {*group.modalities} <= fused else ""
+    elif group.strategy == PLAIN and any(each <= group.settings.items() for each in late):
+        control = "late"
+    return replace(group, control=control)
 
 
-def _architecture(settings: Mapping[str, str]) -> frozenset[tuple[str, str]]:
-    return frozenset(item for item in settings.items() if item[0].startswith("architecture."))
-
-
-def _late(group: Group, catalogue: Catalogue | None) -> frozenset[tuple[str, str]]:
+def _late(group: Group, catalogue: Catalogue | None) -> set[tuple[str, str]]:
     """Return the settings of late fusion of a group's encoders; none where that is not known."""
     _, record = next(iter(group.members.values()))
     config = _resolved(_tables(record), catalogue)
-    if config is None or catalogue is None:
-        return frozenset()
-    try:
-        late = late_fusion(catalogue, config.architecture)
-    except MmbalError:  # of an architecture that is not here
-        late = None
-    tree = config.model_copy(update={"architecture": late}).tree() if late else {}
-    of = {"architecture": tree.get("architecture", {})}
-    return _architecture({dotted(key): str(value) for key, value in leaves(of)})
+    late = config.architecture.options.late_fusion() if config else None
+    return {(dotted(("architecture", *key)), str(each)) for key, each in leaves(late or {})}
 
 
 def settings_of(

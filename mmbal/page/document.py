@@ -1,17 +1,17 @@
 """Runs -> a page: what was found in words, figures with their tables, costs, how to repeat it."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
 from string import Template
 
 from mmbal.comparison.tables import comparison_rows, ledger_rows, pairing_text, verdict_rows
+from mmbal.comparison.values import Arm
 from mmbal.files.atomic import replace_file
 from mmbal.page.cards import cards
 from mmbal.page.drawing import draw
-from mmbal.page.figure import legend
 from mmbal.page.figures import FIGURES
 from mmbal.page.markup import Html, bullets, element, joined, table
 from mmbal.page.shown import Shown
@@ -73,7 +73,7 @@ def sections(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, Html]]:
     for figure in filter(None, (kind(shown) for kind in FIGURES)):
         parts = [
             element("figcaption", figure.caption),
-            legend(shown, figure.arms) if figure.arms else Html(),
+            _legend(shown, figure.arms) if figure.arms else Html(),
             element("div", *map(draw, figure.drawings), class_="drawings"),
             element("div", figure.table, class_="tables"),
         ]
@@ -88,6 +88,18 @@ def sections(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, Html]]:
     yield "Costs", _table("A run on average", *ledger_rows(shown.comparison))
     yield "Runs", _runs(shown)
     yield "To repeat it", _repetition(shown)
+
+
+def _legend(shown: Shown, arms: Sequence[Arm]) -> Html:
+    """Return what the looks of arms mean, beside the drawings rather than on them."""
+    items = []
+    for arm in arms:
+        colour, line, _ = shown.look(arm)
+        dashes = {"--": "6 3", ":": "2 2", "-.": "6 2 2 2"}.get(line, "none")
+        path = element("path", d="M0 6H28", stroke=colour, stroke_dasharray=dashes)
+        swatch = element("svg", path, viewBox="0 0 28 12", class_="swatch", aria_hidden="true")
+        items.append(element("li", swatch, arm.label))
+    return element("ul", *items, class_="legend")
 
 
 def _table(caption: str, header: list[str], rows: list[list[str]]) -> Html:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mmbal.comparison.values import Arm
 from mmbal.page.markup import Html
 from mmbal.report.curves import COLOURS, house_style
 
@@ -65,6 +66,24 @@ class Drawing(NamedTuple):
     paint: Callable[[Panel], None]
     height: float
     ratios: Sequence[float] = (1,)
+
+
+class Figure(NamedTuple):
+    """A section of a page.
+
+    Attributes:
+        title: its heading.
+        caption: what is drawn.
+        drawings: one or several.
+        table: the same in numbers.
+        arms: that are told apart by their looks alone, and so need a legend.
+    """
+
+    title: str
+    caption: str
+    drawings: Sequence[Drawing]
+    table: Html
+    arms: Sequence[Arm] = ()
 
 
 def style(ink: str, faint: str) -> dict[str, Any]:

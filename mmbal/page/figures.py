@@ -10,8 +10,7 @@ from mmbal.comparison.arms import statistic
 from mmbal.comparison.statistics import LEVEL
 from mmbal.comparison.tables import format_statistic
 from mmbal.comparison.values import Arm
-from mmbal.page.drawing import Drawing, Panel, legible
-from mmbal.page.figure import Figure
+from mmbal.page.drawing import Drawing, Figure, Panel, legible
 from mmbal.page.markup import table
 from mmbal.page.matrices import confusions, reliability, subsets
 from mmbal.page.shown import Course, Shown, epoch_course, speed_course

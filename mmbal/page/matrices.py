@@ -5,8 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from mmbal.page.drawing import Drawing, Panel, heat_map
-from mmbal.page.figure import Figure
+from mmbal.page.drawing import Drawing, Figure, Panel, heat_map
 from mmbal.page.markup import joined, table
 from mmbal.page.shown import Shown
 from mmbal.report.tables import numbers_along_axes

@@ -138,7 +138,9 @@ def _ablated(resolved: Resolved, varied: Sequence[Override], which: Fewer) -> li
 
 def _fused_late(resolved: Resolved, varied: Sequence[Override], catalogue: Catalogue) -> Trial:
     """Return the trial that fuses the encoders of another one late, and trains plainly."""
-    architecture = resolved.config.architecture
+    architecture, modalities = resolved.config.architecture, resolved.config.modalities
+    if len(modalities) == 1:
+        raise ConfigError(f"{_LATE}: {modalities[0]} alone has nothing to be fused with")
     other = late_fusion(catalogue, architecture)
     if other is not None:
         changes = {"architecture": other, "strategy": _VANILLA}

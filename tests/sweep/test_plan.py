@@ -220,6 +220,7 @@ class TestLateFusion:
         ("recipe", "assignments", "message"),
         [
             ("colored-digits", ["architecture=late-mlp", "strategy=vanilla"], "fuses late already"),
+            ("colored-digits", ['modalities=["gray"]'], "gray alone has nothing to be fused with"),
             ("nvgesture", [], "mmtm-i3d, as it is set, tells of no late fusion .*: late-concat, "),
         ],
     )  # fmt: skip
