@@ -20,13 +20,10 @@ from mmbal.cli.judging import (
 )
 from mmbal.cli.options import TypedPath, with_options
 from mmbal.cli.trials import (
-    announce,
     axes_of,
-    carry_out,
     engine_options,
     go_on,
-    resources_of,
-    show_plan,
+    make_runs,
     trials_of,
     varied_options,
 )
@@ -137,7 +134,6 @@ def _train(
     from mmbal.comparison.kept import kept_in
     from mmbal.config.origin import Override
     from mmbal.registry.discovery import discover
-    from mmbal.sweep.folder import Sweep, check_folder, only_sweep
 
     catalogue, out = discover(), given["out"]
     baseline, names = judged["baseline"] or PLAIN, given["strategies"].split(",")
@@ -146,18 +142,10 @@ def _train(
     kept = Override("save_predictions", True, "mmbal compare")
     axes = [((kept,),), *axes_of(given)]
     trials = trials_of(catalogue, given, axes, "" if given["no_controls"] else "single") or []
-    threads = given["cpus_per_trial"]
-    check_folder(out)
-    if given["dry_run"]:
-        show_plan(Sweep(out, catalogue, trials, threads), form == "json")
+    making = make_runs(out, catalogue, trials, given, as_json=form == "json")
+    if making is None:
         return
-    resources = resources_of(given)
-    with only_sweep(out):
-        check_folder(out)
-        work = Sweep(out, catalogue, trials, threads)
-        work.save()
-        announce(work, resources)
-        stop = carry_out(work, resources)
+    work, stop = making
     with work_done():
         finished = work.finished({trial.digest for trial in trials})
         if finished and not stop:

@@ -13,11 +13,9 @@ from mmbal.cli.judging import compare_runs, tell
 from mmbal.cli.options import TypedPath, flag, json_option, recipe_option, with_options
 from mmbal.cli.trials import (
     axes_of,
-    carry_out,
     engine_options,
     go_on,
-    resources_of,
-    show_plan,
+    make_runs,
     trials_of,
     varied_options,
 )
@@ -53,31 +51,22 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 @with_options(engine_options)
 @json_option
 @click.pass_context
-def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
+def sweep(ctx: click.Context, /, *, out: Path, as_json: bool, **given: Any) -> None:
     """Run all combinations of strategies, seeds, settings; one table.
 
     The same command again goes on where it stopped: a finished trial is never run twice.
     More values than before are run in addition.
     """
     from mmbal.registry.discovery import discover
-    from mmbal.sweep.folder import Sweep, check_folder, only_sweep
 
     catalogue = discover()
     trials = trials_of(catalogue, given, axes_of(given), "ablate" if given["ablate"] else "")
-    threads = given["cpus_per_trial"]
-    check_folder(out, begun=trials is None)
-    if dry_run:
-        show_plan(Sweep(out, catalogue, trials or (), threads), as_json)
-        return
-    resources = resources_of(given)
-    with only_sweep(out):
-        check_folder(out, begun=trials is None)  # a run may have begun there meanwhile
-        work = Sweep(out, catalogue, trials or (), threads)
-        work.save()
-        stop = carry_out(work, resources)
+    making = make_runs(out, catalogue, trials, given, as_json=as_json)
+    if making is not None:
+        work, stop = making
         with work_done():
             _show(work, as_json)
-    go_on(ctx, work, stop, _again(out, given))
+        go_on(ctx, work, stop, _again(out, given))
 
 
 def _show(work: "Sweep", as_json: bool) -> None:

@@ -3,9 +3,10 @@
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from pathlib import Path
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
@@ -144,7 +145,7 @@ def trials_of(
     return make_trials(catalogue, recipe, file, axes, fewer=fewer, late=late)
 
 
-def resources_of(given: Mapping[str, Any]) -> "Resources":
+def _resources_of(given: Mapping[str, Any]) -> "Resources":
     """Return what trials run on.
 
     Raises:
@@ -164,7 +165,37 @@ def resources_of(given: Mapping[str, Any]) -> "Resources":
     return resources
 
 
-def announce(work: "Sweep", resources: "Resources") -> None:
+def make_runs(
+    out: Path,
+    catalogue: "Catalogue",
+    trials: "Sequence[Trial] | None",
+    given: Mapping[str, Any],
+    *,
+    as_json: bool,
+) -> "tuple[Sweep, int] | None":
+    """Make the runs that are missing in a folder; None where they were to be listed alone.
+
+    Returns:
+        The sweep, and the exit code where a signal stopped it, else 0.
+    """
+    from mmbal.sweep.folder import Sweep, check_folder, only_sweep
+
+    begun, threads = trials is None, given["cpus_per_trial"]
+    check_folder(out, begun=begun)
+    if given["dry_run"]:
+        _show_plan(Sweep(out, catalogue, trials or (), threads), as_json)
+        return None
+    resources = _resources_of(given)
+    with only_sweep(out):
+        check_folder(out, begun=begun)  # a run may have begun there meanwhile
+        work = Sweep(out, catalogue, trials or (), threads)
+        work.save()
+        if "no_controls" in given:  # whose runs are not all named by its options
+            _announce(work, resources)
+        return work, _carry_out(work, resources)
+
+
+def _announce(work: "Sweep", resources: "Resources") -> None:
     """Tell which runs are made, and how long that takes where finished ones tell."""
     missing = [path.name for path in work.pending]
     if not missing:
@@ -185,7 +216,7 @@ def announce(work: "Sweep", resources: "Resources") -> None:
     )
 
 
-def carry_out(work: "Sweep", resources: "Resources") -> int:
+def _carry_out(work: "Sweep", resources: "Resources") -> int:
     """Run what is pending; return the exit code where a signal stopped it, else 0."""
     from mmbal.sweep.engine import run_all
 
@@ -228,7 +259,7 @@ def forecast(work: "Sweep", notice: Callable[[str], None]) -> Iterator[None]:
         watching.join()
 
 
-def show_plan(work: "Sweep", as_json: bool) -> None:
+def _show_plan(work: "Sweep", as_json: bool) -> None:
     """Print what would run."""
     names = ["trial", "strategy", "seed", *work.varying, "status"]
     if as_json:

@@ -3,7 +3,6 @@
 import csv
 import io
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -12,7 +11,11 @@ from mmbal.comparison.values import Arm, Comparison, Statistic
 
 _FIRST = ("accuracy", "branch_accuracy", "slice_accuracy")
 _LAST = ("utilization", "d_util", "d_speed", "seconds")
-_LATEX = re.compile(r"([&%$#_{}])|(\\)|([~^])|(±)")
+_LATEX = str.maketrans(
+    {letter: f"\\{letter}" for letter in "&%$#_{}"}
+    | {letter: f"\\{letter}{{}}" for letter in "~^"}
+    | {"\\": r"\textbackslash{}", "±": r"$\pm$"}
+)
 
 
 def comparison_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]]:
@@ -148,9 +151,9 @@ def latex(comparison: Comparison) -> str:
     """Return a table for the package booktabs; bold is what a verdict shows to be better."""
     header, rows = comparison_rows(comparison)
     first = header.index("n")
-    lines = [" & ".join(map(_escaped, header))]
+    lines = [" & ".join(name.translate(_LATEX) for name in header)]
     for arm, row in zip(comparison.arms, rows, strict=True):
-        cells = [_escaped(cell) for cell in row]
+        cells = [cell.translate(_LATEX) for cell in row]
         for column in range(first + 1, len(header)):
             verdict = arm.verdict(header[column])
             if verdict is not None and verdict.word in ("helps", "better"):
@@ -160,16 +163,6 @@ def latex(comparison: Comparison) -> str:
     head, *body = [rf"{line} \\" for line in lines]
     table = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body]
     return "\n".join([*table, r"\bottomrule", r"\end{tabular}"])
-
-
-def _escaped(text: str) -> str:
-    def escape(found: re.Match[str]) -> str:
-        plain, backslash, accent, _ = found.groups()
-        if plain:
-            return f"\\{plain}"
-        return r"\textbackslash{}" if backslash else f"\\{accent}{{}}" if accent else r"$\pm$"
-
-    return _LATEX.sub(escape, text)
 
 
 def comparison_object(comparison: Comparison, weights: str) -> dict[str, Any]:
