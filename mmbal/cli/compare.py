@@ -11,7 +11,6 @@ from mmbal.cli.boundary import work_done
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import console, definitions, print_json, print_table
 from mmbal.cli.judging import (
-    check_files,
     compare_runs,
     judging_options,
     plot_option,
@@ -77,7 +76,6 @@ def compare(
     Runs that differ in nothing but the seed are one arm: mean ± sample standard deviation.
     """
     form = _form(given)
-    check_files(plot)
     judged = {key: given[key] for key in ("weights", "wanted", "baseline", "tuned")}
     if _trains(runs, given):
         given["recipe"] = given["recipe"] or (str(runs[0]) if runs else None)

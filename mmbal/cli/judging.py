@@ -54,7 +54,7 @@ judging_options = (
 plot_option = click.option(
     "--plot",
     metavar="FILE",
-    type=TypedPath(dir_okay=False),
+    type=TypedPath(".png", ".svg", ".pdf", dir_okay=False),
     help="Draw it; PNG, SVG or PDF by suffix. Of several runs, arms with bands over seeds.",
 )
 
@@ -146,22 +146,6 @@ def compare_runs(
         tried=open_records([*_tried(tuned)]),
     )
     return Shown(comparison, records, weights, told.command)
-
-
-def check_files(plot: Path | None, page: Path | None = None) -> None:
-    """Refuse suffixes that figures and pages do not have.
-
-    Raises:
-        MmbalError: naming those that they have.
-    """
-    if plot is not None:
-        from mmbal.report.curves import check_format
-
-        check_format(plot)
-    if page is not None:
-        from mmbal.page.markup import check_suffix
-
-        check_suffix(page)
 
 
 def write_files(shown: "Shown", plot: Path | None, page: Path | None = None) -> None:

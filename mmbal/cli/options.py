@@ -21,15 +21,23 @@ KEYS = (
 
 
 class TypedPath(click.Path):
-    """A path in which `~` is a home, also where shells leave it, as in `--out=~/runs`."""
+    """A path in which `~` is a home, also where shells leave it, as in `--out=~/runs`.
 
-    def __init__(self, **rules: bool) -> None:
+    Args:
+        *suffixes: of which it must have one; none for any.
+        **rules: as of click's path.
+    """
+
+    def __init__(self, *suffixes: str, **rules: bool) -> None:
         super().__init__(path_type=Path, **rules)
+        self.suffixes = suffixes
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path."""
         if not str(value):
             self.fail("a path must not be empty", param, ctx)
+        if self.suffixes and Path(value).suffix.lower() not in self.suffixes:
+            self.fail(f"the suffix must be one of {', '.join(self.suffixes)}: {value}", param, ctx)
         try:
             return super().convert(at_home(Path(value)), param, ctx)
         except ValueError as error:

@@ -8,7 +8,6 @@ import click
 
 from mmbal.cli.console import console, print_json, print_table, typed
 from mmbal.cli.judging import (
-    check_files,
     compare_runs,
     judging_options,
     open_records,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     "--html",
     "page",
     metavar="FILE",
-    type=TypedPath(dir_okay=False),
+    type=TypedPath(".html", ".htm", dir_okay=False),
     help="Write a page of all RUNs: verdicts, figures, tables; one .html file, nothing else.",
 )
 @with_options(judging_options)
@@ -70,7 +69,6 @@ def report(
         if schema and plot is None and page is None:
             return
         raise click.UsageError("expected at least one RUN, or --schema alone")
-    check_files(plot, page)
     asked = [flag(key) for key, value in judged.items() if value and value != "selected"]
     if asked and not (plot or page):
         raise click.UsageError(f"{asked[0]} is of --html and --plot: name one of them, too")

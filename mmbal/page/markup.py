@@ -2,11 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 
-from mmbal.errors import MmbalError
-
-SUFFIXES = (".html", ".htm")
 _LONG = 40
 """Of a cell of more characters, lines are broken."""
 
@@ -15,18 +11,6 @@ class Html(str):
     """Text that is HTML: it goes into a page as it stands."""
 
     __slots__ = ()
-
-
-def check_suffix(path: Path) -> None:
-    """Refuse a file that browsers would not take for a page.
-
-    Raises:
-        MmbalError: naming the legal suffixes.
-    """
-    if path.suffix.lower() not in SUFFIXES:
-        raise MmbalError(
-            f"cannot write a page to {path}: the suffix must be one of {', '.join(SUFFIXES)}"
-        )
 
 
 def element(tag: str, *children: str, **attributes: str) -> Html:

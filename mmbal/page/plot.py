@@ -24,7 +24,7 @@ def save_plot(shown: Shown, path: Path) -> None:
 
     Args:
         shown: the comparison.
-        path: the file; see `mmbal.report.curves.check_format`.
+        path: the file, .png, .svg or .pdf.
 
     Raises:
         MmbalError: there is nothing to draw, matplotlib is absent, or the file cannot be written.

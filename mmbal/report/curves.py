@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-FORMATS = (".png", ".svg", ".pdf")
-
 # Okabe and Ito's colours can be told apart by most colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _FUSED, _GRID, _TEXT = "#222222", "#e4e4e4", "#555555"
@@ -48,23 +46,13 @@ _STYLE: dict[Any, Any] = {
 }
 
 
-def check_format(path: Path) -> None:
-    """Refuse a suffix that is none of the formats.
-
-    Raises:
-        MmbalError: naming the legal ones.
-    """
-    if path.suffix.lower() not in FORMATS:
-        raise MmbalError(f"cannot draw {path}: the suffix must be one of {', '.join(FORMATS)}")
-
-
 def save_curves(run: str, record: Record, path: Path) -> None:
     """Draw a run and write the figure; the suffix of `path` gives the format.
 
     Args:
         run: its name, above it.
         record: of the run.
-        path: the file; see `check_format`.
+        path: the file, .png, .svg or .pdf.
 
     Raises:
         MmbalError: matplotlib is absent, or the file cannot be written.

@@ -64,8 +64,9 @@ def test_plots(write_run: WriteRun, tmp_path: Path) -> None:
 
 
 def test_a_bad_suffix_is_refused_before_anything_is_read(tmp_path: Path) -> None:
-    with pytest.raises(MmbalError, match="suffix"):
-        invoke(tmp_path, "--plot", tmp_path / "figure.gif")
+    done = invoke(tmp_path, "--plot", tmp_path / "figure.gif")
+    assert done.exit_code == 2
+    assert "the suffix must be one of .png, .svg, .pdf: " in done.stderr
 
 
 def test_schema_needs_no_run_and_a_report_does() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mmbal.errors import MmbalError
 from mmbal.records.run_folder import RunFolder
-from mmbal.report.curves import _running_mean, check_format, draw_curves, save_curves
+from mmbal.report.curves import _running_mean, draw_curves, save_curves
 
 WriteRun = Callable[..., Path]
 
@@ -28,11 +28,6 @@ def test_the_suffix_gives_the_format_and_files_repeat(
 
     assert paths[0].read_bytes().startswith(magic)
     assert paths[0].read_bytes() == paths[1].read_bytes()
-
-
-def test_an_unknown_suffix_names_the_legal_ones(tmp_path: Path) -> None:
-    with pytest.raises(MmbalError, match=r"must be one of \.png, \.svg, \.pdf"):
-        check_format(tmp_path / "figure.gif")
 
 
 def test_the_panels_show_the_record(write_run: WriteRun) -> None:
