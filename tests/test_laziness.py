@@ -28,6 +28,7 @@ cli.main(sys.argv[1:], prog_name="mmbal")
         ["run", "--help"],
         ["report", "--help"],
         ["compare", "--help"],
+        ["runs", "--help"],
         ["plugins"],
         ["plugins", "--json"],
         ["plugins", "show", "guided"],
