@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = {
-    "h5py", "keras", "matplotlib", "numpy", "ray", "scipy", "sklearn", "tensorflow",
+    "h5py", "keras", "matplotlib", "numpy", "pandas", "ray", "scipy", "sklearn", "tensorflow",
     "tensorflow_datasets",
 }  # fmt: skip
 

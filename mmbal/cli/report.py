@@ -1,6 +1,5 @@
 """`mmbal report`: what came out of runs, finished or not."""
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -133,27 +132,11 @@ def _save_page(records: "Mapping[str, Record]", path: Path) -> None:
 
 
 def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
-    """Open runs, each once however often it was named; what was rebuilt goes to stderr.
-
-    Of several, those that are damaged, or ended before they began, are left out, and named on
-    stderr.
-    """
-    from mmbal.records.record_file import read_record
-    from mmbal.records.run_folder import RunFolder
+    """Open runs; what was rebuilt or left out goes to stderr."""
+    from mmbal.records.listing import open_runs
 
     tell = partial(click.echo, err=True)
-    once: dict[str, Path] = {}
-    for run in runs:
-        once.setdefault(os.path.realpath(run), run)
-    records: dict[str, Record] = {}
-    for run in once.values():
-        try:
-            records[str(run)] = read_record(run) if run.is_file() else RunFolder(run).open(tell)
-        except DataFormatError as error:
-            if len(once) == 1:
-                raise
-            tell(f"left out: {error}")
-    return records
+    return open_runs(runs, tell, tell)
 
 
 def _show(run: str, record: "Record", wanted: Sequence[str]) -> None:

@@ -1,7 +1,7 @@
 """Which runs a folder holds and how far they are, without reading them whole."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,37 @@ def find_runs(
     for path in inner:
         if not path.is_symlink() or RunFolder(path).journal.is_file():
             yield from find_runs(path, notice)
+
+
+def open_runs(
+    runs: Iterable[Path],
+    notice: Callable[[str], None],
+    rebuilt: Callable[[str], None] = lambda _: None,
+) -> dict[str, Record]:
+    """Open runs, each once however often it was named.
+
+    Args:
+        runs: folders of runs, or their `record.h5`.
+        notice: told in one line which of several are left out, being damaged, or ended before
+            they began.
+        rebuilt: told in one line which record was made again.
+
+    Raises:
+        MmbalError: one is no run.
+        DataFormatError: the only one is damaged.
+    """
+    once: dict[str, Path] = {}
+    for run in runs:
+        once.setdefault(os.path.realpath(run), run)
+    records: dict[str, Record] = {}
+    for run in once.values():
+        try:
+            records[str(run)] = read_record(run) if run.is_file() else RunFolder(run).open(rebuilt)
+        except DataFormatError as error:
+            if len(once) == 1:
+                raise
+            notice(f"left out: {error}")
+    return records
 
 
 def glance(path: Path) -> dict[str, Any]:

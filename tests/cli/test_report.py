@@ -90,7 +90,7 @@ run = {str(write_run())!r}
 report.main([run, "--plot", {str(tmp_path / "f.png")!r}], standalone_mode=False)
 compare.main([run], standalone_mode=False)
 runs.main([run], standalone_mode=False)
-heavy = {{"tensorflow", "keras"}} & set(sys.modules)
+heavy = {{"tensorflow", "keras", "pandas"}} & set(sys.modules)
 assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
