@@ -1,6 +1,5 @@
 """Runs that are there, opened and compared: for `compare`, `report` and `sweep`."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
@@ -60,27 +59,14 @@ plot_option = click.option(
 
 
 def open_records(paths: Sequence[Path]) -> "dict[str, Record]":
-    """Open runs, each once however often it was named; what was rebuilt goes to stderr.
+    """Open runs, each once; what was rebuilt or left out goes to stderr.
 
-    The folder of a sweep or comparison stands for its finished runs. Of several, those that are
-    damaged, or ended before they began, are left out, and named on stderr.
+    The folder of a sweep or comparison stands for its finished runs.
     """
-    from mmbal.records.record_file import read_record
-    from mmbal.records.run_folder import RunFolder
+    from mmbal.records.listing import open_runs
 
-    tell = partial(click.echo, err=True)
-    once: dict[str, Path] = {}
-    for run in (each for path in paths for each in _finished(path)):
-        once.setdefault(os.path.realpath(run), run)
-    records: dict[str, Record] = {}
-    for run in once.values():
-        try:
-            records[str(run)] = read_record(run) if run.is_file() else RunFolder(run).open(tell)
-        except DataFormatError as error:
-            if len(once) == 1:
-                raise
-            tell(f"left out: {error}")
-    return records
+    say = partial(click.echo, err=True)
+    return open_runs((each for path in paths for each in _finished(path)), say, say)
 
 
 def _finished(path: Path) -> list[Path]:
