@@ -26,7 +26,7 @@ ELSEWHERE = {
     "plugins check --data-dir", "data prepare directory", "data check directory",
     "compare --data-dir",
 }  # fmt: skip
-DRAWN = {"report --plot": ".png", "report --html": ".html"}
+DRAWN = {"report --plot": ".png", "report --html": ".html", "compare --plot": ".png"}
 """What is written, and how it must end."""
 MAKING = ["colored-digits", "--strategy", "vanilla", "--out", "süß"]
 """What `mmbal compare` is given where it makes runs."""
@@ -52,6 +52,7 @@ def words_with(case: str, path: str) -> list[str]:
     """Return a command line on which one path is another."""
     name, parameter = CASES[case]
     words = list(MAKING if case in ("compare --out", "compare --config") else ARGUMENTS[name])
+    words += ["--html", "seite.html"] if case == "report --tuned" else []
     if isinstance(parameter, click.Argument):
         words[-1 if name != "compare" else 0] = path
     elif (option := parameter.opts[0]) in words:
