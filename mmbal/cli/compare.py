@@ -209,12 +209,13 @@ def compare_runs(
     `baseline` is "" for plain training where there is any, None for none; `ledger` counts
     operations, and in `sweeps` arms were tuned.
     """
-    records = open_records(runs)
+    records: Mapping[str, Record] = open_records(runs)
     if runs and not records:
         raise MmbalError("none of these runs can be compared")
-    from mmbal.comparison.comparing import compare_records, usual_baseline
+    from mmbal.comparison.comparing import compare_records, tested, usual_baseline
     from mmbal.registry.discovery import discover
 
+    records, fallen = tested(records)
     if baseline == "":
         baseline = usual_baseline(records)
     catalogue = discover()
@@ -227,7 +228,7 @@ def compare_runs(
         cost=_counting(catalogue) if ledger else None,
         tried=open_records(_tried(sweeps)),
     )
-    for remark in comparison.remarks:
+    for remark in (*fallen, *comparison.remarks):
         click.echo(remark, err=True)
     for score, meaning in comparison.meanings.items():
         click.echo(f"{score}: {meaning}", err=True)

@@ -69,6 +69,16 @@ class Fitting:
         if checkpoint is not None:
             self.checkpoints.resume(checkpoint)
 
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """None where a strategy decides it."""
+        return self.batches.steps_per_epoch
+
+    @property
+    def resumable(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self.checkpoints.saved is not None
+
     def _origins(self) -> dict[str, str]:
         if self.run.journal is None:
             return {}
