@@ -60,6 +60,7 @@ class Fitting:
         self.origins = before.get("origins") or self._origins()
         self.writer: JournalWriter | None = None
         observers = self._observers()
+        self.listeners = [each for each in observers.values() if hasattr(each, "scored")]
         state = TrainingState(self.model, sampler, observers)
         facts = {
             "identity": identity or {}, "replicas": run.replicas.count, "origins": self.origins
@@ -105,6 +106,8 @@ class Fitting:
             shared_out=run.replicas.workers > 1,
             open_ended=True,
             resumed_epoch=begun_epoch,
+            folder=run.folder.path,
+            settings=run.config.identity(),
         )
 
     def _observers(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -71,12 +72,15 @@ def record_fit(
             splits = [name for name in SPLITS if len(getattr(data, name))]
             for remark in check_contents(data, splits, finite=False):
                 warnings.warn(remark, stacklevel=2)
+        alone = model.surroundings
+        model.surroundings = replace(alone, folder=folder.path, settings=config.identity())
         try:
             complete(training)
         except Interrupted:
             raise KeyboardInterrupt from None
         finally:
             training.put_back()
+            model.surroundings = alone
     return training.history
 
 
@@ -101,6 +105,7 @@ class NotebookTraining:
         )
         self.position, self.writer = Position(), None
         self.position.steps = model.trace.unread = int(model.trace.steps.numpy())
+        self.listeners = [each for each in options["callbacks"] if hasattr(each, "scored")]
         watching: list[Any] = [self.position]
         if run.journal is not None:
             selection = Selection(model.network, run.config.select, run.folder.weights)

@@ -41,6 +41,7 @@ class Training(Protocol):
         origins: digests of what training began with, by name.
         position: how far it is.
         writer: of the journal, on the chief.
+        listeners: callbacks that are told the result, by `scored`.
         store: of checkpoints; `resumable` says whether there is one.
         stop: what was asked for.
     """
@@ -51,6 +52,7 @@ class Training(Protocol):
     origins: Mapping[str, str]
     position: Position
     writer: JournalWriter | None
+    listeners: list[Any]
     store: Generations
     stop: StopRequest
 
@@ -107,6 +109,8 @@ def complete(fitting: Training) -> dict[str, Any]:
                 scored = _score(fitting)
         if writer is not None:
             result = _tell(fitting, writer, *scored)
+            for listener in fitting.listeners:
+                listener.scored(result)
             writer.journal.write({"event": "end", "seconds": result["seconds"], "result": result})
     except (KeyboardInterrupt, StopTraining):
         raise _stopped(fitting) from None
