@@ -41,7 +41,7 @@ def measure_cost(record: Record, catalogue: Catalogue) -> Cost:
     if not shapes:
         raise MmbalError("the record is of an mmbal that recorded no shapes of its modalities")
     tables = tomllib.loads(record.config)
-    file = TomlFile(Path("config.toml"), tables, {}, tables.pop("provenance", {}))
+    file = TomlFile(Path("the configuration"), tables, {}, tables.pop("provenance", {}))
     config = resolve(catalogue, None, file, complete=False).config
     config = config.without({*(config.dataset.options.modality_names() or ())} - shapes.keys())
     modalities = {m: Modality(tuple(told["shape"]), told["dtype"]) for m, told in shapes.items()}

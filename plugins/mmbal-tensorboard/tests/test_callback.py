@@ -19,10 +19,12 @@ HPARAMS = "_hparams_/session_start_info"
 
 
 def read(folder):
-    """Return tag to (step, value) pairs, all that the files of a folder hold."""
+    """Return tag to (step, value) pairs by step, all that the files of a folder hold."""
     told = EventAccumulator(str(folder), {"tensors": 0}, purge_orphaned_data=False).Reload()
     return {
-        tag: [(each.step, make_ndarray(each.tensor_proto).item()) for each in told.Tensors(tag)]
+        tag: sorted(
+            (each.step, make_ndarray(each.tensor_proto).item()) for each in told.Tensors(tag)
+        )
         for tag in told.Tags()["tensors"]
         if tag != HPARAMS
     }
@@ -85,7 +87,6 @@ def begin(model, state=None, **options):
 
 def train(watching, steps, epoch=0, *, ends=True):
     """Let an epoch of so many steps pass by."""
-    watching.on_epoch_begin(epoch)
     for batch in range(steps):
         watching.model.trace.done += 1
         watching.on_train_batch_end(batch)

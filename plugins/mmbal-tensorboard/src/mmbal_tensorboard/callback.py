@@ -6,12 +6,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 from tensorboard.plugins.hparams import api as hparams
 
 from mmbal import Configurable
 from mmbal.errors import RequirementError
-from mmbal_tensorboard.events import keep_before
+from mmbal_tensorboard.events import Curves, keep_before
 from mmbal_tensorboard.options import TensorBoardOptions
 
 BALANCE = ("learning_speed/", "d_speed")
@@ -30,8 +29,8 @@ class TensorBoard(Configurable, keras.callbacks.Callback):
         super().__init__(options, **settings)
         self._next: int | None = None  # the first step that was not looked at
         self._window: list[tuple[float, int]] = []  # loss and isolated branch since the last point
-        self._seen = -1  # the batch of the epoch that was looked at last
-        self._writers: dict[str, Any] | None = None  # by folder; None but on the chief
+        self._seen = -1  # the batch of this epoch that was looked at last
+        self._curves: Curves | None = None  # of the chief
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Open the folder; a resumed run takes back what is to come again.
@@ -47,10 +46,9 @@ class TensorBoard(Configurable, keras.callbacks.Callback):
             self._next = int(self.model.trace.steps.numpy())
         if run is not None:
             keep_before(folder, self._next)
-        if self._writers is None:
-            self._folder, self._writers = folder, {}
+        self._curves = self._curves or Curves(folder)
         if settings and self._next == 0:
-            with self._writer(".").as_default():
+            with self._curves.writer(".").as_default():
                 hparams.hparams(dict(_numbers_or_text(settings)), trial_id=run.name)
 
     def _place(self, run: Path | None) -> Path:
@@ -64,10 +62,6 @@ class TensorBoard(Configurable, keras.callbacks.Callback):
             )
         return named
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Begin to count batches, which Keras counts by epoch."""
-        self._seen = -1
-
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Look at the steps before the model forgets them."""
         room = self.model.trace.capacity - self.model.steps_per_execution
@@ -78,7 +72,8 @@ class TensorBoard(Configurable, keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Write what the epoch has come to."""
         self._look()
-        if self._writers is None or self._next is None:
+        self._seen = -1
+        if self._curves is None or self._next is None:
             return
         told: dict[str, dict[str, Any]] = {"train": {}, "validation": {}}
         for name, value in (logs or {}).items():
@@ -86,7 +81,7 @@ class TensorBoard(Configurable, keras.callbacks.Callback):
             if not name.startswith(BALANCE):
                 told["train" if bare == name else "validation"][f"epoch_{bare}"] = value
         for folder, values in told.items():
-            self._write(folder, values, self._next - 1)
+            self._curves.write(folder, values, self._next - 1)
 
     def scored(self, result: Mapping[str, Any]) -> None:
         """Write the test scores; a run calls it when all is over.
@@ -94,18 +89,19 @@ class TensorBoard(Configurable, keras.callbacks.Callback):
         Args:
             result: what `mmbal run --json` prints.
         """
-        if self._next is not None:
-            self._write("test", result.get("test") or {}, self._next)
-            self._flush()
+        if self._curves is not None and self._next is not None:
+            self._curves.write("test", result.get("test") or {}, self._next)
+            self._curves.flush()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Let nothing wait."""
-        self._flush()
+        if self._curves is not None:
+            self._curves.flush()
 
     def state(self) -> dict[str, Any]:
         """Return what a resumed training goes on from; what was written until here is on disk."""
         self._look()
-        self._flush()
+        self.on_train_end()
         return {"next": self._next, "window": [list(each) for each in self._window]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -114,7 +110,7 @@ class TensorBoard(Configurable, keras.callbacks.Callback):
 
     def _look(self) -> None:
         """Write the steps since the last look, a point for every so many."""
-        if self._writers is None or self._next is None:
+        if self._curves is None or self._next is None:
             return
         steps, names = self.model.trace.since(self._next), self.model.network.modalities
         for k, index in enumerate(range(steps.first, steps.first + len(steps.loss))):
@@ -127,23 +123,7 @@ class TensorBoard(Configurable, keras.callbacks.Callback):
             values = {"loss": losses.mean(), "d_speed": steps.imbalance[k]}
             values |= {f"learning_speed/{m}": steps.speeds[k, j] for j, m in enumerate(names)}
             values |= {f"isolated/{m}": (isolated == j).mean() for j, m in enumerate(names)}
-            self._write("train", values, index)
-
-    def _write(self, folder: str, values: Mapping[str, Any], step: int) -> None:
-        if values:
-            with self._writer(folder).as_default():
-                for name, value in values.items():
-                    tf.summary.scalar(name, np.nan if value is None else value, step=step)
-
-    def _writer(self, folder: str) -> Any:
-        assert self._writers is not None  # noqa: S101  (on the chief alone)
-        if folder not in self._writers:
-            self._writers[folder] = tf.summary.create_file_writer(str(self._folder / folder))
-        return self._writers[folder]
-
-    def _flush(self) -> None:
-        for writer in (self._writers or {}).values():
-            writer.flush()
+            self._curves.write("train", values, index)
 
 
 def _numbers_or_text(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -1,13 +1,46 @@
-"""Files of events, of which some are taken back."""
+"""Files of events: written, and taken back."""
 
+import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
 from tensorboard.compat.proto.event_pb2 import Event
 
 PATTERN = "events.out.tfevents.*"
+
+
+class Curves:
+    """Writes points of curves, those of one kind into a folder of their own.
+
+    Args:
+        folder: around those.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._writers: dict[str, Any] = {}
+
+    def writer(self, kind: str) -> Any:
+        """Return what writes into a folder, made when it is first used."""
+        if kind not in self._writers:
+            self._writers[kind] = tf.summary.create_file_writer(os.fspath(self._folder / kind))
+        return self._writers[kind]
+
+    def write(self, kind: str, values: Mapping[str, Any], step: int) -> None:
+        """Write a point of each curve; None is undefined."""
+        if values:
+            with self.writer(kind).as_default():
+                for name, value in values.items():
+                    tf.summary.scalar(name, math.nan if value is None else value, step=step)
+
+    def flush(self) -> None:
+        """Let nothing wait."""
+        for writer in self._writers.values():
+            writer.flush()
 
 
 def keep_before(folder: Path, step: int) -> None:
