@@ -119,7 +119,8 @@ def test_commands_report_and_compare_it(recorded):
     arms = {arm["strategy"]: arm for arm in compared["groups"]}
     assert arms["vanilla"]["seeds"] == [0, 1]
     assert arms["guided"]["pairing"] == {
-        "baseline": "vanilla (callbacks={}, epochs=1)", "seeds": [0], "order": None, "weights": True,
+        "baseline": "vanilla (callbacks={}, epochs=1)",
+        "seeds": [0], "order": None, "weights": True, "epochs": [2.0, 1.0],
     }  # fmt: skip
     listed = json.loads(run("runs", base, "--json").stdout)
     assert {row["strategy"] for row in listed} == {"guided", "vanilla"}
