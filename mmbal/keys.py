@@ -14,6 +14,9 @@ Key = tuple[str, ...]
 RESERVED = ("fused", "shared", "strategy")
 """Names of modalities that would be taken for what all of them make together."""
 
+NOTEBOOK = "recorded_in_notebook"
+"""Key of `[provenance]` in configurations that tell what was trained, and make nothing again."""
+
 _UNFIT = re.compile(r"[^A-Za-z0-9_.-]")
 _BARE = re.compile(r"[\w-]+")
 QUOTED = r""""(?:\\.|[^"\\])*"|'[^']*'"""

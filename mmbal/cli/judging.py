@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,13 +116,14 @@ def compare_runs(
     records = open_records(paths) if records is None else records
     if paths and not records:
         raise MmbalError("none of these runs can be compared")
-    from mmbal.comparison.comparing import compare_records, usual_baseline
+    from mmbal.comparison.comparing import compare_records, tested, usual_baseline
     from mmbal.comparison.kept import Kept, kept_in
     from mmbal.page.shown import Shown
     from mmbal.registry.discovery import discover
 
     told = made or (kept_in(paths[0]) if len(paths) == 1 else Kept())
     catalogue = discover()
+    records, fallen = tested(records)
     comparison = compare_records(
         records,
         weights,
@@ -131,6 +133,7 @@ def compare_runs(
         cost=_counting(catalogue if ledger else None, made),
         tried=open_records([*_tried(tuned)]),
     )
+    comparison = replace(comparison, remarks=(*fallen, *comparison.remarks))
     return Shown(comparison, records, weights, told.command)
 
 

@@ -62,6 +62,20 @@ def compare_records(
     return Comparison(tuple(arms), (*remarks, *sorted(shared)), _meanings(records, names))
 
 
+def tested(records: Mapping[str, Record]) -> tuple[Mapping[str, Record], list[str]]:
+    """Return records and what to say: where none has test scores, those of validation are taken."""
+    splits = {split for record in records.values() for split, _ in record.scores}
+    if "test" in splits or "validation" not in splits:
+        return records, []
+    taken = {}
+    for run, record in records.items():
+        scores = {("test", weights): values for (_, weights), values in record.scores.items()}
+        taken[run] = replace(record, scores=scores)
+    return taken, [
+        "no run has test scores: those of validation, which selected weights, are compared"
+    ]
+
+
 def usual_baseline(records: Mapping[str, Record]) -> str | None:
     """Return plain training, where there is any and something to compare with it."""
     arms = {(record.strategy, record.modalities) for record in records.values()}

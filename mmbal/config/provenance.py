@@ -37,12 +37,14 @@ def provenance(catalogue: Catalogue, config: RunConfig, fingerprint: str) -> dic
 
 
 def _plugins(catalogue: Catalogue, config: RunConfig) -> dict[str, str]:
-    used: list[Component | Recipe] = [
-        catalogue.get(kind, part) for kind in COMPONENTS for part in getattr(config, kind).parts
-    ]
+    names = [(kind, part) for kind in COMPONENTS for part in getattr(config, kind).parts]
     for section, kind in SETS.items():
-        used += [catalogue.get(kind, choice.name) for choice in getattr(config, section)]
-    # A configuration built in Python may name no installed recipe.
+        names += [(kind, choice.name) for choice in getattr(config, section)]
+    used: list[Component | Recipe] = []
+    # What Python code made may be of no plugin.
+    for kind, name in names:
+        with suppress(MmbalError):
+            used.append(catalogue.get(kind, name))
     with suppress(MmbalError):
         used.append(catalogue.recipe(config.recipe))
     owners = map(catalogue.provenance, used)

@@ -18,7 +18,7 @@ from mmbal.config.settings import CONSTANT, Choice, RunConfig, RunSettings
 from mmbal.config.toml import TomlFile, read_file
 from mmbal.config.tree import leaves
 from mmbal.errors import ConfigError, MmbalError, refuse_unknown, unknown
-from mmbal.keys import Key, dotted, undotted
+from mmbal.keys import NOTEBOOK, Key, dotted, undotted
 from mmbal.options import Options, explain, model_in
 from mmbal.registry.catalogue import Catalogue
 from mmbal.registry.component import Recipe
@@ -74,6 +74,12 @@ def resolve(
     """
     named = [] if recipe is None else [("recipe", recipe, f"--plugin {recipe}")]
     toml = read_file(file) if isinstance(file, Path) else file
+    if toml and toml.provenance.get(NOTEBOOK):
+        raise ConfigError(
+            f"{toml.path} was recorded in a notebook (mmbal.callbacks.Record) and makes nothing "
+            "again: network and data are made by the code there, where network.load_weights(FILE) "
+            "takes the weights, and Record(..., evaluations=[NAME]) measures more"
+        )
     written = Settings.of_tables(toml.values, toml.origin) if toml else Settings()
     given = [*named, *overrides]
     refuse_contradictions(given)

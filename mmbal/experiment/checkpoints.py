@@ -24,7 +24,7 @@ class Position(keras.callbacks.Callback):
         steps: all that are done.
     """
 
-    def __init__(self, batches: TrainingBatches) -> None:
+    def __init__(self, batches: TrainingBatches | None = None) -> None:
         super().__init__()
         self._batches = batches
         self.epoch = self.step = self.steps = self._first = 0
@@ -38,12 +38,15 @@ class Position(keras.callbacks.Callback):
     @property
     def is_end_of_epoch(self) -> bool:
         """Whether the data of the epoch are all shown."""
-        return self.step == self._batches.length
+        return self._batches is not None and self.step == self._batches.length
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Start the data, of a resumed epoch in its midst."""
+        if self._batches is None:  # of which Keras shows all
+            self.step = 0
+        else:
+            self._batches.start(epoch, self.step)
         self.epoch, self._first = epoch, self.step
-        self._batches.start(epoch, self.step)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Count, maybe several steps at once."""

@@ -41,8 +41,8 @@ def measure_cost(record: Record, catalogue: Catalogue) -> Cost:
     if not shapes:
         raise MmbalError("the record is of an mmbal that recorded no shapes of its modalities")
     tables = tomllib.loads(record.config)
-    tables.pop("provenance", None)
-    config = resolve(catalogue, None, TomlFile(Path(), tables, {}), complete=False).config
+    file = TomlFile(Path("the configuration"), tables, {}, tables.pop("provenance", {}))
+    config = resolve(catalogue, None, file, complete=False).config
     config = config.without({*(config.dataset.options.modality_names() or ())} - shapes.keys())
     modalities = {m: Modality(tuple(told["shape"]), told["dtype"]) for m, told in shapes.items()}
     none = Examples(0, None)  # type: ignore[arg-type]

@@ -60,6 +60,7 @@ class Fitting:
         self.origins = before.get("origins") or self._origins()
         self.writer: JournalWriter | None = None
         observers = self._observers()
+        self.listeners = [each for each in observers.values() if hasattr(each, "scored")]
         state = TrainingState(self.model, sampler, observers)
         facts = {
             "identity": identity or {}, "replicas": run.replicas.count, "origins": self.origins
@@ -68,6 +69,16 @@ class Fitting:
         self._callbacks = [self.position, *observers.values(), self.checkpoints]
         if checkpoint is not None:
             self.checkpoints.resume(checkpoint)
+
+    @property
+    def steps_per_epoch(self) -> int | None:
+        """None where a strategy decides it."""
+        return self.batches.steps_per_epoch
+
+    @property
+    def resumable(self) -> bool:
+        """Whether there is a checkpoint to go on from."""
+        return self.checkpoints.saved is not None
 
     def _origins(self) -> dict[str, str]:
         if self.run.journal is None:
@@ -95,6 +106,8 @@ class Fitting:
             shared_out=run.replicas.workers > 1,
             open_ended=True,
             resumed_epoch=begun_epoch,
+            folder=run.folder.path,
+            settings=run.config.identity(),
         )
 
     def _observers(self) -> dict[str, Any]:

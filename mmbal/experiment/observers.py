@@ -116,7 +116,7 @@ class JournalWriter(keras.callbacks.Callback):
                 "selected": self.selection.epoch == epoch,
             }
         )
-        summary = {"loss": train["loss"], "accuracy": train["accuracy"]}
+        summary = {name: value for name, value in train.items() if name in ("loss", "accuracy")}
         summary |= {f"val {name}": value for name, value in validation.items() if name != "loss"}
         self._progress.epoch_done(epoch + 1, summary | {"d_speed": self.imbalance})
 

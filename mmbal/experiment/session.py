@@ -1,24 +1,26 @@
 """A run from loaded data to its end: what its journal tells, and how it can end."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from mmbal.data import MultimodalDataset
 from mmbal.errors import Interrupted, MmbalError, Preempted, first_line
 from mmbal.evaluation.results import Results
 from mmbal.experiment.building import Run
-from mmbal.experiment.fitting import Fitting
+from mmbal.experiment.checkpoints import Position
 from mmbal.experiment.identity import data_facts
 from mmbal.experiment.observers import JournalWriter
 from mmbal.experiment.scoring import Scorer, headline, load_weights, summary
-from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopTraining
-from mmbal.records.checkpoint import Checkpoint
+from mmbal.experiment.stopping import INTERRUPT, PREEMPTED, StopRequest, StopTraining
+from mmbal.records.checkpoint import Checkpoint, Generations
 from mmbal.replicas.sums import Replicas
+from mmbal.training.model import BalancedModel
 
 # What TensorFlow raises when a host that it talks to is gone.
 LOST_HOST = (
@@ -30,7 +32,40 @@ LOST_HOST = (
 )
 
 
-def begin(fitting: Fitting, checkpoint: Checkpoint | None) -> None:
+class Training(Protocol):
+    """What a session tells of.
+
+    Attributes:
+        run, data, model: what is trained, by `fit`.
+        steps_per_epoch: None where it varies.
+        origins: digests of what training began with, by name.
+        position: how far it is.
+        writer: of the journal, on the chief.
+        listeners: callbacks that are told the result, by `scored`.
+        store: of checkpoints; `resumable` says whether there is one.
+        stop: what was asked for.
+    """
+
+    run: Run
+    data: MultimodalDataset
+    model: BalancedModel
+    origins: Mapping[str, str]
+    position: Position
+    writer: JournalWriter | None
+    listeners: list[Any]
+    store: Generations
+    stop: StopRequest
+
+    @property
+    def steps_per_epoch(self) -> int | None: ...  # noqa: D102
+
+    @property
+    def resumable(self) -> bool: ...  # noqa: D102
+
+    def fit(self) -> None: ...  # noqa: D102
+
+
+def begin(fitting: Training, checkpoint: Checkpoint | None) -> None:
     """Write the first line of the journal, or of its continuation from a checkpoint."""
     run, data, replicas = fitting.run, fitting.data, fitting.run.replicas
     if checkpoint is not None and checkpoint.facts["replicas"] != replicas.count:
@@ -46,7 +81,7 @@ def begin(fitting: Fitting, checkpoint: Checkpoint | None) -> None:
         "schema": 1,
         **headline(run.config),
         "batch_size": run.config.batch_size,
-        "steps_per_epoch": fitting.batches.steps_per_epoch,
+        "steps_per_epoch": fitting.steps_per_epoch,
         "modalities": list(data.modalities),
         "classes": list(data.class_names),
         "fingerprint": data.fingerprint,
@@ -60,7 +95,7 @@ def begin(fitting: Fitting, checkpoint: Checkpoint | None) -> None:
     run.journal.write(start | resumed)
 
 
-def complete(fitting: Fitting) -> dict[str, Any]:
+def complete(fitting: Training) -> dict[str, Any]:
     """Train and score; stopped at any moment, it leaves a readable record.
 
     Returns:
@@ -74,6 +109,8 @@ def complete(fitting: Fitting) -> dict[str, Any]:
                 scored = _score(fitting)
         if writer is not None:
             result = _tell(fitting, writer, *scored)
+            for listener in fitting.listeners:
+                listener.scored(result)
             writer.journal.write({"event": "end", "seconds": result["seconds"], "result": result})
     except (KeyboardInterrupt, StopTraining):
         raise _stopped(fitting) from None
@@ -106,7 +143,7 @@ Scored = tuple[Scorer, dict[str, dict[str, Results]], dict[str, np.ndarray]]
 """What scored, the results by weights and split, and the means by journal name."""
 
 
-def _score(fitting: Fitting) -> Scored:
+def _score(fitting: Training) -> Scored:
     """Score last and selected weights; this is the only place that reads the test split.
 
     All hosts make the same passes, each batch shared by all of them.
@@ -118,18 +155,19 @@ def _score(fitting: Fitting) -> Scored:
         run.progress, kept,
     )  # fmt: skip
     run.progress.stage("scoring the last weights")
-    last, means = scorer.score("last", "validation", "test")
+    splits = [name for name in ("validation", "test") if len(getattr(fitting.data, name))]
+    last, means = scorer.score("last", *splits)
     results = {"selected": last, "last": last}
     earlier = writer is not None and writer.selection.epoch not in (None, writer.epoch)
     if run.replicas.any(earlier):
         run.progress.stage("scoring the selected weights")
         load_weights(network, run.folder.weights)
-        results["selected"], means = scorer.score("selected", "validation", "test")
+        results["selected"], means = scorer.score("selected", *splits)
     return scorer, results, means
 
 
 def _tell(
-    fitting: Fitting,
+    fitting: Training,
     writer: JournalWriter,
     scorer: Scorer,
     results: dict[str, dict[str, Results]],
@@ -155,12 +193,12 @@ def _tell(
         "rebalancing_steps": writer.rebalancing,
         "seconds": fitting.position.seconds,
         "last": summary(last, modalities),
-        "headlines": selected["test"].headlines,
+        "headlines": next(reversed(selected.values())).headlines if selected else [],
         "meanings": scorer.meanings,
     }
 
 
-def _stopped(fitting: Fitting) -> Interrupted:
+def _stopped(fitting: Training) -> Interrupted:
     reason = fitting.stop.reason or INTERRUPT
     _note_stop(fitting, reason)
     steps = fitting.position.steps if fitting.writer is None else fitting.writer.steps
@@ -168,11 +206,11 @@ def _stopped(fitting: Fitting) -> Interrupted:
     return kind(
         fitting.run.folder.path,
         f"stopped after {steps} steps",
-        resumable=fitting.checkpoints.saved is not None,
+        resumable=fitting.resumable,
     )
 
 
-def _note_stop(fitting: Fitting, reason: str) -> None:
+def _note_stop(fitting: Training, reason: str) -> None:
     writer = fitting.writer
     if writer is not None:
         writer.flush()

@@ -157,6 +157,8 @@ def _repetition(shown: Shown) -> Html:
         record, folder = shown.records[run], Path(run)
         config = RunFolder(folder.parent if folder.is_file() else folder).config
         command = f"mmbal run --config {shlex.quote(str(config))} --out NEW"
+        if not record.repeatable:
+            command = f"# {record.recipe}: trained by the code of a notebook"
         parts += [
             element("h3", label or run),
             element("pre", element("code", command)),

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mmbal.keys import NOTEBOOK
+
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 RunStatus = Literal["finished", "interrupted", "unfinished"]
@@ -130,6 +132,11 @@ class Record:
     initial_weights: str
     data_order: str
     journal_bytes: int
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether its configuration makes such a run again: not where a notebook recorded it."""
+        return f"\n{NOTEBOOK} = true" not in self.config
 
 
 @dataclass(frozen=True)

@@ -32,14 +32,14 @@ def verdict(record: Record, alone: Mapping[str, Record]) -> list[str]:
     if len(record.modalities) < 2 or "accuracy" not in test:
         return lines
     if set(record.modalities) - set(alone):
-        return [
-            *lines,
-            (
-                "Whether fusion beats the best single modality cannot be told: no runs of single "
-                "modalities with these data and this seed lie beside this one. They are made by:"
-            ),
-            f"  mmbal sweep {record.recipe} --ablate --seeds {record.seed} --out SWEEP",
-        ]
+        untold = (
+            "Whether fusion beats the best single modality cannot be told: no runs of single "
+            "modalities with these data and this seed lie beside this one."
+        )
+        if not record.repeatable:
+            return [*lines, untold]
+        command = f"mmbal sweep {record.recipe} --ablate --seeds {record.seed} --out SWEEP"
+        return [*lines, f"{untold} They are made by:", f"  {command}"]
     singles = {m: each.scores.get(("test", "selected"), {}) for m, each in alone.items()}
     best = max(singles, key=lambda m: singles[m].get("accuracy", -math.inf))
     return [*lines, _fusion(test, best, singles[best]), *_probes(test, singles)]

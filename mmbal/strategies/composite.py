@@ -47,6 +47,11 @@ class Composite(Strategy):
         self._parts = list(parts.values())
         self._owners = _owners(parts)
 
+    @property
+    def parts(self) -> dict[str, Strategy]:
+        """The strategies by name."""
+        return dict(zip(self._names, self._parts, strict=True))
+
     def requirements(self) -> Requirements:
         """Return what any of the parts needs, and the passes of all."""
         needs = [part.requirements() for part in self._parts]

@@ -1,7 +1,8 @@
 """What a run offers to the strategy that it trains with, and `fit` alone does not."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from mmbal.data import Examples
@@ -34,6 +35,8 @@ class Surroundings:
         open_ended: whether epochs differ in length, or a resumed one begins anywhere.
         resumed_epoch: number of the epoch that a resumed training goes on with after its plan
             was made.
+        folder: of the run.
+        settings: what makes the run this one, by dotted key.
     """
 
     epochs: int | None = None
@@ -46,6 +49,8 @@ class Surroundings:
     shared_out: bool = False
     open_ended: bool = False
     resumed_epoch: int | None = None
+    folder: Path | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 ALONE = Surroundings()

@@ -3,8 +3,6 @@
 import warnings
 from collections.abc import Sequence
 from inspect import signature
-from itertools import chain
-from types import GeneratorType
 from typing import Any
 
 import keras
@@ -26,6 +24,7 @@ from mmbal.strategies.requirements import (
 from mmbal.strategies.step import Batch, Step
 from mmbal.strategies.strategy import EpochPlan, Strategy
 from mmbal.strategies.surroundings import ALONE, Surroundings
+from mmbal.training import surface
 from mmbal.training.epochs import FaultWatch, StrategyEpochs
 from mmbal.training.guard import Policy
 from mmbal.training.held_data import in_memory
@@ -35,14 +34,13 @@ from mmbal.training.losses import LogitAccuracy, all_losses, branch_loss
 from mmbal.training.metrics import OwnMetrics
 from mmbal.training.optimizer import GroupedOptimizer
 from mmbal.training.precision import unscaled
-from mmbal.training.surface import KerasSurface, refuse_backups, suitable_callbacks
 from mmbal.training.trace import StepTrace
 
 ENDLESS = 2**31 - 1
 """Steps that Keras is told of where every epoch may have another length."""
 
 
-class BalancedModel(KerasSurface):
+class BalancedModel(surface.KerasSurface):
     """Trains `network` with `strategy`, as any Keras model: compile, fit, evaluate, predict.
 
     Inputs are `{modality: tensor}`, labels class indices (or whatever the loss takes);
@@ -137,7 +135,7 @@ class BalancedModel(KerasSurface):
         options |= {"loss": None, "auto_scale_loss": False}
         super().compile(optimizer=optimizer, metrics=metrics, **options)
         self.loss_given, self._branch_loss = loss, branch_loss(loss, self.replicas.count)
-        self._compared = any(isinstance(metric, LogitAccuracy) for metric in metrics)
+        self.compared = any(isinstance(metric, LogitAccuracy) for metric in metrics)
         with self.replicas.scope():
             self._own = OwnMetrics(self.network.accuracy_names, metrics)
 
@@ -162,12 +160,10 @@ class BalancedModel(KerasSurface):
         bound = signature(super().fit).bind(x, y, *args, **options)
         bound.apply_defaults()
         options = bound.arguments
-        callbacks = suitable_callbacks(options["callbacks"], self.optimizer)
+        callbacks = surface.suitable_callbacks(options["callbacks"], self.optimizer)
+        given = {**options, "callbacks": callbacks}
         options["callbacks"] = [self.faults, self._epochs, *callbacks]
-        if isinstance(x, GeneratorType):
-            first = next(x)
-            options["x"] = (batch for batch in chain([first], x))
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(first)
+        x, y = surface.peeked(options)
         with self.replicas.scope(), warnings.catch_warnings():
             build_from(self.network, x)
             self.built = True
@@ -175,13 +171,13 @@ class BalancedModel(KerasSurface):
                 self._look_at(*keras.utils.unpack_x_y_sample_weight(held_out)[:2])
             self._look_at(x, y, self.strategy)
             self._offer(options)
-            refuse_backups(callbacks, self.surroundings)
+            surface.refuse_backups(callbacks, self.surroundings)
             if self.surroundings.open_ended:
                 # Keras would hold every epoch to the length of the first one, and warn.
                 options["x"] = options["x"].take(-1)
                 options["x"].cardinality = lambda: tf.constant(ENDLESS, tf.int64)
                 warnings.filterwarnings("ignore", "Your input ran out of data")
-            return super().fit(**options)
+            return surface.conducted(self, given, options, super().fit)
 
     def _offer(self, options: dict[str, Any]) -> None:
         """Offer the data to a strategy that needs more of them than batches."""

@@ -1,6 +1,9 @@
 """What Keras users know beside `fit`: it works as they know it, or is refused in words."""
 
 import warnings
+from collections.abc import Callable, Mapping
+from itertools import chain
+from types import GeneratorType
 from typing import Any
 
 import keras
@@ -41,7 +44,7 @@ class KerasSurface(ReplicatedModel):
     optimizer: Any
     _epochs: StrategyEpochs
     _own: OwnMetrics
-    _compared: bool
+    compared: bool
 
     def evaluate(self, x: Any = None, y: Any = None, *args: Any, **options: Any) -> Any:
         """Evaluate as `keras.Model.evaluate` does.
@@ -92,7 +95,7 @@ class KerasSurface(ReplicatedModel):
         """Refuse labels that would be misread."""
         if self.compiled and self.network.classes is not None:
             fault = fault_of(x, y, self.network.classes)
-            refuse_labels(fault, strategy, compared=self._compared)
+            refuse_labels(fault, strategy, compared=self.compared)
             self._own.compares = comparable(fault)
 
     def moved_variables(self) -> dict[str, list[Any]]:
@@ -184,6 +187,33 @@ def suitable_callbacks(callbacks: Any, optimizer: Any) -> list[Any]:
                 "give the optimizer a number"
             )
     return flat
+
+
+def peeked(options: dict[str, Any]) -> tuple[Any, Any]:
+    """Return `x` and `y` of a `fit` to look at; of a generator its first batch, kept for Keras."""
+    x = options["x"]
+    if not isinstance(x, GeneratorType):
+        return x, options["y"]
+    first = next(x)
+    options["x"] = (batch for batch in chain([first], x))
+    return keras.utils.unpack_x_y_sample_weight(first)[:2]  # type: ignore[no-any-return]
+
+
+def conducted(
+    model: Any, given: Mapping[str, Any], options: dict[str, Any], fit: Callable[..., Any]
+) -> Any:
+    """Fit; where a callback conducts that, such as `mmbal.callbacks.Record`, let it.
+
+    Args:
+        model: that is trained.
+        given: arguments of its `fit`, as they were given.
+        options: the same, ready for Keras.
+        fit: Keras's own.
+    """
+    for callback in options["callbacks"]:
+        if hasattr(callback, "conduct"):
+            return callback.conduct(model, given, options, fit)
+    return fit(**options)
 
 
 def refuse_backups(callbacks: list[Any], surroundings: Surroundings) -> None:

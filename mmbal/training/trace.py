@@ -80,9 +80,14 @@ class StepTrace(tf.Module):
 
     def read(self) -> Steps:
         """Return the steps since the last read; those beyond `capacity` are lost."""
+        steps = self.since(self.unread)
+        self.unread = steps.first + len(steps.loss)
+        return steps
+
+    def since(self, step: int) -> Steps:
+        """Return the steps from a global step on; those beyond `capacity` are lost."""
         last = int(self._steps.numpy())
-        first = max(self.unread, last - self.capacity)
-        self.unread = last
+        first = min(max(step, last - self.capacity), last)
         rows = self._rows.numpy()[np.arange(first, last) % self.capacity]
         return Steps(
             first=first,
