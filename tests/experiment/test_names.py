@@ -23,6 +23,7 @@ from mmbal.registry.discovery import discover
 
 ODD = ("left eye", "größe [a], x.b@ {y}", "цвет", "音\\'\"$_^%#", "_-.")
 CATALOGUE = discover()
+LARGE = {"mmtm-i3d", "mmtm-resnet18"}
 SHAPES = {1: (4,), 2: (8, 2), 3: (32, 32, 3), 4: (9, 32, 32, 3)}
 DATA = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
 LABELS = np.arange(24) % 3
@@ -44,7 +45,13 @@ def build(architecture, names, shape):
     return CATALOGUE.build("architecture", architecture, options, modalities, 3)
 
 
-@pytest.mark.parametrize("component", CATALOGUE.components("architecture"), ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "component",
+    [
+        pytest.param(each, id=each.name, marks=[pytest.mark.deep] * (each.name in LARGE))
+        for each in CATALOGUE.components("architecture")
+    ],
+)
 def test_every_architecture_is_traced_under_odd_names(component):
     for axes in component.takes[:1] or (1,):
         network = build(component.name, ODD[:2], SHAPES[axes])

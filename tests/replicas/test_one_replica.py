@@ -26,6 +26,7 @@ OPTIONS = {
     "XLA": {"jit_compile": True},
 }
 PAIRS = {("one device", "inside"), ("mirrored", "outside"), ("multiworker", "inside")}
+QUICK = ("plain", "mirrored", "outside")
 WHOLE = ("plain", "XLA")
 """Options that meet every scope from inside and outside; others meet each scope and each side."""
 
@@ -82,7 +83,7 @@ def numbers(model, rows):
     [
         pytest.param(
             options, scope, inside == "inside", id=f"{options}-{scope}-{inside}",
-            marks=[pytest.mark.deep] * (options != "plain" or (scope, inside) not in PAIRS),
+            marks=[pytest.mark.deep] * ((options, scope, inside) != QUICK),
         )
         for options in OPTIONS
         for scope in SCOPES
