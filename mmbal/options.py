@@ -59,6 +59,13 @@ class Options(BaseModel):
         """Return, of a dataset, the modalities that it gives; None where its files alone tell."""
         return None
 
+    def late_fusion(self) -> Mapping[str, Any] | None:
+        """Return, of an architecture, the name and options of late fusion of the same encoders.
+
+        Empty where it is late fusion already, None where there is none.
+        """
+        return None
+
     def check_use(self, modalities: Collection[str] | None) -> None:
         """Check what types cannot say and a run can be told before anything heavy is loaded.
 

@@ -148,6 +148,14 @@ def test_keys_of_a_comparison(write_run):
     assert set(keys[len(told) :]) == set(told["groups"][0])
 
 
+def test_keys_of_the_list_of_runs(write_run):
+    from click.testing import CliRunner
+
+    (told,) = mmbal_json(CliRunner().invoke(cli, ["runs", str(write_run()), "--json"]).stdout)
+
+    assert listed("`mmbal runs --json` has of every run") == list(told)
+
+
 def mmbal_json(text):
     import json
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = {
-    "h5py", "keras", "matplotlib", "numpy", "ray", "scipy", "sklearn", "tensorflow",
+    "h5py", "keras", "matplotlib", "numpy", "pandas", "ray", "scipy", "sklearn", "tensorflow",
     "tensorflow_datasets",
 }  # fmt: skip
 
@@ -28,6 +28,7 @@ cli.main(sys.argv[1:], prog_name="mmbal")
         ["run", "--help"],
         ["report", "--help"],
         ["compare", "--help"],
+        ["runs", "--help"],
         ["plugins"],
         ["plugins", "--json"],
         ["plugins", "show", "guided"],

@@ -1,94 +1,141 @@
-r"""All strategies on colored-digits, five seeds each, at equal epochs: one table for the docs.
+r"""All strategies on colored-digits: the tables of the docs, with controls and verdicts.
 
-    uv run mmbal sweep --plugin colored-digits --trials benchmarks/strategies.toml --seeds 0-4 \
-        --epochs 24 --out sweeps/strategies
-    uv run python benchmarks/strategy_steps.py steps.json
-    uv run python tools/strategies.py sweeps/strategies steps.json docs/strategies.md
+    uv run python tools/strategies.py comparisons/mmtm comparisons/late comparisons/late-sgd \
+        --steps steps.json --page docs/strategies.md --readme README.md
 
-The last command writes the table between the two markers of the page. Accuracies are those of the
-weights that validation selected, on the test digits, which nothing was tuned on.
+writes between the two markers of both pages; docs/strategies.md has the commands that make the
+comparisons. Accuracies are those of the weights that validation selected, on the test digits, which
+nothing was tuned on.
 """
 
 import json
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 import tomlkit
+from click.testing import CliRunner
 
-from mmbal.comparison.arms import statistic
-from mmbal.records.record import Record
+from mmbal.cli import cli
 from mmbal.records.run_folder import RunFolder
 
 BEGIN, END = "<!-- table of strategies -->", "<!-- end of the table -->"
 SCORES = ("accuracy", "/gray", "/color", "d_util")
-HEADER = (
-    "strategy", "architecture", "optimizer", "fused", "gray's part", "color's part", "d_util",
-    "step",
-)  # fmt: skip
-Key = tuple[str, str, str]
+HEADER = ("strategy", "fused", "gray's part", "color's part", "d_util", "fused, against vanilla")
+Group = Mapping[str, Any]
 
 
-def optimizer_of(record: Record) -> str:
-    """Return the name of the optimizer of a run."""
-    return str(tomlkit.parse(record.config).unwrap()["optimizer"]["name"])
+@dataclass(frozen=True)
+class Comparison:
+    """What `mmbal compare` says of a folder, and what all of its arms have in common."""
+
+    groups: Sequence[Group]
+    architecture: str
+    optimizer: str
+
+    @property
+    def arms(self) -> list[Group]:
+        """The strategies, plain training first, then by name."""
+        found = [each for each in self.groups if not each["control"]]
+        return sorted(found, key=lambda each: (each["strategy"] != "vanilla", each["strategy"]))
+
+    @property
+    def controls(self) -> list[Group]:
+        """Each modality alone, and the ensemble of these."""
+        return [each for each in self.groups if each["control"]]
 
 
-def groups_of(sweep: Path) -> dict[Key, dict[int, Record]]:
-    """Return strategy, architecture and optimizer to the record of every seed."""
-    groups: dict[Key, dict[int, Record]] = defaultdict(dict)
-    for run in sorted((sweep / "trials").iterdir()):
-        record = RunFolder(run).open()
-        key = (record.strategy, record.architecture, optimizer_of(record))
-        groups[key][record.seed] = record
-    return groups
+def read(folder: Path) -> Comparison:
+    """Compare the runs of a folder.
+
+    Raises:
+        click.ClickException: `mmbal compare` refuses them.
+    """
+    runs = sorted(map(str, (folder / "trials").iterdir()))
+    done = CliRunner().invoke(cli, ["compare", *runs, "--json"])
+    if done.exit_code:
+        raise click.ClickException(done.stderr)
+    record = RunFolder(Path(runs[0])).open()
+    optimizer = tomlkit.parse(record.config).unwrap()["optimizer"]["name"]
+    groups = json.loads(done.stdout.splitlines()[-1])["groups"]
+    return Comparison(groups, record.architecture, str(optimizer))
 
 
-def spread(values: list[float], digits: int) -> str:
-    """Return mean and sample deviation as text."""
-    found = statistic(values)
-    return f"{found.mean:.{digits}f} ± {found.deviation:.{digits}f}"
-
-
-def rows_of(groups: dict[Key, dict[int, Record]], steps: dict[str, float]) -> list[tuple[str, ...]]:
-    """Return the cells of the table, plain training first."""
+def table(comparison: Comparison, steps: Mapping[str, float]) -> str:
+    """Return the table of a comparison for the page of strategies."""
+    place = f"{comparison.architecture} {comparison.optimizer}"
     rows = []
-    order = sorted(groups, key=lambda key: (key[1:], key[0] != "vanilla", key[0]))
-    for key in order:
-        scores = [record.scores["test", "selected"] for record in groups[key].values()]
-        cells = [spread([_score(each, name) for each in scores], 3) for name in SCORES]
-        rows.append((*key, *cells, f"{steps[' '.join(key)]:.2f}"))
-    return rows
+    for arm in comparison.arms:
+        step = f"{steps[key]:.2f}" if (key := f"{arm['strategy']} {place}") in steps else ""
+        rows.append((arm["strategy"], *_cells(arm), verdict(arm), step))
+    rows += [(f"*{arm['label']}*", *_cells(arm), verdict(arm), "") for arm in comparison.controls]
+    title = f"### {comparison.architecture}, {comparison.optimizer}"
+    return f"{title}\n\n{_markdown((*HEADER, 'step'), rows)}"
 
 
-def _score(scores: Mapping[str, float], name: str) -> float:
-    """Return a score; of a modality, that of its branch or slice."""
-    kinds = ("branch_accuracy", "slice_accuracy", "accuracy") if name.startswith("/") else ("",)
-    return next(scores[kind + name] for kind in kinds if kind + name in scores)
+def summary(comparisons: Sequence[Comparison]) -> str:
+    """Return the table of the front page: every strategy once, where its paper has it."""
+    rows: dict[str, tuple[str, ...]] = {}
+    for comparison in comparisons:
+        plain = _statistic(comparison.arms[0], "accuracy")
+        for arm in comparison.arms[1:]:
+            name, fused = arm["strategy"], _statistic(arm, "accuracy")
+            rows.setdefault(name, (name, comparison.architecture, fused, plain, verdict(arm)))
+    header = ("strategy", "on", "fused", "plain", "verdict: difference (interval)")
+    return _markdown(header, list(rows.values()))
 
 
-def markdown(rows: list[tuple[str, ...]]) -> str:
-    """Return a Markdown table."""
-    lines = [" | ".join(HEADER), " | ".join("---" for _ in HEADER)]
-    return "\n".join(f"| {line} |" for line in [*lines, *(" | ".join(row) for row in rows)])
+def verdict(arm: Group) -> str:
+    """Return what is said of the fused accuracy of an arm against plain training."""
+    said = next((each for each in arm["verdicts"] if each["score"] == "accuracy"), None)
+    return said["text"].partition(", ")[0] if said else ""
+
+
+def _cells(arm: Group) -> list[str]:
+    return [_statistic(arm, name) for name in SCORES]
+
+
+def _statistic(arm: Group, name: str) -> str:
+    """Return mean ± deviation of a score; of a modality, that of its branch or slice."""
+    kinds = ("branch_accuracy", "slice_accuracy") if name.startswith("/") else ("",)
+    found = (arm["statistics"].get(kind + name) for kind in kinds)
+    value = next((each for each in found if each and each["mean"] is not None), None)
+    return f"{value['mean']:.3f} ± {value['deviation']:.3f}" if value else ""
+
+
+def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [" | ".join(header), " | ".join("---" for _ in header), *map(" | ".join, rows)]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def replace(page: Path, text: str) -> None:
+    """Put text between the markers of a page."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise click.UsageError(f"{page} must hold {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 @click.command()
-@click.argument("sweep", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("steps", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.argument("page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def main(sweep: Path, steps: Path, page: Path) -> None:
-    """Write the table of SWEEP, with the times in STEPS, into PAGE."""
-    ratios = json.loads(steps.read_text(encoding="utf-8"))
-    table = markdown(rows_of(groups_of(sweep), ratios))
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if not rest or not after:
-        raise click.UsageError(f"{page} must hold {BEGIN} and {END}")
-    page.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}", encoding="utf-8")
-    click.echo(table)
+@click.argument("folders", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--steps", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--page", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--readme", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def main(
+    folders: Sequence[Path], steps: Path | None, page: Path | None, readme: Path | None
+) -> None:
+    """Make tables of the comparisons in FOLDERS."""
+    comparisons = [read(folder) for folder in folders]
+    ratios = json.loads(steps.read_text(encoding="utf-8")) if steps else {}
+    tables = "\n\n".join(table(each, ratios) for each in comparisons)
+    click.echo(f"{tables}\n\n{summary(comparisons)}")
+    if page:
+        replace(page, tables)
+    if readme:
+        replace(readme, summary(comparisons))
 
 
 if __name__ == "__main__":

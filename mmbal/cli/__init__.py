@@ -15,7 +15,7 @@ Errors that a user can fix are one line; MMBAL_TRACEBACK=1 shows where they were
 """
 
 
-_NAMES = ("run", "sweep", "evaluate", "report", "compare", "plugins", "data", "doctor")
+_NAMES = ("run", "sweep", "evaluate", "report", "compare", "runs", "plugins", "data", "doctor")
 
 
 @click.group(

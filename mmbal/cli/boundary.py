@@ -86,6 +86,7 @@ class Boundary(Commands):
         with lasting_streams():
             try:
                 _refuse_undecodable(sys.argv[1:] if args is None else args)
+                extra.setdefault("obj", sys.argv[1:] if args is None else [*args])
                 code = super().main(args, *rest, **extra)
             except (MmbalError, click.ClickException, OSError) as error:
                 unexplained = isinstance(error, OSError) and error.errno is None

@@ -1,8 +1,7 @@
 """`mmbal compare`: did it help, against what, and how sure is that?"""
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import redirect_stdout
+import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,15 @@ import click
 from mmbal.cli.boundary import work_done
 from mmbal.cli.completion import names_of
 from mmbal.cli.console import console, definitions, print_json, print_table
-from mmbal.cli.options import TypedPath, flag, score_option
-from mmbal.cli.report import open_records
+from mmbal.cli.judging import (
+    check_files,
+    compare_runs,
+    judging_options,
+    plot_option,
+    tell,
+    write_files,
+)
+from mmbal.cli.options import TypedPath, with_options
 from mmbal.cli.trials import (
     announce,
     axes_of,
@@ -24,19 +30,17 @@ from mmbal.cli.trials import (
     trials_of,
     varied_options,
 )
-from mmbal.errors import MmbalError, attempting, unknown
+from mmbal.errors import MmbalError, unknown
 
 if TYPE_CHECKING:
-    from mmbal.comparison.ledger import Cost
     from mmbal.comparison.values import Comparison
-    from mmbal.records.record import Record
-    from mmbal.registry.catalogue import Catalogue
+    from mmbal.page.shown import Shown
 
 PLAIN = "vanilla"
 FORMATS = ("text", "md", "csv", "json", "latex")
 _MAKING = (
     "recipe", "dataset", "architecture", "strategies", "seeds", "assignments", "modalities",
-    "file", "epochs", "batch_size", "data_dir", "evaluations", "out", "no_controls",
+    "file", "epochs", "batch_size", "data_dir", "evaluations", "out", "no_controls", "late",
     "dry_run",
 )  # fmt: skip
 
@@ -45,56 +49,27 @@ _MAKING = (
 @click.argument("runs", nargs=-1, metavar="RUN...|RECIPE", type=TypedPath())
 @click.option("--plugin", "recipe", metavar="RECIPE", help="The same as RECIPE.",
               shell_complete=names_of("recipe"))  # fmt: skip
-@click.option(
-    "--baseline",
-    metavar="ARM",
-    help="Strategy, or arm as it is called in the output, that the others are judged against; "
-    "vanilla where there is one.",
-)
-@click.option(
-    "--weights",
-    type=click.Choice(["selected", "last"]),
-    default="selected",
-    show_default=True,
-    help="Test scores of the best validation epoch's weights, or of the last ones.",
-)
-@score_option
+@with_options(judging_options)
+@plot_option
 @click.option("--format", "form", type=click.Choice(FORMATS), help="What is printed on stdout.")
 @click.option("--markdown", is_flag=True, help="The same as --format md.")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
-@click.option(
-    "--ledger",
-    is_flag=True,
-    help="Tell what arms cost, counting operations (loads TensorFlow): always where RECIPE trains.",
-)
-@click.option(
-    "--tuned",
-    "sweeps",
-    metavar="SWEEP",
-    multiple=True,
-    type=TypedPath(),
-    help="Folder of a sweep that arms were tuned in; its configurations are counted. Repeatable.",
-)
-@varied_options
+@with_options(varied_options)
 @click.option("--out", type=TypedPath(), help="Folder of the runs that RECIPE makes.")
 @click.option(
     "--no-controls",
     is_flag=True,
     help="Train no modality by itself, and so tell of no ensemble of these.",
 )
-@engine_options
+@click.option(
+    "--late",
+    is_flag=True,
+    help="Train late fusion of the same encoders, plainly, as a control, too.",
+)
+@with_options(engine_options)
 @click.pass_context
 def compare(
-    ctx: click.Context,
-    /,
-    *,
-    runs: tuple[Path, ...],
-    baseline: str | None,
-    weights: str,
-    wanted: tuple[str, ...],
-    ledger: bool,
-    sweeps: tuple[Path, ...],
-    **given: Any,
+    ctx: click.Context, /, *, runs: tuple[Path, ...], plot: Path | None, **given: Any
 ) -> None:
     """Judge arms against a baseline, seed by seed.
 
@@ -105,12 +80,13 @@ def compare(
     Runs that differ in nothing but the seed are one arm: mean ± sample standard deviation.
     """
     form = _form(given)
-    shown: dict[str, Any] = {"weights": weights, "wanted": wanted, "sweeps": sweeps}
-    if not _trains(runs, given):
-        _show(compare_runs(runs, **shown, baseline=baseline or "", ledger=ledger), form, weights)
-        return
-    given["recipe"] = given["recipe"] or (str(runs[0]) if runs else None)
-    _train(ctx, given, baseline or PLAIN, form, shown)
+    check_files(plot)
+    judged = {key: given[key] for key in ("weights", "wanted", "baseline", "tuned")}
+    if _trains(runs, given):
+        given["recipe"] = given["recipe"] or (str(runs[0]) if runs else None)
+        _train(ctx, given, judged, form, plot)
+    else:
+        _show(compare_runs(runs, **judged, ledger=given["ledger"]), form, plot)
 
 
 def _form(given: Mapping[str, Any]) -> str:
@@ -128,14 +104,8 @@ def _trains(runs: Sequence[Path], given: Mapping[str, Any]) -> bool:
     Raises:
         MmbalError: something is neither a run nor a recipe, or options contradict one another.
     """
-    options = {
-        "strategies": "strategy",
-        "assignments": "set",
-        "file": "config",
-        "recipe": "plugin",
-        "evaluations": "evaluation",
-    }
-    asked = [flag(options.get(key, key)) for key in _MAKING if given[key]]
+    parameters = click.get_current_context().command.params
+    asked = [each.opts[0] for each in parameters if each.name in _MAKING and given[each.name]]
     one = str(runs[0]) if runs else ""
     if len(runs) == 1 and not runs[0].exists() and runs[0].name == one:
         from mmbal.registry.discovery import discover
@@ -159,17 +129,18 @@ def _trains(runs: Sequence[Path], given: Mapping[str, Any]) -> bool:
 def _train(
     ctx: click.Context,
     given: dict[str, Any],
-    baseline: str,
+    judged: dict[str, Any],
     form: str,
-    shown: Mapping[str, Any],
+    plot: Path | None,
 ) -> None:
     """Make the runs that are missing, and compare all that are asked for."""
+    from mmbal.comparison.kept import kept_in
     from mmbal.config.origin import Override
     from mmbal.registry.discovery import discover
     from mmbal.sweep.folder import Sweep, check_folder, only_sweep
 
     catalogue, out = discover(), given["out"]
-    names = given["strategies"].split(",")
+    baseline, names = judged["baseline"] or PLAIN, given["strategies"].split(",")
     if baseline not in names and baseline in catalogue.names("strategy"):
         given["strategies"] = ",".join([baseline, *names])
     kept = Override("save_predictions", True, "mmbal compare")
@@ -190,89 +161,28 @@ def _train(
     with work_done():
         finished = work.finished({trial.digest for trial in trials})
         if finished and not stop:
-            comparison = compare_runs(finished, **shown, baseline=baseline, ledger=True)
-            _show(comparison, form, shown["weights"])
+            made = kept_in(out)
+            made.command = shlex.join(["mmbal", *ctx.find_root().obj])
+            made.baseline = judged["baseline"] = baseline
+            shown = compare_runs(finished, **judged, ledger=True, made=made)
+            made.save(out)
+            _show(shown, form, plot)
     go_on(ctx, work, stop, "the same command again")
 
 
-def compare_runs(
-    runs: Sequence[Path],
-    weights: str = "selected",
-    wanted: Sequence[str] = (),
-    *,
-    baseline: str | None = None,
-    ledger: bool = False,
-    sweeps: Sequence[Path] = (),
-) -> "Comparison":
-    """Compare runs; what the reader should know goes to stderr.
-
-    `baseline` is "" for plain training where there is any, None for none; `ledger` counts
-    operations, and in `sweeps` arms were tuned.
-    """
-    records = open_records(runs)
-    if runs and not records:
-        raise MmbalError("none of these runs can be compared")
-    from mmbal.comparison.comparing import compare_records, usual_baseline
-    from mmbal.registry.discovery import discover
-
-    if baseline == "":
-        baseline = usual_baseline(records)
-    catalogue = discover()
-    comparison = compare_records(
-        records,
-        weights,
-        wanted,
-        baseline=baseline,
-        catalogue=catalogue,
-        cost=_counting(catalogue) if ledger else None,
-        tried=open_records(_tried(sweeps)),
-    )
-    for remark in comparison.remarks:
-        click.echo(remark, err=True)
-    for score, meaning in comparison.meanings.items():
-        click.echo(f"{score}: {meaning}", err=True)
-    return comparison
-
-
-def _tried(sweeps: Sequence[Path]) -> list[Path]:
-    """Return the runs of sweeps."""
-    from mmbal.sweep.table import TRIALS
-
-    trials: list[Path] = []
-    for sweep in sweeps:
-        with attempting(f"read --tuned {sweep}"):
-            if TRIALS not in [path.name for path in sweep.iterdir()]:
-                raise MmbalError(f"--tuned {sweep} is no folder of a sweep: it lacks {TRIALS}/")
-            trials += sorted((sweep / TRIALS).iterdir())
-    return trials
-
-
-def _counting(catalogue: "Catalogue") -> "Callable[[Record], Cost | None]":
-    """Open the heavy door; return what counts the operations of a record, where it can."""
-    with redirect_stdout(sys.stderr):
-        from mmbal.experiment import measure_cost
-
-    def count(record: "Record") -> "Cost | None":
-        try:
-            with redirect_stdout(sys.stderr):
-                return measure_cost(record, catalogue)
-        except MmbalError as error:
-            click.echo(f"no operations of {record.strategy}: {error}", err=True)
-            return None
-
-    return count
-
-
-def _show(comparison: "Comparison", form: str, weights: str) -> None:
+def _show(shown: "Shown", form: str, plot: Path | None) -> None:
     from mmbal.comparison import tables
 
+    comparison = shown.comparison
+    tell(comparison)
     if form == "json":
-        print_json(tables.comparison_object(comparison, weights))
+        print_json(tables.comparison_object(comparison, shown.weights))
     elif form == "text":
         _print(comparison)
     else:
         written = {"md": tables.markdown, "csv": tables.to_csv, "latex": tables.latex}
         click.echo(written[form](comparison).rstrip("\n"))
+    write_files(shown, plot)
 
 
 def _print(comparison: "Comparison") -> None:

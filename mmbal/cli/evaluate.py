@@ -11,8 +11,8 @@ import click
 
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, number, plain_table, print_json
+from mmbal.cli.judging import open_records
 from mmbal.cli.options import TypedPath, save_predictions_option, score_option
-from mmbal.cli.report import open_records
 from mmbal.errors import MmbalError
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Options that several commands have."""
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -34,6 +34,17 @@ class TypedPath(click.Path):
             return super().convert(at_home(Path(value)), param, ctx)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+def with_options(options: Iterable[Any]) -> Callable[[Command], Command]:
+    """Return what lets a command take options, in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed([*options]):
+            command = option(command)
+        return command
+
+    return decorate
 
 
 def recipe_option(command: Command) -> Command:

@@ -1,17 +1,22 @@
 """`mmbal report`: what came out of runs, finished or not."""
 
-import os
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mmbal.cli.console import console, print_json, print_table, typed
-from mmbal.cli.options import TypedPath, score_option
+from mmbal.cli.judging import (
+    check_files,
+    compare_runs,
+    judging_options,
+    open_records,
+    plot_option,
+    write_files,
+)
+from mmbal.cli.options import TypedPath, flag, with_options
 from mmbal.cli.summary import print_summary
-from mmbal.errors import DataFormatError, MmbalError, counted
 
 if TYPE_CHECKING:
     from mmbal.records.record import Record
@@ -22,12 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--json", "as_json", is_flag=True, help="One JSON object on stdout; a list of several RUNs."
 )
-@click.option(
-    "--plot",
-    metavar="FILE",
-    type=TypedPath(dir_okay=False),
-    help="Draw training curves and utilization; PNG, SVG or PDF by suffix.",
-)
+@plot_option
 @click.option(
     "--html",
     "page",
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     type=TypedPath(dir_okay=False),
     help="Write a page of all RUNs: verdicts, figures, tables; one .html file, nothing else.",
 )
-@score_option
+@with_options(judging_options)
 @click.option(
     "--table",
     "tables",
@@ -52,11 +52,13 @@ def report(
     wanted: tuple[str, ...],
     tables: tuple[str, ...],
     schema: bool,
+    **judged: Any,
 ) -> None:
     """Show what came out of RUNs, finished or not.
 
     A RUN is a folder that `mmbal run` wrote, or its record.h5; the folder of a sweep or a
-    comparison stands for its finished runs.
+    comparison stands for its finished runs. --baseline, --weights, --ledger and --tuned are of
+    --html and --plot, as of `mmbal compare`.
 
     A run that was killed or still runs is shown as far as it got.
     """
@@ -68,92 +70,22 @@ def report(
         if schema and plot is None and page is None:
             return
         raise click.UsageError("expected at least one RUN, or --schema alone")
-    if plot is not None:
-        from mmbal.report.curves import check_format
-
-        check_format(plot)
-    if page is not None:
-        from mmbal.page.markup import check_suffix
-
-        check_suffix(page)
-    records = open_records([each for run in runs for each in _finished(run)])
+    check_files(plot, page)
+    asked = [flag(key) for key, value in judged.items() if value and value != "selected"]
+    if asked and not (plot or page):
+        raise click.UsageError(f"{asked[0]} is of --html and --plot: name one of them, too")
+    records = open_records(runs)
     if as_json:
         from mmbal.report.outcome import outcome
 
         results = [outcome(record, run) for run, record in records.items()]
         print_json(results[0] if len(results) == 1 else results)
-    else:
+    elif tables or not (plot or page):
         for run, record in records.items():
             _show(run, record, wanted)
             _show_tables(run, record, tables)
-    if plot is not None:
-        from mmbal.report.curves import save_curves
-
-        save_curves(records, plot)
-        click.echo(f"wrote {plot}", err=True)
-    if page is not None:
-        _save_page(records, page)
-
-
-def _finished(path: Path) -> list[Path]:
-    """Return the finished runs of a sweep's folder; of any other the path itself.
-
-    Raises:
-        MmbalError: the sweep has finished none.
-    """
-    from mmbal.sweep.table import PLAN, TRIALS
-
-    if not (path / PLAN).is_file():
-        return [path]
-    from mmbal.records.run_folder import RunFolder
-
-    trials = sorted(each for each in (path / TRIALS).glob("*") if each.is_dir())
-    finished = []
-    for trial in trials:
-        try:
-            finished += [trial] if RunFolder(trial).status() == "finished" else []
-        except DataFormatError as error:
-            click.echo(f"left out: {error}", err=True)
-    if left := len(trials) - len(finished):
-        click.echo(f"left out: {counted(left, 'run')} of {path} not finished", err=True)
-    if not finished:
-        raise MmbalError(f"{path} holds no finished run yet")
-    return finished
-
-
-def _save_page(records: "Mapping[str, Record]", path: Path) -> None:
-    from mmbal.comparison.comparing import compare_records, usual_baseline
-    from mmbal.page.document import save_page
-    from mmbal.registry.discovery import discover
-
-    baseline, catalogue = usual_baseline(records), discover()
-    comparison = compare_records(records, baseline=baseline, catalogue=catalogue)
-    save_page(comparison, records, path, catalogue)
-    click.echo(f"wrote {path}", err=True)
-
-
-def open_records(runs: Sequence[Path]) -> "dict[str, Record]":
-    """Open runs, each once however often it was named; what was rebuilt goes to stderr.
-
-    Of several, those that are damaged, or ended before they began, are left out, and named on
-    stderr.
-    """
-    from mmbal.records.record_file import read_record
-    from mmbal.records.run_folder import RunFolder
-
-    tell = partial(click.echo, err=True)
-    once: dict[str, Path] = {}
-    for run in runs:
-        once.setdefault(os.path.realpath(run), run)
-    records: dict[str, Record] = {}
-    for run in once.values():
-        try:
-            records[str(run)] = read_record(run) if run.is_file() else RunFolder(run).open(tell)
-        except DataFormatError as error:
-            if len(once) == 1:
-                raise
-            tell(f"left out: {error}")
-    return records
+    if plot or page:
+        write_files(compare_runs(runs, wanted=wanted, records=records, **judged), plot, page)
 
 
 def _show(run: str, record: "Record", wanted: Sequence[str]) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mmbal.cli.boundary import work_done
-from mmbal.cli.compare import compare_runs
 from mmbal.cli.console import console, print_json, print_table
-from mmbal.cli.options import TypedPath, flag, json_option, recipe_option
+from mmbal.cli.judging import compare_runs, tell
+from mmbal.cli.options import TypedPath, flag, json_option, recipe_option, with_options
 from mmbal.cli.trials import (
     axes_of,
     carry_out,
@@ -30,7 +30,7 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
 
 @click.command()
 @recipe_option
-@varied_options
+@with_options(varied_options)
 @click.option(
     "--trials",
     "listing",
@@ -50,7 +50,7 @@ _ENGINE = ("engine", "address", "gpus_per_trial", "concurrent")
     required=True,
     help="Folder of the sweep. One that holds a sweep goes on with it; alone, --out suffices.",
 )
-@engine_options
+@with_options(engine_options)
 @json_option
 @click.pass_context
 def sweep(ctx: click.Context, /, *, out: Path, dry_run: bool, as_json: bool, **given: Any) -> None:
@@ -84,7 +84,8 @@ def _show(work: "Sweep", as_json: bool) -> None:
     """Print the table over seeds, on stdout unless that is for JSON."""
     from mmbal.comparison.tables import comparison_object, comparison_rows
 
-    comparison = compare_runs(work.finished())
+    comparison = compare_runs(work.finished()).comparison
+    tell(comparison)
     header, rows = comparison_rows(comparison)
     if rows:
         print_table(console(err=as_json), header, rows)

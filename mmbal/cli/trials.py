@@ -3,9 +3,10 @@
 import shlex
 import signal
 import sys
-from collections.abc import Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,6 @@ from mmbal.cli.boundary import INTERRUPTED, PREEMPTED
 from mmbal.cli.completion import keys, names_of
 from mmbal.cli.console import console, literal, print_json, print_table
 from mmbal.cli.options import (
-    Command,
     architecture_option,
     batch_size_option,
     config_option,
@@ -41,7 +41,7 @@ _FIXED = ("dataset", "architecture", "modalities", "epochs", "batch_size", "data
 _PROBE = "linear-probe"
 """What tells beside runs of single modalities how much of each the joint run has learned."""
 
-_VARIED = (
+varied_options = (
     dataset_option,
     architecture_option,
     click.option(
@@ -68,7 +68,7 @@ _VARIED = (
     batch_size_option,
     data_dir_option,
 )
-_CARRIED_OUT = (
+engine_options = (
     click.option(
         "--engine",
         type=click.Choice(["processes", "ray"]),
@@ -97,22 +97,6 @@ _CARRIED_OUT = (
     ),
     click.option("--dry-run", is_flag=True, help="Check and list all trials, and stop."),
 )
-
-
-def varied_options(command: Command) -> Command:
-    """Let a command take what trials are of."""
-    return _with(command, _VARIED)
-
-
-def engine_options(command: Command) -> Command:
-    """Let a command take how trials are carried out."""
-    return _with(command, _CARRIED_OUT)
-
-
-def _with(command: Command, options: Any) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command
 
 
 def axes_of(given: Mapping[str, Any]) -> "list[Axis]":
@@ -154,7 +138,8 @@ def trials_of(
     recipe, file = given["recipe"], given["file"]
     if not axes and not fewer and recipe is None and file is None:
         return None
-    return make_trials(catalogue, recipe, file, axes, fewer=fewer)
+    late = given.get("late", False)
+    return make_trials(catalogue, recipe, file, axes, fewer=fewer, late=late)
 
 
 def resources_of(given: Mapping[str, Any]) -> "Resources":
@@ -185,7 +170,7 @@ def announce(work: "Sweep", resources: "Resources") -> None:
     click.echo(f"to be made in {work.folder}: {', '.join(missing)}", err=True)
     told = [row["seconds"] for row in work.rows if row["seconds"]]
     if not told:
-        click.echo("expected time: told by the first run that ends", err=True)
+        click.echo("expected time: told as soon as some steps are timed", err=True)
         return
     from mmbal.sweep.processes import slots
 
@@ -205,7 +190,7 @@ def carry_out(work: "Sweep", resources: "Resources") -> int:
     resources = replace(resources, threads=work.threads)
     progress = SweepProgress(console(err=True), len(work.trials), work.counts)
     # What Ray prints must not end up in the table.
-    with progress, redirect_stdout(sys.stderr):
+    with progress, _forecast(work, progress.notice), redirect_stdout(sys.stderr):
         try:
             if work.pending:
                 run_all(
@@ -217,6 +202,28 @@ def carry_out(work: "Sweep", resources: "Resources") -> int:
         except KeyboardInterrupt as stop:
             return PREEMPTED if {*stop.args} & {signal.SIGTERM, signal.SIGHUP} else INTERRUPTED
     return 0
+
+
+@contextmanager
+def _forecast(work: "Sweep", notice: Callable[[str], None]) -> Iterator[None]:
+    """Meanwhile tell how long it takes, once that can be told."""
+    from mmbal.sweep.forecast import Forecast
+
+    forecast, over = Forecast(work.pending), Event()
+
+    def watch() -> None:
+        while not over.wait(1):
+            if told := forecast.look():
+                notice(told)
+                return
+
+    watching = Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def show_plan(work: "Sweep", as_json: bool) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mmbal.comparison.values import Arm, Ledger, Statistic
-from mmbal.config.resolution import resolve
+from mmbal.config.resolution import late_fusion, resolve
 from mmbal.config.settings import RunConfig
 from mmbal.config.toml import TomlFile
 from mmbal.config.tree import leaves
@@ -82,13 +82,41 @@ def group_runs(
     several = {
         m for group in groups.values() for m in group.modalities if len(group.modalities) > 1
     }
-    return [_as_control(group, several) for group in groups.values()], remarks
+    found = [*groups.values()]
+    balanced = {_architecture(group.settings) for group in found if group.strategy != PLAIN}
+    late = {_late(group, catalogue) for group in found if len(group.modalities) > 1} - balanced
+    return [_as_control(group, several, late) for group in found], remarks
 
 
-def _as_control(group: Group, fused: set[str]) -> Group:
-    """Mark a modality by itself, trained plainly, that others are trained together with."""
-    alone = len(group.modalities) == 1 and group.strategy == PLAIN and {*group.modalities} <= fused
-    return replace(group, control="alone") if alone else group
+def _as_control(group: Group, fused: set[str], late: set[frozenset[tuple[str, str]]]) -> Group:
+    """Mark what is trained plainly: a modality by itself that others are trained together with.
+
+    Or late fusion of the encoders of another arm, which no strategy balances.
+    """
+    if group.strategy != PLAIN:
+        return group
+    if len(group.modalities) == 1:
+        return replace(group, control="alone" if {*group.modalities} <= fused else "")
+    return replace(group, control="late" if _architecture(group.settings) in late else "")
+
+
+def _architecture(settings: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset(item for item in settings.items() if item[0].startswith("architecture."))
+
+
+def _late(group: Group, catalogue: Catalogue | None) -> frozenset[tuple[str, str]]:
+    """Return the settings of late fusion of a group's encoders; none where that is not known."""
+    _, record = next(iter(group.members.values()))
+    config = _resolved(_tables(record), catalogue)
+    if config is None or catalogue is None:
+        return frozenset()
+    try:
+        late = late_fusion(catalogue, config.architecture)
+    except MmbalError:  # of an architecture that is not here
+        late = None
+    tree = config.model_copy(update={"architecture": late}).tree() if late else {}
+    of = {"architecture": tree.get("architecture", {})}
+    return _architecture({dotted(key): str(value) for key, value in leaves(of)})
 
 
 def settings_of(
@@ -99,11 +127,7 @@ def settings_of(
     An option that it was made without has its default, where what is installed tells that; what
     it says of those `modalities` that it does without is left out.
     """
-    try:
-        tables = tomllib.loads(record.config)
-    except ValueError:  # a record stays comparable without its configuration
-        tables = {}
-    tables.pop("provenance", None)
+    tables = _tables(record)
     if config := _resolved(tables, catalogue):
         names = {*(config.dataset.options.modality_names() or ()), *modalities}
         tables = config.without(names - {*record.modalities}).tree()
@@ -119,6 +143,15 @@ def settings_of(
     return dict(sorted((known | written | own).items()))
 
 
+def _tables(record: Record) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(record.config)
+    except ValueError:  # a record stays comparable without its configuration
+        return {}
+    tables.pop("provenance", None)
+    return tables
+
+
 def _resolved(tables: Mapping[str, Any], catalogue: Catalogue | None) -> RunConfig | None:
     if catalogue is None or not tables:
         return None
@@ -128,6 +161,11 @@ def _resolved(tables: Mapping[str, Any], catalogue: Catalogue | None) -> RunConf
         return None
 
 
+_ONE = {"", "alone", "ensemble"}
+_KIN = {"": {""}, "late": {"", "late"}, "alone": _ONE, "ensemble": _ONE}
+"""Control to those of the arms that its settings are told apart from."""
+
+
 def arms_of(groups: Sequence[Group], weights: str, names: Sequence[str]) -> list[Arm]:
     """Return groups as the arms that are shown; those that would be called alike name a folder."""
     arms = []
@@ -135,7 +173,7 @@ def arms_of(groups: Sequence[Group], weights: str, names: Sequence[str]) -> list
         kin = [
             other.settings
             for other in groups
-            if other.recipe == group.recipe and (group.control or not other.control)
+            if other.recipe == group.recipe and other.control in _KIN[group.control]
         ]
         runs, records = zip(*group.members.values(), strict=True)
         arms.append(

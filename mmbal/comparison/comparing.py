@@ -28,7 +28,7 @@ def compare_records(
     *,
     baseline: str | None = None,
     catalogue: Catalogue | None = None,
-    cost: Callable[[Record], Cost | None] | None = None,
+    cost: Callable[[str, Record], Cost | None] | None = None,
     tried: Mapping[str, Record] | None = None,
 ) -> Comparison:
     """Group runs, summarise their test scores, and judge them against a baseline.
@@ -40,7 +40,7 @@ def compare_records(
         wanted: patterns of further scores, such as "subset_*", beside the headlines.
         baseline: strategy, or label of an arm, that the others are compared with; None for none.
         catalogue: tells the options that runs of older versions had no name for.
-        cost: counts the operations of a run; None leaves them out.
+        cost: counts the operations of a run, by its folder and record; None leaves them out.
         tried: records of tuning runs, by folder.
 
     Raises:

@@ -33,7 +33,7 @@ class Cost(NamedTuple):
 def fill_in(
     arms: Sequence[Arm],
     groups: Sequence[Group],
-    cost: Callable[[Record], Cost | None] | None,
+    cost: Callable[[str, Record], Cost | None] | None,
     tried: Mapping[str, Record],
     catalogue: Catalogue | None,
 ) -> list[Arm]:
@@ -49,10 +49,10 @@ def fill_in(
     tuned = _validated(tried, catalogue)
     filled: list[Arm] = []
     for arm, group in zip(arms, groups, strict=True):
-        ledger, (_, record) = arm.ledger, next(iter(group.members.values()))
+        ledger, (run, record) = arm.ledger, next(iter(group.members.values()))
         if arm.control == ENSEMBLE:
             ledger = _summed(ledger, [each.ledger for each in filled if each.control == "alone"])
-        elif cost is not None and (one := cost(record)) is not None:
+        elif cost is not None and (one := cost(run, record)) is not None:
             flops = BACKWARD * one.forward * ledger.examples * (1 + one.extra_passes)
             names = one.uncounted
             ledger = replace(ledger, parameters=one.parameters, flops=flops, uncounted=names)

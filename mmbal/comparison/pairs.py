@@ -70,7 +70,13 @@ def pairing(pairs: Sequence[Pair], label: str) -> Pairing:
         return all(ours == theirs for ours, theirs in told) if known and told else None
 
     seeds = tuple(pair.seed for pair in pairs)
-    return Pairing(label, seeds, shared("data_order"), shared("initial_weights"))
+    epochs = [
+        [len(record.history.epochs.index) for _, record in (pair.arm, pair.baseline)]
+        for pair in pairs
+    ]
+    ours, theirs = np.mean(epochs, axis=0).tolist() if pairs else (np.nan, np.nan)
+    order, weights = shared("data_order"), shared("initial_weights")
+    return Pairing(label, seeds, order, weights, (ours, theirs))
 
 
 def paired_values(pairs: Sequence[Pair], score: str, weights: str) -> tuple[np.ndarray, list[Pair]]:

@@ -55,6 +55,9 @@ def pairing_text(arm: Arm) -> str:
     shared = {"order": pairing.order, "initial weights": pairing.weights}
     words = {True: "the same", False: "other", None: "unknown"}
     told += [f"{words[same]} {what}" for what, same in shared.items()]
+    ours, theirs = pairing.epochs
+    if abs(ours - theirs) > 0:
+        told.append(f"another budget: {ours:g} epochs, not {theirs:g}")
     return f"{', '.join(told)}; paired by seed and split"
 
 

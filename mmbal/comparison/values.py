@@ -64,12 +64,14 @@ class Pairing:
         seeds: of the pairs.
         order: whether the first epoch showed the same examples in turn; None: not recorded.
         weights: whether training began with the same weights; None: not recorded.
+        epochs: that arm and baseline were trained for, means over the pairs.
     """
 
     baseline: str
     seeds: tuple[int, ...]
     order: bool | None
     weights: bool | None
+    epochs: tuple[float, float] = (NAN, NAN)
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ class Arm:
         runs, seeds: folders, and one seed for each.
         statistics: name of a score, d_speed or seconds to its statistic.
         control: "alone" of one modality trained by itself, "ensemble" of the mean prediction
-            of those, "" of all others.
+            of those, "late" of late fusion of another arm's encoders, "" of all others.
         ledger: what it costs.
         pairing: with its baseline; None where it has none, or is one.
         verdicts: one per score, against the baseline.
@@ -128,6 +130,8 @@ class Arm:
     @property
     def label(self) -> str:
         """Its name in words: the strategy, and what tells it from others."""
+        if self.control == "late":
+            return "late fusion"
         if self.control:
             modalities = self.settings.get("modalities", self.strategy)
             return f"{modalities} alone" if self.control == "alone" else f"ensemble of {modalities}"

@@ -229,6 +229,19 @@ def _refuse_misfit(catalogue: Catalogue, config: RunConfig, settings: Settings) 
         )
 
 
+def late_fusion(catalogue: Catalogue, architecture: Choice) -> Choice | None:
+    """Return late fusion of the encoders of an architecture; None where it tells of no other.
+
+    Raises:
+        MmbalError: it is not installed.
+    """
+    table = dict(architecture.options.late_fusion() or {})
+    if not table:
+        return None
+    name = table.pop("name")
+    return Choice(name=name, options=catalogue.options_class("architecture", name)(**table))
+
+
 def _refuse_two_rates(config: RunConfig, settings: Settings) -> None:
     """Refuse a schedule beside the callback that sets the learning rate, too."""
     if config.schedule != CONSTANT and PLATEAU in [each.name for each in config.callbacks]:

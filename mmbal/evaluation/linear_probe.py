@@ -22,7 +22,8 @@ class LinearProbe(Evaluation):
 
     `fit_linear_probe` fits to features of plain training examples in inference mode, of single
     modalities, of pairs and of all together; where they depend on other modalities, those are at
-    their training means. Lambda is 1, 0.1, ... or 1e-6.
+    their training means. Lambda is 1, 0.1, ... or 1e-6, until two in a row make
+    validation worse.
 
     - `probe_accuracy/m`, `probe_nll/m` (nats), also called `subset_accuracy@refit/m` and
       `subset_nll@refit/m`; standard errors are over the scored examples.

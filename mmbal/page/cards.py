@@ -11,15 +11,15 @@ from mmbal.registry.catalogue import Catalogue
 WIDTH = 100
 
 
-def cards(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
-    """Yield label and card of each arm that has one; a page measures nothing.
+def cards(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
+    """Yield label and card of each arm, or why it has none; a page measures nothing.
 
     Raises:
         PluginError: a plugin fails.
     """
     from rich.console import Console
 
-    for arm in shown.arms:
+    for arm in shown.arms if catalogue.makes_cards else ():
         if arm.control:
             continue
         runs = [
@@ -31,14 +31,16 @@ def cards(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, str]]:
             card = catalogue.card(runs)
         except PluginError:
             raise
-        except MmbalError:  # no plugin makes cards, or none of such runs
+        except MmbalError as error:
+            yield arm.label, "", f"left out: {error}"
             continue
         Console(file=text, width=WIDTH, color_system=None).print(card)
-        yield arm.label, "\n".join(line.rstrip() for line in text.getvalue().splitlines())
+        yield arm.label, "\n".join(line.rstrip() for line in text.getvalue().splitlines()), ""
 
 
 def _refuse(names: Sequence[str]) -> Record:
-    raise MmbalError(f"not measured: {', '.join(names)}")
+    missing = ", ".join(names)
+    raise MmbalError(f"not measured: {missing} (`mmbal evaluate RUN... --card` does)")
 
 
 def _alone(shown: Shown, record: Record) -> dict[str, Record]:

@@ -1,85 +1,67 @@
 """Runs -> a page: what was found in words, figures with their tables, costs, how to repeat it."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from html import escape
 from importlib.resources import files
 from pathlib import Path
+from string import Template
 
 from mmbal.comparison.tables import comparison_rows, ledger_rows, pairing_text, verdict_rows
-from mmbal.comparison.values import Comparison
 from mmbal.files.atomic import replace_file
 from mmbal.page.cards import cards
+from mmbal.page.drawing import draw
 from mmbal.page.figure import legend
-from mmbal.page.figures import accuracies, imbalance, speeds
+from mmbal.page.figures import FIGURES
 from mmbal.page.markup import Html, bullets, element, joined, table
-from mmbal.page.matrices import confusions, reliability, subsets
 from mmbal.page.shown import Shown
-from mmbal.records.record import Record
 from mmbal.records.run_folder import RunFolder
 from mmbal.registry.catalogue import Catalogue
 from mmbal.report.outcome import finished_steps
 from mmbal.report.verdict import unimodal_runs, verdict
 from mmbal.version import __version__
 
-_NOTHING_ELSE = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-"""What a page may load."""
 
-
-def save_page(
-    comparison: Comparison, records: Mapping[str, Record], path: Path, catalogue: Catalogue
-) -> None:
+def save_page(shown: Shown, path: Path, catalogue: Catalogue) -> None:
     """Write a comparison of runs as one HTML file, which fetches nothing and needs no script.
 
     Args:
-        comparison: of the test scores of the selected weights.
-        records: of its runs, by folder.
+        shown: the comparison and its runs.
         path: the file.
         catalogue: tells who makes cards.
 
     Raises:
         MmbalError: matplotlib is absent, or the file cannot be written.
     """
-    shown = Shown(comparison, records)
     replace_file(path, page(shown, catalogue).encode("utf-8", "backslashreplace"))
 
 
 def page(shown: Shown, catalogue: Catalogue) -> str:
     """Return the whole document."""
     recipes = ", ".join(dict.fromkeys(record.recipe for record in shown.records.values()))
-    parts = [part for part in sections(shown, catalogue) if part[1]]
-    links = [
-        element("li", element("a", title, href=f"#part{number}"))
-        for number, (title, _) in enumerate(parts)
-    ]
-    body = [
-        element("h1", recipes),
-        element("p", _subtitle(shown), class_="dim"),
-        element("nav", element("ul", *links), aria_label="Parts of this page"),
-        *(
-            element("section", element("h2", title, id=f"part{number}"), part)
-            for number, (title, part) in enumerate(parts)
-        ),
-    ]
-    head = [
-        Html('<meta charset="utf-8">'),
-        Html('<meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Html(f'<meta http-equiv="Content-Security-Policy" content="{_NOTHING_ELSE}">'),
-        element("title", f"{recipes}: mmbal report"),
-        element("style", Html(files(__package__).joinpath("page.css").read_text("utf-8"))),
-    ]
-    whole = element(
-        "html", element("head", *head), element("body", element("main", *body)), lang="en"
+    links, parts = [], []
+    for number, (title, part) in enumerate(each for each in sections(shown, catalogue) if each[1]):
+        links.append(element("li", element("a", title, href=f"#part{number}")))
+        parts.append(element("section", element("h2", title, id=f"part{number}"), part))
+    here = files(__package__)
+    return Template(here.joinpath("page.html").read_text("utf-8")).substitute(
+        title=escape(recipes),
+        style=here.joinpath("page.css").read_text("utf-8"),
+        subtitle=escape(_subtitle(shown)),
+        links="".join(links),
+        parts="\n".join(parts),
     )
-    return f"<!DOCTYPE html>\n{whole}\n"
 
 
 def _subtitle(shown: Shown) -> str:
     first = next(iter(shown.records.values()))
+    best = shown.weights == "selected"
+    weights = "weights that were best on validation" if best else "last weights"
     sizes = [f"{n['examples']} {split}" for split, n in first.data.get("splits", {}).items()]
     told = [
         f"runs: {len(shown.records)}, arms: {len(shown.arms)}",
         ", ".join([f"dataset {first.dataset}", *sizes]),
-        "test scores of the weights that were best on validation",
+        f"test scores of the {weights}",
         f"written by mmbal {__version__}",
     ]
     return "; ".join(told)
@@ -88,18 +70,17 @@ def _subtitle(shown: Shown) -> str:
 def sections(shown: Shown, catalogue: Catalogue) -> Iterator[tuple[str, Html]]:
     """Yield the parts of the page: a heading, and what stands below it, maybe nothing."""
     yield "Summary", _summary(shown)
-    kinds = accuracies, speeds, imbalance, subsets, confusions, reliability
-    for figure in filter(None, (kind(shown) for kind in kinds)):
+    for figure in filter(None, (kind(shown) for kind in FIGURES)):
         parts = [
             element("figcaption", figure.caption),
             legend(shown, figure.arms) if figure.arms else Html(),
-            element("div", *figure.drawings, class_="drawings"),
+            element("div", *map(draw, figure.drawings), class_="drawings"),
             element("div", figure.table, class_="tables"),
         ]
         yield figure.title, element("figure", *parts)
     told = (
-        element("h3", arm) + element("pre", card, class_="card")
-        for arm, card in cards(shown, catalogue)
+        element("h3", arm) + (element("pre", card, class_="card") if card else element("p", why))
+        for arm, card, why in cards(shown, catalogue)
     )
     yield "Cards", Html("".join(told))
     yield "All verdicts", _table("Verdicts on all scores", *verdict_rows(shown.comparison))
@@ -171,5 +152,7 @@ def _repetition(shown: Shown) -> Html:
                     element("pre", record.config or "none")),
         ]  # fmt: skip
     runs = " ".join(shlex.quote(run) for run in shown.records)
-    again = f"mmbal report {runs} --html FILE.html"
-    return joined([*parts, element("h3", "This page"), element("pre", element("code", again))])
+    again = f"mmbal report {runs} --baseline ARM --html FILE.html"
+    for title, told in {"The comparison": shown.command, "This page": again}.items():
+        parts += [element("h3", title), element("pre", element("code", told))] if told else []
+    return joined(parts)

@@ -1,10 +1,10 @@
-"""Small static drawings as SVG in a page: its colours, its fonts, and a title on every point."""
+"""Small static drawings, as SVG in a page (its colours, a title on every point) or in a figure."""
 
 import io
 import re
 from collections.abc import Callable, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,12 +23,6 @@ WIDTH = 4.7
 """Inches of 72 px: about a telephone's screen, so that text keeps its size there."""
 _CELLS = 150
 """A heat map of more is one image, without numbers in its cells."""
-_STYLE = {
-    "axes.edgecolor": FAINT, "axes.labelcolor": TEXT, "axes.titlecolor": TEXT, "text.color": TEXT,
-    "xtick.color": TEXT, "ytick.color": TEXT, "grid.color": FAINT, "grid.linewidth": 0.6,
-    "axes.titlesize": 10, "axes.axisbelow": True, "svg.fonttype": "none",
-    "text.parse_math": False, "savefig.transparent": True, "image.cmap": "cividis",
-}  # fmt: skip
 _TAG = re.compile(r"<[^<>]+>")
 
 
@@ -37,11 +31,12 @@ class Panel:
 
     Attributes:
         axes: from above.
+        ink, faint: colours of text, and of lines that are behind others.
         titles: name of a part of the drawing to what a reader sees who points at it.
     """
 
-    def __init__(self, axes: Sequence[Any]) -> None:
-        self.axes = axes
+    def __init__(self, axes: Sequence[Any], ink: str, faint: str) -> None:
+        self.axes, self.ink, self.faint = axes, ink, faint
         self.titles: dict[str, str] = {}
 
     def tell(self, artist: "Artist", text: str) -> None:
@@ -51,30 +46,56 @@ class Panel:
         self.titles[name] = text
 
 
-def draw(
-    title: str, paint: Callable[[Panel], None], height: float, ratios: Sequence[float] = (1,)
-) -> Html:
-    """Return a drawing.
+class Drawing(NamedTuple):
+    """What is to be drawn.
 
-    Args:
+    Attributes:
         title: above it, and what a reader hears who does not see it.
         paint: draws on the panel's axes.
         height: in inches.
         ratios: of the heights of axes that stand one below the other.
+    """
+
+    title: str
+    paint: Callable[[Panel], None]
+    height: float
+    ratios: Sequence[float] = (1,)
+
+
+def style(ink: str, faint: str) -> dict[str, Any]:
+    """Return matplotlib's settings for drawings in two colours beside those of curves."""
+    return {
+        "axes.edgecolor": faint, "axes.labelcolor": ink, "axes.titlecolor": ink,
+        "text.color": ink, "xtick.color": ink, "ytick.color": ink, "grid.color": faint,
+        "grid.linewidth": 0.6, "axes.titlesize": 10, "axes.axisbelow": True,
+        "text.parse_math": False, "image.cmap": "cividis",
+    }  # fmt: skip
+
+
+def fill(figure: Any, drawing: Drawing, ink: str, faint: str) -> Panel:
+    """Draw in a figure of matplotlib, or a part of one."""
+    rows = len(drawing.ratios)
+    axes = figure.subplots(rows, 1, sharex=True, squeeze=False, height_ratios=drawing.ratios)
+    panel = Panel([*axes[:, 0]], ink, faint)
+    panel.axes[0].set_title(legible(drawing.title, 60))
+    drawing.paint(panel)
+    return panel
+
+
+def draw(drawing: Drawing) -> Html:
+    """Return a drawing as part of a page.
 
     Raises:
         MmbalError: matplotlib is absent.
     """
-    image = io.BytesIO()
-    # Names inside are made from it: those of two drawings on a page must differ.
-    with house_style(_STYLE | {"svg.hashsalt": ascii(title)}):
+    image, title = io.BytesIO(), drawing.title
+    # Names inside are made from the salt: those of two drawings on a page must differ.
+    page = {"svg.hashsalt": ascii(title), "svg.fonttype": "none", "savefig.transparent": True}
+    with house_style(style(TEXT, FAINT) | page):
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
-        found = figure.subplots(len(ratios), 1, sharex=True, squeeze=False, height_ratios=ratios)
-        panel = Panel([*found[:, 0]])
-        panel.axes[0].set_title(legible(title, 60))
-        paint(panel)
+        figure = Figure(figsize=(WIDTH, drawing.height), layout="constrained")
+        panel = fill(figure, drawing, TEXT, FAINT)
         figure.savefig(image, format="svg", dpi=100, metadata={"Date": None})
     return _as_part(image.getvalue().decode(), title, panel.titles)
 
@@ -114,7 +135,7 @@ def heat_map(
         cell = axis.add_patch(Rectangle((column, row), 1, 1, facecolor=colour))
         number = f"{value:.2f}" if defined else "-"
         panel.tell(cell, f"{rows[row]}, {columns[column]}: {number}")
-        ink = TEXT if not defined else "#ffffff" if share < 0.5 else "#000000"
+        ink = panel.ink if not defined else "#ffffff" if share < 0.5 else "#000000"
         axis.text(column + 0.5, row + 0.5, number, ha="center", va="center", color=ink)
     slant = 40 if max(map(len, columns)) * len(columns) > 30 else 0
     labels = [legible(name, 18) for name in columns]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mmbal.comparison.values import Arm
-from mmbal.page.drawing import Panel, look
+from mmbal.page.drawing import Drawing, Panel, look
 from mmbal.page.markup import Html, element
 from mmbal.page.shown import Shown
 
@@ -22,7 +22,7 @@ class Figure(NamedTuple):
 
     title: str
     caption: str
-    drawings: Sequence[Html]
+    drawings: Sequence[Drawing]
     table: Html
     arms: Sequence[Arm] = ()
 

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from mmbal.page.drawing import TEXT, Panel, draw, heat_map, look
+from mmbal.page.drawing import Drawing, Panel, heat_map, look
 from mmbal.page.figure import Figure, mark
 from mmbal.page.markup import joined, table
 from mmbal.page.shown import Shown
@@ -26,7 +26,7 @@ def subsets(shown: Shown) -> Figure | None:
     for arm, axes, values in found:
         absence, modalities = axes.items()
         paint = partial(heat_map, values=values.T, names=(modalities[1], absence[1]), bounds=bounds)
-        drawings.append(draw(f"Subsets, {arm.label}", paint, 1.1 + 0.3 * len(modalities[1])))
+        drawings.append(Drawing(f"Subsets, {arm.label}", paint, 1.1 + 0.3 * len(modalities[1])))
         header, rows = numbers_along_axes(dict((modalities, absence)), values.T)
         tables.append(table(f"Accuracy by subset, {arm.label}", header, rows))
     caption = "Accuracy where only these modalities are present, by what stands for absent ones."
@@ -40,7 +40,7 @@ def confusions(shown: Shown) -> Figure | None:
         classes, counts = axes["class"], values[0]
         shares = counts / np.maximum(np.nansum(counts, axis=1, keepdims=True), 1)
         paint = partial(heat_map, values=shares, names=(classes, axes["predicted"]), bounds=(0, 1))
-        drawings.append(draw(f"Confusions, {arm.label}", paint, 3.9))
+        drawings.append(Drawing(f"Confusions, {arm.label}", paint, 3.9))
         if len(classes) <= MOST_CLASSES:
             sides = {"class": classes, "predicted": axes["predicted"]}
             header, rows = numbers_along_axes(sides, counts)
@@ -84,7 +84,7 @@ def reliability(shown: Shown) -> Figure | None:
     def paint(panel: Panel) -> None:
         axis = panel.axes[0]
         axis.set(xlabel="confidence", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
-        axis.plot([0, 1], [0, 1], color=TEXT, linewidth=0.8)
+        axis.plot([0, 1], [0, 1], color=panel.ink, linewidth=0.8)
         for arm, sure, right in curves:
             place = shown.arms.index(arm)
             colour, line, _ = look(place)
@@ -94,6 +94,6 @@ def reliability(shown: Shown) -> Figure | None:
                 mark(panel, axis, (a, b), place, told)
 
     told = table("Reliability by bin", ["arm", "bin", "confidence", "accuracy"], rows)
-    drawing, arms = draw("Reliability", paint, 4.2), [arm for arm, _, _ in curves]
+    drawing, arms = Drawing("Reliability", paint, 4.2), [arm for arm, _, _ in curves]
     caption = "Mean confidence and accuracy by bin of examples: below the line, too sure."
     return Figure("Reliability", caption, [drawing], told, arms)

@@ -18,17 +18,21 @@ class Shown:
     """A comparison together with its runs.
 
     Args:
-        comparison: of the selected weights' test scores.
+        comparison: of test scores.
         records: by run folder.
+        weights: whose scores these are, selected or last.
+        command: that made the runs, "" where that is not known.
     """
 
     comparison: Comparison
     records: Mapping[str, Record]
+    weights: str = "selected"
+    command: str = ""
 
     @cached_property
     def arms(self) -> tuple[Arm, ...]:
         """The arms in the order of the page: baselines, what is judged against them, controls."""
-        order = {"": 0, "alone": 2, "ensemble": 3}
+        order = {"": 0, "alone": 2, "ensemble": 3, "late": 4}
         return tuple(
             sorted(self.comparison.arms, key=lambda a: order[a.control] or a.pairing is not None)
         )
@@ -40,7 +44,7 @@ class Shown:
     def scores(self, arm: Arm, name: str) -> dict[str, float]:
         """Return a test score of an arm by run, where it is defined."""
         found = {
-            run: record.scores["test", "selected"].get(name, np.nan)
+            run: record.scores["test", self.weights].get(name, np.nan)
             for run, record in self.runs(arm).items()
         }
         return {run: value for run, value in found.items() if np.isfinite(value)}
@@ -53,7 +57,9 @@ class Shown:
         Tables are left out whose axes are not called so, or are not those of the arm's first run.
         """
         for arm in self.arms:
-            found = [t for r in self.runs(arm).values() if (t := _table(r, name, along))]
+            found = [
+                t for r in self.runs(arm).values() if (t := _table(r, name, self.weights, along))
+            ]
             if found:
                 axes = found[0][0]
                 values = np.stack([each for other, each in found if other == axes])
@@ -62,33 +68,34 @@ class Shown:
 
 
 def _table(
-    record: Record, name: str, along: tuple[str, ...]
+    record: Record, name: str, weights: str, along: tuple[str, ...]
 ) -> tuple[Mapping[str, list[str]], np.ndarray] | None:
     for key, table in record.tables.items():
         of = table["name"], table["split"], table["weights"], (*table["axes"],)
-        if of == (name, "test", "selected", along):
+        if of == (name, "test", weights, along):
             return table["axes"], record.arrays[key]
     return None
 
 
 @dataclass(frozen=True)
 class Course:
-    """Learning speeds of a modality over the steps of an arm's runs.
+    """What became of a number in an arm's runs, from beginning to end.
 
     Args:
-        steps: (point,) steps taken.
-        speeds: (run, point) natural logarithm.
-        edges, isolated: (bin + 1,) steps, and (bin,) the share of steps that isolate it.
+        places: (point,) steps or epochs.
+        values: (run, point).
+        edges, isolated: (bin + 1,) steps, and (bin,) the share of steps that isolate a modality;
+            without bins where nothing is isolated.
     """
 
-    steps: np.ndarray
-    speeds: np.ndarray
+    places: np.ndarray
+    values: np.ndarray
     edges: np.ndarray
     isolated: np.ndarray
 
 
-def course(runs: Iterable[Record], modality: str) -> Course | None:
-    """Return what became of a modality in runs; None where no run tells."""
+def speed_course(runs: Iterable[Record], modality: str) -> Course | None:
+    """Return the learning speed of a modality, natural logarithm, by step; None: nowhere told."""
     curves, windows = [], []
     for record in runs:
         branch, steps = record.modalities.index(modality), record.history.steps
@@ -107,3 +114,15 @@ def course(runs: Iterable[Record], modality: str) -> Course | None:
         for taken, isolated in windows
     ]
     return Course(grid, speeds, edges, np.mean(shares, axis=0))
+
+
+def epoch_course(runs: Iterable[Record], split: str, score: str) -> Course | None:
+    """Return a score of every epoch that all runs which tell it have; None for fewer than two."""
+    told = [getattr(record.history.epochs, split).get(score) for record in runs]
+    found = [values for values in told if values is not None]
+    count = min(map(len, found), default=0)
+    if count < 2:
+        return None
+    nothing = np.empty(0)
+    values = np.stack([values[:count] for values in found])
+    return Course(np.arange(1, count + 1), values, nothing, nothing)

@@ -1,5 +1,6 @@
 """Journals and records: written by runs, read without TensorFlow."""
 
+from mmbal.records.frames import history, table
 from mmbal.records.journal import read_journal
 from mmbal.records.record import Epochs, FinishedRun, History, Record, Steps
 from mmbal.records.record_file import read_record
@@ -12,6 +13,8 @@ __all__ = [
     "Record",
     "RunFolder",
     "Steps",
+    "history",
     "read_journal",
     "read_record",
+    "table",
 ]

@@ -6,7 +6,7 @@ one torn line, the last; it has no newline and both reader and writer leave it o
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -85,26 +85,36 @@ class Journal:
             raise MmbalError(f"{self.path}: another process is writing this run")
 
 
-def read_journal(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+def read_journal(
+    path: str | os.PathLike[str], without: Collection[str] = ()
+) -> Iterator[dict[str, Any]]:
     """Yield the events of a journal in order, leaving out a torn last line.
+
+    Args:
+        path: the file.
+        without: kinds of events that may be passed over unread.
 
     Raises:
         DataFormatError: a whole line is no JSON object with an "event"; the message starts
             with file:line.
         MmbalError: the file cannot be read.
     """
-    for _, _, event in numbered_events(path):
+    for _, _, event in numbered_events(path, without):
         yield event
 
 
-def numbered_events(path: str | os.PathLike[str]) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def numbered_events(
+    path: str | os.PathLike[str], without: Collection[str] = ()
+) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Yield (line number from 1, bytes up to its end, event); see `read_journal`."""
-    size = 0
+    size, passed = 0, tuple(f'{{"event":"{kind}",'.encode() for kind in without)
     with attempting(f"read {path}"), Path(path).open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
             size += len(line)
+            if line.startswith(passed) and line.endswith(b"}\n"):
+                continue
             yield number, size, _parse(line, f"{path}:{number}")
 
 

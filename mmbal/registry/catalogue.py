@@ -85,6 +85,11 @@ class Catalogue:
             self.problems.append(provenance.fault(problem))
         self._card = self._card or (function, provenance)
 
+    @property
+    def makes_cards(self) -> bool:
+        """Whether a plugin has the hook `mmbal_card`."""
+        return self._card is not None
+
     def card(self, runs: Iterable[Any]) -> Any:
         """Return what the hook `mmbal_card` makes of runs.
 

@@ -1,4 +1,4 @@
-"""Training curves and utilization of runs as a figure (needs the extra `plot`)."""
+"""Training curves and utilization of a run as a figure (needs the extra `plot`)."""
 
 import io
 import os
@@ -58,22 +58,31 @@ def check_format(path: Path) -> None:
         raise MmbalError(f"cannot draw {path}: the suffix must be one of {', '.join(FORMATS)}")
 
 
-def save_curves(records: Mapping[str, Record], path: Path) -> None:
-    """Draw runs and write the figure; the suffix of `path` gives the format.
+def save_curves(run: str, record: Record, path: Path) -> None:
+    """Draw a run and write the figure; the suffix of `path` gives the format.
 
     Args:
-        records: by the name to print above each.
+        run: its name, above it.
+        record: of the run.
         path: the file; see `check_format`.
 
     Raises:
         MmbalError: matplotlib is absent, or the file cannot be written.
     """
+    with house_style():
+        save_figure(draw_curves(run, record), path)
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure in the format that the suffix of `path` tells.
+
+    Raises:
+        MmbalError: the file cannot be written.
+    """
     kind = path.suffix.lower().removeprefix(".")
     undated: dict[str, dict[str, Any]] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
     image = io.BytesIO()
-    with house_style():
-        figure = draw_curves(records)
-        figure.savefig(image, format=kind, dpi=150, metadata=undated.get(kind))
+    figure.savefig(image, format=kind, dpi=150, metadata=undated.get(kind))
     replace_file(path, image.getvalue())
 
 
@@ -112,33 +121,29 @@ def _matplotlib() -> Any:
     return mpl
 
 
-def draw_curves(records: Mapping[str, Record]) -> "Figure":
-    """Return a figure of panels per run: loss, accuracy, learning speed, utilization, scores.
+def draw_curves(run: str, record: Record) -> "Figure":
+    """Return a figure of panels in pairs: loss, accuracy, learning speed, utilization, scores.
 
-    One run fills rows of two panels, several a row each. Scores are there where evaluations have
-    some to show beside accuracy and utilization.
+    Scores are there where evaluations have some to show beside accuracy and utilization.
     """
     from matplotlib.figure import Figure
 
     panels = [_draw_loss, _draw_accuracy, _draw_speed, _draw_utilization]
-    panels += [_draw_scores] if any(map(_further_scores, records.values())) else []
-    columns = 2 if len(records) == 1 else len(panels)
-    rows = len(records) * -(-len(panels) // columns)
+    panels += [_draw_scores] if _further_scores(record) else []
+    rows = -(-len(panels) // 2)
     # Made without pyplot: no window system is asked for and no state is kept.
-    figure = Figure(figsize=(5.2 * columns, 3.3 * rows + 0.4 * len(records)), layout="constrained")
-    parts = np.atleast_1d(np.asarray(figure.subfigures(len(records), 1)))
-    for part, (name, record) in zip(parts, records.items(), strict=True):
-        part.suptitle(
-            _escape(f"{name}: {record.recipe}, {record.strategy}, seed {record.seed}"),
-            x=0.01, ha="left", fontsize=11.5, color=_FUSED,
-        )  # fmt: skip
-        axes = part.subplots(-(-len(panels) // columns), columns)
-        for axis in axes.flat[len(panels) :]:
-            axis.set_axis_off()
-        for axis, draw in zip(axes.flat, panels, strict=False):
-            axis.grid(axis="y", color=_GRID, linewidth=0.8)
-            axis.set_axisbelow(True)
-            draw(axis, record)
+    figure = Figure(figsize=(12, 3.3 * rows + 0.4), layout="constrained")
+    figure.suptitle(
+        _escape(f"{run}: {record.recipe}, {record.strategy}, seed {record.seed}"),
+        x=0.01, ha="left", fontsize=11.5, color=_FUSED,
+    )  # fmt: skip
+    axes = figure.subplots(rows, 2).ravel()
+    for axis, draw in zip(axes, panels, strict=False):
+        axis.grid(axis="y", color=_GRID, linewidth=0.8)
+        axis.set_axisbelow(True)
+        draw(axis, record)
+    for axis in axes[len(panels) :]:
+        axis.set_axis_off()
     return figure
 
 
@@ -253,7 +258,8 @@ def _legend(axis: "Axes", *, empty: bool) -> None:
     if empty:
         _say_empty(axis)
     else:
-        axis.legend(loc="best")
+        # Beside the curves, where it covers none.
+        axis.legend(loc="upper left", bbox_to_anchor=(1.01, 1), borderaxespad=0)
 
 
 def _say_empty(axis: "Axes") -> None:

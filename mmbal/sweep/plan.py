@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain
@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mmbal.config.origin import Override
-from mmbal.config.resolution import Resolved, resolve
+from mmbal.config.resolution import Resolved, late_fusion, resolve
 from mmbal.config.settings import Choice
 from mmbal.config.toml import read_file
 from mmbal.errors import ConfigError
-from mmbal.options import NoOptions
+from mmbal.options import NoOptions, Options
 from mmbal.registry.catalogue import Catalogue
 from mmbal.sweep.axes import Axis, canonical, points
 
@@ -23,6 +23,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._=+-]+")
 _LONGEST_NAME = 100
 Fewer = Literal["", "single", "ablate"]
 _ORIGIN = {"single": "a control arm (--no-controls leaves them out)", "ablate": "--ablate"}
+_LATE = "--late"
 _VANILLA = Choice(name="vanilla", options=NoOptions())
 
 
@@ -66,6 +67,7 @@ def make_trials(
     axes: Sequence[Axis],
     *,
     fewer: Fewer = "",
+    late: bool = False,
 ) -> list[Trial]:
     """Resolve and validate every trial; equal ones are one.
 
@@ -79,10 +81,11 @@ def make_trials(
         axes: what the trials set.
         fewer: which modalities are tried beside all of them: "single" for every one alone,
             "ablate" for these and all but each.
+        late: whether late fusion of the same encoders is tried, too, trained plainly.
 
     Raises:
         ConfigError: a key or value is not legal for one of the trials, or its modalities are
-            not known.
+            not known, or there is no late fusion of the encoders.
         MmbalError: a recipe or component is not installed.
     """
     base = read_file(file) if file else None
@@ -100,7 +103,9 @@ def make_trials(
             options = [_of_strategy(each, strategy.name) for each in own]
             resolved = resolve(catalogue, recipe, base, [*common, *options])
         varied = [each for each in [*common, *own] if each.key in varying]
-        for trial in _ablated(resolved, varied, fewer) if fewer else [_named(resolved, varied)]:
+        made = _ablated(resolved, varied, fewer) if fewer else [_named(resolved, varied)]
+        made += [_fused_late(resolved, varied, catalogue)] if late else []
+        for trial in made:
             trials.setdefault(trial.digest, trial)
     _refuse_unused(axes, installed, parts)
     return list(trials.values())
@@ -121,19 +126,46 @@ def _ablated(resolved: Resolved, varied: Sequence[Override], which: Fewer) -> li
     fewer: list[tuple[str, ...]] = [(name,) for name in names]
     if which == "ablate":
         fewer += [tuple(other for other in names if other != name) for name in names]
-    origin = _ORIGIN[which]
     trials = [_named(resolved, varied)]
     for modalities in dict.fromkeys(fewer) if len(names) > 1 else ():
         changes: dict[str, Any] = {"modalities": modalities}
-        origins, replaced = {**resolved.origins, "modalities": origin}, {"modalities"}
         if len(modalities) == 1:
-            changes["strategy"], origins["strategy.name"] = _VANILLA, origin
-            replaced |= {"strategy", *config.strategy.parts}
-        smaller = replace(resolved, config=config.model_copy(update=changes), origins=origins)
-        named = [each for each in varied if each.key.partition(".")[0] not in replaced]
-        named.append(Override("modalities", "+".join(modalities), origin))
-        trials.append(_named(smaller, named))
+            changes["strategy"] = _VANILLA
+        label = Override("modalities", "+".join(modalities), _ORIGIN[which])
+        trials.append(_changed(resolved, varied, label, changes))
     return trials
+
+
+def _fused_late(resolved: Resolved, varied: Sequence[Override], catalogue: Catalogue) -> Trial:
+    """Return the trial that fuses the encoders of another one late, and trains plainly."""
+    architecture = resolved.config.architecture
+    other = late_fusion(catalogue, architecture)
+    if other is not None:
+        changes = {"architecture": other, "strategy": _VANILLA}
+        return _changed(resolved, varied, Override("architecture", other.name, _LATE), changes)
+    if architecture.options.late_fusion() is not None:
+        raise ConfigError(f"{_LATE}: {architecture.name} fuses late already; leave {_LATE} out")
+    classes = {
+        each.name: catalogue.options_class("architecture", each.name)
+        for each in catalogue.components("architecture")
+    }
+    able = [name for name, own in classes.items() if own.late_fusion is not Options.late_fusion]
+    raise ConfigError(
+        f"{_LATE}: {architecture.name}, as it is set, tells of no late fusion of its encoders; "
+        f"those that can: {', '.join(able)}"
+    )
+
+
+def _changed(
+    resolved: Resolved, varied: Sequence[Override], label: Override, changes: Mapping[str, Any]
+) -> Trial:
+    """Return a trial with some settings changed, of which its name tells by `label` alone."""
+    told = {f"{k}.name" if isinstance(v, Choice) else k: label.origin for k, v in changes.items()}
+    config = resolved.config.model_copy(update=changes)
+    parts = resolved.config.strategy.parts if "strategy" in changes else ()
+    named = [each for each in varied if each.key.partition(".")[0] not in {*changes, *parts}]
+    other = replace(resolved, config=config, origins={**resolved.origins, **told})
+    return _named(other, [*named, label])
 
 
 def _owner(override: Override, strategies: Collection[str]) -> str | None:

@@ -27,6 +27,7 @@ ARGUMENTS = {
     "evaluate": [RUN],
     "report": [RUN],
     "compare": [RUN, "zweiter"],
+    "runs": ["."],
     "plugins list": [],
     "plugins show": ["guided"],
     "plugins check": ["--help"],  # of all others, they load TensorFlow

@@ -172,7 +172,7 @@ def test_a_recipe_makes_what_is_missing_once(mmbal: Any, engines: Any) -> None:
         "vanilla-seed1-modalities=gray",
     ]  # fmt: skip
     assert "to be made in s: guided-seed0, guided-seed1, vanilla-seed0, " in done.stderr
-    assert "expected time: told by the first run that ends" in done.stderr
+    assert "expected time: told as soon as some steps are timed" in done.stderr
     assert "guided against vanilla" in done.stdout
     assert "gray alone against vanilla" in done.stdout
     assert "no ensemble of the single modalities" in done.stderr
@@ -189,6 +189,37 @@ def test_a_recipe_makes_what_is_missing_once(mmbal: Any, engines: Any) -> None:
     more = mmbal(*TRAIN[:5], "0-2", *TRAIN[6:], "--concurrent", "2")
     assert more.exit_code == 0
     assert len(engines.ran) == 4
+
+
+def test_late_fusion_is_a_control_on_request(mmbal: Any, engines: Any) -> None:
+    done = mmbal(*TRAIN[:5], "0", *TRAIN[6:], "--no-controls", "--late")
+
+    assert engines.ran == [
+        "guided-seed0", "vanilla-seed0", "vanilla-seed0-architecture=late-concat",
+    ]  # fmt: skip
+    assert "\nlate fusion against vanilla, " in done.stdout
+
+
+def test_a_comparison_keeps_its_command_and_is_compared_as_a_folder(
+    mmbal: Any, engines: Any
+) -> None:
+    done = mmbal(*TRAIN, "--no-controls", "--plot", "figure.svg", "--baseline", "guided")
+
+    assert done.stderr.endswith("wrote figure.svg\n")
+    kept = json.loads(Path("s/comparison.json").read_text(encoding="utf-8"))
+    assert kept["command"].startswith("mmbal compare colored-digits --strategy guided ")
+    assert kept["baseline"] == "guided"
+    again = mmbal("compare", "s")
+    assert again.stdout == mmbal("compare", "s", "--baseline", "guided").stdout
+    assert "to be made" not in again.stderr
+
+
+def test_a_suffix_is_refused_before_anything_is_made(mmbal: Any, engines: Any) -> None:
+    done = mmbal(*TRAIN, "--plot", "figure.gif")
+
+    assert done.exit_code == 2
+    assert "the suffix must be one of .png, .svg, .pdf" in done.stderr
+    assert not Path("s").exists()
 
 
 def test_what_is_left_is_told_with_the_time_that_it_takes(mmbal: Any, engines: Any) -> None:

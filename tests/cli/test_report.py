@@ -83,12 +83,14 @@ def test_reading_and_drawing_need_no_tensorflow(write_run: WriteRun, tmp_path: P
 import sys
 from mmbal.cli.report import report
 from mmbal.cli.compare import compare
+from mmbal.cli.runs import runs
 heavy = {{"numpy", "h5py", "matplotlib"}} & set(sys.modules)
 assert not heavy, heavy
 run = {str(write_run())!r}
 report.main([run, "--plot", {str(tmp_path / "f.png")!r}], standalone_mode=False)
 compare.main([run], standalone_mode=False)
-heavy = {{"tensorflow", "keras"}} & set(sys.modules)
+runs.main([run], standalone_mode=False)
+heavy = {{"tensorflow", "keras", "pandas"}} & set(sys.modules)
 assert not heavy, heavy
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

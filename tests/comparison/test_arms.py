@@ -192,3 +192,30 @@ def test_what_is_said_of_modalities_that_are_left_out_is_no_difference(read_run:
 
     assert texts[0] != texts[1]
     assert small == large
+
+
+def test_late_fusion_of_the_encoders_is_a_control_unless_it_is_balanced_itself(
+    read_run: ReadRun,
+) -> None:
+    catalogue, records = discover(), {}
+    arms = {
+        "plain": ("vanilla", "mmtm-cnn"), "late": ("vanilla", "late-concat"),
+        "balanced": ("ogm", "late-concat"),
+    }  # fmt: skip
+    for name, (strategy, architecture) in arms.items():
+        given = [("architecture", architecture, ""), ("strategy", strategy, "")]
+        resolved = resolve(catalogue, "colored-digits", None, given)
+        text = to_toml(resolved.config, resolved.origins)
+        for seed, accuracy in enumerate((0.5, 0.51 if name == "plain" else 0.53)):
+            run = f"{name}{seed}"
+            told = {"strategy": strategy, "architecture": architecture, "seed": seed}
+            records[run] = read_run(run, accuracy, text, **told)
+
+    comparison = compare_records(records, baseline="vanilla", catalogue=catalogue)
+    assert [arm.control for arm in comparison.arms] == ["", "", ""]
+    few = {run: record for run, record in records.items() if not run.startswith("balanced")}
+    plain, late = compare_records(few, baseline="vanilla", catalogue=catalogue).arms
+    assert (plain.label, late.label, late.control) == ("vanilla", "late fusion", "late")
+    assert {*late.settings} == {"architecture.name"}
+    assert [verdict.score for verdict in late.verdicts] == ["accuracy"]
+    assert compare_records(few, baseline="vanilla").arms[1].control == ""

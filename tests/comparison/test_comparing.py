@@ -35,6 +35,17 @@ def test_seeds_are_paired_and_what_pairs_share_is_said(arm: MakeArm) -> None:
     assert vanilla.verdicts == ()
 
 
+def test_epochs_of_pairs_are_counted(arm: MakeArm) -> None:
+    stopped = arm("guided", BASE[:2])
+    for run, record in [*stopped.items()][:1]:
+        epochs = replace(record.history.epochs, index=record.history.epochs.index[:1])
+        stopped[run] = replace(record, history=replace(record.history, epochs=epochs))
+
+    guided = against_vanilla(arm("vanilla", BASE[:2]), stopped).arms[1]
+    assert guided.pairing is not None
+    assert guided.pairing.epochs == (1.5, 2)
+
+
 def test_several_arms_share_the_chance_of_a_false_claim(arm: MakeArm) -> None:
     gains = (0.010, 0.004, 0.013, 0.008, 0.002)
     better = [value + gain for value, gain in zip(BASE, gains, strict=True)]

@@ -10,7 +10,7 @@ MakeArm = Callable[..., dict[str, Record]]
 def test_training_costs_three_forward_passes_and_what_the_strategy_adds(arm: MakeArm) -> None:
     costs = {"guided": Cost(10, 100.0, 0.5, ("Einsum",)), "vanilla": None}
     records = {**arm("guided", (0.5, 0.5)), **arm("vanilla", (0.5,))}
-    guided, vanilla = compare_records(records, cost=lambda record: costs[record.strategy]).arms
+    guided, vanilla = compare_records(records, cost=lambda _, record: costs[record.strategy]).arms
 
     assert (guided.ledger.parameters, guided.ledger.uncounted) == (10, ("Einsum",))
     assert guided.ledger.flops == 3 * 100 * 64 * 1.5  # two epochs of 32 examples
@@ -28,7 +28,7 @@ def test_an_ensemble_costs_what_its_networks_cost(
         for split in ("test", "validation"):
             keep_predictions(*alone, "data0", [1, 0], split)
 
-    def cost(record: Record) -> Cost:
+    def cost(_: str, record: Record) -> Cost:
         return Cost(len(record.modalities), 1.0, 0.0, record.modalities)
 
     *_, ensemble = compare_records(records, baseline="vanilla", cost=cost).arms

@@ -121,6 +121,11 @@ def test_what_pairs_share_is_said(comparison: Comparison) -> None:
         "guided (epochs=3) against vanilla, the same order, unknown initial weights; paired by "
         "seed and split"
     )
+    other = Pairing("vanilla", (0, 1), True, None, (6, 4.5))
+    assert pairing_text(replace(arm, pairing=other)) == (
+        "guided (epochs=3) against vanilla, the same order, unknown initial weights, another "
+        "budget: 6 epochs, not 4.5; paired by seed and split"
+    )
     assert pairing_text(replace(arm, pairing=Pairing("vanilla", (), None, None))) == (
         "guided (epochs=3) against vanilla: no seed in common, so nothing is paired"
     )

@@ -33,7 +33,7 @@ def test_a_comparison_is_killed_goes_on_and_trains_nothing_twice(mmbal):
     ]  # fmt: skip
     guided, vanilla, *controls = arms
     assert guided["pairing"] == {
-        "baseline": "vanilla", "seeds": [0], "order": True, "weights": True,
+        "baseline": "vanilla", "seeds": [0], "order": True, "weights": True, "epochs": [1, 1],
     }  # fmt: skip
     for each in (guided, *controls):
         (verdict,) = each["verdicts"]

@@ -137,6 +137,14 @@ def test_validation_chooses(drawn):
     assert chosen.penalty == PENALTIES[np.argmin([each.mean() for each in losses])]
 
 
+def test_penalties_end_after_two_that_made_validation_worse():
+    random = np.random.default_rng(2)
+    noise, other = (Labelled(random.normal(size=(30, 20)), np.arange(30) % 3) for _ in range(2))
+
+    assert fit_linear_probe(noise, other, 3, penalties=(1, 0.1, 10)).penalty == 10
+    assert fit_linear_probe(noise, other, 3, penalties=(1, 0.1, 0.01, 10)).penalty == 1
+
+
 @pytest.mark.parametrize("memory", [1, CHUNKS])
 def test_a_fit_that_does_not_converge_says_so(drawn, memory, monkeypatch):
     train, test = drawn

@@ -66,7 +66,7 @@ def test_every_figure_is_there_and_nothing_is_fetched(
     seen = json.loads(unescape(done.stdout.partition("<pre>")[2].partition("</pre>")[0]))
 
     assert seen["width"] <= width
-    assert seen["figures"] == 6
+    assert seen["figures"] == 7
     assert seen["drawings"] == text.count("<svg role=")
     assert seen["points"] == text.count("<title>") - 1  # that of the page
     assert seen["fetched"] == []

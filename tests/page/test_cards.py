@@ -27,7 +27,10 @@ def catalogue() -> Catalogue:
 
 def test_arms_have_cards_of_what_is_recorded(shown: Shown, catalogue: Catalogue) -> None:
     # color alone is of seed 0.
-    assert list(cards(shown, catalogue)) == [("guided", "<card> of 3 guided; alone color 0")]
+    assert list(cards(shown, catalogue)) == [
+        ("vanilla", "", "left out: not measured: shapley (`mmbal evaluate RUN... --card` does)"),
+        ("guided", "<card> of 3 guided; alone color 0", ""),
+    ]
     assert list(cards(shown, Catalogue())) == []
 
 
@@ -36,6 +39,7 @@ def test_they_stand_in_the_page(shown: Shown, catalogue: Catalogue) -> None:
 
     assert ">&lt;card&gt; of 3 guided; alone color 0</pre>" in text
     assert ">Cards</h2>" in text
+    assert "<p>left out: not measured: shapley (" in text
 
 
 def test_what_a_plugin_does_wrong_is_not_hidden(shown: Shown) -> None:

@@ -1,3 +1,4 @@
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -12,6 +13,8 @@ from mmbal.cli.report import report
 from mmbal.comparison.comparing import compare_records
 from mmbal.errors import MmbalError
 from mmbal.page.document import page
+from mmbal.page.drawing import draw
+from mmbal.page.figures import interval
 from mmbal.page.matrices import confusions
 from mmbal.page.shown import Shown
 from mmbal.records.run_folder import RunFolder
@@ -56,11 +59,11 @@ def test_a_page_has_every_part(text: str) -> None:
     read = Reader(text)
 
     assert read.texts["h2"] == [
-        "Summary", "Accuracies", "Learning speeds", "Imbalance: utilization and speed",
+        "Summary", "Accuracies", "Training", "Learning speeds", "Imbalance: utilization and speed",
         "Subsets of modalities", "Confusions", "Reliability", "All verdicts", "All scores", "Costs",
         "Runs", "To repeat it",
     ]  # fmt: skip
-    assert [tag for tag, _ in read.attributes].count("figure") == 6
+    assert [tag for tag, _ in read.attributes].count("figure") == 7
     assert read.texts["strong"][0] == "accuracy helps"
     drawings = [a for tag, a in read.attributes if tag == "svg" and "aria-hidden" not in a]
     assert drawings
@@ -106,7 +109,8 @@ def test_numbers_stand_in_tables_and_on_points(text: str) -> None:
     assert "guided: confidence 0.900, accuracy 0.700" in titles
     assert any(title.endswith("d_speed -0.200, d_util -0.500") for title in titles)
     assert "guided, step 8: +0.400" in titles
-    assert "guided isolates color in 25.0%" in titles
+    assert "guided: isolated in 25.0%" in titles
+    assert "guided, epoch 2: +1.450" in titles  # of the training loss
 
 
 def test_a_single_run_has_intervals_over_examples_and_repeats(
@@ -182,7 +186,7 @@ def test_many_classes_are_an_image_and_the_commonest_confusions(
     figure = confusions(Shown(compare_records(record), record))
 
     assert figure is not None
-    assert "data:image/png;base64," in figure.drawings[0]
+    assert "data:image/png;base64," in draw(figure.drawings[0])
     assert figure.table.count("<tr>") == rows + 1
     if rows == 2:
         told = [
@@ -196,11 +200,12 @@ def test_many_classes_are_an_image_and_the_commonest_confusions(
         assert read.texts["caption"] == ["Confusions, guided"]
 
 
-def test_report_writes_it_whole(runs: list[Path], tmp_path: Path) -> None:
+def test_report_writes_it_whole_and_prints_nothing_else(runs: list[Path], tmp_path: Path) -> None:
     target = tmp_path / "page.html"
     result = invoke(*runs, "--html", target)
 
     assert result.stderr.endswith(f"wrote {target}\n")
+    assert result.stdout == ""
     assert Reader(target.read_text("utf-8")).texts["h1"] == ["toy"]
     assert not list(tmp_path.glob(".*"))
 
@@ -220,6 +225,56 @@ def test_a_comparison_stands_for_its_finished_runs(
     assert f"left out: 1 run of {sweep} not finished\n" in result.stderr
     text = (tmp_path / "page.html").read_text("utf-8")
     assert "runs: 7, arms: 3" in text
+
+
+def test_what_is_compared_can_be_chosen(runs: list[Path], tmp_path: Path) -> None:
+    target = tmp_path / "page.html"
+    invoke(*runs, "--html", target, "--baseline", "guided", "--weights", "last", "--score", "loss")
+    text = target.read_text("utf-8")
+
+    assert "vanilla against guided, " in text
+    assert "test scores of the last weights" in text
+    assert ">loss</th>" in text
+    assert "vanilla: 0.650, runs: 3" not in text
+    assert "is of --html and --plot" in invoke(*runs, "--ledger").stderr
+    assert "--tuned is of --html" in invoke(*runs, "--tuned", tmp_path).stderr
+
+
+def test_the_page_of_a_comparison_has_its_command_and_costs(
+    runs: list[Path], tmp_path: Path
+) -> None:
+    folder, target = tmp_path / "made", tmp_path / "page.html"
+    (folder / "trials").mkdir(parents=True)
+    (folder / "sweep.toml").write_text("cpus_per_trial = 1\n")
+    for run in runs:
+        (folder / "trials" / run.name).symlink_to(run)
+    kept = {"command": "mmbal compare toy --seeds 0-2", "baseline": "guided"}
+    costs = {"guided-0": [10, 1000.0, 1.0, ["Einsum"]]}
+    (folder / "comparison.json").write_text(json.dumps({**kept, "costs": costs}))
+    invoke(folder, "--html", target)
+    text = target.read_text("utf-8")
+
+    assert "<code>mmbal compare toy --seeds 0-2</code>" in text
+    assert "vanilla against guided, " in text
+    # 64 examples, three passes each, and as many again that the strategy makes
+    assert "<td>10</td><td>3.84e+05</td><td>Einsum</td>" in text
+    (folder / "comparison.json").write_text('{"costs": 1}')
+    with pytest.raises(MmbalError, match=r"comparison.json: .'costs',.: Input should be"):
+        invoke(folder, "--html", target)
+
+
+def test_intervals_of_shares_end_at_one(
+    write_run: Callable[..., Path], events: list[dict[str, Any]]
+) -> None:
+    records = {}
+    for seed, accuracy in enumerate((0.9, 1.0)):
+        events[0]["seed"], events[7]["values"]["accuracy"] = seed, accuracy
+        folder = write_run(f"{seed}", events)
+        records[str(folder)] = RunFolder(folder).open()
+    shown = Shown(compare_records(records), records)
+
+    # 0.95 ± 12.7 * 0.05
+    assert interval(shown, shown.arms[0], "accuracy") == (pytest.approx(0.3147, abs=1e-4), 1.0)
 
 
 def test_other_files_are_refused_before_anything_is_read(tmp_path: Path) -> None:

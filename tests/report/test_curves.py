@@ -21,10 +21,10 @@ WriteRun = Callable[..., Path]
 def test_the_suffix_gives_the_format_and_files_repeat(
     write_run: WriteRun, tmp_path: Path, suffix: str, magic: bytes
 ) -> None:
-    records = {"run": RunFolder(write_run()).open()}
+    record = RunFolder(write_run()).open()
     paths = [tmp_path / f"{name}{suffix}" for name in "ab"]
     for path in paths:
-        save_curves(records, path)
+        save_curves("run", record, path)
 
     assert paths[0].read_bytes().startswith(magic)
     assert paths[0].read_bytes() == paths[1].read_bytes()
@@ -37,7 +37,7 @@ def test_an_unknown_suffix_names_the_legal_ones(tmp_path: Path) -> None:
 
 def test_the_panels_show_the_record(write_run: WriteRun) -> None:
     record = RunFolder(write_run()).open()
-    figure = draw_curves({"run": record})
+    figure = draw_curves("run", record)
     loss, accuracy, speed, utilization = figure.axes
 
     np.testing.assert_array_equal(accuracy.lines[0].get_ydata(), [0.5, 0.75])
@@ -56,22 +56,24 @@ def test_names_are_no_formulas_and_young_runs_no_errors(
     whole = RunFolder(write_run("whole")).open()
     changed = {**vars(whole), "modalities": ("$\\frac$", "_hidden"), "recipe": "$x^$"}
 
-    save_curves({"$": odd, "b": type(whole)(**changed)}, tmp_path / "odd.png")
-    assert (tmp_path / "odd.png").stat().st_size > 0
+    for name, record in {"$": odd, "b": type(whole)(**changed)}.items():
+        save_curves(name, record, tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").stat().st_size > 0
 
 
 def test_without_matplotlib_it_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    write_run: WriteRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    record = RunFolder(write_run()).open()
     monkeypatch.setitem(sys.modules, "matplotlib", None)
 
     with pytest.raises(MmbalError, match=r"pip install 'mmbal\[plot\]'"):
-        save_curves({}, tmp_path / "figure.png")
+        save_curves("run", record, tmp_path / "figure.png")
 
 
 def test_isolated_steps_are_shaded_half_a_step_around_them(write_run: WriteRun) -> None:
     # Steps 2 and 3 of the example isolate color; its 7th isolates gray.
-    speed = draw_curves({"run": RunFolder(write_run()).open()}).axes[2]
+    speed = draw_curves("run", RunFolder(write_run()).open()).axes[2]
     gray, color = (band.get_paths()[0].vertices for band in speed.collections)
 
     assert {x for x, y in color if y > 0} == {1.5, 2.5, 3.5}

@@ -200,3 +200,31 @@ class TestAblation:
         found = make_trials(catalogue, "colored-digits", None, axes, fewer="ablate")
         assert [trial.settings["modalities"] for trial in found[1:]] == [["left eye"], ["größe"]]
         assert found[1].name == f"vanilla-seed0-modalities=left_eye-{found[1].digest[:8]}"
+
+
+class TestLateFusion:
+    def test_it_takes_the_encoders_and_is_trained_plainly_once_a_seed(self, catalogue):
+        axes = [strategy_axis("guided,random"), assignment_axis("architecture.ratio=2,4")]
+
+        found = make_trials(catalogue, "colored-digits", None, axes, late=True)
+
+        (late,) = [trial for trial in found if trial.settings["architecture.name"] != "mmtm-cnn"]
+        assert late.name == "vanilla-seed0-architecture=late-concat"
+        assert late.settings["strategy.name"] == "vanilla"
+        assert late.resolved.origins["architecture.name"] == "--late"
+        assert (
+            late.settings["optimizer.learning_rate"] == found[0].settings["optimizer.learning_rate"]
+        )
+
+    @pytest.mark.parametrize(
+        ("recipe", "assignments", "message"),
+        [
+            ("colored-digits", ["architecture=late-mlp", "strategy=vanilla"], "fuses late already"),
+            ("nvgesture", [], "mmtm-i3d, as it is set, tells of no late fusion .*: late-concat, "),
+        ],
+    )  # fmt: skip
+    def test_what_has_none_is_told_what_has(self, catalogue, recipe, assignments, message):
+        axes = [*map(assignment_axis, assignments)]
+
+        with pytest.raises(ConfigError, match=message):
+            make_trials(catalogue, recipe, None, axes, late=True)

@@ -13,7 +13,7 @@ from mmbal.replicas import synchronise_batch_norm
 from mmbal_backbones import CutError
 from mmbal_mmtm import join
 from mmbal_mmtm.joined import mmtm_any
-from mmbal_mmtm.options import AnyOptions, BackboneOptions
+from mmbal_mmtm.options import AnyOptions, BackboneOptions, CNNOptions, ResNetOptions
 
 layers = keras.layers
 MOBILE = {
@@ -336,3 +336,19 @@ class TestAny:
             mmtm_any(options, {"a": Modality((32, 32, 3))}, 2)
         assert str(c.value).startswith("architecture.cuts: ")
         assert str(c.value).partition("after: ")[2].startswith("block_2_add, ")
+
+
+def test_late_fusion_takes_the_same_backbones():
+    own = {"image": BackboneOptions(**MOBILE), "table": BackboneOptions(cuts=("small_stage_2",))}
+
+    assert AnyOptions(branches=own, fuse_batch_norm=True).late_fusion() == {
+        "name": "late-concat", "backbone": "small", "arguments": {}, "fuse_batch_norm": True,
+        "branches": {
+            "image": {"backbone": "MobileNetV2", "arguments": {"alpha": 0.35}},
+            "table": {"backbone": "", "arguments": {}},
+        },
+    }  # fmt: skip
+    late = {"name": "late-concat"}
+    assert CNNOptions().late_fusion() == late
+    assert ResNetOptions().late_fusion() == {**late, "backbone": "resnet18"}
+    assert ResNetOptions(weights="imagenet").late_fusion() is None

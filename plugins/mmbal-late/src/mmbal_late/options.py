@@ -61,6 +61,10 @@ class LateOptions(Options):
         default={}, description="modality to backbone and arguments of its own"
     )
 
+    def late_fusion(self) -> dict[str, Any]:
+        """Say that this is late fusion."""
+        return {}
+
     def check_use(self, modalities: Collection[str] | None) -> None:
         """Check the names of the branches."""
         refuse_unknown("modality", self.branches, modalities, "architecture.branches")

@@ -26,6 +26,14 @@ class MMTMOptions(Options):
     )
 
 
+class CNNOptions(MMTMOptions):
+    """Of mmtm-cnn."""
+
+    def late_fusion(self) -> dict[str, Any]:
+        """Name what has such branches for images."""
+        return {"name": "late-concat"}
+
+
 class ResNetOptions(MMTMOptions):
     """Of mmtm-resnet18."""
 
@@ -34,6 +42,10 @@ class ResNetOptions(MMTMOptions):
         description="of the branches: random; imagenet (downloads torchvision's, extra "
         "`imagenet` of mmbal-backbones); or a safetensors file with torchvision's names",
     )
+
+    def late_fusion(self) -> dict[str, Any] | None:
+        """Name what has such branches, unless they begin with weights, which it cannot read."""
+        return {"name": "late-concat", "backbone": "resnet18"} if self.weights == "random" else None
 
     def check_use(self, modalities: Collection[str] | None) -> None:
         """Check that there is a file of the weights."""
@@ -119,6 +131,13 @@ class AnyOptions(MMTMOptions):
     def check_use(self, modalities: Collection[str] | None) -> None:
         """Check the names of the branches."""
         refuse_unknown("modality", self.branches, modalities, "architecture.branches")
+
+    def late_fusion(self) -> dict[str, Any]:
+        """Name what takes the same backbones, which are not cut there."""
+        shared = {"backbone", "arguments"}
+        own = {m: branch.model_dump(include=shared) for m, branch in self.branches.items()}
+        whole = self.model_dump(include=shared | {"fuse_batch_norm"})
+        return {"name": "late-concat", **whole, "branches": own}
 
     def branch(self, modality: str) -> BackboneOptions:
         """Return the options of one branch: its own, over those of all branches.

@@ -11,7 +11,7 @@ COMPONENTS = (
         name="mmtm-cnn",
         summary="four-convolution branches joined by three MMTMs, for small images",
         factory="mmbal_mmtm.cnn:mmtm_cnn",
-        options="mmbal_mmtm.options:MMTMOptions",
+        options="mmbal_mmtm.options:CNNOptions",
         source="Joze et al., MMTM, CVPR 2020, arXiv 1911.08670; branches after Kim et al., "
         "Learning Not to Learn, CVPR 2019, arXiv 1812.10352",
         offers=OFFERS,
