@@ -121,7 +121,7 @@ def test_weights_that_are_loaded_predict_as_those_that_were_saved(name, tmp_path
     np.testing.assert_allclose(model.predict(inputs, verbose=0), expected, rtol=1e-4, atol=1e-5)
 
 
-@every(pytest.mark.deep, but=DROPOUT)
+@every(pytest.mark.soak, but=DROPOUT)
 def test_beside_modality_dropout_it_is_what_the_command_line_composes(name):
     try:
         model = model_of(name, DROPOUT)

@@ -20,8 +20,8 @@ CHEAP = {
 SHOWN = {
     "dataset": {"colored-digits", "planted"},  # examples of files, and drawn ones
     "architecture": {"late-concat", "mmtm-cnn"},  # fusion of logits, and of what branches hear
-    # Plain, by isolation, by gradients, by what a step hears, and by what it keeps of steps.
-    "strategy": {"vanilla", "guided", "mmpareto", "modality-dropout", "pmr"},
+    # By isolation, by gradients, by what a step hears, and by what it keeps of steps.
+    "strategy": {"guided", "mmpareto", "modality-dropout", "pmr"},
     "evaluation": {"accuracy", "calibration", "subsets", "utilization"},
     "callback": {"early-stopping"},
 }
@@ -39,7 +39,9 @@ REPLICATED = {"mmpareto", "modality-dropout", "ogm-ge", "pmr"}
 Those of guided ones are compared in `tests/distribution` and `tests/testing/fixtures`.
 """
 SOAKED = {
-    "mmtm-i3d": {"outputs", "saving", "precision", "empty-batch"},
+    "mmtm-i3d": {
+        "outputs", "keep", "takes", "transform", "saving", "precision", "empty-batch",
+    },
     "colored-digits": {"sample"},
     "colored-fashion-mnist": {"sample"},
     "modelnet40": {"sample"},
