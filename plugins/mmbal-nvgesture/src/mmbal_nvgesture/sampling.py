@@ -19,7 +19,7 @@ CLASSES = 3
 ENCODER = "libx264"
 BITS = 8
 RADIUS = 12  # pixels of the hand
-HAND, OTHER = (135, 100, 75), (118, 105, 93)  # colours of equal brightness
+HAND, OTHER = (225, 185, 150), (118, 105, 93)  # so unlike that few epochs tell them apart
 CONFUSED = 8  # every such person makes the gesture after the one that was asked for
 
 # (frames from one key frame to the next at most, B-frames in a row at most)
