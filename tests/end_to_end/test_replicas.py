@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 OFTEN = (
-    "--epochs", 6, "--set", "checkpoint_steps=4", "--set", "log_every=3",
+    "--epochs", 8, "--set", "checkpoint_steps=4", "--set", "log_every=3",
     "--save-predictions", "--evaluation", "subsets",
 )  # fmt: skip
 DRAW = random.Random(1)
