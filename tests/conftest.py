@@ -183,9 +183,13 @@ def toy_dataset():
 
 
 @pytest.fixture(scope="session")
-def on_three_replicas():
+def on_three_replicas(once):
     """Return what a process with three replicas says of every function that asks the others."""
-    program = Path(__file__).with_name("replicas") / "three_replicas.py"
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+
+    def ask(folder):
+        program = Path(__file__).with_name("replicas") / "three_replicas.py"
+        done = subprocess.run([sys.executable, program], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        (folder / "said.json").write_text(done.stdout)
+
+    return json.loads((once("three_replicas", ask) / "said.json").read_text())

@@ -198,7 +198,8 @@ def test_readme_plugin_works_when_installed(there):
     done = CliRunner().invoke(
         cli,
         ["run", "--plugin", "colored-digits", "--strategy", "only-first", "--epochs", "1",
-         "--set", "dataset.train_examples=60", "--out", "run"],
+         "--set", "dataset.train_examples=60", "--set", "dataset.test_fraction=0.05",
+         "--out", "run"],
     )  # fmt: skip
 
     assert done.exit_code == 0, done.stderr

@@ -216,6 +216,7 @@ def test_a_run_under_any_configuration_of_keras_gives_the_same_numbers(tmp_path)
         )
         done = mmbal(
             "run", "colored-digits", "--epochs", "2", "--json", "--out", str(home / "r"),
+            "--set", "dataset.train_examples=200", "--set", "dataset.test_fraction=0.05",
             KERAS_HOME=str(home), **limits,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,48 +11,52 @@ HEAVY = {
     "tensorflow_datasets",
 }  # fmt: skip
 
+COMMANDS = [
+    ["--help"],
+    ["--version"],
+    ["run", "--help"],
+    ["report", "--help"],
+    ["compare", "--help"],
+    ["runs", "--help"],
+    ["plugins"],
+    ["plugins", "--json"],
+    ["plugins", "show", "guided"],
+    ["plugins", "show", "adam"],
+    ["plugins", "show", "linear-probe"],
+    ["plugins", "new", "lazy", "--kind", "architecture"],
+    ["plugins", "check", "--help"],
+    ["plugins", "show", "colored-digits", "--kind", "recipe"],
+    ["run", "--plugin", "colored-digits", "--print-config"],
+    ["sweep", "--help"],
+    ["sweep", "--plugin", "colored-digits", "--seeds", "0-4", "--out", "absent", "--dry-run"],
+]
 PROBE = """
-import atexit, json, sys
-atexit.register(lambda: print("\\n" + json.dumps(sorted(sys.modules)), file=sys.stderr))
+import atexit, json, os, sys
 from mmbal.cli import cli
-cli.main(sys.argv[1:], prog_name="mmbal")
+for number, words in enumerate(json.loads(sys.argv[1])):
+    if not os.fork():
+        told = open(f"{number}.json", "w")
+        atexit.register(lambda: (json.dump(sorted(sys.modules), told), told.close()))
+        cli.main(words, prog_name="mmbal")
+    assert os.wait()[1] == 0, words
 """
+"""Each command in a fork of a process that has imported the command line alone."""
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["--help"],
-        ["--version"],
-        ["run", "--help"],
-        ["report", "--help"],
-        ["compare", "--help"],
-        ["runs", "--help"],
-        ["plugins"],
-        ["plugins", "--json"],
-        ["plugins", "show", "guided"],
-        ["plugins", "show", "adam"],
-        ["plugins", "show", "linear-probe"],
-        ["plugins", "new", "lazy", "--kind", "architecture"],
-        ["plugins", "check", "--help"],
-        ["plugins", "show", "colored-digits", "--kind", "recipe"],
-        ["run", "--plugin", "colored-digits", "--print-config"],
-        ["sweep", "--help"],
-        ["sweep", "--plugin", "colored-digits", "--seeds", "0-4", "--out", "absent", "--dry-run"],
-    ],
-)
-def test_light_commands_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE, *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> list[set[str]]:
+    """Return what every command has imported in the end."""
+    folder = tmp_path_factory.mktemp("commands")
+    words = [sys.executable, "-c", PROBE, json.dumps(COMMANDS)]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return [set(json.loads((folder / f"{n}.json").read_text())) for n in range(len(COMMANDS))]
 
-    imported = set(json.loads(done.stderr.splitlines()[-1]))
-    assert "mmbal.cli" in imported
-    assert not imported & HEAVY
+
+@pytest.mark.parametrize("number", range(len(COMMANDS)), ids=lambda n: " ".join(COMMANDS[n]))
+def test_light_commands_import_nothing_heavy(imported: list[set[str]], number: int) -> None:
+    assert "mmbal.cli" in imported[number]
+    assert not imported[number] & HEAVY
 
 
 def test_importing_mmbal_imports_nothing_heavy() -> None:

@@ -112,8 +112,8 @@ class Predictor:
         self._replicas = replicas or Replicas(ONE_DEVICE)
         self._vectors = False
         self._compiled: dict[tuple[frozenset[str], int], Callable[..., Any]] = {}
-        self.fuse = tf.function(network.fuse, reduce_retracing=True)
-        self._sums = tf.function(self._sum_batch, reduce_retracing=True)
+        self.fuse = of_any_rows(network.fuse)
+        self._sums = of_any_rows(self._sum_batch)
 
     @property
     def independent(self) -> bool:
@@ -164,7 +164,7 @@ class Predictor:
         keep = None if controls.keep is None else tf.convert_to_tensor(controls.keep)
         fill = None if controls.fill is None else dict(controls.fill)
         for inputs, labels in self._batches(examples):
-            said = self._compiled[key](inputs, labels, keep, fill)
+            said = self._compiled[key]((inputs, labels), keep, fill)
             yield {name: tensor.numpy() for name, tensor in said.items()}
 
     def means(self, examples: Examples) -> Means:
@@ -182,21 +182,20 @@ class Predictor:
     def _compile(self, reads: frozenset[str]) -> Callable[..., Any]:
         read = partial(self._read_batch, reads)
         if self._replicas.count == 1:
-            call: Callable[..., Any] = tf.function(read, reduce_retracing=True)
-            return call
+            return of_any_rows(read)
         return self._replicas.compiled(partial(self._share_batch, read))
 
-    def _share_batch(self, read: Any, inputs: Any, labels: Any, keep: Any, fill: Any) -> Any:
+    def _share_batch(self, read: Any, batch: Any, keep: Any, fill: Any) -> Any:
         """Read the rows of this replica; return those of all."""
-        (inputs, labels), whole = self._replicas.share((inputs, labels))
-        said = read(inputs, labels, keep, fill)
+        batch, whole = self._replicas.share(batch)
+        said = read(batch, keep, fill)
         return dict(zip(said, global_rows(list(said.values()), whole), strict=True))
 
     def _read_batch(
-        self, reads: frozenset[str], inputs: Any, labels: tf.Tensor, keep: Any, fill: Any
+        self, reads: frozenset[str], batch: Any, keep: Any, fill: Any
     ) -> dict[str, tf.Tensor]:
         """Return the arrays of one batch by name."""
-        network = self.network
+        network, (inputs, labels) = self.network, batch
         outputs = network(inputs, Controls(keep=keep, fill=fill), training=False)
         self._vectors = all(z.shape.rank == 2 for z in outputs.features.values())
         labels = tf.cast(labels, tf.int64)
@@ -228,6 +227,28 @@ class Predictor:
         return tf.nest.map_structure(
             lambda z: tf.reduce_sum(tf.cast(z, tf.float64), axis=0), squeezed
         )
+
+
+def of_any_rows(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function of a batch and more, so that a last batch of fewer rows traces nothing.
+
+    Args:
+        function: of a structure of (batch, ...) arrays, and of what else may be None.
+    """
+    compiled = tf.function(function, reduce_retracing=True)
+    traced: set[tuple[bool, ...]] = set()
+
+    def call(batch: Any, *more: Any) -> Any:
+        given = tuple(each is None for each in more)
+        if given not in traced and not tf.config.functions_run_eagerly():
+            traced.add(given)
+            rows = tf.nest.map_structure(
+                lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), batch
+            )
+            compiled.get_concrete_function(rows, *more)
+        return compiled(batch, *more)
+
+    return call
 
 
 def _mean(feature: tf.Tensor) -> tf.Tensor:

@@ -136,6 +136,7 @@ def resume(subject: StrategySubject) -> None:
 )
 def replicas(subject: StrategySubject) -> None:
     """Two replicas train what one device trains."""
+    subject.sent()  # asked before anything is trained
     subject.trained()
     alone = subject.double()
     first, second = subject.replicated()

@@ -30,12 +30,14 @@ def alone():
     return arrays
 
 
+@pytest.mark.deep
 def test_all_that_is_compared_is_there(alone):
     kinds = below(alone, "float64").keys()
 
     assert kinds == {"weights", "speeds", "isolated", "optimizer", "metrics"}
 
 
+@pytest.mark.deep
 def test_a_branch_is_isolated_at_every_third_step(alone):
     isolated = alone["float64/isolated"]
 

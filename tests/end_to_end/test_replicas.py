@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 import signal
 import socket
 import time
@@ -10,8 +11,10 @@ import h5py
 import numpy as np
 import pytest
 
-EPOCHS = 8
-OFTEN = ("--epochs", EPOCHS, "--set", "checkpoint_steps=4", "--set", "log_every=3")
+OFTEN = (
+    "--epochs", 8, "--set", "checkpoint_steps=4", "--set", "log_every=3",
+    "--save-predictions", "--evaluation", "subsets",
+)  # fmt: skip
 DRAW = random.Random(1)
 BOUND = 300
 """Seconds after which nobody may still wait for a worker that is gone."""
@@ -54,6 +57,14 @@ class Workers:
             assert status == 0, text
 
 
+@pytest.fixture(scope="module")
+def together(mmbal):
+    """Return the folder of a run of two workers that nothing disturbed."""
+    folder = mmbal.folder / "workers"
+    Workers(mmbal, folder).run()
+    return folder
+
+
 def await_checkpoint(mmbal, process, folder, beyond=""):
     end = time.monotonic() + 120
     while mmbal.newest(folder) <= beyond:
@@ -71,12 +82,9 @@ def await_checkpoint(mmbal, process, folder, beyond=""):
     ],
 )
 def test_workers_that_are_killed_or_told_to_end_end_all_and_the_run_goes_on(
-    mmbal, same_end, victims
+    mmbal, together, same_end, victims
 ):
-    unbroken, folder = (
-        mmbal.folder / f"workers-{end}{len(victims)}" for end in ("unbroken", "ended")
-    )
-    Workers(mmbal, unbroken).run()
+    folder = mmbal.folder / f"workers-ended{len(victims)}"
     for victim in victims:
         ends = ended(mmbal, folder, victim, signal.SIGKILL)
         status, text = ends[1 - victim]
@@ -89,14 +97,14 @@ def test_workers_that_are_killed_or_told_to_end_end_all_and_the_run_goes_on(
         assert status == 75, text
         assert f"mmbal run --resume --out {folder.name}" in text
     Workers(mmbal, folder, "--resume").run()
-    same_end(folder, unbroken)
+    same_end(folder, together)
 
 
 @pytest.mark.deep
 @pytest.mark.timeout(1800)
-def test_workers_score_together_what_one_device_scores(mmbal):
+def test_workers_score_together_what_one_device_scores(mmbal, together):
     folder = mmbal.folder / "workers-scoring"
-    Workers(mmbal, folder, "--save-predictions", "--evaluation", "subsets").run()
+    shutil.copytree(together, folder)
     said = read(folder)
     before = json.loads(mmbal("report", folder.name, "--json").stdout)["test"]
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from mmbal.data import Examples
 from mmbal.errors import MmbalError
 from mmbal.evaluation.prediction_file import PredictionFile
-from mmbal.evaluation.predictions import MOST_ENTRIES, POOLS, Predictor
+from mmbal.evaluation.predictions import MOST_ENTRIES, POOLS, Predictor, of_any_rows
 from mmbal.laboratory.toys import GatedBranches
 from mmbal.networks.controls import blocked
 
@@ -54,6 +54,22 @@ def test_blocked_branches_see_constants_of_the_others(scripted):
 def test_the_size_of_batches_does_not_matter(scripted):
     one, other = (predictor(scripted(), n).predict(examples(a=A, b=B)) for n in (2, 5))
     np.testing.assert_array_equal(one.logits, other.logits)
+
+
+def test_a_last_batch_of_fewer_rows_is_not_traced_again():
+    traced = []
+
+    @of_any_rows
+    def scaled(batch, factor):
+        traced.append((batch["a"].shape.as_list(), factor is None))
+        return batch["a"] * (1.0 if factor is None else factor)
+
+    for factor, expected in ((None, 1.0), (tf.constant(3.0), 3.0)):
+        for rows in (3, 3, 2):
+            found = scaled({"a": np.ones((rows, 2), "float32")}, factor)
+            np.testing.assert_array_equal(found, np.full((rows, 2), expected))
+
+    assert traced == [([None, 2], True), ([None, 2], False)]
 
 
 def test_means_are_over_examples_not_batches(scripted):

@@ -127,7 +127,9 @@ class TestOrder:
 
 
 class TestHosts:
-    @pytest.mark.parametrize(("workers", "local"), [(2, 1), (3, 1), (3, 2)])
+    @pytest.mark.parametrize(
+        ("workers", "local"), [(2, 1), pytest.param(3, 1, marks=pytest.mark.deep), (3, 2)]
+    )
     @pytest.mark.parametrize("count", [12, 13, 17, 22])
     def test_share_the_batches_of_one_host(self, count, workers, local):
         """Batches of 6: the last is full, or of 1, 5 or 4, which is too small for some."""

@@ -154,6 +154,7 @@ class TestExecution:
         for name, value in theirs.items():
             np.testing.assert_array_equal(ours[name], value, err_msg=name)
 
+    @pytest.mark.deep  # that XLA agrees is quick in tests/training/test_execution.py
     def test_xla_is_told_and_agrees(self, toys, finished, tmp_path):
         folder, _ = finished
         enabled = framework.is_op_determinism_enabled()

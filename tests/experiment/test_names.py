@@ -23,6 +23,9 @@ from mmbal.registry.discovery import discover
 
 ODD = ("left eye", "größe [a], x.b@ {y}", "цвет", "音\\'\"$_^%#", "_-.")
 CATALOGUE = discover()
+LARGE = {"mmtm-i3d", "mmtm-resnet18"}
+SHOWN = {"guided", "mmcosine", "gradient-blending"}
+"""Strategies with state per branch, with a rule of the network's, and one that needs a run."""
 SHAPES = {1: (4,), 2: (8, 2), 3: (32, 32, 3), 4: (9, 32, 32, 3)}
 DATA = np.random.default_rng(0).normal(size=(24, 4)).astype("float32")
 LABELS = np.arange(24) % 3
@@ -44,7 +47,13 @@ def build(architecture, names, shape):
     return CATALOGUE.build("architecture", architecture, options, modalities, 3)
 
 
-@pytest.mark.parametrize("component", CATALOGUE.components("architecture"), ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "component",
+    [
+        pytest.param(each, id=each.name, marks=[pytest.mark.deep] * (each.name in LARGE))
+        for each in CATALOGUE.components("architecture")
+    ],
+)
 def test_every_architecture_is_traced_under_odd_names(component):
     for axes in component.takes[:1] or (1,):
         network = build(component.name, ODD[:2], SHAPES[axes])
@@ -71,9 +80,16 @@ def odd(monkeypatch):
     return catalogue, resolved
 
 
-@pytest.mark.deep
 @pytest.mark.filterwarnings("ignore:adaptive-margin adds no margin")
-@pytest.mark.parametrize("component", CATALOGUE.components("strategy"), ids=lambda c: c.name)
+@pytest.mark.parametrize(
+    "component",
+    [
+        pytest.param(
+            each, id=each.name, marks=pytest.mark.deep if each.name in SHOWN else pytest.mark.soak
+        )
+        for each in CATALOGUE.components("strategy")
+    ],
+)
 def test_every_strategy_trains_under_odd_names(component, odd, tmp_path):
     able = [n for n in ("late-concat", "mmtm-any")
             if not CATALOGUE.get("architecture", n).lacks(component)]  # fmt: skip

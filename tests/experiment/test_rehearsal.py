@@ -140,6 +140,7 @@ def tried(tmp_path_factory):
     return folder
 
 
+@pytest.mark.deep
 class TestRuns:
     def test_end_as_if_nothing_had_been_tried(self, tried, without):
         assert same(tried, without)

@@ -129,17 +129,16 @@ RUNS = {
     "float16 in several steps": MOMENTUM
     | {"strategy": "vanilla", "precision": "mixed_float16", "steps_per_execution": 2},
 }
-CASES = [
-    ("guided", [9, 14]),  # within windows
+CASES = [("guided", [9])]  # within a window
+DEEP_CASES = [
     ("sampler and own variables", [4, 7]),
     ("float16 in several steps", [4]),
-]
-DEEP_CASES = [
     # The last step of an epoch, at once again, between two epochs, all trained and nothing scored.
     ("random", [STEPS, STEPS + 1, -2, -EPOCHS]),
     ("callbacks", [-1, 12, -3]),  # in the end in the moment of stopping early
 ]
 SOAK_CASES = [
+    ("guided", [9, 14]),
     ("random", [2]),  # in the first epoch
     ("random", [STEPS]),  # its last step
     ("random", [-1]),  # between two epochs
@@ -263,6 +262,7 @@ def test_a_window_of_guided_balancing_lies_around_every_stop(unbroken):
         assert before == after >= 0
 
 
+@pytest.mark.deep
 def test_a_scale_has_grown_until_some_steps_overflowed(unbroken):
     _, arrays, _ = final(unbroken("float16 in several steps"))
     # Which the optimizer has not counted.

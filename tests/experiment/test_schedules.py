@@ -10,6 +10,19 @@ from mmbal.records.record_file import read_record
 # Nothing gets better by nine tenths: the rate falls after every second epoch but the first.
 PLATEAU = {"monitor": "loss", "relative": 0.9, "factor": 0.5, "patience": 2}
 STOPPING = {"monitor": "loss", "relative": 0.9, "patience": 4}
+SETTINGS = {
+    "epochs": 8,
+    "checkpoint_steps": 5,
+    "callbacks": {"reduce-lr-on-plateau": PLATEAU, "early-stopping": STOPPING},
+}
+
+
+@pytest.fixture(scope="module")
+def whole(toys, tmp_path_factory):
+    """Return the folder of a run that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    toys.run(folder, **SETTINGS)
+    return folder
 
 
 def stop_at(monkeypatch, epoch):
@@ -34,35 +47,22 @@ def rates(toys, folder):
     return [epoch["train"]["learning_rate"] for epoch in epochs(toys, folder)]
 
 
-def test_schedule_of_a_run(toys, tmp_path):
-    toys.run(
-        tmp_path / "run",
-        epochs=8,
-        callbacks={"reduce-lr-on-plateau": PLATEAU, "early-stopping": STOPPING},
-    )
-
-    assert rates(toys, tmp_path / "run") == pytest.approx([0.05, 0.05, 0.05, 0.025, 0.025])
-    assert read_record(tmp_path / "run" / "record.h5").status == "finished"
+def test_schedule_of_a_run(toys, whole):
+    assert rates(toys, whole) == pytest.approx([0.05, 0.05, 0.05, 0.025, 0.025])
+    assert read_record(whole / "record.h5").status == "finished"
 
 
 @pytest.mark.parametrize("at", [2, pytest.param(4, marks=pytest.mark.deep)])
-def test_a_resumed_run_is_the_run(toys, tmp_path, monkeypatch, at):
-    settings = {
-        "epochs": 8,
-        "checkpoint_steps": 5,
-        "callbacks": {"reduce-lr-on-plateau": PLATEAU, "early-stopping": STOPPING},
-    }
-    toys.run(tmp_path / "whole", **settings)
-
+def test_a_resumed_run_is_the_run(toys, whole, tmp_path, monkeypatch, at):
     with monkeypatch.context() as patched:
         stop_at(patched, at)
         with pytest.raises(Interrupted):
-            toys.run(tmp_path / "halves", **settings)
-    run(toys.resolve(**settings), toys.catalogue, tmp_path / "halves", resume=True)
+            toys.run(tmp_path / "halves", **SETTINGS)
+    run(toys.resolve(**SETTINGS), toys.catalogue, tmp_path / "halves", resume=True)
 
-    whole, halves = (epochs(toys, tmp_path / name) for name in ("whole", "halves"))
-    assert len(whole) == 5
-    assert halves == whole
+    expected, halves = (epochs(toys, folder) for folder in (whole, tmp_path / "halves"))
+    assert len(expected) == 5
+    assert halves == expected
 
 
 def test_a_run_that_ended_itself_does_not_train_on_when_resumed(toys, tmp_path):

@@ -1,6 +1,7 @@
 """Datasets whose folder or files the system does not let mmbal read."""
 
 import functools
+import shutil
 
 import pytest
 from unprivileged import no_capabilities
@@ -32,13 +33,12 @@ def folder(tmp_path):
 
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory):
-    """Return a function from a dataset's name to the folder of its sample."""
+    """Return a function from a dataset's name to the folder of its sample, and its files in it."""
 
     @functools.cache
     def sample(name):
         place = tmp_path_factory.mktemp(name)
-        source(name).sample(place, 0)
-        return place
+        return place, [path.relative_to(place) for path in source(name).sample(place, 0)]
 
     return sample
 
@@ -78,10 +78,11 @@ def path_options():
 def test_an_option_that_is_a_path_is_no_bug(folder, samples, name, key, bad):
     where = folder / bad
     dataset, error = source(name, Override(key, str(where), "--set")), None
+    place, _ = samples(name)
     with no_capabilities():
         try:
-            dataset.prepare(samples(name))
-            dataset.load(samples(name), 0)  # may do without a cache
+            dataset.prepare(place)
+            dataset.load(place, 0)  # may do without a cache
         except (MmbalError, OSError) as problem:
             error = problem
     if error is not None:
@@ -91,12 +92,13 @@ def test_an_option_that_is_a_path_is_no_bug(folder, samples, name, key, bad):
 
 @pytest.mark.parametrize("closed", ["file", "folder"])
 @pytest.mark.parametrize("name", ["modelnet40", "nvgesture"])
-def test_an_example_that_cannot_be_read_is_a_bad_example(tmp_path, name, closed):
-    files = source(name).sample(tmp_path, 0)
-    media = [path for path in files if path.suffix in (".png", ".avi", ".jpg")]
-    victim = media[0] if closed == "file" else media[0].parent
+def test_an_example_that_cannot_be_read_is_a_bad_example(samples, tmp_path, name, closed):
     if name == "modelnet40" and closed == "folder":
         pytest.skip("a folder holds a whole class")
+    place, files = samples(name)
+    shutil.copytree(place, tmp_path, dirs_exist_ok=True)
+    media = [tmp_path / path for path in files if path.suffix in (".png", ".avi", ".jpg")]
+    victim = media[0] if closed == "file" else media[0].parent
     before = source(name).load(tmp_path, 0)
     mode = victim.stat().st_mode
     victim.chmod(0)

@@ -92,6 +92,7 @@ def test_sample_of_a_new_dataset_is_sound():
     assert re.search("sound$", mmbal("data", "check", NEW["dataset"], "sample").strip())
 
 
+@pytest.mark.deep
 def test_examples_train_together():
     told = json.loads(
         mmbal("run", "--plugin", "paired-digits", "--strategy", "round-robin", "--epochs", "1",

@@ -26,8 +26,16 @@ OPTIONS = {
     "XLA": {"jit_compile": True},
 }
 PAIRS = {("one device", "inside"), ("mirrored", "outside"), ("multiworker", "inside")}
+QUICK = ("plain", "mirrored", "outside")
+SHOWN = {"guided", "mmpareto", "modality-dropout", "pmr"}
+"""Strategies by isolation, by gradients, by draws of each row, and with state of its own."""
 WHOLE = ("plain", "XLA")
 """Options that meet every scope from inside and outside; others meet each scope and each side."""
+
+
+def reach(scope, inside):
+    """Return the marks of what is not quick: the other sides of a scope are soak."""
+    return [pytest.mark.deep if (scope, inside) in PAIRS else pytest.mark.soak]
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +90,7 @@ def numbers(model, rows):
     [
         pytest.param(
             options, scope, inside == "inside", id=f"{options}-{scope}-{inside}",
-            marks=[pytest.mark.deep] * (options != "plain" or (scope, inside) not in PAIRS),
+            marks=[] if (options, scope, inside) == QUICK else reach(scope, inside),
         )
         for options in OPTIONS
         for scope in SCOPES
@@ -100,8 +108,13 @@ def test_numbers_are_those_of_no_strategy(trained, options, scope, inside):
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.deep
-@pytest.mark.parametrize("name", [each.name for each in discover().components("strategy")])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(each.name, marks=pytest.mark.deep if each.name in SHOWN else pytest.mark.soak)
+        for each in discover().components("strategy")
+    ],
+)
 def test_each_strategy_trains_a_run_as_without(name):
     subject = subject_of("strategy", name)
     with unchanged():

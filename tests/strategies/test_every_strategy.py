@@ -18,11 +18,18 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # toys are too small to learn
 DATA = toy_data()
 NAMES = [each.name for each in discover().components("strategy")]
 DROPOUT = "modality-dropout"
-COMPOSED = {"guided", "mmcosine", "mmpareto", "ogm-ge", "opm"}
-"""Those of a quick test: by isolation, rule, loss and gradients, and one that is refused."""
+SHOWN = {"guided", "mmcosine", "mmpareto", "ogm-ge", "opm"}
+"""Those of quick tests: by isolation, rule, loss and gradients, and one that is refused."""
 
 
-@pytest.fixture(params=NAMES)
+def every(mark, *, but=""):
+    """Parametrize a test with all strategies; those that do as others do get a mark."""
+    names = [each for each in NAMES if each != but]
+    cases = [pytest.param(each, marks=[mark] * (each not in SHOWN)) for each in names]
+    return pytest.mark.parametrize("name", cases, indirect=True)
+
+
+@pytest.fixture
 def name(request):
     """Return the name of a strategy."""
     with unchanged():
@@ -86,6 +93,7 @@ def assert_equal(model, *names):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6, err_msg=wanted.path)
 
 
+@every(pytest.mark.deep)
 def test_fit_twice_after_a_prediction_is_a_run_of_two_epochs(name):
     model = model_of(name)
     inputs, labels = examples()
@@ -102,6 +110,7 @@ def test_fit_twice_after_a_prediction_is_a_run_of_two_epochs(name):
     np.testing.assert_allclose(after, expected, rtol=1e-4, atol=1e-5)
 
 
+@every(pytest.mark.soak)
 def test_weights_that_are_loaded_predict_as_those_that_were_saved(name, tmp_path):
     trained, path = as_command(name), tmp_path / "trained.weights.h5"
     trained.save_weights(path)
@@ -112,15 +121,7 @@ def test_weights_that_are_loaded_predict_as_those_that_were_saved(name, tmp_path
     np.testing.assert_allclose(model.predict(inputs, verbose=0), expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(each, marks=[pytest.mark.deep] * (each not in COMPOSED))
-        for each in NAMES
-        if each != DROPOUT
-    ],
-    indirect=True,
-)
+@every(pytest.mark.soak, but=DROPOUT)
 def test_beside_modality_dropout_it_is_what_the_command_line_composes(name):
     try:
         model = model_of(name, DROPOUT)
@@ -132,6 +133,7 @@ def test_beside_modality_dropout_it_is_what_the_command_line_composes(name):
     assert_equal(model, name, DROPOUT)
 
 
+@every(pytest.mark.soak)
 def test_one_hot_labels_are_classes_and_weights_of_one_are_none(name):
     model = model_of(name, loss=keras.losses.CategoricalCrossentropy(from_logits=True))
     for epoch in range(2):
@@ -139,6 +141,7 @@ def test_one_hot_labels_are_classes_and_weights_of_one_are_none(name):
     assert_equal(model, name)
 
 
+@every(pytest.mark.soak)
 @pytest.mark.parametrize(
     ("rows", "said"),
     [

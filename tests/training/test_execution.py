@@ -55,7 +55,7 @@ def state(model):
 
 
 @pytest.mark.parametrize("strategy", ["guided", *ALSO_DEEP])
-@pytest.mark.parametrize("together", [2, 5, 7])
+@pytest.mark.parametrize("together", [2, *(pytest.param(n, marks=deep) for n in (5, 7))])
 def test_several_steps_per_execution_change_no_bit(train, strategy, together):
     """Two that do not divide the epoch, one that does, one that is longer."""
     one, logs, expected_steps = train(strategy)
@@ -81,6 +81,7 @@ def test_xla_agrees_within_rounding(xla, train, strategy):
     np.testing.assert_allclose(told["loss"], logs["loss"], rtol=1e-5)
 
 
+@deep
 @pytest.mark.parametrize("policy", ["stop", "skip"])
 def test_faults_are_kept_out_under_xla_as_well(xla, make_network, make_data, policy):
     inputs, labels = make_data()

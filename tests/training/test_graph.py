@@ -91,6 +91,7 @@ def test_updates_need_no_condition_where_nothing_can_stop_them():
     assert not {node.op for node in nodes(graph)} & {"If", "StatelessIf"}
 
 
+@pytest.mark.deep  # that of vectors is quick, in test_execution.py
 def test_a_step_compiles_under_xla():
     model = BalancedModel(images(), Guided(tolerance=0.0, warmup_steps=0))
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), jit_compile=True)

@@ -110,7 +110,7 @@ class TestFeatures:
             np.testing.assert_array_equal(after[m], feature)
 
     def test_trains_otherwise_and_only_in_its_epochs(self, toy_steps, kind):
-        for window in ({"starts": 2}, {"starts": 6}, {"probability": 0.0, "starts": 0}):
+        for window in ({"starts": 2}, {"probability": 0.0, "starts": 0}):
             for name, value in toy_steps.train(OPM(**window), kind).items():
                 np.testing.assert_array_equal(value, toy_steps.joint(kind)[name])
         # Dropping is no scaling of gradients: Adam does not undo it.

@@ -84,6 +84,7 @@ class TestNetwork:
             "fusion/rgb+depth": 12,
         }
 
+    @pytest.mark.deep
     def test_three_modalities_of_different_sizes(self):
         shapes = {"rgb": (9, 40, 32, 3), "depth": (17, 32, 32, 1), "flow": (10, 33, 20, 2)}
         modalities = {m: Modality(shape) for m, shape in shapes.items()}
@@ -155,6 +156,7 @@ def trained(network):
     return model, moved
 
 
+@pytest.mark.deep  # a step of a recipe with I3D is quick, in mmbal-nvgesture's test_recipes.py
 class TestTraining:
     def test_guided_steps_are_finite_and_move_every_variable(self, trained):
         model, moved = trained

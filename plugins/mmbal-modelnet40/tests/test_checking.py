@@ -65,8 +65,6 @@ def test_meshes_without_views_are_looked_through(modelnet: Make, sample: Path) -
 
 def test_the_command_line(sample: Path) -> None:
     command = [sys.executable, "-m", "mmbal", "data", "check", "modelnet40", str(sample)]
-    sound = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (sound.returncode, sound.stdout) == (0, f"modelnet40 in {sample}: sound\n")
     expected = ruin(sample)
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 2
