@@ -10,7 +10,7 @@ import click
 
 from mmbal.cli.console import line_width, number, print_json, typed
 from mmbal.cli.options import TypedPath
-from mmbal.errors import MmbalError
+from mmbal.errors import attempting
 
 HEADER = ("recipe", "strategy", "seed", "status", "valid.", "test", "size", "age", "run")
 _AGES = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -29,10 +29,8 @@ def runs(folder: Path, *, as_json: bool) -> None:
     """
     from mmbal.records.listing import find_runs, glance
 
-    if not folder.is_dir():
-        raise MmbalError(
-            f"{folder} is no folder: expected one that runs lie in; `mmbal run` makes runs/"
-        )
+    with attempting(f"list the runs in {folder}; `mmbal run` makes them in runs/"):
+        folder.stat()
     found = find_runs(folder, partial(click.echo, err=True))
     rows = sorted(map(glance, found), key=_started, reverse=True)
     if as_json:

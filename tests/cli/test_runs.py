@@ -81,7 +81,7 @@ def test_nothing_there(tmp_path, monkeypatch):
     assert invoke(tmp_path, "--json").stdout == "[]\n"
 
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(MmbalError, match=r"runs is no folder.*`mmbal run` makes runs/"):
+    with pytest.raises(MmbalError, match="makes them in runs/: No such file or directory"):
         invoke()
 
 
