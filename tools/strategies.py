@@ -53,13 +53,12 @@ def read(folder: Path) -> Comparison:
     Raises:
         click.ClickException: `mmbal compare` refuses them.
     """
-    runs = sorted(map(str, (folder / "trials").iterdir()))
-    done = CliRunner().invoke(cli, ["compare", *runs, "--json"])
+    done = CliRunner().invoke(cli, ["compare", str(folder), "--json"])
     if done.exit_code:
         raise click.ClickException(done.stderr)
-    record = RunFolder(Path(runs[0])).open()
-    optimizer = tomlkit.parse(record.config).unwrap()["optimizer"]["name"]
     groups = json.loads(done.stdout.splitlines()[-1])["groups"]
+    record = RunFolder(Path(groups[0]["runs"][0])).open()
+    optimizer = tomlkit.parse(record.config).unwrap()["optimizer"]["name"]
     return Comparison(groups, record.architecture, str(optimizer))
 
 
