@@ -158,6 +158,19 @@ def make_data():
 
 
 @pytest.fixture
+def xla():
+    """Let Keras use XLA, which it does not where other tests made operations deterministic."""
+    import tensorflow as tf
+    from tensorflow.python.framework import config as framework
+
+    enabled = framework.is_op_determinism_enabled()
+    framework.disable_op_determinism()
+    yield
+    if enabled:
+        tf.config.experimental.enable_op_determinism()
+
+
+@pytest.fixture
 def precision():
     """Return a function that sets the policy for one test."""
     import keras

@@ -65,13 +65,16 @@ def read(folder: Path) -> Comparison:
 def table(comparison: Comparison, steps: Mapping[str, float]) -> str:
     """Return the table of a comparison for the page of strategies."""
     place = f"{comparison.architecture} {comparison.optimizer}"
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for arm in comparison.arms:
-        step = f"{steps[key]:.2f}" if (key := f"{arm['strategy']} {place}") in steps else ""
-        rows.append((arm["strategy"], *_cells(arm), verdict(arm), step))
+        step = steps.get(f"{arm['strategy']} {place}", float("nan"))
+        rows.append((arm["strategy"], *_cells(arm), verdict(arm), f"{step:.2f}"))
     rows += [(f"*{arm['label']}*", *_cells(arm), verdict(arm), "") for arm in comparison.controls]
+    header: tuple[str, ...] = (*HEADER, "step")
+    if not steps:
+        header, rows = HEADER, [row[:-1] for row in rows]
     title = f"### {comparison.architecture}, {comparison.optimizer}"
-    return f"{title}\n\n{_markdown((*HEADER, 'step'), rows)}"
+    return f"{title}\n\n{_markdown(header, rows)}"
 
 
 def summary(comparisons: Sequence[Comparison]) -> str:

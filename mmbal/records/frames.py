@@ -44,11 +44,11 @@ def table(
         Columns, in this order; what a run lacks is missing:
 
         - `run`, its folder, and facts: `recipe`, `dataset`, `architecture`, `strategy`, `seed`,
-          `modalities`, `status`, `started` (UTC), `epochs` (asked for), `batch_size`, `seconds`,
-          `fingerprint`, `steps` (done);
+            `modalities`, `status`, `started` (UTC), `epochs` (asked for), `batch_size`, `seconds`,
+            `fingerprint`, `steps` (done);
         - scores under their names, such as `accuracy`, `accuracy_se`, `utilization/gray`;
         - after the last step `learning_speed/m` and `d_speed` (natural log of a ratio), and
-          `isolated_steps/m`, how many steps isolated m;
+            `isolated_steps/m`, how many steps isolated m;
         - settings of `config.toml` by dotted key, such as `optimizer.learning_rate`.
 
     Raises:

@@ -83,7 +83,7 @@ def glance(path: Path) -> dict[str, Any]:
     Returns:
         - "run": its folder; "recipe", "strategy", "seed";
         - "status": finished, interrupted, unfinished (no end written: killed, or at work), not
-          begun, damaged, or unreadable;
+            begun, damaged, or unreadable;
         - "validation", "test": accuracy of the selected weights, so far;
         - "bytes": of all its files; "started": ISO 8601 time; "error": why it is not readable.
     """

@@ -6,7 +6,6 @@ import h5py
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import config as framework
 
 from mmbal import Component
 from mmbal.data import DatasetSource, Examples, Modality, MultimodalDataset
@@ -155,16 +154,10 @@ class TestExecution:
             np.testing.assert_array_equal(ours[name], value, err_msg=name)
 
     @pytest.mark.deep  # that XLA agrees is quick in tests/training/test_execution.py
-    def test_xla_is_told_and_agrees(self, toys, finished, tmp_path):
+    def test_xla_is_told_and_agrees(self, toys, finished, tmp_path, xla):
         folder, _ = finished
-        enabled = framework.is_op_determinism_enabled()
-        framework.disable_op_determinism()  # by other tests; Keras does not use XLA under it
-        try:
-            settings = {"deterministic": False, "evaluations": ["accuracy"]}
-            toys.run(tmp_path / "run", jit_compile=True, **settings)
-        finally:
-            if enabled:
-                tf.config.experimental.enable_op_determinism()
+        settings = {"deterministic": False, "evaluations": ["accuracy"]}
+        toys.run(tmp_path / "run", jit_compile=True, **settings)
 
         (start,) = toys.journal(tmp_path / "run", "start")
         assert start["jit_compile"] is True

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import config as framework
 
 from mmbal import BalancedModel
 from mmbal.laboratory.toys import GatedBranches, toy_data
@@ -45,13 +44,8 @@ def trained():
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch):
+def alone(monkeypatch, xla):
     monkeypatch.delenv("TF_CONFIG", raising=False)
-    enabled = framework.is_op_determinism_enabled()
-    framework.disable_op_determinism()  # of runs before; Keras does not use XLA under it
-    yield
-    if enabled:
-        tf.config.experimental.enable_op_determinism()
 
 
 def train(scope, options, *, inside):

@@ -6,7 +6,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.python.framework import config as framework
 
 from mmbal import BalancedModel
 from mmbal.training.guard import NonFiniteError
@@ -17,16 +16,6 @@ STRATEGIES = {
     "guided": lambda: Guided(tolerance=0.0, warmup_steps=1, window=2),
     "random": lambda: Random(warmup_steps=0),
 }
-
-
-@pytest.fixture
-def xla():
-    """Let Keras use XLA, which it does not where other tests made operations deterministic."""
-    enabled = framework.is_op_determinism_enabled()
-    framework.disable_op_determinism()
-    yield
-    if enabled:
-        tf.config.experimental.enable_op_determinism()
 
 
 deep = pytest.mark.deep

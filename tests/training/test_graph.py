@@ -92,7 +92,7 @@ def test_updates_need_no_condition_where_nothing_can_stop_them():
 
 
 @pytest.mark.deep  # that of vectors is quick, in test_execution.py
-def test_a_step_compiles_under_xla():
+def test_a_step_compiles_under_xla(xla):
     model = BalancedModel(images(), Guided(tolerance=0.0, warmup_steps=0))
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), jit_compile=True)
     inputs, labels = {m: tf.ones([4, 6, 6, 2]) for m in "ab"}, tf.constant([0, 1, 2, 0])
