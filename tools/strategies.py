@@ -78,15 +78,24 @@ def table(comparison: Comparison, steps: Mapping[str, float]) -> str:
 
 
 def summary(comparisons: Sequence[Comparison]) -> str:
-    """Return the table of the front page: every strategy once, where its paper has it."""
-    rows: dict[str, tuple[str, ...]] = {}
+    """Return what the front page says: a row for each that differs, the others in a sentence.
+
+    Every strategy stands there once, on the first architecture that has it.
+    """
+    arms: dict[str, tuple[Comparison, Group]] = {}
     for comparison in comparisons:
-        plain = _statistic(comparison.arms[0], "accuracy")
         for arm in comparison.arms[1:]:
-            name, fused = arm["strategy"], _statistic(arm, "accuracy")
-            rows.setdefault(name, (name, comparison.architecture, fused, plain, verdict(arm)))
+            arms.setdefault(arm["strategy"], (comparison, arm))
+    rows, others = [], []
+    for name, (comparison, arm) in arms.items():
+        if verdict(arm).startswith("no difference"):
+            others.append(f"`{name}`")
+        else:
+            fused = (_statistic(each, "accuracy") for each in (arm, comparison.arms[0]))
+            rows.append((name, comparison.architecture, *fused, verdict(arm)))
     header = ("strategy", "on", "fused", "plain", "verdict: difference (interval)")
-    return _markdown(header, list(rows.values()))
+    said = f"\n\nNo difference shown: {', '.join(others)}." if others else ""
+    return _markdown(header, rows) + said
 
 
 def verdict(arm: Group) -> str:

@@ -57,14 +57,15 @@ def test_plain_training_stands_first_and_controls_last():
 
 
 def test_the_front_page_has_every_strategy_once():
-    _, _, *rows = strategies.summary([GATES, LATE]).split("\n")
+    _, _, *rows, nothing, others = strategies.summary([GATES, LATE]).split("\n")
 
     assert [row.split(" | ")[:4] for row in rows] == [
         ["| guided", "mmtm-cnn", "0.800 ± 0.013", "0.600 ± 0.013"],
-        ["| random", "mmtm-cnn", "0.700 ± 0.013", "0.600 ± 0.013"],
         ["| pmr", "late-concat", "0.400 ± 0.013", "0.500 ± 0.013"],
     ]
-    assert rows[1].endswith(" | no difference shown: +0.100 (-0.100 to +0.300) |")
+    assert rows[0].endswith(" | helps: +0.200 (+0.100 to +0.300) |")
+    assert (nothing, others) == ("", "No difference shown: `random`.")
+    assert "No difference" not in strategies.summary([LATE])
 
 
 def test_only_what_is_between_the_markers_is_replaced(tmp_path):
