@@ -140,7 +140,7 @@ def _train(
     kept = Override("save_predictions", True, "mmbal compare")
     axes = [((kept,),), *axes_of(given)]
     trials = trials_of(catalogue, given, axes, "" if given["no_controls"] else "single") or []
-    making = make_runs(out, catalogue, trials, given, as_json=form == "json")
+    making = make_runs(out, catalogue, trials, given, as_json=form == "json", announced=True)
     if making is None:
         return
     work, stop = making

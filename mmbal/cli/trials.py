@@ -172,8 +172,11 @@ def make_runs(
     given: Mapping[str, Any],
     *,
     as_json: bool,
+    announced: bool = False,
 ) -> "tuple[Sweep, int] | None":
     """Make the runs that are missing in a folder; None where they were to be listed alone.
+
+    They are `announced` where their options do not name them all.
 
     Returns:
         The sweep, and the exit code where a signal stopped it, else 0.
@@ -190,7 +193,7 @@ def make_runs(
         check_folder(out, begun=begun)  # a run may have begun there meanwhile
         work = Sweep(out, catalogue, trials or (), threads)
         work.save()
-        if "no_controls" in given:  # whose runs are not all named by its options
+        if announced:
             _announce(work, resources)
         return work, _carry_out(work, resources)
 

@@ -1,17 +1,9 @@
 """tools/measures.py: what it draws of cards."""
 
-import importlib.util
-from pathlib import Path
-
+import measures
 import pytest
 
 from mmbal_planted import Planted
-
-spec = importlib.util.spec_from_file_location(
-    "measures_of_the_docs", Path(__file__).parents[2] / "tools/measures.py"
-)
-measures = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(measures)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """All distributions, built from this checkout as they are published."""
 
-import importlib
 import sys
 import tarfile
 import zipfile
@@ -11,24 +10,17 @@ import pytest
 import mmbal
 
 pytest.importorskip("check_wheel_contents", reason="packages are checked by the group packages")
+import clean
+import packages
+
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def tools():
-    """Return the modules of tools/, which import one another by their bare names."""
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        return {name: importlib.import_module(name) for name in ("clean", "packages")}
-    finally:
-        sys.path.remove(str(ROOT / "tools"))
-
-
-@pytest.fixture(scope="session")
-def dist(tools, tmp_path_factory):
+def dist(tmp_path_factory):
     """Return a folder of all wheels and sdists; building checks each of them."""
     folder = tmp_path_factory.mktemp("packages") / "dist"
-    tools["packages"].build(ROOT, folder)
+    packages.build(ROOT, folder)
     return folder
 
 
@@ -75,14 +67,14 @@ def write_wheel(folder: Path, files: dict[str, str]) -> Path:
     return wheel
 
 
-def test_what_is_wrong_with_a_wheel_is_told(tools, tmp_path):
+def test_what_is_wrong_with_a_wheel_is_told(tmp_path):
     source = ROOT / "plugins/mmbal-guided/src"
     files = {
         path.relative_to(source).as_posix(): path.read_text()
         for path in (source / "mmbal_guided").iterdir()
         if path.is_file()
     }
-    check, refusal = tools["packages"].check_contents, tools["clean"].Refusal
+    check, refusal = packages.check_contents, clean.Refusal
     check(ROOT, write_wheel(tmp_path, files))
 
     with pytest.raises(refusal, match=r"missing files.*\n.*mmbal_guided/py\.typed"):
@@ -91,30 +83,30 @@ def test_what_is_wrong_with_a_wheel_is_told(tools, tmp_path):
         check(ROOT, write_wheel(tmp_path, {**files, "mmbal_guided/notes.txt": "mine"}))
 
 
-def test_a_folder_with_old_packages_is_refused(tools, tmp_path):
+def test_a_folder_with_old_packages_is_refused(tmp_path):
     (tmp_path / "mmbal-0.0.1.tar.gz").touch()
 
-    with pytest.raises(tools["clean"].Refusal, match="must be empty"):
-        tools["packages"].build(ROOT, tmp_path)
+    with pytest.raises(clean.Refusal, match="must be empty"):
+        packages.build(ROOT, tmp_path)
 
 
-def test_wheels_of_plugins_must_offer_something(tools):
-    offering = tools["clean"].offering()
+def test_wheels_of_plugins_must_offer_something():
+    offering = clean.offering()
 
     assert {"mmbal", "mmbal-guided"} <= offering
     assert "mmbal-media" not in offering
 
 
-def test_nothing_to_try_is_told(tools, tmp_path):
-    with pytest.raises(tools["clean"].Refusal, match="holds no wheel"):
-        tools["clean"].try_wheels(tmp_path, sys.executable)
+def test_nothing_to_try_is_told(tmp_path):
+    with pytest.raises(clean.Refusal, match="holds no wheel"):
+        clean.try_wheels(tmp_path, sys.executable)
 
 
-def test_a_tool_that_is_absent_is_named(tools, tmp_path, monkeypatch):
+def test_a_tool_that_is_absent_is_named(tmp_path, monkeypatch):
     (tmp_path / "mmbal-0.0.1-py3-none-any.whl").touch()
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    with pytest.raises(tools["clean"].Refusal, match="there is no uv"):
-        tools["clean"].try_wheels(tmp_path, sys.executable)
-    with pytest.raises(tools["clean"].Refusal, match="there is no uv"):
-        tools["packages"].build(ROOT, tmp_path / "new")
+    with pytest.raises(clean.Refusal, match="there is no uv"):
+        clean.try_wheels(tmp_path, sys.executable)
+    with pytest.raises(clean.Refusal, match="there is no uv"):
+        packages.build(ROOT, tmp_path / "new")

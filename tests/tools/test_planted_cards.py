@@ -1,25 +1,13 @@
 """The tool that holds cards against what was planted."""
 
-import importlib
 import json
-import sys
-from pathlib import Path
 
+import planted_cards as tool
 import pytest
 from click.testing import CliRunner
 
-ROOT = Path(__file__).parents[2]
 SMALLER = ("dataset.train_examples=4000", "batch_size=64")
 """Half of the recipe's examples, in as many steps."""
-
-
-@pytest.fixture(scope="module")
-def tool():
-    sys.path.insert(0, str(ROOT / "tools"))
-    try:
-        return importlib.import_module("planted_cards")
-    finally:
-        sys.path.remove(str(ROOT / "tools"))
 
 
 def card(*named, accuracy=0.9):
@@ -27,7 +15,7 @@ def card(*named, accuracy=0.9):
     return {"verdicts": verdicts, "accuracy": {"value": accuracy, "error": 0.0}}
 
 
-def test_a_card_that_says_more_or_less_than_was_planted_is_a_miss(tool):
+def test_a_card_that_says_more_or_less_than_was_planted_is_a_miss():
     both = card(("redundant", "a"), ("redundant", "b"))
     assert tool.is_right("redundant", both)
     assert not tool.is_right("redundant", card(("redundant", "a")))
@@ -37,7 +25,7 @@ def test_a_card_that_says_more_or_less_than_was_planted_is_a_miss(tool):
     assert tool.is_right("shortcut", card(("harmful", "b"), ("under-trained", "b")))
 
 
-def test_a_command_that_was_stopped_goes_on_and_tells_every_miss(tool, tmp_path, monkeypatch):
+def test_a_command_that_was_stopped_goes_on_and_tells_every_miss(tmp_path, monkeypatch):
     made = []
 
     def card_of(folder, configuration, architecture, seed, settings):
@@ -68,6 +56,6 @@ def test_a_command_that_was_stopped_goes_on_and_tells_every_miss(tool, tmp_path,
     ("configuration", "architecture"),
     [("redundant-uneven", "late-concat"), ("synergy", "mmtm-any"), ("shortcut", "mmtm-any")],
 )
-def test_the_card_names_what_was_planted(tool, tmp_path, configuration, architecture):
+def test_the_card_names_what_was_planted(tmp_path, configuration, architecture):
     found = tool.card_of(tmp_path / "runs", configuration, architecture, 0, SMALLER)
     assert tool.is_right(configuration, found), found["verdicts"]

@@ -153,7 +153,6 @@ def test_a_tag_that_fails_leaves_the_checkout_as_it_was(clone):
 
 @pytest.mark.deep
 def test_wheels_that_do_not_work_leave_the_checkout_as_it_was(clone, monkeypatch):
-    monkeypatch.syspath_prepend(SCRIPT.parent)
     script = importlib.import_module("release")
 
     def tried(folder, python):

@@ -1,16 +1,8 @@
 """tools/strategies.py: tables of the docs from what `mmbal compare` says."""
 
-import importlib.util
-from pathlib import Path
-
 import click
 import pytest
-
-spec = importlib.util.spec_from_file_location(
-    "strategies_of_the_docs", Path(__file__).parents[2] / "tools/strategies.py"
-)
-strategies = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(strategies)
+import strategies
 
 
 def group(strategy, accuracy, control=None, text=""):
